@@ -1,0 +1,49 @@
+# Every target sets up what it needs: a virtual environment in .venv from hashed requirements.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+.PHONY: help demo test lint types bench requirements clean
+
+help:  ## Say what each target does
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.venv/runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: .venv/runtime requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: .venv/runtime  ## The whole story offline: a healthy release goes live, a bad one is rolled back
+	$(BIN)/guardian demo
+
+test: .venv/dev lint types  ## Everything CI checks: style, types, imports, tests, coverage of the core
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/coverage run --data-file=.coverage -m pytest -q tests/core
+	$(BIN)/coverage report --include='guardian/core/*' --fail-under=100
+
+lint: .venv/dev  ## ruff, and the import directions of docs/architecture.md
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: .venv/dev  ## mypy --strict over the package, the tests and the benchmarks
+	$(BIN)/mypy
+
+bench: .venv/dev  ## Start-up times, tick costs and detection times, printed as a table
+	$(BIN)/python -m bench
+
+requirements:  ## Resolve pyproject.toml again into the hashed requirements/*.txt
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements/runtime.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group build -o requirements/build.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group dev -c requirements/runtime.txt -o requirements/dev.txt
+
+clean:  ## Remove the virtual environment and what the tools leave behind
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage dist

@@ -1,0 +1,5 @@
+"""Pure decisions: values in, values out.
+
+Nothing here does I/O, reads a clock, draws luck, logs, or knows a vendor; `now` is always an
+argument. What needs any of that belongs in `engine` or in an adapter.
+"""

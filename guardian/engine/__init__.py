@@ -1,0 +1,1 @@
+"""The imperative shell: observe, judge, decide, record, act, tell. No vendor's SDK."""

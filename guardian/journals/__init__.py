@@ -1,0 +1,1 @@
+"""Where entries are kept; one module a journal. The folder is the registry."""

@@ -1,0 +1,1 @@
+"""What tells people; one module a notifier. The folder is the registry."""

@@ -1,0 +1,1 @@
+"""What moves traffic; one module a router. The folder is the registry."""

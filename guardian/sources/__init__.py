@@ -1,0 +1,1 @@
+"""Where numbers come from; one module a source. The folder is the registry."""

@@ -32,7 +32,8 @@ from guardian.core.model import (
     Traffic,
 )
 from guardian.core.notices import Notice
-from guardian.core.rollout import Entry, OrderKind
+from guardian.core.rollout import Entry
+from guardian.core.rollout import Order as Order  # noqa: PLC0414 - a word of the journal port
 
 # --- errors ------------------------------------------------------------------------------------
 
@@ -143,13 +144,22 @@ class Fanout(Protocol):
     """Runs vendors' calls side by side, so that the decision thread never waits inside one."""
 
     def run(
-        self, calls: Mapping[str, Callable[[], object]], *, deadline_s: float
+        self,
+        calls: Mapping[str, Callable[[], object]],
+        *,
+        deadline_s: float,
+        interruptible: bool = False,
     ) -> Mapping[str, object]:
         """Each call's result by its key; an exception, or lateness, comes back as an EdgeError.
 
         `deadline_s` is real seconds. A late call goes on in its thread; its result is dropped.
         A key whose earlier call is still under way is not started again: it is `Reason.TIMEOUT`.
+        An interruptible run ends early when `interrupt` is called (a signal, an order).
         """
+        ...
+
+    def interrupt(self) -> None:
+        """End the interruptible run under way, if any."""
         ...
 
 
@@ -170,6 +180,8 @@ class Context:
     account_id: str
     region: str
     environment: str
+    service: str = ""
+    """The service that a router is built for; empty for what several services share."""
     secret: Callable[[str], str | None]
     """A process secret by its settings name (`slack_token`); never logged."""
     base_url: Callable[[str], str | None]
@@ -313,19 +325,6 @@ class Head:
     seq: int
     started_at: Instant
     last_at: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a person or a pipeline asks of a live rollout."""
-
-    id: str
-    rollout: str
-    kind: OrderKind
-    actor: str
-    reason: str
-    at: Instant
-    expect_step: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeAlias, assert_never
 
-from guardian.core.model import Instant, Verdict
+from guardian.core import telling
+from guardian.core.model import Instant, Plan, Verdict
+from guardian.core.rollout import (
+    Cancelled,
+    Completed,
+    Entry,
+    GateFailed,
+    Held,
+    HoldReason,
+    Phase,
+    PrimaryConfirmed,
+    Resumed,
+    Retired,
+    RollbackConfirmed,
+    RollbackStarted,
+    RollbackStuck,
+    Rollout,
+    RolloutStarted,
+    StepEntered,
+    Superseded,
+    WeightConfirmed,
+)
+from guardian.core.status import confirmed_weight
 
 
 class Event(Enum):
@@ -71,8 +94,194 @@ class Notice:
     verdicts: tuple[Verdict, ...] = ()
     pages: tuple[Page, ...] = ()
     resolves: tuple[str, ...] = ()
-    """Keys of pages that are over."""
+    """Keys of pages that are over; see `concerns` for who must hear of it."""
     change: bool = False
     """A start or an end: worth a change event."""
     final: bool = False
     """The end of the rollout: the thread's last message, shown to the whole channel."""
+
+
+# --- keys ------------------------------------------------------------------------------------
+
+_KEY_LIMIT = 255
+"""PagerDuty's longest `dedup_key`: developer.pagerduty.com, Events API v2."""
+_ROLLED_BACK = "rolled_back"
+_STUCK = ("stuck", "stuck-2")
+_BLIND = "blind"
+_SUPERSEDED = "superseded"
+_OPENED_BY = {
+    _ROLLED_BACK: Event.ROLLED_BACK,
+    _STUCK[0]: Event.STUCK,
+    _STUCK[1]: Event.STUCK,
+    _BLIND: Event.BLIND,
+    _SUPERSEDED: Event.SUPERSEDED,
+}
+
+
+def page_key(plan: Plan, cause: str) -> str:
+    """`guardian/<environment>/<service>/<rollout>/<cause>`; long names are cut, the id is not."""
+    tail = f"{plan.rollout}/{cause}"
+    head = f"guardian/{plan.environment}/{plan.service}"
+    return f"{head[: _KEY_LIMIT - 1 - len(tail)]}/{tail}"
+
+
+def concerns(told: Notice) -> frozenset[Event]:
+    """The events whose listeners need this notice: its own, and that of each page it resolves.
+
+    Whoever was paged for `blind` must also get the notice that closes that page, although its
+    event is `resumed`.
+    """
+    causes = (key.rpartition("/")[2] for key in told.resolves)
+    return frozenset({told.event, *(_OPENED_BY[c] for c in causes if c in _OPENED_BY)})
+
+
+# --- the table ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """What the table says of one entry."""
+
+    event: Event
+    words: telling.Words
+    page: tuple[str, Severity] | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    change: bool = False
+    final: bool = False
+
+
+def notice(before: Rollout | None, entry: Entry, after: Rollout) -> Notice | None:
+    """Who must hear what of `entry`, which led from `before` to `after`; None where it is silent.
+
+    `before` is None for `RolloutStarted` alone.
+    """
+    earlier = after if before is None else before
+    row = _row(earlier, entry, after)
+    if row is None:
+        return None
+    plan = after.plan
+    page = row.page
+    return Notice(
+        event=row.event,
+        at=after.last_at,
+        rollout=plan.rollout,
+        seq=after.seq,
+        service=plan.service,
+        environment=plan.environment,
+        stable=plan.stable,
+        canary=plan.canary,
+        phase=after.phase.value,
+        weight=str(confirmed_weight(after)),
+        step=f"{after.step + 1} of {len(plan.steps)}" if after.step >= 0 else "",
+        title=row.words.title,
+        did=row.words.did,
+        todo=row.words.todo,
+        verdicts=row.verdicts,
+        pages=() if page is None else (Page(key=page_key(plan, page[0]), severity=page[1]),),
+        resolves=_resolved(earlier, entry),
+        change=row.change,
+        final=row.final,
+    )
+
+
+def _row(before: Rollout, entry: Entry, after: Rollout) -> _Row | None:
+    """THE TABLE: page, notify or silent, for every entry there is."""
+    match entry:
+        case RolloutStarted():
+            return _Row(event=Event.STARTED, words=telling.started(after), change=True)
+        case StepEntered():
+            return _step_entered(before, entry, after)
+        case WeightConfirmed():
+            return _Row(event=Event.BAKING, words=telling.baking(after))
+        case Held():
+            return _held(entry, after)
+        case Resumed():
+            return _Row(event=Event.RESUMED, words=telling.resumed(entry, after))
+        case RollbackStarted():
+            words = telling.rolling_back(entry, before, after)
+            return _Row(event=Event.ROLLING_BACK, words=words, verdicts=entry.verdicts)
+        case RollbackStuck():
+            cause = _STUCK[0] if entry.level == 1 else _STUCK[1]
+            words = telling.stuck(entry, before, after)
+            return _Row(event=Event.STUCK, words=words, page=(cause, Severity.CRITICAL))
+        case RollbackConfirmed() | GateFailed() | Completed() | Cancelled() | Superseded() as end:
+            return _ended(before, end, after)
+        case PrimaryConfirmed() | Retired():
+            return None
+        case _:
+            assert_never(entry)
+
+
+def _step_entered(before: Rollout, entry: StepEntered, after: Rollout) -> _Row | None:
+    """Silent in the ordinary course, where the confirmed weight is told; not over a person."""
+    if before.hold is None and entry.actor is None:
+        return None
+    words = telling.promoted(entry, after)
+    return _Row(event=Event.RESUMED, words=words, verdicts=entry.verdicts)
+
+
+def _held(entry: Held, after: Rollout) -> _Row:
+    words = telling.held(entry, after)
+    if entry.why is HoldReason.BLIND:
+        page = (_BLIND, Severity.ERROR)
+        return _Row(event=Event.BLIND, words=words, page=page, verdicts=entry.verdicts)
+    return _Row(event=Event.HELD, words=words, verdicts=entry.verdicts)
+
+
+_End: TypeAlias = RollbackConfirmed | GateFailed | Completed | Cancelled | Superseded
+
+
+def _ended(before: Rollout, entry: _End, after: Rollout) -> _Row:
+    """The rows of the ends: each is worth a change event and closes the thread."""
+    page: tuple[str, Severity] | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    match entry:
+        case RollbackConfirmed():
+            event, words = Event.ROLLED_BACK, telling.rolled_back(entry, after)
+            verdicts = before.rollback.verdicts if before.rollback is not None else ()
+            page = (_ROLLED_BACK, Severity.WARNING) if entry.by_guardian else None
+        case GateFailed():
+            event, words = Event.GATE_FAILED, telling.gate_failed(entry, after)
+            verdicts = entry.verdicts
+        case Completed():
+            event = Event.UNPROVEN if entry.unproven else Event.COMPLETED
+            words, verdicts = telling.completed(entry, after), entry.verdicts
+        case Cancelled():
+            event, words = Event.CANCELLED, telling.cancelled(entry, after)
+        case Superseded():
+            unsafe = _rolling_back(before)
+            event, words = Event.SUPERSEDED, telling.superseded(entry, before, after, unsafe=unsafe)
+            page = (_SUPERSEDED, Severity.WARNING) if unsafe else None
+        case _:
+            assert_never(entry)
+    return _Row(event=event, words=words, page=page, verdicts=verdicts, change=True, final=True)
+
+
+def _rolling_back(rollout: Rollout) -> bool:
+    """Whether a rollback is under way, also one that a person stopped for now."""
+    phase = rollout.phase if rollout.hold is None else rollout.hold.resume_to
+    return phase is Phase.ROLLING_BACK
+
+
+# --- pages that are over -----------------------------------------------------------------------
+
+
+def _resolved(before: Rollout, entry: Entry) -> tuple[str, ...]:
+    """The keys of the pages that `entry` ends."""
+    plan, over = before.plan, []
+    if before.hold is not None and before.hold.why is HoldReason.BLIND and not _still_blind(entry):
+        over.append(page_key(plan, _BLIND))
+    if isinstance(entry, RollbackStarted | _End):
+        over += [page_key(plan, cause) for cause in _STUCK[: before.stuck_level]]
+    if isinstance(entry, Completed):
+        over += plan.open_pages
+    return tuple(dict.fromkeys(over))
+
+
+def _still_blind(entry: Entry) -> bool:
+    """Whether the page of a blind hold must stay: the hold goes on, or says nothing of sight.
+
+    A conflict can take the place of a blind hold while the metrics are still unreadable; that
+    page then stays until a person closes it, since a page too many beats one too few.
+    """
+    return isinstance(entry, Held) and entry.why in {HoldReason.BLIND, HoldReason.CONFLICT}

@@ -78,6 +78,20 @@ class OrderKind(Enum):
     """The process that watches it was told to stop: leave traffic as it is."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a person or a pipeline asks of a live rollout."""
+
+    id: str
+    rollout: str
+    kind: OrderKind
+    actor: str
+    reason: str
+    at: Instant
+    expect_step: int | None = None
+    """The step (counted from 0) the person saw; another one refuses the order as stale."""
+
+
 # --- entries: everything that can happen -------------------------------------------------------
 
 
@@ -273,7 +287,7 @@ TRANSITIONS: dict[tuple[Phase, type[Entry]], Phase | None] = {
 }
 
 
-class IllegalEntry(Exception):  # noqa: N818 - it names the entry, as IllegalEntry(entry) reads
+class IllegalEntry(Exception):
     """An entry that the present state does not allow: a bug, or a damaged journal."""
 
 
@@ -308,12 +322,13 @@ class Rollout:
     """Each (step, time) whose weight was read back, in order."""
     hold: Hold | None = None
     person_held_s: float = 0.0
-    """Seconds of the present step that a person held; `max_bake` does not count them."""
+    """Seconds of the present bake that a person held; `max_bake` does not count them."""
     rollback: RollbackStarted | None = None
     stuck_level: int = 0
     completed: Completed | None = None
     primary_confirmed: bool = False
-    ended_detail: str = ""
+    end: Entry | None = None
+    """The entry that ended it, if one did."""
 
     @property
     def first_shift_at(self) -> Instant | None:
@@ -382,7 +397,7 @@ def apply(rollout: Rollout, entry: Entry) -> Rollout:
     after = replace(
         rollout, phase=phase, seq=rollout.seq + 1, last_at=max(entry.at, rollout.last_at)
     )
-    return _remember(rollout, entry, _leave_hold(rollout, entry, after))
+    return _remember(rollout, entry, _leave_hold(rollout, after))
 
 
 def fold(entries: Iterable[Entry]) -> Rollout:
@@ -406,15 +421,17 @@ def _guard(rollout: Rollout, entry: Entry) -> None:
             raise IllegalEntry("only the last step, at its confirmed weight, can complete")
         case Cancelled() | GateFailed() if rollout.moved:
             raise IllegalEntry("traffic was moved: it can only be rolled back")
-        case RollbackStarted() if not rollout.plan.restores:
+        case RollbackStarted(actor=actor) if not (
+            rollout.plan.restores or (rollout.moved and actor is not None)
+        ):
             raise IllegalEntry("this rollout has nothing to restore")
         case _:
             return
 
 
-def _leave_hold(before: Rollout, entry: Entry, after: Rollout) -> Rollout:
+def _leave_hold(before: Rollout, after: Rollout) -> Rollout:
     """Close a hold that ends here, and book a person's part of it."""
-    if before.hold is None or isinstance(entry, Held):
+    if before.hold is None:
         return after
     held = after.last_at - before.hold.since if before.hold.why is HoldReason.PERSON else 0.0
     return replace(after, hold=None, person_held_s=before.person_held_s + held)
@@ -427,7 +444,8 @@ def _remember(before: Rollout, entry: Entry, after: Rollout) -> Rollout:
         case StepEntered():
             return replace(after, step=entry.step, entered_at=at, person_held_s=0.0)
         case WeightConfirmed():
-            return replace(after, confirmed=(*before.confirmed, (before.step, at)))
+            confirmed = (*before.confirmed, (before.step, at))
+            return replace(after, confirmed=confirmed, person_held_s=0.0)
         case Held():
             resume_to = before.hold.resume_to if before.hold else before.phase
             hold = Hold(
@@ -443,6 +461,6 @@ def _remember(before: Rollout, entry: Entry, after: Rollout) -> Rollout:
         case PrimaryConfirmed():
             return replace(after, primary_confirmed=True)
         case RollbackConfirmed() | GateFailed() | Cancelled() | Superseded() | Retired():
-            return replace(after, ended_detail=entry.detail)
+            return replace(after, end=entry)
         case _:
             return after

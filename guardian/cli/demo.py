@@ -1,0 +1,138 @@
+"""`guardian demo`: the whole story offline, by the real code, against simulated vendors."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from guardian.cli.options import colour
+
+if TYPE_CHECKING:
+    from guardian.engine.session import Exit
+    from guardian.sim.server import Simulator
+
+RATE_PER_S = 20.0
+SPEED = 60.0
+SERVICE = "agents-api"
+BAD_RATE = 0.12
+
+
+@click.command()
+@click.option(
+    "--speed",
+    type=click.FloatRange(1, 600),
+    default=SPEED,
+    show_default=True,
+    help="How many times as fast as real time the clock runs.",
+)
+@click.option("--no-color", is_flag=True, help="No colour, also on a terminal.")
+def demo(*, speed: float, no_color: bool) -> int:
+    """Show a healthy release go live and a bad one taken back. Needs no AWS and no network."""
+    from guardian.clock import ScaledClock, SystemClock
+    from guardian.core.model import floor_to
+    from guardian.sim.server import Simulator
+
+    colour(no_color)
+    clock = ScaledClock(origin=floor_to(SystemClock().now(), 3600.0), speed=speed)
+    with Simulator(clock) as simulator, tempfile.TemporaryDirectory() as folder:
+        _set_the_stage(simulator)
+        environ = {
+            **os.environ,
+            "AWS_ENDPOINT_URL": simulator.url,
+            "AWS_ACCESS_KEY_ID": "demo",
+            "AWS_SECRET_ACCESS_KEY": "demo",
+            "GUARDIAN_JOURNAL": f"sqlite:{Path(folder) / 'guardian.db'}",
+            "GUARDIAN_SLACK_TOKEN": simulator.slack.token,
+            "GUARDIAN_SLACK_BASE_URL": simulator.slack_url,
+            "GUARDIAN_PAGERDUTY_ROUTING_KEY": simulator.pagerduty.routing_key,
+            "GUARDIAN_PAGERDUTY_EVENTS_URL": simulator.pagerduty_events_url,
+            "GUARDIAN_SIMULATED_CLOCK": f"{clock.origin},{clock.speed},{clock.started}",
+        }
+        for name in ("AWS_REGION", "AWS_ACCOUNT_ID", "ENVIRONMENT", "AWS_PROFILE"):
+            environ.pop(name, None)
+        os.environ.update(environ)
+        return _perform(simulator, environ, speed)
+
+
+def _set_the_stage(simulator: Simulator) -> None:
+    """One service with two new versions: 42 is as good as 41, 43 fails one request in eight."""
+    from guardian.sim.traffic import Behaviour
+
+    simulator.aliases.create_function(SERVICE, versions=("41", "42", "43"))
+    simulator.aliases.create_alias(SERVICE, "live", version="41", description="made by CDK")
+    simulator.traffic.send(SERVICE, "live", rate=RATE_PER_S, history_s=600.0)
+    simulator.traffic.behave(SERVICE, "43", Behaviour(failure_rate=BAD_RATE))
+
+
+def _perform(simulator: Simulator, environ: dict[str, str], speed: float) -> int:
+    from guardian.engine.session import Exit
+    from guardian.shipped import demo_config
+
+    config = demo_config()
+    _prologue(speed, environ)
+    click.secho("\nPart 1: version 42 is a healthy release", bold=True)
+    click.echo(f"$ guardian rollout start {SERVICE} --to 42 --wait\n")
+    good = _release(simulator, config, environ, to="42")
+    click.secho("\nPart 2: version 43 fails one request in eight", bold=True)
+    click.echo(f"$ guardian rollout start {SERVICE} --to 43 --wait\n")
+    bad = _release(simulator, config, environ, to="43")
+    traffic = simulator.aliases.state(SERVICE, "live")
+    lost = simulator.traffic.served["43", "failed"]
+    total = simulator.traffic.served["43", "requests"]
+    click.echo(
+        f"\nNow live: version {traffic.version}, alone. Version 43 was seen by {total} requests, of"
+        f" which {lost} failed;\nexit codes: {good.value} (healthy) and {bad.value} (breach: rolled"
+        " back and confirmed)."
+    )
+    click.echo(
+        "Next: README.md shows the rule file; `guardian watch --lambda FUNCTION:ALIAS --duration"
+        " 30m` guards a real release."
+    )
+    return 0 if (good, bad) == (Exit.HEALTHY, Exit.ROLLED_BACK) else 1
+
+
+def _prologue(speed: float, environ: dict[str, str]) -> None:
+    from guardian.shipped import demo_config
+    from guardian.wiring import open_wiring
+
+    click.secho("guardian takes a release back when it hurts users.", bold=True)
+    click.echo(
+        "What runs here is the real program with the shipped rules. Only the cloud is simulated,"
+        " on 127.0.0.1:\nAWS Lambda and CloudWatch with 20 requests a second, Slack, and PagerDuty."
+        f" The clock runs {speed:g} times as fast.\n"
+    )
+    with open_wiring(demo_config(), environ=environ) as wiring:
+        service = wiring.service(SERVICE)
+        click.echo(f"rules/production.yaml: a release of {SERVICE} is taken back when")
+        for criterion in service.criteria:
+            click.echo(f"  {criterion.name:20} {criterion.fail_if}   {criterion.description}")
+        steps = ", ".join(f"{s.weight} for {s.bake_s / 60:.0f} minutes" for s in service.steps)
+        click.echo(f"config/demo.yaml: {steps}")
+
+
+def _release(simulator: Simulator, config: Path, environ: dict[str, str], *, to: str) -> Exit:
+    """What `guardian rollout start --wait` does, with a narrator in the place of its output."""
+    from guardian.cli.story import Story
+    from guardian.engine.session import Limits, Session
+    from guardian.wiring import open_wiring
+
+    story = Story(lambda: simulator.events)
+    with open_wiring(config, environ=environ) as wiring:
+        task = wiring.rollout_task(SERVICE, to=to, actor="demo", reason="the demo")
+        session = Session(
+            journal=wiring.journal,
+            sources=wiring.sources([task]),
+            lanes=wiring.lanes(),
+            clock=wiring.clock,
+            luck=wiring.luck,
+            owner="guardian demo",
+            observer=story.report,
+            say=story.say,
+        )
+        results = session.run([task], Limits())
+        story.messages()
+        return results[SERVICE][1]

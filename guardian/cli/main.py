@@ -1,0 +1,80 @@
+"""The command `guardian`: its groups, its errors, its exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from guardian import __version__
+from guardian.ports import GuardianError
+
+COMMANDS = {
+    "demo": "guardian.cli.demo",
+    "watch": "guardian.cli.watch",
+    "snapshot": "guardian.cli.snapshot",
+    "rollout": "guardian.cli.rollout",
+    "rollback": "guardian.cli.rollback",
+    "rules": "guardian.cli.rules",
+    "version": "guardian.cli.version",
+}
+"""Each command's module; it is imported when the command is used or helped with."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Every command's name, in the order of the documentation."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name])
+        command = getattr(module, cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: docs/cli.md. `guardian demo` shows all of it offline in about a minute.",
+)
+@click.version_option(__version__, prog_name="guardian")
+def guardian() -> None:
+    """Watch a release while it goes live on AWS, and take it back when it hurts users."""
+
+
+def run(argv: list[str] | None = None) -> None:
+    """Run a command line and exit with its code; a person's mistake never shows a traceback."""
+    try:
+        code = guardian.main(args=argv, prog_name="guardian", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except click.Abort:
+        click.echo("guardian: stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except GuardianError as error:
+        click.echo(f"guardian: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output went away; that is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("GUARDIAN_LOG_LEVEL", "").upper() == "DEBUG":
+            raise
+        click.echo(
+            f"guardian: internal error: {type(error).__name__}: {error}\n"
+            "  this is a bug in guardian; run again with GUARDIAN_LOG_LEVEL=DEBUG for the details",
+            err=True,
+        )
+        sys.exit(1)

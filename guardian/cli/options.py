@@ -1,0 +1,77 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_DURATION = re.compile(r"(?P<count>[0-9]+(\.[0-9]+)?)(?P<unit>ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class Duration(click.ParamType[float]):
+    """`90s`, `30m`, `24h`: seconds inside."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Seconds from the text; a usage error says how to write it."""
+        if isinstance(value, int | float):
+            return float(value)
+        match = _DURATION.fullmatch(str(value))
+        if match is None:
+            self.fail(f"{value!r} is not a duration: write it like 90s, 30m or 24h", param, ctx)
+        return float(match["count"]) * _SECONDS[match["unit"]]
+
+
+DURATION = Duration()
+
+
+def config_option(command: F) -> F:
+    """`-c/--config FILE`."""
+    return click.option(
+        "-c",
+        "--config",
+        "config",
+        type=click.Path(path_type=Path),
+        envvar="GUARDIAN_CONFIG",
+        show_envvar=True,
+        help="The config file; config/production.yaml when it is there.",
+    )(command)
+
+
+def output_options(command: F) -> F:
+    """`-o`, `-v`, `-q`, `--no-color`."""
+    for option in (
+        click.option("--no-color", is_flag=True, help="No colour, also on a terminal."),
+        click.option("-q", "--quiet", is_flag=True, help="Only what changes the rollout."),
+        click.option("-v", "--verbose", is_flag=True, help="One line for every poll."),
+        click.option(
+            "-o",
+            "--output",
+            "form",
+            type=click.Choice(["text", "json", "jsonl"]),
+            default="text",
+            show_default=True,
+            help="json: one document at the end; jsonl: one record a line, as it happens.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def colour(no_color: bool) -> None:
+    """Let click colour its output, or not."""
+    import os
+
+    if no_color or os.environ.get("NO_COLOR"):
+        context = click.get_current_context()
+        context.color = False

@@ -1,0 +1,200 @@
+"""What commands print: text for people, `json` and `jsonl` for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from guardian.core.codec import rfc3339
+from guardian.core.model import Drive, Instant, Outcome, Verdict
+from guardian.core.notices import Notice
+from guardian.core.rollout import Phase, Rollout
+from guardian.core.status import Picture
+from guardian.engine.session import Exit
+from guardian.engine.tick import Recorded, Report
+
+SCHEMA = "guardian/event/v1"
+_COLOURS = {
+    Outcome.PASS: "green",
+    Outcome.FAIL: "red",
+    Outcome.INCONCLUSIVE: "yellow",
+    Outcome.NO_DATA: "yellow",
+    Outcome.ERROR: "magenta",
+}
+
+
+class Output:
+    """Prints reports as they come, and the end; every line is complete in itself."""
+
+    def __init__(self, form: str, *, quiet: bool = False, verbose: bool = False) -> None:
+        self._form = form
+        self._quiet = quiet
+        self._verbose = verbose
+        self._events: list[dict[str, Any]] = []
+        self._shown: dict[str, str] = {}
+
+    def say(self, text: str) -> None:
+        """A remark for people; never mixed into machine-readable output."""
+        click.echo(f"guardian: {text}", err=True)
+
+    def report(self, report: Report) -> None:
+        """One tick."""
+        pictures = {p.rollout: p for p in report.pictures}
+        for item in report.recorded:
+            self._recorded(item, pictures[item.rollout], report.at)
+        if report.trouble and self._form == "text":
+            self.say(report.trouble)
+        if not report.polled:
+            return
+        for picture in report.pictures:
+            if self._form == "text":
+                self._progress(picture)
+            else:
+                self._event("tick", picture, report.at)
+
+    def end(self, results: Sequence[tuple[Rollout, Exit]], code: int, now: Instant) -> None:
+        """The outcome of the whole command."""
+        if self._form == "text":
+            for rollout, exit_ in results:
+                click.echo(summary(rollout, exit_))
+            return
+        last = {
+            "schema": SCHEMA,
+            "time": rfc3339(now),
+            "event": "end",
+            "exit_code": code,
+            "rollouts": [
+                {
+                    "service": rollout.plan.service,
+                    "rollout": rollout.plan.rollout,
+                    "phase": rollout.phase.value,
+                    "exit_code": exit_.value,
+                }
+                for rollout, exit_ in results
+            ],
+        }
+        if self._form == "jsonl":
+            self._line(last)
+        else:
+            self._line({**last, "events": self._events})
+
+    # --- text ----------------------------------------------------------------------------------
+
+    def _recorded(self, item: Recorded, picture: Picture, at: Instant) -> None:
+        if self._form != "text":
+            extra = {"title": item.notice.title, "did": item.notice.did} if item.notice else {}
+            self._event(_snake(type(item.entry).__name__), picture, at, **extra)
+        elif item.notice is not None:
+            click.echo(told(item.notice, at))
+
+    def _progress(self, picture: Picture) -> None:
+        """One line a poll, and only when it says something new (or always with -v)."""
+        if self._quiet or picture.phase not in (Phase.BAKING, Phase.HELD, Phase.SHIFTING):
+            return
+        verdicts = "  ".join(short(v) for v in picture.verdicts) or "no verdict yet"
+        where = f"{picture.canary} at {picture.weight}"
+        if picture.drive is Drive.ROLLOUT:
+            where += f", step {picture.step} of {picture.steps}"
+        line = f"{where}, {picture.waiting_for}  |  {verdicts}"
+        if self._shown.get(picture.rollout) != line or self._verbose:
+            self._shown[picture.rollout] = line
+            click.echo(f"{_clock(picture.at)}  {picture.service}  {line}")
+
+    # --- records -------------------------------------------------------------------------------
+
+    def _event(self, event: str, picture: Picture, at: Instant, **extra: object) -> None:
+        record = {
+            "schema": SCHEMA,
+            "time": rfc3339(at),
+            "service": picture.service,
+            "rollout": picture.rollout,
+            "event": event,
+            "phase": picture.phase.value,
+            "weight": picture.weight.ratio,
+            "verdicts": [verdict_record(v) for v in picture.verdicts],
+            **extra,
+        }
+        if self._form == "jsonl":
+            self._line(record)
+        else:
+            self._events.append(record)
+
+    def _line(self, record: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(record, separators=(",", ":")) + "\n")
+        sys.stdout.flush()
+
+
+def verdict_record(verdict: Verdict) -> dict[str, Any]:
+    """A verdict with its evidence, as programs read it."""
+    evidence = verdict.evidence
+    return {
+        "criterion": verdict.criterion,
+        "verdict": verdict.outcome.value,
+        "why": verdict.why,
+        "value": evidence.value,
+        "limit": evidence.limit,
+        "bad": evidence.bad,
+        "samples": evidence.samples,
+        "min_samples": evidence.min_samples,
+        "log_e": round(evidence.log_e, 4),
+        "log_e_limit": round(evidence.log_e_limit, 4),
+        "window": [
+            rfc3339(at) if at is not None else None
+            for at in (evidence.window_start, evidence.window_end)
+        ],
+    }
+
+
+def told(notice: Notice, at: Instant) -> str:
+    """A notice as a block of text."""
+    lines = [f"{_clock(at)}  {notice.service}  {click.style(notice.title, bold=True)}"]
+    lines += [f"            {text}" for text in (notice.did, notice.todo) if text]
+    lines += [f"              {long(v)}" for v in notice.verdicts]
+    return "\n".join(lines)
+
+
+def short(verdict: Verdict) -> str:
+    """A verdict in a few words."""
+    word = click.style(verdict.outcome.value.replace("_", " "), fg=_COLOURS[verdict.outcome])
+    value = f" {verdict.evidence.value}" if verdict.evidence.value else ""
+    return f"{verdict.criterion}{value} {word}"
+
+
+def long(verdict: Verdict) -> str:
+    """A verdict with what it rests on."""
+    word = click.style(f"{verdict.outcome.value:12}", fg=_COLOURS[verdict.outcome])
+    evidence = verdict.evidence
+    limit = f"fails {evidence.limit}, {evidence.samples} samples"
+    return f"{word} {verdict.criterion:22} {verdict.why}  ({limit})"
+
+
+def summary(rollout: Rollout, exit_: Exit) -> str:
+    """The last words on one rollout: what happened, where traffic is, what to do."""
+    plan = rollout.plan
+    words = {
+        Exit.HEALTHY: ("green", "healthy"),
+        Exit.ROLLED_BACK: ("red", "rolled back, and read back"),
+        Exit.UNPROVEN: ("yellow", "the time is over without enough evidence"),
+        Exit.STUCK: ("red", "NOT CONFIRMED: a person is needed"),
+        Exit.WAITING: ("yellow", "waiting for a person"),
+        Exit.BLIND: ("magenta", "guardian could not see"),
+        Exit.GATE_FAILED: ("red", "breach, and on purpose not rolled back"),
+        Exit.TIMEOUT: ("yellow", "--timeout is over"),
+        Exit.INTERRUPTED: ("yellow", "interrupted"),
+        Exit.TERMINATED: ("yellow", "interrupted"),
+    }
+    colour, word = words[exit_]
+    head = click.style(f"{plan.service}: {word}", fg=colour, bold=True)
+    return f"{head} ({rollout.phase.value.replace('_', ' ')}, rollout {plan.rollout})"
+
+
+def _clock(at: Instant) -> str:
+    return rfc3339(at)[11:19] + "Z"
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")

@@ -1,0 +1,51 @@
+"""`guardian snapshot`: record what stable is, before a deploy that somebody else makes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from guardian.cli.options import config_option
+
+
+@click.command()
+@click.argument("services", nargs=-1)
+@config_option
+@click.option("--all", "everything", is_flag=True, help="Every service of the config file.")
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: one document with every snapshot.",
+)
+def snapshot(
+    *,
+    services: tuple[str, ...],
+    config: Path | None,
+    everything: bool,
+    form: str,
+) -> None:
+    """Record what stable is, so that `guardian watch` knows what to restore."""
+    from guardian.cli.guard import actor
+    from guardian.core.codec import plain
+    from guardian.engine.start import take_snapshot
+    from guardian.ports import UsageError
+    from guardian.wiring import open_wiring
+
+    if not services and not everything:
+        raise UsageError("name the services, or say --all")
+    taken = []
+    with open_wiring(config) as wiring:
+        for name in wiring.names(list(services)):
+            found = take_snapshot(wiring.service(name), actor=actor(), now=wiring.clock.now())
+            wiring.journal.save_snapshot(found)
+            taken.append(found)
+            if form == "text":
+                click.echo(f"{name}: version {found.traffic.primary} is stable ({found.target})")
+    if form == "json":
+        click.echo(json.dumps([plain(found) for found in taken]))

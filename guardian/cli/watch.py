@@ -1,0 +1,133 @@
+"""`guardian watch`: guard what is live now; the step that replaces `sleep 1800` in a pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from guardian.cli.options import DURATION, colour, config_option, output_options
+
+if TYPE_CHECKING:
+    from guardian.core.model import Plan
+
+
+@click.command()
+@click.argument("services", nargs=-1)
+@config_option
+@click.option(
+    "--lambda",
+    "function",
+    metavar="FUNCTION:ALIAS",
+    help="Guard a Lambda alias with no file at all: the preset rules, your credentials' account.",
+)
+@click.option(
+    "--duration",
+    type=DURATION,
+    default="30m",
+    show_default=True,
+    help="The time that is judged, from now on; the command returns when it has settled.",
+)
+@click.option("--rollback-to", metavar="VERSION", help="What a breach restores.")
+@click.option("--observe", is_flag=True, help="Judge and tell, and never act.")
+@click.option(
+    "--on-exit",
+    type=click.Choice(["leave", "rollback"]),
+    default="leave",
+    show_default=True,
+    help="What a signal does to the traffic.",
+)
+@click.option("--timeout", type=DURATION, help="Give up waiting after this long (exit code 124).")
+@click.option(
+    "--rollback-timeout",
+    type=DURATION,
+    default="5m",
+    show_default=True,
+    help="How long a rollback may stay unconfirmed before a person is called (exit code 6).",
+)
+@click.option(
+    "--allow",
+    metavar="WHAT",
+    default="",
+    help="Turn exit code 5 (inconclusive) or 7 (waiting) into 0 with a warning; comma-separated.",
+)
+@click.option("--reason", default="", help="Why; recorded.")
+@output_options
+def watch(
+    *,
+    services: tuple[str, ...],
+    config: Path | None,
+    function: str | None,
+    duration: float,
+    rollback_to: str | None,
+    observe: bool,
+    on_exit: str,
+    timeout: float | None,
+    rollback_timeout: float,
+    allow: str,
+    reason: str,
+    form: str,
+    quiet: bool,
+    verbose: bool,
+    no_color: bool,
+) -> int:
+    """Guard what is live now: judge it, roll back on a breach, and say so in the exit code.
+
+    SERVICES are names of the config file; with none, those whose live version differs from their
+    snapshot. Without a file: `guardian watch --lambda agents-api:live --duration 30m`.
+    """
+    from guardian.cli.guard import actor, allowed, guard
+    from guardian.cli.output import Output
+    from guardian.engine.session import Limits
+    from guardian.wiring import open_wiring
+
+    colour(no_color)
+    permitted = allowed(allow)
+    output = Output(form, quiet=quiet, verbose=verbose)
+    with open_wiring(config, without_file=function is not None) as wiring:
+        if function is not None:
+            names = [wiring.add_lambda(function)]
+        else:
+            names = wiring.names(services) if services else wiring.changed()
+        if not names:
+            output.say("nothing to watch: every service serves what its snapshot says")
+            output.end([], 0, wiring.clock.now())
+            return 0
+        tasks = [
+            wiring.watch_task(
+                name,
+                actor=actor(),
+                reason=reason,
+                duration_s=duration,
+                rollback_to=rollback_to,
+                observe=observe,
+            )
+            for name in names
+        ]
+        for task in tasks:
+            output.say(_first_words(task.plan, duration, wiring.clock.now()))
+        limits = Limits(
+            timeout_s=timeout,
+            rollback_timeout_s=rollback_timeout,
+            leave_on_exit=on_exit == "leave",
+        )
+        return guard(wiring, tasks, output, limits=limits, allow=permitted)
+
+
+def _first_words(plan: Plan, duration_s: float, now: float) -> str:
+    """Before the first read: what is guarded, what would be restored, and until when."""
+    from guardian.core.codec import rfc3339
+
+    settle_s = max((c.settle_s for c in plan.criteria), default=0.0)
+    until = rfc3339(now + duration_s)[11:16]
+    back = rfc3339(now + duration_s + settle_s + 60)[11:16]
+    act = (
+        f"a breach restores version {plan.snapshot.traffic.primary}"
+        if plan.restores
+        else "a breach is told and not rolled back"
+    )
+    return (
+        f"{plan.service}: watching version {plan.canary} on {plan.target} until {until}Z; {act};"
+        f" the metrics of the last minute settle by about {back}Z"
+    )

@@ -1,0 +1,206 @@
+"""What there is to judge of one criterion: its counts, and where its tests stand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from guardian.core.counts import Count, Counts, Span, count
+from guardian.core.model import (
+    MINUTE_S,
+    Criterion,
+    Instant,
+    Measurement,
+    Query,
+    Scope,
+    Weight,
+    ceil_to,
+)
+from guardian.core.observed import over_limit
+from guardian.core.sequential import CompareTest, LimitTest, Minute, Run, Track
+
+RECENT_PERIODS = 5
+"""The busiest of this many settled periods tells what an unsettled one may still become."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Where in its life a rollout is, and how sure a breach must be."""
+
+    first_shift_at: Instant
+    step_confirmed_at: Instant
+    confirmed: tuple[tuple[Instant, Weight], ...]
+    """Time and canary weight of every confirmed shift so far, in order."""
+    alpha: float
+    """The false-alarm probability of each statistical test."""
+    horizon: int
+    """The longest the rollout may last, in minutes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What one judgement leaves for the next: it saves work and never changes a verdict."""
+
+    criterion: Criterion
+    alpha: float
+    horizon: int
+    limit: Run
+    compare: Run | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Everything the questions look at."""
+
+    criterion: Criterion
+    measurements: Mapping[Query, Measurement]
+    window: Window
+    now: Instant
+    span: Span
+    step_begin: Instant
+    """The start of the present step's first whole period after its warm-up."""
+    counts: Counts
+    stable_counts: Counts | None
+    step: Count
+    """The settled sums of the present step."""
+    memory: Memory
+    track: Track
+    """The limit test, with the partial periods that speak against the release."""
+    partial: tuple[Minute, ...]
+    """The partial periods in it."""
+
+    @property
+    def threshold(self) -> float:
+        """The log evidence that proves a breach."""
+        return self.memory.limit.test.threshold
+
+    @property
+    def over(self) -> bool:
+        """Whether the step's observed value is over the limit."""
+        return self.step.total > 0 and over_limit(self.criterion, self.step)
+
+
+def examine(
+    criterion: Criterion,
+    measurements: Mapping[Query, Measurement],
+    window: Window,
+    *,
+    now: Instant,
+    memory: Memory | None,
+) -> Case:
+    """Count, and bring the tests up to date."""
+    span = Span.of(criterion, window.first_shift_at, [at for at, _ in window.confirmed])
+    step_begin = ceil_to(window.step_confirmed_at + criterion.warm_up_s, span.period_s)
+    counts = count(criterion.measure, measurements, span)
+    memory = _usable(memory, criterion, window) or _blank(criterion, window, span.period_s)
+    limit = memory.limit.over(tuple((c.bad, c.total) for c in counts.settled))
+    stable = criterion.compare.stable if criterion.compare is not None else None
+    compare, stable_counts = memory.compare, None
+    if compare is not None and stable is not None:
+        stable_counts = count(stable, measurements, span)
+        compare = compare.over(_paired(counts, stable_counts))
+    track, partial = _with_partial(limit, counts, _busiest(criterion, window, counts))
+    return Case(
+        criterion=criterion,
+        measurements=measurements,
+        window=window,
+        now=now,
+        span=span,
+        step_begin=step_begin,
+        counts=counts,
+        stable_counts=stable_counts,
+        step=_sum([c for c in counts.settled if c.start >= step_begin], step_begin),
+        memory=replace(memory, limit=limit, compare=compare),
+        track=track,
+        partial=partial,
+    )
+
+
+def _usable(memory: Memory | None, criterion: Criterion, window: Window) -> Memory | None:
+    """The memory, if it is of the very same tests."""
+    if memory is None or (memory.alpha, memory.horizon) != (window.alpha, window.horizon):
+        return None
+    return memory if memory.criterion == criterion else None
+
+
+def _blank(criterion: Criterion, window: Window, period_s: float) -> Memory:
+    """The tests before the first period. The horizon is counted in periods, as evidence is."""
+    horizon = math.ceil(window.horizon * MINUTE_S / period_s)
+    limit = LimitTest(
+        limit=criterion.limit_rate,
+        horizon=horizon,
+        alpha=window.alpha,
+        sustain=criterion.sustain,
+        cluster_size=criterion.cluster_size,
+    )
+    compare = None
+    if criterion.compare is not None and criterion.compare.stable is not None:
+        test = CompareTest(
+            margin_ratio=criterion.compare.max_ratio,
+            horizon=horizon,
+            alpha=window.alpha,
+            sustain=criterion.sustain,
+            cluster_size=criterion.cluster_size,
+        )
+        compare = Run(test=test)
+    return Memory(
+        criterion=criterion,
+        alpha=window.alpha,
+        horizon=window.horizon,
+        limit=Run(test=limit),
+        compare=compare,
+    )
+
+
+def _paired(canary: Counts, stable: Counts) -> tuple[Minute, ...]:
+    """The periods that are settled on both sides; both count the same span."""
+    pairs = zip(canary.settled, stable.settled, strict=False)
+    return tuple((c.bad, c.total, s.bad, s.total) for c, s in pairs)
+
+
+def _sum(counts: Sequence[Count], start: Instant) -> Count:
+    """All events together."""
+    return Count(start, sum(c.bad for c in counts), sum(c.total for c in counts))
+
+
+# --- bad news on periods that are not settled --------------------------------------------------
+
+
+def _with_partial(run: Run, counts: Counts, busiest: float) -> tuple[Track, tuple[Minute, ...]]:
+    """The track with every partial period that raises the evidence, and those periods.
+
+    Bad events are only ever added to a period, and so are requests: the count of requests is taken
+    as the larger of what is reported and what a busy period has.
+    """
+    track, kept = run.track, []
+    for partial in counts.partial:
+        total = max(partial.total, busiest)
+        minute = (min(partial.bad, total), total)
+        raised = run.next(track, minute)
+        if raised.log_e > track.log_e:
+            track = raised
+            kept.append(minute)
+    return track, tuple(kept)
+
+
+def _busiest(criterion: Criterion, window: Window, counts: Counts) -> float:
+    """How many requests an unsettled period may come to have, at the present weight."""
+    if not counts.partial:
+        return 0.0
+    recent = counts.settled[-RECENT_PERIODS:]
+    if not recent:
+        return counts.busiest_partial
+    return max(c.total * growth(criterion, window, c.start) for c in recent)
+
+
+def growth(criterion: Criterion, window: Window, then: Instant) -> float:
+    """By how much the canary's share of traffic has grown since a period that began at `then`."""
+    if criterion.scope is Scope.SERVICE:
+        return 1.0
+    before = window.confirmed[0][1]
+    for at, weight in window.confirmed:
+        if at <= then:
+            before = weight
+    present = window.confirmed[-1][1]
+    return present.millionths / before.millionths if before.millionths else 1.0

@@ -1,0 +1,96 @@
+"""What must always hold of a rollout; asserted where entries are applied, and by the simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from guardian.core.model import Drive, Outcome, Traffic, Weight
+from guardian.core.rollout import (
+    LIVE,
+    TRANSITIONS,
+    Completed,
+    Entry,
+    Held,
+    Phase,
+    RollbackConfirmed,
+    RollbackStarted,
+    Rollout,
+    Superseded,
+    fold,
+)
+from guardian.core.standing import gating
+from guardian.core.wishes import strangers, wish
+
+
+class InvariantBroken(Exception):
+    """A bug in guardian: the rollout must not go on."""
+
+
+def wished_weight(rollout: Rollout) -> Weight | None:
+    """The canary's share that the state asks the router for; None where nothing is asked."""
+    wanted = wish(rollout)
+    return None if wanted is None else wanted.traffic.share(rollout.plan.canary)
+
+
+def check(before: Rollout, entry: Entry, after: Rollout) -> None:
+    """Raise InvariantBroken when the step from `before` to `after` breaks one."""
+    if after.last_at < before.last_at:
+        raise InvariantBroken("recorded times never go back")
+    _rises_only_in_shifting(before, after)
+    if isinstance(entry, Completed):
+        _completes_only_on_passes(before, entry)
+    if before.phase is Phase.ROLLING_BACK and after.phase is not Phase.ROLLING_BACK:
+        person = isinstance(entry, Held) and entry.actor is not None
+        if not (person or isinstance(entry, RollbackConfirmed | Superseded)):
+            raise InvariantBroken("only confirmation, a person or a change ends rolling_back")
+
+
+def _rises_only_in_shifting(before: Rollout, after: Rollout) -> None:
+    """Weights rise by entering SHIFTING; a hold that ends asks again for what it had."""
+    was, is_ = wished_weight(before), wished_weight(after)
+    if before.phase is Phase.HELD or was is None or is_ is None or is_ <= was:
+        return
+    if after.phase not in (Phase.SHIFTING, Phase.COMPLETED) or (
+        after.phase is Phase.COMPLETED and not before.last_step
+    ):
+        raise InvariantBroken(
+            f"the canary's weight rose from {was} to {is_} in {after.phase.value}"
+        )
+
+
+def _completes_only_on_passes(before: Rollout, entry: Completed) -> None:
+    if before.step_confirmed_at is None:
+        raise InvariantBroken("completed without the last weight having been read back")
+    passed = {v.criterion for v in entry.verdicts if v.outcome is Outcome.PASS}
+    excused = set(entry.unproven) | (set(entry.overridden) if entry.actor else set())
+    missing = sorted(set(gating(before.plan)) - passed - excused)
+    if missing:
+        raise InvariantBroken(f"completed without a pass of {', '.join(missing)}")
+    failed = {v.criterion for v in entry.verdicts if v.outcome is Outcome.FAIL}
+    if failed & set(gating(before.plan)) and entry.actor is None:
+        raise InvariantBroken(f"completed over a breach of {', '.join(sorted(failed))}")
+
+
+def check_fold(entries: Iterable[Entry], state: Rollout) -> None:
+    """The state is always the fold of its journal."""
+    if fold(entries) != state:
+        raise InvariantBroken("the state is not the fold of its journal")
+
+
+def check_traffic(rollout: Rollout, traffic: Traffic) -> None:
+    """Only versions that the rollout or its snapshot names ever receive traffic from guardian."""
+    plan = rollout.plan
+    unknown = strangers(plan, traffic)
+    if unknown:
+        raise InvariantBroken(f"traffic was sent to {', '.join(unknown)}")
+    if plan.drive is Drive.WATCH and traffic.share(plan.canary) > plan.found.share(plan.canary):
+        raise InvariantBroken("a watch raised the canary's weight")
+
+
+def check_table(
+    table: Mapping[tuple[Phase, type[Entry]], Phase | None] = TRANSITIONS,
+) -> None:
+    """Every live state can start a rollback."""
+    for phase in LIVE - {Phase.ROLLING_BACK}:
+        if (phase, RollbackStarted) not in table:
+            raise InvariantBroken(f"{phase.value} cannot start a rollback")

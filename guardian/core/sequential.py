@@ -1,0 +1,335 @@
+"""Sequential e-tests: how strongly counts speak against a limit, valid at every look.
+
+An e-value is the wealth of a gambler who bets against "the release is within its limit" at fair or
+worse odds. Under that hypothesis it exceeds 1/alpha at any time with a probability of at most alpha
+(Ville 1939), so `log e >= ln(1/alpha)` may be asked as often as one likes.
+
+One formula serves both tests. Of `n` events, `x` are bad; a bad event has probability `p` at the
+limit. The alternative that multiplies the odds of `p` by `g` gains, in logs,
+
+    x ln(g) - n ln(1 + (g - 1) p)
+
+Against a limit, `p` is the limit and `n` the requests. Canary against stable, `n` is the errors of
+both sides and `p` the canary's share of the requests (Lindon and Malek 2022, conditional on the
+minute's errors). The bets are mixed over a grid of `g`, and over the minute in which the release
+went bad (weighted Shiryaev-Roberts; Shin, Ramdas and Rinaldo 2022), so that a good past does not
+hide a late regression.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import exp, inf, log, log1p
+from typing import Final, NamedTuple, TypeAlias
+
+ODDS_RATIOS: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
+"""Alternatives to a limit: the odds of an error are this many times those at the limit."""
+
+RATE_RATIOS: Final = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+"""Alternatives to "no worse than stable": the canary's error rate is this many times stable's."""
+
+FIRST: Final = 0.5
+"""Prior probability that a bad release is bad from its first minute."""
+
+Minute: TypeAlias = Sequence[float]
+"""(errors, total), or (errors, total, stable's errors, stable's total), of one period."""
+
+
+# --- fixed totals ------------------------------------------------------------------------------
+
+
+def log_e_rate_above(*, errors: float, total: float, limit: float) -> float:
+    """Log evidence that more than `limit` (a share) of all events are errors, from totals."""
+    return _log_mean([errors * log(g) - total * log1p((g - 1) * limit) for g in ODDS_RATIOS])
+
+
+def log_e_rate_below(*, errors: float, total: float, limit: float) -> float:
+    """Log evidence that less than `limit` (a share) of all events are errors, from totals."""
+    return _log_mean([-errors * log(g) - total * log1p((1 / g - 1) * limit) for g in ODDS_RATIOS])
+
+
+def breach_threshold(*, total: int, limit: float, alpha: float) -> int | None:
+    """The fewest errors among `total` that prove a rate above `limit`; None if none do."""
+    low, high = 0, total + 1
+    while low < high:
+        middle = (low + high) // 2
+        if log_e_rate_above(errors=middle, total=total, limit=limit) >= -log(alpha):
+            high = middle
+        else:
+            low = middle + 1
+    return low if low <= total else None
+
+
+def log_e_two_sample(*, minutes: Sequence[Minute], margin_ratio: float = 1.0) -> float:
+    """Log evidence that the canary's error rate is over `margin_ratio` times stable's."""
+    sums = [0.0] * len(RATE_RATIOS)
+    for minute in minutes:
+        ratios = _two_sample_ratios(minute, margin_ratio)
+        sums = [a + b for a, b in zip(sums, ratios, strict=True)] if ratios else sums
+    return _log_mean(sums)
+
+
+def _two_sample_ratios(minute: Minute, margin_ratio: float) -> list[float]:
+    """Each alternative's log likelihood ratio; empty where a side has no traffic or none errs."""
+    errors, total, stable_errors, stable_total = minute
+    both = errors + stable_errors
+    if total <= 0 or stable_total <= 0 or both <= 0:
+        return []
+    share = margin_ratio * total / (margin_ratio * total + stable_total)
+    return [errors * log(r) - both * log1p((r - 1) * share) for r in RATE_RATIOS]
+
+
+def _log_mean(logs: Sequence[float]) -> float:
+    """The log of the mean of exponentials, without overflow."""
+    top = max(logs)
+    return top + log(math.fsum(exp(x - top) for x in logs) / len(logs))
+
+
+# --- minute by minute --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """Where a test stands after some minutes."""
+
+    minutes: int = 0
+    log_stakes: tuple[float, ...]
+    """For each alternative, the log of what the bets that were placed so far are worth."""
+    log_e: float = 0.0
+    peak: float = 0.0
+    """The largest `log_e` so far: a breach that was proven once stays proven."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ChangePointTest:
+    """A mixture over alternatives and over the minute of the change, with a cap on each minute.
+
+    The bet on minute `t` gets the weight `first + (1 - first)/horizon` for the first minute and
+    `(1 - first)/horizon` up to the horizon; what is not yet placed stays in the purse, so that the
+    e-value starts at 1. No minute may multiply a bet by more than `exp(cap)`: with `sustain` of at
+    least 2 a single minute, however bad, proves nothing.
+    """
+
+    horizon: int
+    """The longest the rollout may last, in minutes; doubling it costs ln 2 of evidence."""
+    alpha: float
+    sustain: int = 2
+    first: float = FIRST
+    cluster_size: float = 1.0
+    """How many errors one fault makes; divides every log likelihood ratio."""
+    threshold: float = field(init=False, compare=False, repr=False)
+    """ln(1/alpha)."""
+    _cap: float = field(init=False, compare=False, repr=False)
+    _log_first: float = field(init=False, compare=False, repr=False)
+    _log_later: float = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.alpha < 1.0:
+            raise ValueError(f"alpha lies between 0 and 1, exclusive, not {self.alpha:g}")
+        if self.horizon < 1 or self.sustain < 1 or self.cluster_size < 1:
+            raise ValueError("horizon, sustain and cluster_size are at least 1")
+        threshold = -log(self.alpha)
+        cap = min(log(4 * self.horizon / self.alpha) / self.sustain, threshold)
+        later = (1.0 - self.first) / self.horizon
+        object.__setattr__(self, "threshold", threshold)
+        object.__setattr__(self, "_cap", cap if self.sustain > 1 else inf)
+        object.__setattr__(self, "_log_first", log(self.first + later))
+        object.__setattr__(self, "_log_later", log(later) if later > 0 else -inf)
+
+    def proven(self, track: Track) -> bool:
+        """Whether the breach was proven at some minute of the track."""
+        return track.peak >= self.threshold
+
+    def _placed(self, track: Track) -> float:
+        """The log of the weight that is placed on the minute after `track`."""
+        if track.minutes == 0:
+            return self._log_first
+        return self._log_later if track.minutes < self.horizon else -inf
+
+    def _idle(self, track: Track) -> Track:
+        """The track after a minute that says nothing: the evidence stays exactly as it is."""
+        placed = self._placed(track)
+        stakes = tuple(_log_add(stake, placed) for stake in track.log_stakes)
+        return replace(track, minutes=track.minutes + 1, log_stakes=stakes)
+
+    def _bet(self, track: Track, ratios: Sequence[float]) -> Track:
+        """The track after a minute with these log likelihood ratios, one for each alternative."""
+        placed, cap, scale = self._placed(track), self._cap, 1.0 / self.cluster_size
+        minutes = track.minutes + 1
+        stakes = []
+        # This loop runs for each period of every rollout of a simulation: it is written out.
+        for stake, ratio in zip(track.log_stakes, ratios, strict=True):
+            gain = ratio * scale
+            high, low = (stake, placed) if stake > placed else (placed, stake)
+            stakes.append(high + log1p(exp(low - high)) + min(cap, gain))
+        purse = (1.0 - self.first) * max(0, self.horizon - minutes) / self.horizon
+        top = max(stakes)
+        if purse > 0.0 > top:
+            top = 0.0
+        worth = 0.0
+        for stake in stakes:
+            worth += exp(stake - top)
+        kept = purse * exp(-top) if purse > 0.0 else 0.0
+        log_e = top + log(worth / len(stakes) + kept)
+        return Track(
+            minutes=minutes,
+            log_stakes=tuple(stakes),
+            log_e=log_e,
+            peak=max(track.peak, log_e),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitTest(_ChangePointTest):
+    """Is the error rate above `limit`? Minutes are (errors, total)."""
+
+    limit: float
+    """The largest allowed share of errors, 0..1."""
+    _bad: tuple[float, ...] = field(init=False, compare=False, repr=False)
+    _each: tuple[float, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # The name is spelled out because slots make dataclass build the class twice.
+        _ChangePointTest.__post_init__(self)
+        if not 0.0 <= self.limit <= 1.0:
+            raise ValueError(f"a limit is a share between 0 and 1, not {self.limit:g}")
+        object.__setattr__(self, "_bad", tuple(log(g) for g in ODDS_RATIOS))
+        object.__setattr__(self, "_each", tuple(log1p((g - 1) * self.limit) for g in ODDS_RATIOS))
+
+    def start(self) -> Track:
+        """No evidence either way."""
+        return Track(log_stakes=(-inf,) * len(ODDS_RATIOS))
+
+    def advance(self, track: Track, minute: Minute) -> Track:
+        """The track after one more minute; a minute without events changes no evidence."""
+        errors, total = minute
+        if total <= 0:
+            return self._idle(track)
+        ratios = [
+            errors * bad - total * each for bad, each in zip(self._bad, self._each, strict=True)
+        ]
+        return self._bet(track, ratios)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareTest(_ChangePointTest):
+    """Is the canary's error rate over `margin_ratio` times stable's?
+
+    Minutes are (canary's errors, canary's total, stable's errors, stable's total). A rate that both
+    sides share, and so any outage that hits both, cancels.
+    """
+
+    margin_ratio: float = 1.0
+
+    def start(self) -> Track:
+        """No evidence either way."""
+        return Track(log_stakes=(-inf,) * len(RATE_RATIOS))
+
+    def advance(self, track: Track, minute: Minute) -> Track:
+        """The track after one more minute; without traffic on both sides nothing changes."""
+        ratios = _two_sample_ratios(minute, self.margin_ratio)
+        return self._bet(track, ratios) if ratios else self._idle(track)
+
+
+def _log_add(a: float, b: float) -> float:
+    """log(exp(a) + exp(b)), where at most one of them is minus infinity."""
+    high, low = (a, b) if a > b else (b, a)
+    return high + log1p(exp(low - high))
+
+
+# --- whole lists -------------------------------------------------------------------------------
+
+
+class Proof(NamedTuple):
+    """What a list of minutes amounts to."""
+
+    log_e: float
+    breach: bool
+    """Whether `log_e` reached ln(1/alpha) at some minute."""
+
+
+def log_e_changepoint(
+    *,
+    minutes: Sequence[Minute],
+    limit: float,
+    horizon: int,
+    sustain: int,
+    alpha: float,
+    first: float = FIRST,
+) -> Proof:
+    """Evidence that at some minute the error rate went above `limit`; minutes (errors, total)."""
+    test = LimitTest(limit=limit, horizon=horizon, sustain=sustain, alpha=alpha, first=first)
+    return _whole(test, minutes)
+
+
+def log_e_two_sample_changepoint(
+    *,
+    minutes: Sequence[Minute],
+    horizon: int,
+    sustain: int,
+    alpha: float,
+    first: float = FIRST,
+    margin_ratio: float = 1.0,
+) -> Proof:
+    """Evidence that at some minute the canary became worse than stable; minutes of four counts."""
+    test = CompareTest(
+        margin_ratio=margin_ratio, horizon=horizon, sustain=sustain, alpha=alpha, first=first
+    )
+    return _whole(test, minutes)
+
+
+def _whole(test: LimitTest | CompareTest, minutes: Sequence[Minute]) -> Proof:
+    """All minutes, one after the other."""
+    track = test.start()
+    for minute in minutes:
+        track = test.advance(track, minute)
+    return Proof(track.log_e, test.proven(track))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A test over a growing list of minutes, with the track after each of them.
+
+    When an earlier minute changes, only the minutes from there on are gone through again.
+    """
+
+    test: LimitTest | CompareTest
+    minutes: tuple[Minute, ...] = ()
+    tracks: tuple[Track, ...] = ()
+
+    @property
+    def track(self) -> Track:
+        """Where the test stands now."""
+        return self.tracks[-1] if self.tracks else self.test.start()
+
+    def over(self, minutes: tuple[Minute, ...]) -> Run:
+        """The same test over these minutes instead."""
+        if minutes == self.minutes:
+            return self
+        same = _common(self.minutes, minutes)
+        tracks = list(self.tracks[:same])
+        track = tracks[-1] if tracks else self.test.start()
+        for minute in minutes[same:]:
+            track = self.next(track, minute)
+            tracks.append(track)
+        return replace(self, minutes=minutes, tracks=tuple(tracks))
+
+    def next(self, track: Track, minute: Minute) -> Track:
+        """The track after one more minute; beyond the horizon, in a fresh test.
+
+        A rollout that outlives its horizon has placed all its bets and would see nothing new. The
+        bound of false alarms then holds for each horizon; what was proven stays proven.
+        """
+        if track.minutes == self.test.horizon:
+            track = replace(self.test.start(), peak=track.peak)
+        return self.test.advance(track, minute)
+
+
+def _common(before: tuple[Minute, ...], after: tuple[Minute, ...]) -> int:
+    """How many minutes both begin with."""
+    if after[: len(before)] == before:
+        return len(before)
+    pairs = enumerate(zip(before, after, strict=False))
+    return next((i for i, (old, new) in pairs if old != new), min(len(before), len(after)))

@@ -1,0 +1,395 @@
+"""What people read about each entry: sentences for someone at 3 a.m. who knows nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from guardian.core.model import Drive, Outcome, Plan, Verdict
+from guardian.core.rollout import (
+    Cancelled,
+    Cause,
+    Completed,
+    GateFailed,
+    Held,
+    HoldReason,
+    Resumed,
+    RollbackConfirmed,
+    RollbackStarted,
+    RollbackStuck,
+    Rollout,
+    StepEntered,
+    Superseded,
+)
+from guardian.core.status import confirmed_weight
+from guardian.core.wording import because, hour_minute, measured, span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A notice's three texts; each is whole sentences, `title` is one line."""
+
+    title: str
+    did: str
+    todo: str = ""
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(s for s in sentences if s)
+
+
+def _failed(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    return [v for v in verdicts if v.outcome is Outcome.FAIL]
+
+
+def _breach(verdicts: Sequence[Verdict]) -> str:
+    """The breach for a title: "error-rate 6.1% (limit above 5%)"; "" without one."""
+    return ", ".join(
+        f"{v.criterion} {v.evidence.value or 'without a value'} (limit {v.evidence.limit})"
+        for v in _failed(verdicts)
+    )
+
+
+def _numbers(verdicts: Sequence[Verdict]) -> str:
+    """One sentence for each verdict that is not a pass."""
+    return " ".join(
+        f"{v.criterion} is {v.outcome.value}: {measured(v)}."
+        for v in verdicts
+        if v.outcome is not Outcome.PASS
+    )
+
+
+def _cure(plan: Plan) -> str:
+    if plan.restores:
+        return f"puts version {plan.stable} back on a breach"
+    return "only reports a breach: nothing is rolled back"
+
+
+def _take_back(plan: Plan) -> str:
+    """How a person takes the canary back."""
+    if plan.drive is Drive.ROLLOUT:
+        return f"`guardian rollout abort {plan.service}` takes version {plan.canary} back."
+    if plan.restores:
+        return f"`guardian rollback {plan.service}` puts version {plan.stable} back now."
+    return f"`guardian rollback {plan.service} --to VERSION` puts another version back."
+
+
+def _by(actor: str | None) -> str:
+    return f" by {actor}" if actor else ""
+
+
+# --- the way forward ---------------------------------------------------------------------------
+
+
+def started(after: Rollout) -> Words:
+    """A plan was accepted."""
+    plan = after.plan
+    criteria = "; ".join(f"{c.name} {c.fail_if}" for c in plan.criteria) or "none"
+    judged = f"It fails on: {criteria}."
+    by = f"Started by {plan.actor}" + (f": {plan.reason}." if plan.reason else ".")
+    if plan.drive is Drive.WATCH:
+        share = plan.found.share(plan.canary)
+        bake = span(sum(s.bake_s for s in plan.steps))
+        return Words(
+            title=f"{plan.service}: watching version {plan.canary}, live with {share}",
+            did=_joined(
+                f"guardian judges version {plan.canary} for {bake}, shifts no traffic,"
+                f" and {_cure(plan)}.",
+                judged,
+                by,
+            ),
+            todo=_take_back(plan),
+        )
+    steps = ", then ".join(f"{s.weight} for {span(s.bake_s)}" for s in plan.steps)
+    return Words(
+        title=f"{plan.service}: rollout of version {plan.canary} started, {plan.stable} is stable",
+        did=_joined(
+            f"Nothing has moved yet. guardian gives version {plan.canary} {steps} of the traffic,"
+            f" and {_cure(plan)}.",
+            judged,
+            by,
+        ),
+        todo=f"`guardian rollout status {plan.service} -w` follows it. {_take_back(plan)}",
+    )
+
+
+def promoted(entry: StepEntered, after: Rollout) -> Words:
+    """A step that ends a hold, or that a person ordered."""
+    plan, weight = after.plan, after.plan.steps[entry.step].weight
+    over = f"Not passed at that time: {', '.join(entry.overridden)}." if entry.overridden else ""
+    return Words(
+        title=f"{plan.service}: version {plan.canary} goes on to {weight}"
+        + (f", promoted by {entry.actor}" if entry.actor else ""),
+        did=_joined(
+            f"guardian asks the router to give version {plan.canary} {weight} and reads it back.",
+            over,
+            _numbers(entry.verdicts),
+        ),
+        todo=_take_back(plan),
+    )
+
+
+def baking(after: Rollout) -> Words:
+    """A weight was confirmed."""
+    plan, step = after.plan, after.plan.steps[after.step]
+    if plan.drive is Drive.WATCH:
+        return Words(
+            title=f"{plan.service}: judging version {plan.canary} at {step.weight}",
+            did=f"The router shows {step.weight} of the traffic on version {plan.canary}."
+            f" guardian judges it for {span(step.bake_s)}, and {_cure(plan)}.",
+            todo=_take_back(plan),
+        )
+    follows = (
+        f"version {plan.canary} becomes the primary one"
+        if after.last_step
+        else f"{plan.steps[after.step + 1].weight} follows"
+    )
+    return Words(
+        title=f"{plan.service}: version {plan.canary} receives {step.weight}"
+        f" (step {after.step + 1} of {len(plan.steps)})",
+        did=f"The router's read-back shows {step.weight} on version {plan.canary}."
+        f" guardian bakes it for {span(step.bake_s)}; when every criterion passes, {follows}.",
+        todo=f"`guardian rollout hold {plan.service}` stops it here. {_take_back(plan)}",
+    )
+
+
+def completed(entry: Completed, after: Rollout) -> Words:
+    """The last bake is over."""
+    plan = after.plan
+    proof = ""
+    if entry.unproven:
+        proof = f"Not proven healthy, for want of evidence: {', '.join(entry.unproven)}."
+    if entry.overridden:
+        proof = f"{entry.actor} ended it before these had passed: {', '.join(entry.overridden)}."
+    outcome = "ended without enough evidence" if entry.unproven else "is healthy"
+    if plan.drive is Drive.WATCH:
+        return Words(
+            title=f"{plan.service}: the watch of version {plan.canary} {outcome}"
+            if entry.unproven
+            else f"{plan.service}: version {plan.canary} {outcome}, the watch is over",
+            did=_joined(
+                f"guardian left the traffic as it is: {plan.found}.",
+                proof,
+                _numbers(entry.verdicts),
+            ),
+            todo=_take_back(plan) if entry.unproven else "",
+        )
+    keep = span(plan.policy.keep_previous_s)
+    proven = "completed without enough evidence" if entry.unproven else "completed"
+    return Words(
+        title=f"{plan.service}: rollout of version {plan.canary} {proven}",
+        did=_joined(
+            f"guardian makes version {plan.canary} the primary one;"
+            f" version {plan.stable} is kept for {keep}.",
+            proof,
+            _numbers(entry.verdicts),
+        ),
+        todo=f"`guardian rollout abort {plan.service}` still takes it back within {keep}.",
+    )
+
+
+# --- standing still ----------------------------------------------------------------------------
+
+
+def held(entry: Held, after: Rollout) -> Words:
+    """Advancing stopped."""
+    plan, weight = after.plan, confirmed_weight(after)
+    happened = {
+        HoldReason.PERSON: f"held at {weight}{_by(entry.actor)}",
+        HoldReason.NO_EVIDENCE: f"held at {weight}, not enough evidence to go on",
+        HoldReason.BLIND: f"guardian is blind, version {plan.canary} stays at {weight}",
+        HoldReason.CONFLICT: "held, somebody else changed the traffic",
+        HoldReason.BREACH: f"held at {weight}: {_breach(entry.verdicts) or 'a breach'}",
+    }[entry.why]
+    watch = "Criteria are still judged, as far as they can be read: guardian " + _cure(plan) + "."
+    return Words(
+        title=f"{plan.service}: {happened}",
+        did=_joined(
+            f"guardian stopped advancing and leaves the traffic of version {plan.canary} as it is.",
+            watch,
+            because(entry.detail),
+            _numbers(entry.verdicts),
+            _until(after),
+        ),
+        todo=_joined(_unhold(entry.why, plan), _take_back(plan)),
+    )
+
+
+def _until(after: Rollout) -> str:
+    """What ends a hold that nobody touches."""
+    if not (after.moved and after.plan.restores):
+        return ""
+    longest = span(after.plan.policy.max_hold_s)
+    return f"A hold of {longest} is rolled back."
+
+
+def _unhold(why: HoldReason, plan: Plan) -> str:
+    """What a person can do about a hold, by its reason."""
+    if plan.drive is Drive.WATCH and why is not HoldReason.PERSON:
+        return f"`guardian rollout status {plan.service}` shows what is missing."
+    resume = f"`guardian rollout resume {plan.service}` goes on."
+    promote = f"`guardian rollout promote {plan.service}` takes the next step without it."
+    match why:
+        case HoldReason.NO_EVIDENCE:
+            return f"It goes on by itself when the evidence comes. {promote}"
+        case HoldReason.BLIND:
+            return (
+                "Check that the metrics and the router can be read (`guardian doctor`);"
+                f" it goes on by itself when they can. {promote}"
+            )
+        case HoldReason.CONFLICT:
+            return f"Find out who changed {plan.target}, and put the weights back or not. {resume}"
+        case HoldReason.PERSON | HoldReason.BREACH:
+            return resume
+        case _:
+            assert_never(why)
+
+
+def resumed(entry: Resumed, after: Rollout) -> Words:
+    """Back to where the hold began."""
+    plan, weight = after.plan, confirmed_weight(after)
+    return Words(
+        title=f"{plan.service}: resumed at {weight}{_by(entry.actor)}",
+        did=_joined(
+            f"guardian goes on where the hold began: {after.phase.value.replace('_', ' ')}.",
+            because(entry.detail),
+        ),
+        todo=_take_back(plan),
+    )
+
+
+# --- the way back ------------------------------------------------------------------------------
+
+
+def _why_back(entry: RollbackStarted) -> str:
+    return {
+        Cause.BREACH: _breach(entry.verdicts) or "a breach",
+        Cause.ABORTED: f"ordered{_by(entry.actor)}",
+        Cause.INTERRUPTED: "the process that drove it was stopped",
+        Cause.BLIND: "guardian could not see for too long",
+        Cause.LOW_TRAFFIC: "too little traffic to judge it",
+        Cause.HELD_TOO_LONG: "it was held for too long",
+    }[entry.cause]
+
+
+def rolling_back(entry: RollbackStarted, before: Rollout, after: Rollout) -> Words:
+    """The recorded stable state is wanted."""
+    plan = after.plan
+    return Words(
+        title=f"{plan.service}: rolling back version {plan.canary} at {confirmed_weight(before)}:"
+        f" {_why_back(entry)}",
+        did=_joined(
+            f"guardian asks the router for the recorded stable traffic, {plan.snapshot.traffic},"
+            " and retries until it reads it back.",
+            because(entry.detail),
+            _numbers(entry.verdicts),
+        ),
+        todo="Nothing yet: the confirmation follows, or a page if it stays away for 60 seconds.",
+    )
+
+
+def stuck(entry: RollbackStuck, before: Rollout, after: Rollout) -> Words:
+    """A rollback stays unconfirmed."""
+    plan, weight = after.plan, confirmed_weight(before)
+    how_long = "60 seconds" if entry.level == 1 else "5 minutes"
+    return Words(
+        title=f"{plan.service}: the rollback to version {plan.stable} is NOT confirmed after"
+        f" {how_long}, version {plan.canary} had {weight}",
+        did=_joined(
+            f"guardian keeps trying to put {plan.snapshot.traffic} back on {plan.target}."
+            f" Until then users may still reach version {plan.canary}.",
+            because(entry.detail),
+            _rollback_began(after.rollback),
+        ),
+        todo=f"Look at {plan.target} in AWS: can guardian write to it, is AWS throttling?"
+        f" `guardian rollback {plan.service}` tries from your own machine;"
+        f" or set the traffic to {plan.snapshot.traffic} by hand: guardian will see it.",
+    )
+
+
+def _rollback_began(entry: RollbackStarted | None) -> str:
+    """Why a rollback under way began, with its numbers."""
+    if entry is None:
+        return ""
+    began = f"The rollback began at {hour_minute(entry.at)} UTC: {_why_back(entry)}."
+    return _joined(began, _numbers(entry.verdicts))
+
+
+def rolled_back(entry: RollbackConfirmed, after: Rollout) -> Words:
+    """The stable state was read back."""
+    plan = after.plan
+    who = "" if entry.by_guardian else " by somebody else"
+    page = (
+        f"The page stays open until a person resolves it or a later rollout of {plan.service}"
+        " completes."
+        if entry.by_guardian
+        else ""
+    )
+    return Words(
+        title=f"{plan.service}: version {plan.canary} was rolled back{who},"
+        f" traffic is now {plan.snapshot.traffic}",
+        did=_joined(
+            f"The router shows the stable traffic since {hour_minute(after.last_at)} UTC"
+            f" ({entry.detail}).",
+            _rollback_began(after.rollback),
+        ),
+        todo=_joined(
+            f"CloudFormation was not told: a stack that deployed version {plan.canary} still names"
+            " it, and its next deploy may put it back. Fix or revert the change before it.",
+            f"`guardian rollout history {plan.service}` shows what happened;"
+            f' `guardian rollout start {plan.service} --to {plan.canary} --again --reason "…"`'
+            " tries the same version again.",
+            page,
+        ),
+    )
+
+
+def gate_failed(entry: GateFailed, after: Rollout) -> Words:
+    """A breach that is on purpose not rolled back."""
+    plan = after.plan
+    return Words(
+        title=f"{plan.service}: gate failed for version {plan.canary}:"
+        f" {_breach(entry.verdicts) or 'a breach'}",
+        did=_joined(
+            f"guardian did NOT roll back, as configured: the traffic stays {plan.found}.",
+            because(entry.detail),
+            _numbers(entry.verdicts),
+        ),
+        todo=f"Version {plan.canary} is still live. {_take_back(plan)}",
+    )
+
+
+def cancelled(entry: Cancelled, after: Rollout) -> Words:
+    """Ended without having moved traffic."""
+    plan = after.plan
+    what = "watch" if plan.drive is Drive.WATCH else "rollout"
+    return Words(
+        title=f"{plan.service}: the {what} of version {plan.canary} was cancelled"
+        + _by(entry.actor),
+        did=_joined(f"guardian moved no traffic: {plan.found}.", because(entry.detail)),
+        todo=f"`guardian rollout history {plan.service}` shows what was judged until then.",
+    )
+
+
+def superseded(entry: Superseded, before: Rollout, after: Rollout, *, unsafe: bool) -> Words:
+    """Somebody else changed the versions; `unsafe` when that cut a rollback short."""
+    plan = after.plan
+    cut = (
+        f"The rollback to version {plan.stable} was under way and is NOT finished by guardian."
+        if unsafe
+        else ""
+    )
+    return Words(
+        title=f"{plan.service}: somebody else changed {plan.target}, guardian lets go"
+        + (" in the middle of a rollback" if unsafe else ""),
+        did=_joined(
+            f"guardian writes nothing any more; when it last looked, version {plan.canary} had"
+            f" {confirmed_weight(before)}.",
+            cut,
+            because(entry.detail),
+            _rollback_began(before.rollback) if unsafe else "",
+        ),
+        todo=f"Look at what is live on {plan.target} now."
+        f" `guardian rollback {plan.service} --to {plan.stable}` puts version {plan.stable} back.",
+    )

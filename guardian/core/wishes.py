@@ -1,0 +1,84 @@
+"""What a rollout's state wants of the router: effects follow from state, never from events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from guardian.core.model import Drive, Plan, Reading, Traffic
+from guardian.core.rollout import Phase, Rollout, step_traffic
+
+
+class Verb(Enum):
+    """The three ways to move traffic."""
+
+    SHIFT = "shift"
+    PROMOTE = "promote"
+    RESTORE = "restore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the router shall show, and whether guardian's stamp shall be on it."""
+
+    verb: Verb
+    traffic: Traffic
+    stamped: bool
+
+
+def wish(rollout: Rollout) -> Wish | None:
+    """What the state wants of the router; None where guardian must not write."""
+    plan = rollout.plan
+    match rollout.phase:
+        case Phase.SHIFTING | Phase.BAKING if plan.drive is Drive.ROLLOUT:
+            return Wish(verb=Verb.SHIFT, traffic=step_traffic(plan, rollout.step), stamped=True)
+        case Phase.ROLLING_BACK:
+            return Wish(verb=Verb.RESTORE, traffic=plan.snapshot.traffic, stamped=True)
+        case Phase.ROLLED_BACK:
+            return Wish(verb=Verb.RESTORE, traffic=plan.snapshot.traffic, stamped=False)
+        case Phase.COMPLETED if plan.drive is Drive.ROLLOUT:
+            return Wish(verb=Verb.PROMOTE, traffic=Traffic(primary=plan.canary), stamped=False)
+        case _:
+            return None
+
+
+def strangers(plan: Plan, traffic: Traffic) -> list[str]:
+    """Versions that receive traffic and that neither the rollout nor its snapshot names."""
+    named = {plan.stable, plan.canary} | plan.found.versions | plan.snapshot.traffic.versions
+    return sorted(traffic.versions - named)
+
+
+def changed_after_completion(rollout: Rollout, traffic: Traffic) -> bool:
+    """Whether a completed rollout shows neither its last step nor its promotion: a person's hand.
+
+    A promotion that a person ordered starts from whatever is there.
+    """
+    plan = rollout.plan
+    if rollout.completed is None or rollout.completed.actor is not None:
+        return False
+    return traffic not in (Traffic(primary=plan.canary), step_traffic(plan, rollout.step))
+
+
+def must_write(rollout: Rollout, reading: Reading, *, fenced: bool, wrote: bool) -> Wish | None:
+    """The wish, if the router has to be written now.
+
+    `fenced`: this process has written under its present claim; a new holder writes once even
+    when all is as wished, which kills the older holder's writes in flight. `wrote`: the last
+    write of the present phase was acknowledged and read back.
+    """
+    wanted = wish(rollout)
+    if wanted is None or strangers(rollout.plan, reading.traffic):
+        return None
+    ours = reading.stamp is not None and reading.stamp.rollout == rollout.plan.rollout
+    same = reading.traffic == wanted.traffic
+    match rollout.phase:
+        case Phase.ROLLING_BACK:
+            due = not (same and wrote)
+        case Phase.ROLLED_BACK:
+            due = same and ours
+        case Phase.COMPLETED:
+            changed = changed_after_completion(rollout, reading.traffic)
+            due = (not same or ours) and not changed
+        case _:
+            due = not same or not fenced
+    return wanted if due else None

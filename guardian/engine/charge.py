@@ -1,0 +1,219 @@
+"""One rollout in this process's charge: its state, its claim, and what was last seen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from guardian.core.criteria import Memory, Window, judge, observed_until
+from guardian.core.decide import decide
+from guardian.core.model import Instant, Measurement, Query, Reading, Reason, Stamp, Verdict
+from guardian.core.orders import Decision
+from guardian.core.rollout import (
+    LIVE,
+    Order,
+    Phase,
+    RollbackStarted,
+    Rollout,
+    fold,
+    step_traffic,
+)
+from guardian.core.standing import Seen, gating
+from guardian.core.status import Picture, picture
+from guardian.core.wishes import Verb, Wish, must_write, wish
+from guardian.ports import Claim, EdgeError, Journal, Router, RouterError
+
+CLEAN_UP_TRIES = 5
+"""Attempts to take guardian's stamp off after the end; it moves no traffic."""
+
+
+@dataclass(kw_only=True)
+class Charge:
+    """What the loop remembers of one rollout between ticks; everything vital is in the journal."""
+
+    rollout: Rollout
+    claim: Claim
+    router: Router
+    verdicts: tuple[Verdict, ...] = ()
+    observed_until: Instant | None = None
+    reading: Reading | None = None
+    """As last read, in this tick or an earlier one."""
+    gone: str | None = None
+    read_trouble: str = ""
+    write_trouble: str = ""
+    memories: dict[str, Memory] = field(default_factory=dict)
+    fenced: bool = False
+    wrote: bool = False
+    tried: bool = False
+    tries: int = 0
+    retry_at: float = 0.0
+    """Monotonic time before which a failed write is not tried again."""
+    lost: bool = False
+    """Another process has taken over: stop acting."""
+    failsafe: RollbackStarted | None = None
+    """A rollback that this process saw to be needed and could not record."""
+
+    @property
+    def id(self) -> str:
+        """The rollout's id."""
+        return self.rollout.plan.rollout
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do, the stamp's removal included."""
+        if self.lost:
+            return True
+        if self.rollout.live:
+            return False
+        if self.rollout.phase is not Phase.ROLLED_BACK or self.reading is None:
+            return True
+        stamp = self.reading.stamp
+        ours = stamp is not None and stamp.rollout == self.id
+        return not ours or self.tries >= CLEAN_UP_TRIES
+
+    def wants_reading(self, *, polling: bool) -> bool:
+        """Whether this tick has to look at the real traffic."""
+        if self.lost or self.over:
+            return False
+        return polling or self.rollout.phase not in (Phase.BAKING, Phase.HELD)
+
+    @property
+    def trouble(self) -> str:
+        """The last router error that still stands, for people."""
+        return self.write_trouble or self.read_trouble
+
+    def saw(self, outcome: object) -> bool:
+        """Take in what reading the router brought; whether it was read.
+
+        After a failed read the older one stays: its guard token keeps a write made from it safe.
+        """
+        if isinstance(outcome, Reading):
+            self.reading, self.gone, self.read_trouble = outcome, None, ""
+            return True
+        if isinstance(outcome, EdgeError):
+            self.read_trouble = outcome.detail
+            self.gone = outcome.detail if outcome.reason is Reason.NOT_FOUND else self.gone
+        return False
+
+    def judge(self, measurements: Mapping[Query, Measurement], now: Instant) -> None:
+        """Criteria -> verdicts, over everything since the first shift."""
+        rollout, plan = self.rollout, self.rollout.plan
+        window = self.window()
+        if window is None or rollout.phase not in LIVE:
+            return
+        verdicts = []
+        for criterion in plan.criteria:
+            verdict, self.memories[criterion.name] = judge(
+                criterion, measurements, window, now=now, memory=self.memories.get(criterion.name)
+            )
+            verdicts.append(verdict)
+        self.verdicts = tuple(verdicts)
+        gates = gating(plan).values() or plan.criteria
+        seen = [observed_until(criterion, measurements) for criterion in gates]
+        self.observed_until = min((s for s in seen if s is not None), default=None)
+        if None in seen:
+            self.observed_until = None
+
+    def window(self) -> Window | None:
+        """What the evidence covers; None before the first confirmed shift."""
+        rollout = self.rollout
+        if rollout.first_shift_at is None:
+            return None
+        return Window(
+            first_shift_at=rollout.first_shift_at,
+            step_confirmed_at=rollout.confirmed[-1][1],
+            confirmed=tuple(
+                (at, step_traffic(rollout.plan, step).share(rollout.plan.canary))
+                for step, at in rollout.confirmed
+            ),
+            alpha=rollout.plan.alpha,
+            horizon=rollout.plan.horizon,
+        )
+
+    def seen(self, orders: tuple[Order, ...] = (), *, fresh: bool = True) -> Seen:
+        """What the core may know of this tick; `fresh`: the router was read in it."""
+        return Seen(
+            verdicts=self.verdicts,
+            observed_until=self.observed_until,
+            reading=self.reading if fresh else None,
+            gone=self.gone,
+            wrote=self.wrote,
+            tried=self.tried,
+            trouble=self.trouble,
+            orders=orders,
+        )
+
+    def decide(self, orders: tuple[Order, ...], now: Instant, *, fresh: bool) -> Decision:
+        """The next entry of this rollout, or none."""
+        return decide(self.rollout, self.seen(orders, fresh=fresh), now)
+
+    def advanced(self, after: Rollout) -> None:
+        """An entry was recorded: forget what belonged to the phase before."""
+        before, self.rollout = self.rollout, after
+        if after.phase is not before.phase or after.step != before.step:
+            self.wrote = self.tried = False
+            self.tries, self.retry_at = 0, 0.0
+        if after.confirmed != before.confirmed or after.step != before.step:
+            self.verdicts, self.observed_until = (), None
+
+    def due_write(self, monotonic: float) -> Wish | None:
+        """The wish, if the router is to be written in this tick."""
+        if self.lost or self.reading is None or monotonic < self.retry_at:
+            return None
+        if self.failsafe is not None and self.rollout.phase in LIVE:
+            traffic = self.rollout.plan.snapshot.traffic
+            done = self.wrote and self.reading.traffic == traffic
+            return None if done else Wish(verb=Verb.RESTORE, traffic=traffic, stamped=True)
+        if self.over:
+            return None
+        return must_write(self.rollout, self.reading, fenced=self.fenced, wrote=self.wrote)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the router does not yet show what the state wants."""
+        return not self.over and (
+            self.rollout.phase in (Phase.PENDING, Phase.SHIFTING, Phase.ROLLING_BACK)
+            or (self.rollout.phase is not Phase.BAKING and wish(self.rollout) is not None)
+            or self.failsafe is not None
+        )
+
+    def write(self, wanted: Wish) -> Reading:
+        """Ask the router for the wish; returns its read-back. Runs in a fan-out thread."""
+        reading, plan = self.reading, self.rollout.plan
+        if reading is None:
+            raise RouterError(Reason.UNKNOWN, "the traffic was not read")
+        stamp = Stamp(rollout=plan.rollout, epoch=self.claim.epoch, stable=plan.stable)
+        match wanted.verb:
+            case Verb.SHIFT:
+                return self.router.shift(wanted.traffic, stamp=stamp, after=reading)
+            case Verb.PROMOTE:
+                return self.router.promote(plan.canary, after=reading, detail=plan.snapshot.detail)
+            case Verb.RESTORE:
+                kept = stamp if wanted.stamped else None
+                return self.router.restore(plan.snapshot, stamp=kept, after=reading)
+
+    def wrote_it(self, outcome: object, *, monotonic: float, jitter: float) -> bool:
+        """Take in what a write brought; whether it took effect."""
+        self.tried = True
+        if isinstance(outcome, Reading):
+            self.reading, self.write_trouble = outcome, ""
+            self.wrote = self.fenced = True
+            self.tries += self.rollout.phase is Phase.ROLLED_BACK
+            return True
+        self.tries += 1
+        self.write_trouble = outcome.detail if isinstance(outcome, EdgeError) else "no answer"
+        back_off_s = min(30.0, 0.5 * 2.0 ** min(self.tries, 10))
+        self.retry_at = monotonic + back_off_s * (0.5 + jitter / 2)
+        return False
+
+    def picture(self, now: Instant) -> Picture:
+        """How this rollout looks at `now`."""
+        traffic = self.reading.traffic if self.reading else None
+        return picture(self.rollout, self.seen(), now, traffic=traffic)
+
+
+def resumed(journal: Journal, claim: Claim, router: Router, rollout: str) -> Charge:
+    """A rollout that an earlier process left behind, as its journal tells it."""
+    return Charge(
+        rollout=fold(record.entry for record in journal.read(rollout)), claim=claim, router=router
+    )

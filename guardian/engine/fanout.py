@@ -1,0 +1,109 @@
+"""Vendors' calls side by side: in threads with a deadline, or one after the other."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+
+from guardian.core.model import Reason
+from guardian.ports import Clock, EdgeError
+
+_INTERRUPT = object()
+
+
+class SerialFanout:
+    """Runs the calls one after the other in the caller's thread; for simulations and tests."""
+
+    def run(
+        self,
+        calls: Mapping[str, Callable[[], object]],
+        *,
+        deadline_s: float,  # noqa: ARG002 - a serial call cannot be late
+        interruptible: bool = False,  # noqa: ARG002 - nor interrupted
+    ) -> Mapping[str, object]:
+        """Each call's result, or its EdgeError."""
+        return {key: _outcome(call) for key, call in calls.items()}
+
+    def interrupt(self) -> None:
+        """Nothing to interrupt."""
+
+
+class ThreadFanout:
+    """Runs each call in a daemon thread of its own and waits until the deadline at most.
+
+    A vendor's call that outlives its deadline is left behind: its time-outs end it, and until
+    then its key is not called again, so that at most one call a key is ever under way.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._busy: set[str] = set()
+        self._waiting: queue.SimpleQueue[tuple[str, object]] | None = None
+
+    def run(
+        self,
+        calls: Mapping[str, Callable[[], object]],
+        *,
+        deadline_s: float,
+        interruptible: bool = False,
+    ) -> Mapping[str, object]:
+        """Each call's result, or its EdgeError; late, busy and interrupted ones are TIMEOUT."""
+        done: queue.SimpleQueue[tuple[str, object]] = queue.SimpleQueue()
+        results: dict[str, object] = {}
+        started = [key for key, call in calls.items() if self._start(key, call, done)]
+        if interruptible:
+            self._waiting = done
+        ends_at = self._clock.monotonic() + deadline_s
+        while len(results) < len(started):
+            try:
+                key, result = done.get(timeout=max(0.0, ends_at - self._clock.monotonic()))
+            except queue.Empty:
+                break
+            if result is _INTERRUPT:
+                break
+            results[key] = result
+        self._waiting = None
+        return {key: results.get(key) or _late(key, results) for key in calls}
+
+    def interrupt(self) -> None:
+        """End the interruptible run under way, if any."""
+        waiting = self._waiting
+        if waiting is not None:
+            waiting.put(("", _INTERRUPT))
+
+    def _start(
+        self,
+        key: str,
+        call: Callable[[], object],
+        done: queue.SimpleQueue[tuple[str, object]],
+    ) -> bool:
+        with self._lock:
+            if key in self._busy:
+                return False
+            self._busy.add(key)
+
+        def work() -> None:
+            result = _outcome(call)
+            with self._lock:
+                self._busy.discard(key)
+            done.put((key, result))
+
+        threading.Thread(target=work, name=f"call-{key}", daemon=True).start()
+        return True
+
+
+def _late(key: str, results: Mapping[str, object]) -> object:
+    if key in results:
+        return results[key]
+    return EdgeError(Reason.TIMEOUT, "no answer in time")
+
+
+def _outcome(call: Callable[[], object]) -> object:
+    try:
+        return call()
+    except EdgeError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - an adapter's bug is an unreadable answer, not a crash
+        return EdgeError(Reason.UNKNOWN, f"unexpected {type(error).__name__}: {error}")

@@ -1,0 +1,158 @@
+"""The outbox: delivers recorded notices, at least once, and never in the way of traffic."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from guardian.core.model import Instant
+from guardian.core.notices import Event, Notice, concerns
+from guardian.ports import (
+    Clock,
+    Dead,
+    EdgeError,
+    Fanout,
+    Journal,
+    JournalError,
+    Luck,
+    Notifier,
+    NotifyError,
+    Outgoing,
+    Pending,
+    Retry,
+    Sent,
+)
+
+ACT_FIRST_S = 5.0
+"""How long a notice waits for the act it tells of when the router hangs, in real seconds."""
+SEND_DEADLINE_S = 20.0
+INFORMATION_LIVES_S = 3600.0
+"""A message that only informs is dropped when this old; a page never is."""
+BACK_OFF_S = (1.0, 60.0)
+IDLE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """A configured notifier and the events it wants; None means all."""
+
+    name: str
+    notifier: Notifier
+    events: frozenset[Event] | None = None
+    services: frozenset[str] | None = None
+
+    def wants(self, notice: Notice) -> bool:
+        """Whether the notice leaves by this lane."""
+        by_event = self.events is None or bool(concerns(notice) & self.events)
+        return by_event and (self.services is None or notice.service in self.services)
+
+
+class Outbox:
+    """Hands due notices to their lanes, one of each lane and rollout at a time."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        lanes: Sequence[Lane],
+        fanout: Fanout,
+        clock: Clock,
+        luck: Luck,
+    ) -> None:
+        self._journal = journal
+        self._lanes: Mapping[str, Lane] = {lane.name: lane for lane in lanes}
+        self._fanout = fanout
+        self._clock = clock
+        self._luck = luck
+        self._lock = threading.Lock()
+        self._held_back: dict[tuple[str, int], float] = {}
+        self.wake: Callable[[], None] = lambda: None
+        self.sent = 0
+        self.failed = 0
+        self.last_error = ""
+
+    def route(self, notice: Notice | None) -> list[Outgoing]:
+        """Which lanes a notice leaves by."""
+        if notice is None:
+            return []
+        return [Outgoing(lane=n, notice=notice) for n, x in self._lanes.items() if x.wants(notice)]
+
+    def hold_back(self, rollout: str, seq: int) -> None:
+        """Before recording: never tell before the act was tried."""
+        with self._lock:
+            self._held_back[rollout, seq] = self._clock.monotonic() + ACT_FIRST_S
+
+    def release(self, rollout: str) -> None:
+        """The act was tried: what was held back for this rollout may be told."""
+        with self._lock:
+            for key in [k for k in self._held_back if k[0] == rollout]:
+                del self._held_back[key]
+        self.wake()
+
+    def step(self) -> float:
+        """Deliver what is due; returns the real seconds until the next look."""
+        now = self._clock.now()
+        try:
+            waiting = self._journal.due(now)
+        except JournalError as error:
+            self.last_error = str(error)
+            return 5.0
+        ready = [p for p in waiting if self._may_go(p)]
+        first = {p.lane: p for p in reversed(ready)}
+        if not first:
+            return min(IDLE_S, 0.05) if waiting else IDLE_S
+        results = self._fanout.run(
+            {f"notify-{lane}": self._sender(p) for lane, p in first.items()},
+            deadline_s=SEND_DEADLINE_S,
+        )
+        for lane, pending in first.items():
+            self._settle(pending, results[f"notify-{lane}"], now)
+        return 0.0
+
+    def tell_now(self, notice: Notice | None) -> None:
+        """The emergency path, when the journal is down: straight to every lane, keys as ever."""
+        for out in self.route(notice):
+            pending = Pending(id="", lane=out.lane, notice=out.notice, attempts=0, handle=None)
+            self._fanout.run({f"notify-{out.lane}": self._sender(pending)}, deadline_s=5.0)
+
+    def _may_go(self, pending: Pending) -> bool:
+        key = (pending.notice.rollout, pending.notice.seq)
+        with self._lock:
+            until = self._held_back.get(key)
+            if until is not None and self._clock.monotonic() < until:
+                return False
+            self._held_back.pop(key, None)
+        return True
+
+    def _sender(self, pending: Pending) -> Callable[[], object]:
+        lane = self._lanes.get(pending.lane)
+        if lane is None:
+            return lambda: Dead(error=f"no notifier is configured for {pending.lane} any more")
+        return lambda: Sent(handle=lane.notifier.send(pending.notice, handle=pending.handle))
+
+    def _settle(self, pending: Pending, result: object, now: Instant) -> None:
+        verdict = self._verdict(pending, result, now)
+        self.sent += isinstance(verdict, Sent)
+        if not isinstance(verdict, Sent):
+            self.failed += 1
+            self.last_error = f"{pending.lane}: {verdict.error}"
+        try:
+            self._journal.settle(pending, verdict)
+        except JournalError as error:
+            self.last_error = str(error)
+
+    def _verdict(self, pending: Pending, result: object, now: Instant) -> Sent | Retry | Dead:
+        if isinstance(result, Sent | Dead):
+            return result
+        error = result.detail if isinstance(result, EdgeError) else "no answer"
+        notice = pending.notice
+        vital = bool(notice.pages or notice.resolves)
+        final = isinstance(result, NotifyError) and not result.retryable
+        if final or (not vital and now - notice.at > INFORMATION_LIVES_S):
+            return Dead(error=error)
+        asked = result.after_s if isinstance(result, NotifyError) and result.after_s else 0.0
+        first, most = BACK_OFF_S
+        back_off = min(most, first * 2.0 ** min(pending.attempts, 10))
+        real_s = max(asked, back_off * (0.5 + self._luck.uniform() / 2))
+        return Retry(at=now + real_s / self._clock.real_s(1.0), error=error)

@@ -1,0 +1,97 @@
+"""Datapoint histories: one wide read at the start, then only the tail that may still change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from guardian.core.model import (
+    Datapoint,
+    Instant,
+    Measurement,
+    Problem,
+    Query,
+    Reason,
+    ceil_to,
+    floor_to,
+)
+from guardian.ports import Ask
+
+REREAD_PERIODS = 5
+"""Settled periods that are read again each time: late corrections cost nothing to look for."""
+
+
+class Series:
+    """What is known of one query."""
+
+    def __init__(self) -> None:
+        self.points: dict[Instant, float] = {}
+        self.since: Instant | None = None
+        self.settled_before: Instant = 0.0
+        self.problem: Problem | None = None
+        self.blind_since: Instant | None = None
+
+    def ask(self, query: Query, *, since: Instant, settle_s: float, now: Instant) -> Ask:
+        """What has to be read now, so that everything from `since` on is known."""
+        period = query.period_s
+        start = floor_to(since, period)
+        if self.since is not None and self.since <= start:
+            tail = floor_to(self.settled_before, period) - REREAD_PERIODS * period
+            start = max(start, tail)
+        return Ask(query=query, start=start, end=ceil_to(now + 0.001, period), settle_s=settle_s)
+
+    def merge(self, ask: Ask, found: Measurement, *, now: Instant) -> None:
+        """Take in what a read brought; a failed read keeps what was known."""
+        if found.problem is not None:
+            self.problem = found.problem
+            self.blind_since = now if self.blind_since is None else self.blind_since
+            return
+        for start in [s for s in self.points if s >= ask.start]:
+            del self.points[start]
+        self.points.update((p.start, p.value) for p in found.points)
+        self.since = ask.start if self.since is None else min(self.since, ask.start)
+        self.settled_before = max(self.settled_before, found.settled_before)
+        self.problem = self.blind_since = None
+
+    def measurement(self, *, since: Instant) -> Measurement:
+        """Everything known from `since` on."""
+        return Measurement(
+            points=tuple(Datapoint(s, v) for s, v in sorted(self.points.items()) if s >= since),
+            settled_before=self.settled_before,
+            problem=self.problem,
+            blind_since=self.blind_since,
+        )
+
+
+class SeriesStore:
+    """The histories of one plane, shared by every rollout that asks the same query."""
+
+    def __init__(self) -> None:
+        self._series: dict[Query, Series] = {}
+
+    def asks(self, wanted: Mapping[Query, tuple[Instant, float]], *, now: Instant) -> list[Ask]:
+        """One ask a query; `wanted` maps each to (since, settle seconds)."""
+        for gone in [q for q in self._series if q not in wanted]:
+            del self._series[gone]
+        return [
+            self._series.setdefault(query, Series()).ask(
+                query, since=since, settle_s=settle_s, now=now
+            )
+            for query, (since, settle_s) in wanted.items()
+        ]
+
+    def merge(self, asks: Iterable[Ask], found: Mapping[Query, Measurement], now: Instant) -> None:
+        """Take in a read's measurements; a query without an answer is a problem."""
+        for ask in asks:
+            answer = found.get(ask.query) or Measurement(
+                problem=Problem(reason=Reason.UNAVAILABLE, detail="the source gave no answer")
+            )
+            self._series[ask.query].merge(ask, answer, now=now)
+
+    def fail(self, asks: Iterable[Ask], problem: Problem, now: Instant) -> None:
+        """The whole read failed."""
+        for ask in asks:
+            self._series[ask.query].merge(ask, Measurement(problem=problem), now=now)
+
+    def measurements(self, queries: Iterable[Query], *, since: Instant) -> dict[Query, Measurement]:
+        """What is known of these queries from `since` on."""
+        return {q: self._series[q].measurement(since=since) for q in queries if q in self._series}

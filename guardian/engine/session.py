@@ -1,0 +1,371 @@
+"""One command's engine: takes plans into charge, runs the loop to their end, tells, lets go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from guardian.core.model import Drive, Instant, Outcome, Plan
+from guardian.core.notices import notice
+from guardian.core.rollout import (
+    Cause,
+    GateFailed,
+    HoldReason,
+    Order,
+    OrderKind,
+    Phase,
+    Rollout,
+    RolloutStarted,
+    start,
+)
+from guardian.engine.charge import Charge, resumed
+from guardian.engine.fanout import ThreadFanout
+from guardian.engine.outbox import Lane, Outbox
+from guardian.engine.schedule import Schedule
+from guardian.engine.supervisor import Beat, Supervisor, Watchdog
+from guardian.engine.tick import Plane, Recorded, Report
+from guardian.ports import Claim, Clock, Journal, JournalError, Lease, Luck, Router, Source
+
+DRAIN_S = 20.0
+"""Real seconds that the end of a command waits for its last notices to be delivered."""
+
+
+class Exit(Enum):
+    """What a guarded rollout comes to, as the process's exit code (docs/cli.md)."""
+
+    HEALTHY = 0
+    ROLLED_BACK = 4
+    UNPROVEN = 5
+    STUCK = 6
+    WAITING = 7
+    BLIND = 8
+    GATE_FAILED = 9
+    TIMEOUT = 124
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+WORST_FIRST = (
+    Exit.STUCK,
+    Exit.ROLLED_BACK,
+    Exit.GATE_FAILED,
+    Exit.BLIND,
+    Exit.WAITING,
+    Exit.TIMEOUT,
+    Exit.INTERRUPTED,
+    Exit.TERMINATED,
+    Exit.UNPROVEN,
+    Exit.HEALTHY,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A plan to carry out, and the adapters it needs."""
+
+    plan: Plan
+    router: Router
+    plane: str
+    """Which source reads its metrics."""
+    resume: bool = False
+    """Take over the live rollout of that id, instead of starting one."""
+    order: OrderKind | None = None
+    """Given to the rollout before its first tick."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When a session stops waiting; wall seconds."""
+
+    timeout_s: float | None = None
+    rollback_timeout_s: float = 300.0
+    leave_on_exit: bool = False
+    """A signal leaves traffic as it is, instead of putting it back first."""
+
+
+class TargetHeld(Exception):
+    """Another living process holds the target."""
+
+    def __init__(self, target: str, holder: str) -> None:
+        super().__init__(f"{target} is in the charge of {holder}")
+        self.target = target
+        self.holder = holder
+
+
+class Session:
+    """Runs tasks from their first entry to their last message."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        sources: Mapping[str, Source],
+        lanes: Sequence[Lane],
+        clock: Clock,
+        luck: Luck,
+        owner: str,
+        observer: Callable[[Report], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._luck = luck
+        self._owner = owner
+        self._observer = observer
+        self._say = say
+        self._supervisor = Supervisor()
+        self._schedule = Schedule(on_death=self._supervisor.died)
+        self._fanout = ThreadFanout(clock)
+        self._outbox = Outbox(
+            journal=journal, lanes=lanes, fanout=ThreadFanout(clock), clock=clock, luck=luck
+        )
+        self._planes = {name: self._plane(source) for name, source in sources.items()}
+        self._signals: list[int] = []
+
+    def run(self, tasks: Sequence[Task], limits: Limits) -> dict[str, tuple[Rollout, Exit]]:
+        """Carry out every task; the outcome by service. Raises TargetHeld and the ports' errors."""
+        lease = self._journal.open_lease(self._owner)
+        try:
+            charges = [self._take(task, self._claim_for(task, lease)) for task in tasks]
+            self._start(lease)
+            try:
+                self._wait(charges, limits)
+            finally:
+                self._schedule.stop()
+                self._drain()
+                self._supervisor.stop()
+            if self._supervisor.death is not None:
+                raise self._supervisor.death
+            return {c.rollout.plan.service: (c.rollout, self._exit(c)) for c in charges}
+        finally:
+            self._journal.close_lease(lease)
+
+    def signal(self, number: int) -> None:
+        """A signal came: safe to call from a handler."""
+        self._signals.append(number)
+        self._fanout.interrupt()
+        self._supervisor.changed.set()
+
+    # --- begin ---------------------------------------------------------------------------------
+
+    def _plane(self, source: Source) -> Plane:
+        return Plane(
+            journal=self._journal,
+            source=source,
+            fanout=self._fanout,
+            outbox=self._outbox,
+            clock=self._clock,
+            luck=self._luck,
+            observer=self._observer,
+        )
+
+    def _claim_for(self, task: Task, lease: Lease) -> Claim:
+        target = task.plan.target
+        claim = self._journal.claim(lease, target, take_over=task.order is OrderKind.ABORT)
+        if claim is None:
+            raise TargetHeld(target, self._journal.holder(target) or "another process")
+        return claim
+
+    def _take(self, task: Task, claim: Claim) -> Charge:
+        if task.resume:
+            charge = resumed(self._journal, claim, task.router, task.plan.rollout)
+        else:
+            charge = self._begin(task, claim)
+        self._planes[task.plane].take(charge)
+        if task.order is not None:
+            self._give(charge, task.order, task.plan.reason)
+        return charge
+
+    def _begin(self, task: Task, claim: Claim) -> Charge:
+        now = self._clock.now()
+        entry = RolloutStarted(at=now, plan=task.plan)
+        rollout = start(entry)
+        told = notice(None, entry, rollout)
+        self._journal.append(
+            claim,
+            task.plan.rollout,
+            expected=0,
+            entries=[entry],
+            live=True,
+            outgoing=self._outbox.route(told),
+            txid=self._luck.token(),
+        )
+        charge = Charge(rollout=rollout, claim=claim, router=task.router)
+        recorded = Recorded(
+            rollout=task.plan.rollout, service=task.plan.service, entry=entry, notice=told
+        )
+        picture = charge.picture(now)
+        self._observer(Report(at=now, polled=False, pictures=(picture,), recorded=(recorded,)))
+        return charge
+
+    def _start(self, lease: Lease) -> None:
+        for name, plane in self._planes.items():
+            self._schedule.add(name, self._step_and_signal(plane))
+        self._outbox.wake = lambda: self._supervisor.wake("outbox")
+        self._supervisor.add("outbox", self._outbox.step)
+        self._supervisor.add("beat", Beat(self._journal, lease, on_lost=self._lost).step)
+        watchdog = Watchdog(
+            list(self._planes.values()),
+            self._clock,
+            wake=self._schedule.wake_all,
+            alarm=self._say,
+        )
+        self._supervisor.add("watchdog", watchdog.step)
+        self._supervisor.start()
+        self._schedule.start()
+
+    def _step_and_signal(self, plane: Plane) -> Callable[[], float]:
+        def step() -> float:
+            delay_s = plane.step()
+            self._supervisor.changed.set()
+            return delay_s
+
+        return step
+
+    def _lost(self) -> None:
+        for plane in self._planes.values():
+            for charge in plane.charges:
+                charge.lost = True
+
+    # --- wait ----------------------------------------------------------------------------------
+
+    def _wait(self, charges: Sequence[Charge], limits: Limits) -> None:
+        """Until every charge is over, somebody stops us, or patience ends."""
+        started_at, told = self._clock.now(), 0
+        while self._supervisor.death is None:
+            if all(c.over for c in charges):
+                return
+            now = self._clock.now()
+            if len(self._signals) >= 2:
+                self._say(_finish_by_hand(charges))
+                return
+            if len(self._signals) > told:
+                told = len(self._signals)
+                if limits.leave_on_exit and any(c.rollout.moved for c in charges):
+                    return
+                self._order(charges, limits.leave_on_exit, reason="the process was told to stop")
+            if limits.timeout_s is not None and now - started_at >= limits.timeout_s and told == 0:
+                told = 1
+                self._signals.append(0)
+                self._order(charges, limits.leave_on_exit, reason="--timeout is over")
+            if self._given_up(charges, limits, now):
+                return
+            self._supervisor.changed.wait(timeout=0.5)
+            self._supervisor.changed.clear()
+
+    def _given_up(self, charges: Sequence[Charge], limits: Limits, now: Instant) -> bool:
+        """Whether what remains needs a person; ends watches that can only wait for one."""
+        waiting = [c for c in charges if not c.over]
+        for charge in waiting:
+            hold = charge.rollout.hold
+            if hold is None or hold.why not in (HoldReason.CONFLICT, HoldReason.BREACH):
+                continue
+            if charge.rollout.plan.drive is Drive.WATCH:
+                self._leave(charge, reason=hold.detail)
+        return all(self._hopeless(c, limits, now) for c in waiting)
+
+    def _hopeless(self, charge: Charge, limits: Limits, now: Instant) -> bool:
+        rollout = charge.rollout
+        if rollout.phase is Phase.ROLLING_BACK and rollout.rollback is not None:
+            return now - rollout.rollback.at >= limits.rollback_timeout_s
+        if rollout.phase is Phase.COMPLETED and rollout.completed is not None:
+            return now - rollout.completed.at >= limits.rollback_timeout_s
+        held = rollout.hold is not None and rollout.hold.why is HoldReason.CONFLICT
+        return held and rollout.plan.drive is Drive.ROLLOUT
+
+    def _order(self, charges: Sequence[Charge], leave: bool, *, reason: str) -> None:
+        for charge in charges:
+            if charge.over or charge.rollout.phase is Phase.ROLLING_BACK:
+                continue
+            if leave:
+                self._leave(charge, reason=reason)
+            else:
+                self._give(charge, OrderKind.INTERRUPT, reason)
+        self._schedule.wake_all()
+
+    def _leave(self, charge: Charge, *, reason: str) -> None:
+        self._give(charge, OrderKind.LEAVE, reason)
+
+    def _give(self, charge: Charge, kind: OrderKind, reason: str) -> None:
+        order = Order(
+            id=f"{charge.id}-{kind.value}-{charge.claim.epoch}",
+            rollout=charge.id,
+            kind=kind,
+            actor=self._owner,
+            reason=reason,
+            at=self._clock.now(),
+        )
+        self._journal.order(order)
+
+    # --- end -----------------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        """Wait, within bounds, for the last notices; what is left is said, and kept."""
+        ends_at = self._clock.monotonic() + DRAIN_S
+        try:
+            while self._journal.pending() and self._clock.monotonic() < ends_at:
+                self._supervisor.wake("outbox")
+                self._supervisor.changed.wait(timeout=0.1)
+                self._supervisor.changed.clear()
+            left = self._journal.pending()
+        except JournalError as error:
+            self._say(f"the last notices may not have been delivered: {error}")
+            return
+        if left:
+            self._say(
+                f"{left} notices are not delivered yet ({self._outbox.last_error or 'no answer'});"
+                " they stay in the journal, and the next guardian on it delivers them"
+            )
+
+    def _exit(self, charge: Charge) -> Exit:
+        if charge.rollout.phase is Phase.ROLLING_BACK:
+            return Exit.STUCK
+        if self._signals and charge.rollout.phase is not Phase.COMPLETED:
+            cause = charge.rollout.rollback.cause if charge.rollout.rollback else None
+            if cause in (None, Cause.INTERRUPTED):
+                return {0: Exit.TIMEOUT, 15: Exit.TERMINATED}.get(
+                    self._signals[0], Exit.INTERRUPTED
+                )
+        return Exit.WAITING if charge.lost else outcome(charge.rollout)
+
+
+def outcome(rollout: Rollout) -> Exit:
+    """What a rollout's state means to whoever waits for it."""
+    match rollout.phase:
+        case Phase.ROLLED_BACK:
+            return Exit.ROLLED_BACK
+        case Phase.ROLLING_BACK:
+            return Exit.STUCK
+        case Phase.COMPLETED | Phase.RETIRED:
+            return _completed(rollout)
+        case Phase.CANCELLED if isinstance(rollout.end, GateFailed):
+            return Exit.GATE_FAILED
+        case Phase.HELD if rollout.hold is not None and rollout.hold.why is HoldReason.BLIND:
+            return Exit.BLIND
+        case _:
+            return Exit.WAITING
+
+
+def _completed(rollout: Rollout) -> Exit:
+    if rollout.live:
+        return Exit.STUCK
+    if rollout.completed is None or not rollout.completed.unproven:
+        return Exit.HEALTHY
+    unproven = [v for v in rollout.completed.verdicts if v.criterion in rollout.completed.unproven]
+    blind = any(v.outcome is Outcome.ERROR or v.evidence.blind_since is not None for v in unproven)
+    return Exit.BLIND if blind else Exit.UNPROVEN
+
+
+def worst(exits: Sequence[Exit]) -> Exit:
+    """The exit of several services together."""
+    return min(exits, key=WORST_FIRST.index, default=Exit.HEALTHY)
+
+
+def _finish_by_hand(charges: Sequence[Charge]) -> str:
+    """What to run when guardian was told to leave in the middle of things."""
+    open_ = [c.rollout.plan for c in charges if not c.over]
+    lines = [
+        f"  guardian rollback {p.service} --to {p.snapshot.traffic.primary} --yes" for p in open_
+    ]
+    return "stopped before the traffic was confirmed; finish with:\n" + "\n".join(lines)

@@ -1,0 +1,292 @@
+"""From a service and what its router shows to the plan of a rollout or a watch, or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from guardian.core.binding import UnboundVariable, bind
+from guardian.core.model import (
+    MINUTE_S,
+    Criterion,
+    Drive,
+    Instant,
+    Plan,
+    Policy,
+    Reading,
+    Scope,
+    Snapshot,
+    Step,
+    Traffic,
+)
+from guardian.core.rollout import Cause, Phase, Rollout, fold
+from guardian.namespaces import LAMBDA_STAMPS_AT_START
+from guardian.ports import ConfigError, Guard, Journal, Router
+
+SNAPSHOT_LIVES_S = 24 * 3600.0
+"""An older snapshot is not taken as what stable is."""
+WATCH_GRACE_S = 2 * MINUTE_S
+"""How long after the last watched minute should have settled a watch still waits for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service as configured, with its router built and its criteria still unbound."""
+
+    name: str
+    environment: str
+    router: Router
+    criteria: tuple[Criterion, ...]
+    rules: tuple[str, ...]
+    steps: tuple[Step, ...]
+    policy: Policy
+    observe: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Who asks for what."""
+
+    rollout: str
+    actor: str
+    reason: str
+    now: Instant
+    again: bool = False
+    """Also start a version that was rolled back before."""
+
+
+class NothingToDo(Exception):
+    """What is wanted is live already."""
+
+
+def plan_rollout(
+    service: Service, request: Request, *, to: str, journal: Journal, longest_s: float | None
+) -> Plan:
+    """The plan that brings `to` live step by step; ConfigError when it must not start."""
+    router = service.router
+    if router.guard is Guard.NONE and router.target.startswith("none:"):
+        raise ConfigError(
+            f"service {service.name} has the router `none`: guardian cannot shift its traffic;"
+            f" guard a deploy with `guardian watch {service.name}` instead"
+        )
+    reading = router.read()
+    canary = router.resolve(to)
+    traffic = reading.traffic
+    if traffic == Traffic(primary=canary):
+        raise NothingToDo(f"version {canary} is live at 100% already: nothing to do")
+    if traffic.secondary is not None:
+        raise ConfigError(
+            f"{router.target} already splits its traffic ({traffic}); a rollout starts from one"
+            f" version: put it back (`guardian rollback {service.name} --to {traffic.primary}`),"
+            " or wait for whoever shifts it"
+        )
+    problems = router.check(stable=traffic.primary, canary=canary)
+    if problems:
+        raise ConfigError(
+            f"cannot shift {router.target}:\n" + "\n".join(f"  {p}" for p in problems)
+        )
+    past = [fold(r.entry for r in journal.read(h.rollout)) for h in journal.history(service.name)]
+    _refuse_rolled_back(past, canary, request)
+    return Plan(
+        rollout=request.rollout,
+        service=service.name,
+        environment=service.environment,
+        target=router.target,
+        drive=Drive.ROLLOUT,
+        stable=traffic.primary,
+        canary=canary,
+        found=traffic,
+        snapshot=_snapshot(service, reading, traffic, request, past),
+        restores=not service.observe,
+        steps=service.steps,
+        criteria=_bound(service, stable=traffic.primary, canary=canary, longest_s=longest_s),
+        policy=service.policy,
+        actor=request.actor,
+        reason=request.reason,
+        rules=service.rules,
+        open_pages=_open_pages(past),
+    )
+
+
+def plan_watch(
+    service: Service,
+    request: Request,
+    *,
+    duration_s: float,
+    rollback_to: str | None,
+    journal: Journal,
+    longest_s: float | None,
+) -> Plan:
+    """The plan of one constant step at the weight that is found; moves nothing but back.
+
+    ConfigError, before any metric is read, when there is nothing to roll back to.
+    """
+    reading = service.router.read()
+    live, stable, restores = _sides(service, reading, rollback_to, journal, request.now)
+    past = [fold(r.entry for r in journal.read(h.rollout)) for h in journal.history(service.name)]
+    criteria = _bound(service, stable=stable, canary=live, longest_s=longest_s)
+    if service.router.guard is Guard.NONE and stable == live:
+        criteria = tuple(replace(c, scope=Scope.CANARY) for c in criteria)
+    settle_s = max((c.settle_s for c in criteria), default=0.0)
+    step = Step(
+        weight=reading.traffic.share(live),
+        bake_s=max(MINUTE_S, duration_s - MINUTE_S),
+        max_bake_s=duration_s + settle_s + WATCH_GRACE_S,
+    )
+    return Plan(
+        rollout=request.rollout,
+        service=service.name,
+        environment=service.environment,
+        target=service.router.target,
+        drive=Drive.WATCH,
+        stable=stable,
+        canary=live,
+        found=reading.traffic,
+        snapshot=_snapshot(service, reading, Traffic(primary=stable), request, past),
+        restores=restores and not service.observe,
+        steps=(step,),
+        criteria=criteria,
+        policy=service.policy,
+        actor=request.actor,
+        reason=request.reason,
+        rules=service.rules,
+        open_pages=_open_pages(past),
+    )
+
+
+def take_snapshot(service: Service, *, actor: str, now: Instant) -> Snapshot:
+    """What stable is now; ConfigError when the target is in the middle of a shift."""
+    reading = service.router.read()
+    if reading.traffic.secondary is not None and reading.traffic.weight.millionths > 0:
+        raise ConfigError(
+            f"{service.router.target} splits its traffic ({reading.traffic}): there is no single"
+            " stable version to record; take the snapshot before the deploy"
+        )
+    return Snapshot(
+        service=service.name,
+        target=service.router.target,
+        traffic=Traffic(primary=reading.traffic.primary),
+        taken_at=now,
+        taken_by=actor,
+        detail=reading.detail,
+    )
+
+
+def _sides(
+    service: Service,
+    reading: Reading,
+    rollback_to: str | None,
+    journal: Journal,
+    now: Instant,
+) -> tuple[str, str, bool]:
+    """(live, stable, whether a breach can be rolled back) of what a watch finds."""
+    router, traffic = service.router, reading.traffic
+    if router.guard is Guard.NONE and router.target.startswith("none:"):
+        return traffic.primary, traffic.primary, False
+    live = traffic.secondary or traffic.primary
+    if rollback_to is not None:
+        stable = router.resolve(rollback_to)
+        if stable == live and traffic.secondary is None:
+            raise ConfigError(
+                f"--rollback-to {rollback_to} is what is live on {router.target}:"
+                " name the version that was live before the deploy"
+            )
+        return live, _serviceable(router, stable, live), True
+    if traffic.secondary is not None:
+        return live, _serviceable(router, traffic.primary, live), True
+    for snapshot in journal.snapshots(service.name, limit=1):
+        if snapshot.target == router.target and now - snapshot.taken_at <= SNAPSHOT_LIVES_S:
+            stable = snapshot.traffic.primary
+            if stable == live:
+                return live, live, False
+            return live, _serviceable(router, stable, live), True
+    if service.observe:
+        return live, live, False
+    raise ConfigError(
+        f"nothing to roll back to: {router.target} serves version {live} alone, and no snapshot of"
+        f" service {service.name} from the last 24 hours says what was live before.\n"
+        f"  before the next deploy, run `guardian snapshot {service.name}`; or name the version:"
+        f" `guardian watch {service.name} --rollback-to VERSION`;\n"
+        "  or judge without acting: `--observe`"
+    )
+
+
+def _serviceable(router: Router, stable: str, live: str) -> str:
+    problems = router.check(stable=stable, canary=live)
+    if problems:
+        raise ConfigError(
+            f"version {stable} of {router.target} cannot take the traffic back:\n"
+            + "\n".join(f"  {p}" for p in problems)
+        )
+    return stable
+
+
+def _bound(
+    service: Service, *, stable: str, canary: str, longest_s: float | None
+) -> tuple[Criterion, ...]:
+    variables: Mapping[str, str] = {
+        "stable": stable,
+        "canary": canary,
+        **{f"router.{name}": value for name, value in service.router.variables().items()},
+    }
+    try:
+        bound = tuple(bind(criterion, variables) for criterion in service.criteria)
+    except UnboundVariable as error:
+        raise ConfigError(f"{', '.join(service.rules)}: {error}") from error
+    return tuple(_settled(criterion, longest_s) for criterion in bound)
+
+
+def _settled(criterion: Criterion, longest_s: float | None) -> Criterion:
+    """Lambda stamps at the invocation's start: its periods settle later by the longest one."""
+    namespaces = {query.namespace for query in criterion.queries()}
+    if longest_s is None or LAMBDA_STAMPS_AT_START not in namespaces:
+        return criterion
+    return replace(criterion, settle_s=criterion.settle_s + longest_s)
+
+
+def _snapshot(
+    service: Service,
+    reading: Reading,
+    traffic: Traffic,
+    request: Request,
+    past: Sequence[Rollout],
+) -> Snapshot:
+    detail = reading.detail
+    if reading.stamp is not None:
+        # An earlier rollout left its stamp: what stood there before is in that one's snapshot.
+        earlier = [r for r in past if r.plan.rollout == reading.stamp.rollout]
+        detail = earlier[0].plan.snapshot.detail if earlier else {}
+    return Snapshot(
+        service=service.name,
+        target=service.router.target,
+        traffic=traffic,
+        taken_at=request.now,
+        taken_by=request.actor,
+        detail=detail,
+    )
+
+
+def _refuse_rolled_back(past: Sequence[Rollout], canary: str, request: Request) -> None:
+    for rollout in past:
+        taken_back = rollout.phase is Phase.ROLLED_BACK and rollout.rollback is not None
+        if not (taken_back and rollout.plan.canary == canary) or request.again:
+            continue
+        cause = rollout.rollback.cause if rollout.rollback else Cause.BREACH
+        detail = rollout.rollback.detail if rollout.rollback else ""
+        raise ConfigError(
+            f"version {canary} was rolled back before ({rollout.plan.rollout}, {cause.value}:"
+            f" {detail}); if it is right to try again, add --again --reason WHY"
+        )
+
+
+def _open_pages(past: Sequence[Rollout]) -> tuple[str, ...]:
+    """Keys of the pages that stayed open since the service last completed a rollout."""
+    keys = []
+    for rollout in past:
+        if rollout.phase in (Phase.COMPLETED, Phase.RETIRED):
+            break
+        if rollout.phase is Phase.ROLLED_BACK:
+            plan = rollout.plan
+            base = f"guardian/{plan.environment}/{plan.service}/{plan.rollout}"
+            keys.append(f"{base}/rolled_back"[:255])
+    return tuple(keys)

@@ -1,0 +1,118 @@
+"""Owns the threads: every stepper runs until told to stop, and the first death stops them all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from guardian.engine.tick import Plane
+from guardian.ports import Clock, Fenced, Journal, JournalError, Lease
+
+BEAT_S = 10.0
+"""How often a lease beats; it lives for 30 s."""
+STALL_S = 45.0
+"""How late a tick may be before the watchdog speaks: longer than any deadline of a tick."""
+
+
+class Beat:
+    """Keeps this process's lease alive."""
+
+    def __init__(self, journal: Journal, lease: Lease, *, on_lost: Callable[[], None]) -> None:
+        self._journal = journal
+        self._lease = lease
+        self._on_lost = on_lost
+
+    def step(self) -> float:
+        """One heartbeat; returns the real seconds until the next."""
+        try:
+            self._journal.beat(self._lease)
+        except Fenced:
+            self._on_lost()
+        except JournalError:
+            return BEAT_S / 5
+        return BEAT_S
+
+
+class Watchdog:
+    """Notices that ticks no longer end, and wakes a plane whose timer was lost."""
+
+    def __init__(
+        self,
+        planes: Sequence[Plane],
+        clock: Clock,
+        *,
+        wake: Callable[[], None],
+        alarm: Callable[[str], None],
+    ) -> None:
+        self._planes = planes
+        self._clock = clock
+        self._wake = wake
+        self._alarm = alarm
+        self._barked = False
+
+    def step(self) -> float:
+        """One look; returns the real seconds until the next."""
+        now = self._clock.monotonic()
+        late_s = max((now - p.due_by for p in self._planes if p.due_by is not None), default=0.0)
+        if late_s > 1.0:
+            self._wake()
+        if late_s > STALL_S and not self._barked:
+            self._alarm(f"no tick has ended for {late_s:.0f} s: guardian is not watching")
+        self._barked = late_s > STALL_S
+        return 1.0
+
+
+class Supervisor:
+    """Runs steppers in threads of their own; `step()` returns real seconds until its next turn."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._wakes: dict[str, threading.Event] = {}
+        self.death: BaseException | None = None
+        self.changed = threading.Event()
+        """Set after every step and every death: what the main thread waits on."""
+
+    def add(self, name: str, step: Callable[[], float]) -> None:
+        """Run `step` for ever in a thread called `name`, from `start` on."""
+        self._wakes[name] = threading.Event()
+        self._threads.append(
+            threading.Thread(target=self._loop, args=(name, step), name=name, daemon=True)
+        )
+
+    def start(self) -> None:
+        """Start every thread."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self, name: str) -> None:
+        """Let a stepper take its turn now."""
+        self._wakes[name].set()
+
+    def died(self, error: BaseException) -> None:
+        """A stepper ended by an exception: remember the first, and stop them all."""
+        self.death = self.death or error
+        self._stop.set()
+        for wake in self._wakes.values():
+            wake.set()
+        self.changed.set()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Ask every thread to end, and wait for it at most `timeout_s` in all but the last call."""
+        self._stop.set()
+        for wake in self._wakes.values():
+            wake.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout=timeout_s)
+
+    def _loop(self, name: str, step: Callable[[], float]) -> None:
+        wake = self._wakes[name]
+        try:
+            while not self._stop.is_set():
+                delay_s = step()
+                self.changed.set()
+                wake.wait(timeout=delay_s)
+                wake.clear()
+        except BaseException as error:  # noqa: BLE001 - whatever kills a loop stops the process
+            self.died(error)

@@ -1,0 +1,279 @@
+"""One tick of a plane: observe, judge, decide, record, act, and let the outbox tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from guardian.core.invariants import check
+from guardian.core.model import Instant, Problem, Query, floor_to
+from guardian.core.notices import Notice, notice
+from guardian.core.orders import Decision
+from guardian.core.rollout import Entry, Order, RollbackStarted, apply, fold
+from guardian.core.status import Picture
+from guardian.core.wishes import Verb, Wish
+from guardian.engine.charge import Charge
+from guardian.engine.outbox import Outbox
+from guardian.engine.series import SeriesStore
+from guardian.ports import (
+    Clock,
+    Conflict,
+    EdgeError,
+    Fanout,
+    Fenced,
+    Journal,
+    JournalError,
+    Luck,
+    OutcomeUnknown,
+    Source,
+    Unavailable,
+)
+
+POLL_S = 30.0
+"""How often metrics are asked for, on the wall clock."""
+DEADLINE_S = 12.0
+"""Real seconds for vendors' calls of one tick: their own time-outs (2 s + 8 s) end first."""
+UNSETTLED_S = 1.0
+"""How soon to look again while traffic is not as wished; failed writes back off to 30 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """An entry that is in the journal now, and what people are told of it."""
+
+    rollout: str
+    service: str
+    entry: Entry
+    notice: Notice | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one tick did, for whoever shows it."""
+
+    at: Instant
+    polled: bool
+    pictures: tuple[Picture, ...]
+    recorded: tuple[Recorded, ...]
+    trouble: str = ""
+    """Why the journal could not be used, if so."""
+
+
+class Plane:
+    """The loop over all rollouts that one (credential, region) can read in one batch."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        source: Source,
+        fanout: Fanout,
+        outbox: Outbox,
+        clock: Clock,
+        luck: Luck,
+        observer: Callable[[Report], None] = lambda _: None,
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._journal = journal
+        self._source = source
+        self._fanout = fanout
+        self._outbox = outbox
+        self._clock = clock
+        self._luck = luck
+        self._observer = observer
+        self._poll_s = poll_s
+        self._series = SeriesStore()
+        self._next_poll: Instant = 0.0
+        self._trouble = ""
+        self.charges: list[Charge] = []
+        self.ticks = 0
+        self.due_by: float | None = None
+        """Monotonic time by which the next tick should have begun; the watchdog looks at it."""
+
+    def take(self, charge: Charge) -> None:
+        """Put a rollout into this process's charge."""
+        self.charges.append(charge)
+
+    def step(self) -> float:
+        """One tick; returns the real seconds until it wants to run next."""
+        now = self._clock.now()
+        self._trouble = ""
+        polling = now >= self._next_poll
+        if polling:
+            self._next_poll = floor_to(now, self._poll_s) + self._poll_s
+        mine = [c for c in self.charges if not c.lost]
+        orders = self._orders(mine)
+        fresh = self._observe(mine, now, polling=polling)
+        recorded: list[Recorded] = []
+        for charge in mine:
+            waiting = tuple(o for o in orders if o.rollout == charge.id)
+            decision = charge.decide(waiting, now, fresh=charge.id in fresh)
+            recorded += self._record(charge, decision, now)
+        acted = self._act(mine)
+        for item in recorded:
+            self._outbox.release(item.rollout)
+        self._observer(
+            Report(
+                at=now,
+                polled=polling,
+                pictures=tuple(c.picture(now) for c in self.charges),
+                recorded=tuple(recorded),
+                trouble=self._trouble,
+            )
+        )
+        self.ticks += 1
+        delay_s = 0.0 if recorded or acted else self._delay_s(mine, now)
+        self.due_by = self._clock.monotonic() + delay_s
+        return delay_s
+
+    # --- observe and judge ---------------------------------------------------------------------
+
+    def _orders(self, charges: Sequence[Charge]) -> list[Order]:
+        try:
+            return self._journal.orders([c.id for c in charges])
+        except JournalError as error:
+            self._trouble = str(error)
+            return []
+
+    def _observe(self, charges: Sequence[Charge], now: Instant, *, polling: bool) -> set[str]:
+        """Read metrics and traffic side by side; returns whose traffic was read."""
+        readers = {c.id: c for c in charges if c.wants_reading(polling=polling)}
+        calls: dict[str, Callable[[], object]] = {
+            f"read-{name}": c.router.read for name, c in readers.items()
+        }
+        asks = self._series.asks(self._wanted(charges), now=now) if polling else []
+        if asks:
+            calls["metrics"] = lambda: self._source.read(asks, now=now)
+        if not calls:
+            return set()
+        results = self._fanout.run(calls, deadline_s=DEADLINE_S, interruptible=True)
+        read = {name for name, c in readers.items() if c.saw(results[f"read-{name}"])}
+        if asks:
+            found = results["metrics"]
+            if isinstance(found, EdgeError):
+                problem = Problem(reason=found.reason, detail=found.detail)
+                self._series.fail(asks, problem, now)
+            elif isinstance(found, dict):
+                self._series.merge(asks, found, now)
+        if polling:
+            self._judge(charges, now)
+        return read
+
+    def _wanted(self, charges: Sequence[Charge]) -> dict[Query, tuple[Instant, float]]:
+        """Every query of the live rollouts: from when on, and how long until it is settled."""
+        wanted: dict[Query, tuple[Instant, float]] = {}
+        for charge in charges:
+            since = charge.rollout.first_shift_at
+            if since is None or not charge.rollout.live:
+                continue
+            for criterion in charge.rollout.plan.criteria:
+                for query in criterion.queries():
+                    start, settle_s = wanted.get(query, (since, 0.0))
+                    wanted[query] = (min(start, since), max(settle_s, criterion.settle_s))
+        return wanted
+
+    def _judge(self, charges: Sequence[Charge], now: Instant) -> None:
+        for charge in charges:
+            since = charge.rollout.first_shift_at
+            if since is not None:
+                queries = charge.rollout.plan.queries()
+                charge.judge(self._series.measurements(queries, since=since), now)
+
+    # --- record --------------------------------------------------------------------------------
+
+    def _record(self, charge: Charge, decision: Decision, now: Instant) -> list[Recorded]:
+        """Append the decision; whatever goes wrong, the charge knows how to go on."""
+        if decision.entry is None and not decision.orders_done:
+            return []
+        before, after = charge.rollout, charge.rollout
+        entries: list[Entry] = []
+        if decision.entry is not None:
+            entry = replace(decision.entry, at=max(now, before.last_at))
+            after = apply(before, entry)
+            check(before, entry, after)
+            entries.append(entry)
+        told = notice(before, entries[0], after) if entries else None
+        if told is not None:
+            self._outbox.hold_back(charge.id, after.seq)
+        txid = self._luck.token()
+        try:
+            self._journal.append(
+                charge.claim,
+                charge.id,
+                expected=before.seq,
+                entries=entries,
+                live=after.live,
+                outgoing=self._outbox.route(told),
+                orders_done=decision.orders_done,
+                txid=txid,
+            )
+        except JournalError as error:
+            if not self._recorded_after_all(charge, error, entries, txid):
+                return []
+        charge.failsafe = None
+        charge.advanced(after)
+        service = after.plan.service
+        return [Recorded(rollout=charge.id, service=service, entry=e, notice=told) for e in entries]
+
+    def _recorded_after_all(
+        self, charge: Charge, error: JournalError, entries: Sequence[Entry], txid: str
+    ) -> bool:
+        """What an append's failure means; True when it had been written all the same."""
+        self._trouble = str(error)
+        if isinstance(error, Fenced):
+            charge.lost = True
+        elif isinstance(error, Conflict | OutcomeUnknown):
+            return self._read_again(charge, txid)
+        elif isinstance(error, Unavailable):
+            self._fail_safe(charge, entries)
+        return False
+
+    def _read_again(self, charge: Charge, txid: str) -> bool:
+        try:
+            records = self._journal.read(charge.id)
+        except JournalError as error:
+            self._trouble = str(error)
+            return False
+        if records and records[-1].txid == txid:
+            return True
+        if records:
+            charge.advanced(fold(r.entry for r in records))
+        return False
+
+    def _fail_safe(self, charge: Charge, entries: Sequence[Entry]) -> None:
+        """The journal is down: no advance; a rollback seen to be needed still happens."""
+        if not entries or not isinstance(entries[0], RollbackStarted):
+            return
+        if charge.failsafe is None:
+            charge.failsafe = entries[0]
+            charge.wrote = charge.tried = False
+            after = apply(charge.rollout, entries[0])
+            self._outbox.tell_now(notice(charge.rollout, entries[0], after))
+
+    # --- act -----------------------------------------------------------------------------------
+
+    def _act(self, charges: Sequence[Charge]) -> bool:
+        """Write what is not as wished, rollbacks first; whether a write took effect."""
+        monotonic = self._clock.monotonic()
+        due = [(c, w) for c in charges if (w := c.due_write(monotonic)) is not None]
+        due.sort(key=lambda item: item[1].verb is not Verb.RESTORE)
+        if not due:
+            return False
+        calls = {f"write-{c.id}": _writer(c, w) for c, w in due}
+        results = self._fanout.run(calls, deadline_s=DEADLINE_S)
+        monotonic = self._clock.monotonic()
+        took = [
+            c.wrote_it(results[f"write-{c.id}"], monotonic=monotonic, jitter=self._luck.uniform())
+            for c, _ in due
+        ]
+        return any(took)
+
+    def _delay_s(self, charges: Sequence[Charge], now: Instant) -> float:
+        delay_s = max(0.0, self._clock.real_s(self._next_poll - now))
+        if any(c.unsettled for c in charges):
+            delay_s = min(delay_s, UNSETTLED_S)
+        return delay_s
+
+
+def _writer(charge: Charge, wanted: Wish) -> Callable[[], object]:
+    return lambda: charge.write(wanted)

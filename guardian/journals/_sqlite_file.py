@@ -1,0 +1,368 @@
+"""One SQLite file: its tables, opening it safely, one transaction at a time, what errors mean."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event, RLock
+from typing import Any, Final
+
+from guardian.ports import ConfigError, JournalError, OutcomeUnknown, Unavailable
+
+SCHEMA_VERSION: Final = 1
+APPLICATION_ID: Final = 0x67756172
+"""The letters "guar", in SQLite's header field for the owner of a file's format."""
+BUSY_S: Final = 5.0
+"""How long SQLite itself waits for another process's transaction."""
+OLDEST_SQLITE: Final = (3, 37, 0)
+"""The first release with STRICT tables (sqlite.org/stricttables.html)."""
+
+SCHEMA: Final = """
+CREATE TABLE leases (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,
+  boot TEXT NOT NULL, beat REAL NOT NULL) STRICT;
+CREATE TABLE claims (
+  target TEXT PRIMARY KEY, epoch INTEGER NOT NULL CHECK (epoch > 0), lease TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+CREATE TRIGGER claims_stay BEFORE DELETE ON claims
+  BEGIN SELECT RAISE(ABORT, 'a claim keeps its epoch for ever'); END;
+CREATE TRIGGER epochs_grow BEFORE UPDATE ON claims WHEN NEW.epoch < OLD.epoch
+  BEGIN SELECT RAISE(ABORT, 'an epoch never goes back'); END;
+CREATE TABLE rollouts (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, service TEXT NOT NULL,
+  target TEXT NOT NULL, live INTEGER NOT NULL CHECK (live IN (0, 1)), seq INTEGER NOT NULL,
+  hash TEXT NOT NULL, started_at TEXT NOT NULL, last_at TEXT NOT NULL) STRICT;
+CREATE UNIQUE INDEX one_live_rollout ON rollouts (target) WHERE live = 1;
+CREATE INDEX rollouts_of_service ON rollouts (service, n);
+CREATE TABLE entries (
+  rollout TEXT NOT NULL REFERENCES rollouts (id), seq INTEGER NOT NULL CHECK (seq > 0),
+  epoch INTEGER NOT NULL, txid TEXT NOT NULL, body TEXT NOT NULL, sha256 TEXT NOT NULL,
+  prev TEXT NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (rollout, seq)) STRICT, WITHOUT ROWID;
+CREATE INDEX entries_of_txid ON entries (rollout, txid);
+CREATE TRIGGER entries_stay BEFORE DELETE ON entries
+  BEGIN SELECT RAISE(ABORT, 'a journal only grows'); END;
+CREATE TRIGGER entries_hold BEFORE UPDATE ON entries
+  BEGIN SELECT RAISE(ABORT, 'a journal only grows'); END;
+CREATE TABLE orders (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, rollout TEXT NOT NULL,
+  body TEXT NOT NULL, sha256 TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE INDEX orders_waiting ON orders (rollout) WHERE done = 0;
+CREATE TABLE outbox (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, seq INTEGER NOT NULL,
+  lane TEXT NOT NULL, body TEXT NOT NULL, sha256 TEXT NOT NULL, state TEXT NOT NULL
+  DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'dead')), attempts INTEGER NOT NULL
+  DEFAULT 0, due_at TEXT NOT NULL DEFAULT '', error TEXT, UNIQUE (rollout, seq, lane)) STRICT;
+CREATE INDEX outbox_pending ON outbox (lane, rollout, n) WHERE state = 'pending';
+CREATE TABLE handles (
+  lane TEXT NOT NULL, rollout TEXT NOT NULL, handle TEXT, PRIMARY KEY (lane, rollout)
+  ) STRICT, WITHOUT ROWID;
+CREATE TABLE snapshots (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, service TEXT NOT NULL, taken_at TEXT NOT NULL,
+  body TEXT NOT NULL, sha256 TEXT NOT NULL, UNIQUE (service, sha256)) STRICT;
+"""
+
+NETWORK_TYPES: Final = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "glusterfs", "gpfs"}
+    | {"beegfs", "fuse.sshfs", "fuse.s3fs", "fuse.mount-s3", "fuse.rclone", "fuse.goofys"}
+    | {"fuse.glusterfs"}
+)
+"""Where SQLite's write-ahead log, which needs shared memory, is unsafe (sqlite.org/wal.html)."""
+
+_KEEP: Final = (
+    "guardian does not repair a journal in silence: keep the file for inquiry, put back a backup, "
+    "or move the file and its -wal and -shm neighbours away and let guardian start an empty one; "
+    "with an empty journal, check by hand which version receives traffic"
+)
+_ADVICE: Final = {
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some space"),
+    sqlite3.SQLITE_BUSY: (
+        "another process kept it locked",
+        "look for a stuck guardian or an open sqlite3 shell",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        "it cannot be written",
+        "check the owner and the mode of the file and of its directory",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        "it cannot be opened",
+        "check the owner and the mode of the file and of its directory",
+    ),
+    sqlite3.SQLITE_IOERR: ("the disk reported an error", "check the disk and the system log"),
+    sqlite3.SQLITE_CORRUPT: ("it is damaged", _KEEP),
+    sqlite3.SQLITE_NOTADB: ("it is no SQLite database", _KEEP),
+}
+_NEVER_COMMITTED: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY}
+"""Errors of COMMIT after which the commit frame, which comes last, is surely not in the log."""
+_REOPEN: Final = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class SqliteFile:
+    """A connection that threads share, made anew after a disk error.
+
+    Raises ConfigError for a file that must not be used as it is (a network file system, a newer
+    schema, somebody else's database), Unavailable for one that cannot be.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        mounts: Path = Path("/proc/self/mounts"),
+        connect: Callable[..., sqlite3.Connection] = sqlite3.connect,
+        busy_s: float = BUSY_S,
+    ) -> None:
+        self.path = path.expanduser().resolve()
+        self._connect = connect
+        self._busy_s = busy_s
+        self._lock = RLock()
+        self._closed = False
+        self._connection: sqlite3.Connection | None = None
+        refuse_old(sqlite3.sqlite_version_info)
+        refuse_network(self.path, mounts)
+        self._prepare()
+        self._connection = self._open()
+
+    def rows(self, doing: str, sql: str, *values: object) -> list[sqlite3.Row]:
+        """The rows of one SELECT; `doing` completes "the journal could not ..."."""
+        with self._lock, self._explained(doing) as connection:
+            return connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def write(
+        self, doing: str, *, unknown: type[JournalError] = Unavailable
+    ) -> Iterator[sqlite3.Connection]:
+        """One transaction, all or nothing; `unknown` is raised when COMMIT's effect is unknown."""
+        with self._lock:
+            with self._explained(doing) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+            try:
+                with self._explained(doing):
+                    self._check_version(connection)
+                    yield connection
+            except BaseException:
+                _roll_back(connection)
+                raise
+            self._commit(connection, doing, unknown)
+
+    def close(self) -> None:
+        """Let go of the file; idempotent. Whatever is asked afterwards is Unavailable."""
+        with self._lock:
+            self._closed = True
+            self._drop()
+
+    def _commit(
+        self, connection: sqlite3.Connection, doing: str, unknown: type[JournalError]
+    ) -> None:
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            _roll_back(connection)
+            if _code(error) in _NEVER_COMMITTED:
+                raise self._unavailable(doing, error) from error
+            self._drop()
+            again = (
+                "read the rollout and compare by txid"
+                if unknown is OutcomeUnknown
+                else "trying again is safe"
+            )
+            raise unknown(
+                f"the journal {self.path} may or may not have managed to {doing}: the disk "
+                f"reported {error} while it was being made durable; {again}"
+            ) from error
+
+    @contextmanager
+    def _explained(self, doing: str) -> Iterator[sqlite3.Connection]:
+        if self._connection is None:
+            if self._closed:
+                raise Unavailable(f"the journal could not {doing}: {self.path} was closed")
+            try:
+                self._connection = self._open()
+            except ConfigError as error:
+                raise Unavailable(str(error)) from error
+        try:
+            yield self._connection
+        except sqlite3.ProgrammingError:
+            raise
+        except sqlite3.Error as error:
+            if _code(error) in _REOPEN:
+                self._drop()
+            raise self._unavailable(doing, error) from error
+
+    def _unavailable(self, doing: str, error: sqlite3.Error) -> Unavailable:
+        known = _ADVICE.get(_code(error))
+        what, todo = known or (str(error), "look at the file with the sqlite3 tool")
+        return Unavailable(
+            f"the journal {self.path} could not {doing}: {what} ({error}). "
+            f"Nothing was written; {todo}"
+        )
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    # --- opening -----------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        """Directories of mode 0700 where they are missing, and a file that only we can read.
+
+        The file is opened by hand only when it does not exist yet: closing any descriptor of an
+        SQLite file would drop the locks of this process's other connections to it.
+        """
+        try:
+            for folder in reversed(self.path.parents):
+                if not folder.exists():
+                    folder.mkdir(mode=0o700, exist_ok=True)
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            found = self.path.stat()
+            if stat.S_IMODE(found.st_mode) & 0o077 and found.st_uid == os.geteuid():
+                self.path.chmod(0o600)
+        except OSError as error:
+            raise Unavailable(
+                f"the journal {self.path} cannot be opened: {error.strerror}. Choose a path in a "
+                "directory that guardian may write to, or change the directory's owner"
+            ) from error
+
+    def _open(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = self._connect(
+                str(self.path), timeout=self._busy_s, isolation_level=None, check_same_thread=False
+            )
+            self._configure(connection)
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise self._unavailable("be opened", error) from error
+            raise
+        return connection
+
+    def _configure(self, connection: sqlite3.Connection) -> None:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA foreign_keys = ON")
+        fresh = self._identify(connection)
+        self._use_wal(connection)
+        connection.execute("PRAGMA synchronous = FULL")
+        if fresh:
+            self._create(connection)
+        faults = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+        if faults != ["ok"]:
+            raise Unavailable(
+                f"the journal {self.path} is damaged ({' '.join('; '.join(faults).split())}): {_KEEP}"
+            )
+
+    def _identify(self, connection: sqlite3.Connection) -> bool:
+        """Whether the file is empty; raises ConfigError when it is neither that nor ours."""
+        if _number(connection, "SELECT count(*) FROM sqlite_schema") == 0:
+            return True
+        if _number(connection, "PRAGMA application_id") != APPLICATION_ID:
+            raise ConfigError(
+                f"{self.path} is a database of another program: choose another path for the journal"
+            )
+        version = _number(connection, "PRAGMA user_version")
+        if version != SCHEMA_VERSION:
+            raise ConfigError(self._other_version(version))
+        return False
+
+    def _check_version(self, connection: sqlite3.Connection) -> None:
+        version = _number(connection, "PRAGMA user_version")
+        if version != SCHEMA_VERSION:
+            raise Unavailable(self._other_version(version))
+
+    def _other_version(self, version: int) -> str:
+        return (
+            f"the journal {self.path} has schema {version}, and this guardian knows schema "
+            f"{SCHEMA_VERSION}: use the guardian that wrote it, or a newer one, or another path"
+        )
+
+    def _use_wal(self, connection: sqlite3.Connection) -> None:
+        """Switch to the write-ahead log; SQLite does not wait by itself when two do so at once."""
+        for attempt in range(100):
+            try:
+                mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            except sqlite3.OperationalError as error:
+                if _code(error) != sqlite3.SQLITE_BUSY or attempt == 99:
+                    raise
+                Event().wait(self._busy_s / 100)
+                continue
+            if mode != "wal":
+                raise ConfigError(
+                    f"the file system of {self.path} has no shared memory for SQLite's "
+                    f"write-ahead log (it stays in mode {mode}): choose a path on a local disk"
+                )
+            return
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if self._identify(connection):
+                for statement in _statements(SCHEMA):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("COMMIT")
+        except BaseException:
+            _roll_back(connection)
+            raise
+
+
+def refuse_old(version: tuple[int, ...]) -> None:
+    """Raise ConfigError when this release of SQLite cannot make the journal's tables."""
+    if version < OLDEST_SQLITE:
+        raise ConfigError(
+            f"Python was built with SQLite {'.'.join(map(str, version))}, and the journal needs "
+            f"{'.'.join(map(str, OLDEST_SQLITE))} or newer: use a newer Python image"
+        )
+
+
+def refuse_network(path: Path, mounts: Path) -> None:
+    """Raise ConfigError when `path` lies on a network file system, by Linux's table of mounts."""
+    try:
+        table = mounts.read_bytes()
+    except OSError:
+        return  # Only Linux has the table; elsewhere the operator knows.
+    best, kind = Path(), ""
+    for line in table.splitlines():
+        _, point, found, *_ = line.split(b" ")
+        where = Path(os.fsdecode(point.decode("unicode_escape").encode("latin-1")))
+        if path.is_relative_to(where) and len(where.parts) >= len(best.parts):
+            best, kind = where, found.decode()
+    if kind in NETWORK_TYPES:
+        raise ConfigError(
+            f"the journal {path} would lie on {best}, a network file system ({kind}; EFS is one "
+            "too), where SQLite can lose or damage what it wrote: choose a path on a local disk "
+            "or on a block volume such as EBS"
+        )
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _number(connection: sqlite3.Connection, sql: str) -> int:
+    return int(connection.execute(sql).fetchone()[0])
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; the extended one holds it in its low byte."""
+    code: Any = getattr(error, "sqlite_errorcode", None)
+    return -1 if code is None else code & 0xFF
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    with suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")

@@ -1,0 +1,353 @@
+"""The journal in one SQLite file, for every process of one machine."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from guardian.core.codec import (
+    CodecError,
+    encode,
+    encode_entry,
+    rfc3339,
+)
+from guardian.core.model import Instant, Snapshot
+from guardian.core.notices import Notice
+from guardian.core.rollout import Entry
+from guardian.journals import _sqlite_leases as leases
+from guardian.journals import _sqlite_rows as stored
+from guardian.journals._sqlite_file import SqliteFile
+from guardian.ports import (
+    Claim,
+    Clock,
+    Conflict,
+    Context,
+    Dead,
+    Fenced,
+    Head,
+    Journal,
+    Lease,
+    Luck,
+    Order,
+    OutcomeUnknown,
+    Outgoing,
+    Pending,
+    Record,
+    Retry,
+    Sent,
+    Unavailable,
+)
+
+PERMISSIONS: tuple[str, ...] = ()
+
+_LOG = logging.getLogger(__name__)
+
+
+class Options(BaseModel):
+    """Where the file lies."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    path: Path = Field(
+        strict=False,
+        description="The database file, on a local disk; `~` is the home directory. Missing "
+        "directories are made for this user alone.",
+    )
+    locks: bool = Field(
+        default=True,
+        description="Hold a locked file for each lease, so that a killed process is seen at once. "
+        "Without it only 30 s of silence tell; for simulations.",
+    )
+
+
+def build(options: Options, context: Context) -> Journal:
+    """The journal, its file opened and checked. Raises ConfigError or Unavailable."""
+    file = SqliteFile(options.path)
+    return SqliteJournal(file, clock=context.clock, luck=context.luck, locks=options.locks)
+
+
+class SqliteJournal:
+    """The Journal port on SQLite; may be used from several threads."""
+
+    def __init__(self, file: SqliteFile, *, clock: Clock, luck: Luck, locks: bool = True) -> None:
+        self._file = file
+        self._luck = luck
+        folder = file.path.with_name(f"{file.path.name}.leases")
+        self._leases = leases.Leases(clock, folder if locks else None)
+        self._unreadable: set[str] = set()
+
+    # --- leases and claims ---------------------------------------------------------------------
+
+    def open_lease(self, owner: str) -> Lease:
+        """Begin to live."""
+        lease: Lease | None = None
+        try:
+            with self._file.write("open a lease") as db:
+                lease = self._leases.open(db, stored.storable(owner), self._luck.token())
+        except BaseException:
+            if lease is not None:
+                self._leases.drop(lease.id)
+            raise
+        return lease
+
+    def beat(self, lease: Lease) -> None:
+        """Go on living. Raises Fenced when the lease was given up or taken for dead."""
+        with self._file.write("note a heartbeat") as db:
+            self._leases.beat(db, lease.id)
+
+    def close_lease(self, lease: Lease) -> None:
+        """Give up every claim and the lease; idempotent."""
+        with self._file.write("close a lease") as db:
+            db.execute("UPDATE claims SET lease = '' WHERE lease = ?", (lease.id,))
+            db.execute("DELETE FROM leases WHERE id = ?", (lease.id,))
+        self._leases.drop(lease.id)
+
+    def claim(self, lease: Lease, target: str, *, take_over: bool = False) -> Claim | None:
+        """The right to act on a target, with a new epoch; None while a living lease holds it."""
+        with self._file.write(f"claim {target}") as db:
+            self._leases.check(db, lease.id)
+            row = db.execute("SELECT * FROM claims WHERE target = ?", (target,)).fetchone()
+            if row is not None and row["lease"] == lease.id:
+                return Claim(target=target, epoch=row["epoch"], lease=lease.id)
+            holder = leases.find(db, row["lease"]) if row is not None else None
+            if holder is not None and self._leases.lives(holder) and not take_over:
+                return None
+            epoch = 1 if row is None else row["epoch"] + 1
+            db.execute(
+                "INSERT INTO claims (target, epoch, lease) VALUES (?, ?, ?) "
+                "ON CONFLICT (target) DO UPDATE SET epoch = excluded.epoch, lease = excluded.lease",
+                (target, epoch, lease.id),
+            )
+            return Claim(target=target, epoch=epoch, lease=lease.id)
+
+    def release(self, claim: Claim) -> None:
+        """Give one target back; the epoch is kept. Idempotent."""
+        with self._file.write(f"release {claim.target}") as db:
+            db.execute(
+                "UPDATE claims SET lease = '' WHERE target = ? AND epoch = ? AND lease = ?",
+                (claim.target, claim.epoch, claim.lease),
+            )
+
+    def holder(self, target: str) -> str | None:
+        """The owner text of the living lease that holds a target, if any."""
+        rows = self._file.rows(
+            f"say who holds {target}",
+            "SELECT l.* FROM claims c JOIN leases l ON l.id = c.lease WHERE c.target = ?",
+            target,
+        )
+        return next((str(row["owner"]) for row in rows if self._leases.lives(row)), None)
+
+    def _fence(self, db: sqlite3.Connection, claim: Claim, target: str) -> None:
+        """Raise Fenced unless the claim is the newest one of `target` and its lease lives."""
+        if claim.target != target:
+            raise Fenced(f"a claim on {claim.target} gives no right to act on {target}")
+        row = db.execute("SELECT * FROM claims WHERE target = ?", (target,)).fetchone()
+        if row is None or (row["epoch"], row["lease"]) != (claim.epoch, claim.lease):
+            now = "nobody's" if row is None or not row["lease"] else f"lease {row['lease']}'s"
+            raise Fenced(
+                f"{target} is {now} now, at epoch {row['epoch'] if row else 0}, and this process "
+                f"acts under epoch {claim.epoch}: stop acting on it"
+            )
+        self._leases.check(db, claim.lease)
+
+    # --- rollouts ------------------------------------------------------------------------------
+
+    def live(self) -> list[Head]:
+        """Rollouts that are not ended, oldest first."""
+        sql = "SELECT * FROM rollouts WHERE live = 1 ORDER BY started_at, n"
+        return [stored.head(row) for row in self._file.rows("list what is live", sql)]
+
+    def history(self, service: str, *, limit: int = 20) -> list[Head]:
+        """A service's rollouts, newest first."""
+        sql = "SELECT * FROM rollouts WHERE service = ? ORDER BY started_at DESC, n DESC LIMIT ?"
+        return [stored.head(row) for row in self._file.rows("list rollouts", sql, service, limit)]
+
+    def read(self, rollout: str) -> list[Record]:
+        """All entries of a rollout in order, their hashes verified; empty when unknown.
+
+        Raises Unavailable when an entry is not what was written, or cannot be understood.
+        """
+        rows = self._file.rows(
+            f"read rollout {rollout}",
+            "SELECT e.*, r.seq AS last_seq, r.hash AS last_hash FROM rollouts r "
+            "LEFT JOIN entries e ON e.rollout = r.id WHERE r.id = ? ORDER BY e.seq",
+            rollout,
+        )
+        try:
+            return stored.verified(rollout, rows)
+        except CodecError as error:
+            raise Unavailable(
+                f"rollout {rollout} in the journal {self._file.path} cannot be trusted: {error}. "
+                "guardian does not repair a journal: check the traffic by hand, keep the file for "
+                "inquiry, and put back a backup or move the file away"
+            ) from error
+
+    def append(
+        self,
+        claim: Claim,
+        rollout: str,
+        *,
+        expected: int,
+        entries: Sequence[Entry],
+        live: bool,
+        outgoing: Sequence[Outgoing] = (),
+        orders_done: Sequence[str] = (),
+        txid: str,
+    ) -> int:
+        """Entries, finished orders and outgoing notices in one transaction; the new last seq.
+
+        The same entries under the same `txid` are written once. Raises IllegalEntry when a first
+        append does not begin with its own RolloutStarted; see the port for the rest.
+        """
+        bodies = [encode_entry(entry) for entry in entries]
+        notices = [(out, encode(out.notice)) for out in outgoing]
+        with self._file.write(f"append to {rollout}", unknown=OutcomeUnknown) as db:
+            sql = "SELECT * FROM rollouts WHERE id = ?"
+            head = db.execute(sql, (rollout,)).fetchone()
+            target = head["target"] if head is not None else claim.target
+            self._fence(db, claim, target)
+            written = stored.written(db, rollout, txid, bodies)
+            if written is not None:
+                return written
+            found = head["seq"] if head is not None else 0
+            if found != expected:
+                raise Conflict(f"rollout {rollout} has {found} entries by now, not {expected}")
+            if live:
+                pass
+            if head is None:
+                stored.begin(db, claim, rollout, entries)
+                head = db.execute(sql, (rollout,)).fetchone()
+            last = stored.chain(db, head, claim.epoch, txid, bodies)
+            at = max([head["last_at"], *(rfc3339(entry.at) for entry in entries)])
+            db.execute(
+                "UPDATE rollouts SET seq = ?, hash = ?, live = ?, last_at = ? WHERE id = ?",
+                (expected + len(bodies), last, int(live), at, rollout),
+            )
+            for id_ in orders_done:
+                db.execute("UPDATE orders SET done = 1 WHERE id = ?", (id_,))
+            for out, body in notices:
+                db.execute(
+                    "INSERT INTO outbox (rollout, seq, lane, body, sha256) VALUES (?, ?, ?, ?, ?) "
+                    "ON CONFLICT DO NOTHING",
+                    (out.notice.rollout, out.notice.seq, out.lane, body, stored.sha256(body)),
+                )
+            return expected + len(bodies)
+
+    # --- orders, notices, snapshots ------------------------------------------------------------
+
+    def order(self, order: Order) -> None:
+        """Leave an order; needs no claim. The same id twice is once."""
+        body = encode(order)
+        with self._file.write(f"take an order for {order.rollout}") as db:
+            db.execute(
+                "INSERT INTO orders (id, rollout, body, sha256) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING",
+                (order.id, order.rollout, body, stored.sha256(body)),
+            )
+
+    def orders(self, rollouts: Sequence[str]) -> list[Order]:
+        """Waiting orders of these rollouts, oldest first; unreadable ones are logged, once."""
+        marks = ", ".join("?" * len(rollouts))
+        rows = self._file.rows(
+            "list orders",
+            f"SELECT * FROM orders WHERE done = 0 AND rollout IN ({marks}) ORDER BY n",  # noqa: S608 - question marks only
+            *rollouts,
+        )
+        found = [(row["id"], stored.intact(Order, row)) for row in rows]
+        for id_, order in found:
+            if isinstance(order, CodecError) and id_ not in self._unreadable:
+                self._unreadable.add(id_)
+                _LOG.error("order %s cannot be read and is passed over: %s", id_, order)
+        return [order for _, order in found if isinstance(order, Order)]
+
+    def due(self, now: Instant, *, limit: int = 50) -> list[Pending]:
+        """Notices to deliver: per lane and rollout only the oldest one, and only once due.
+
+        One that cannot be read is logged and counts as dead: it must not stop the others.
+        """
+        rows = self._file.rows(
+            "list notices",
+            "SELECT o.*, h.handle FROM outbox o "
+            "LEFT JOIN handles h ON h.lane = o.lane AND h.rollout = o.rollout "
+            "WHERE o.n IN (SELECT min(n) FROM outbox WHERE state = 'pending' "
+            "GROUP BY lane, rollout) AND o.due_at <= ? ORDER BY o.n LIMIT ?",
+            rfc3339(now),
+            limit,
+        )
+        pending = []
+        for row in rows:
+            notice = stored.intact(Notice, row)
+            if isinstance(notice, CodecError):
+                _LOG.error("notice %s of %s cannot be read: %s", row["n"], row["rollout"], notice)
+                self._settle(int(row["n"]), row["attempts"], Dead(error=str(notice)))
+                continue
+            pending.append(
+                Pending(
+                    id=str(row["n"]),
+                    lane=row["lane"],
+                    notice=notice,
+                    attempts=row["attempts"],
+                    handle=row["handle"],
+                )
+            )
+        return pending
+
+    def settle(self, pending: Pending, result: Sent | Retry | Dead) -> None:
+        """Record what became of a notice; idempotent for the same attempt."""
+        self._settle(int(pending.id), pending.attempts, result)
+
+    def _settle(self, n: int, attempts: int, result: Sent | Retry | Dead) -> None:
+        state = {Sent: "sent", Retry: "pending", Dead: "dead"}[type(result)]
+        error = None if isinstance(result, Sent) else stored.storable(result.error)
+        due_at = rfc3339(result.at) if isinstance(result, Retry) else ""
+        with self._file.write("record a notice's delivery") as db:
+            row = db.execute(
+                "UPDATE outbox SET state = ?, error = ?, due_at = ?, attempts = attempts + 1 "
+                "WHERE n = ? AND state = 'pending' AND (attempts = ? OR ? <> 'pending') "
+                "RETURNING lane, rollout",
+                (state, error, due_at, n, attempts, state),
+            ).fetchone()
+            if row is not None and isinstance(result, Sent):
+                db.execute(
+                    "INSERT INTO handles (lane, rollout, handle) VALUES (?, ?, ?) "
+                    "ON CONFLICT DO UPDATE SET handle = coalesce(excluded.handle, handle)",
+                    (row["lane"], row["rollout"], result.handle),
+                )
+
+    def pending(self) -> int:
+        """How many notices wait."""
+        sql = "SELECT count(*) FROM outbox WHERE state = 'pending'"
+        return int(self._file.rows("count notices", sql)[0][0])
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Remember what stable is; the same snapshot twice is once."""
+        body = encode(snapshot)
+        with self._file.write(f"save a snapshot of {snapshot.service}") as db:
+            db.execute(
+                "INSERT INTO snapshots (service, taken_at, body, sha256) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING",
+                (snapshot.service, rfc3339(snapshot.taken_at), body, stored.sha256(body)),
+            )
+
+    def snapshots(self, service: str, *, limit: int = 5) -> list[Snapshot]:
+        """A service's snapshots, newest first."""
+        sql = "SELECT * FROM snapshots WHERE service = ? ORDER BY taken_at DESC, n DESC LIMIT ?"
+        found = []
+        for row in self._file.rows("list snapshots", sql, service, limit):
+            snapshot = stored.intact(Snapshot, row)
+            if isinstance(snapshot, CodecError):
+                raise Unavailable(
+                    f"snapshot {row['n']} of {service} in the journal {self._file.path} cannot be "
+                    f"trusted: {snapshot}. Name the stable version yourself with --to"
+                ) from snapshot
+            found.append(snapshot)
+        return found
+
+    def close(self) -> None:
+        """Let go of files and connections; leases that are still open end at once."""
+        self._leases.close()
+        self._file.close()

@@ -1,0 +1,262 @@
+"""One live Slack message for each rollout, a reply in its thread for each change."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from guardian.core.model import Reason
+from guardian.core.notices import Notice
+from guardian.notifiers._slack_blocks import live, plainly, reply
+from guardian.ports import ConfigError, Context, Notifier, NotifyError
+
+if TYPE_CHECKING:
+    from slack_sdk import WebClient
+
+PERMISSIONS: tuple[str, ...] = ()
+
+REMEMBERED: Final = 256
+"""Rollouts whose last delivery this process remembers, against doubles after a lost record."""
+
+
+class Options(BaseModel):
+    """Where the messages go."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    channel: str = Field(
+        min_length=1,
+        max_length=80,
+        description="The channel, `#name` or its id; the app must be a member of it.",
+    )
+    timeout_s: float = Field(
+        default=5.0, ge=0.1, le=15.0, description="Longest wait for Slack's answer, in seconds."
+    )
+
+
+def build(options: Options, context: Context) -> Notifier:
+    """A notifier for one channel; raises ConfigError when there is no bot token."""
+    from slack_sdk import WebClient
+
+    token = context.secret("slack_token")
+    if not token:
+        raise ConfigError(
+            f"Slack channel {options.channel} is configured and there is no token:"
+            " set GUARDIAN_SLACK_TOKEN to the app's bot token (xoxb-…)"
+        )
+    logger = logging.getLogger("guardian.slack_sdk")
+    logger.disabled = True  # It repeats in its own words what the NotifyError says.
+    base_url = context.base_url("slack_base_url")
+    client = WebClient(
+        token=token,
+        base_url=base_url or WebClient.BASE_URL,
+        timeout=options.timeout_s,  # type: ignore[arg-type]  # socket time-outs are floats
+        retry_handlers=[],  # The outbox retries; a second loop in here would hold up its lane.
+        logger=logger,
+    )
+    # The SDK would send loopback traffic to HTTPS_PROXY too; urllib alone honours NO_PROXY.
+    client.proxy = None
+    return Slack(client, options.channel)
+
+
+class Slack:
+    """Posts, updates and replies.
+
+    The handle is `<channel id>:<ts>` of the live message. The one call that must not happen twice
+    (the post, or the reply) is the last of each delivery, so a definite failure never leads to a
+    double; only an answer that was lost (time-out, broken connection) can.
+    """
+
+    def __init__(self, client: WebClient, channel: str) -> None:
+        self._client = client
+        self._channel = channel
+        self._last: dict[str, tuple[int, str]] = {}
+
+    def send(self, notice: Notice, *, handle: str | None) -> str:
+        """Update the live message and reply to it; without a handle, post it."""
+        seq, known = self._last.get(notice.rollout, (0, None))
+        if known is not None and notice.seq <= seq:
+            return known
+        handle = self._deliver(notice, handle or known)
+        self._last.pop(notice.rollout, None)
+        self._last[notice.rollout] = (notice.seq, handle)
+        if len(self._last) > REMEMBERED:
+            del self._last[next(iter(self._last))]
+        return handle
+
+    def _deliver(self, notice: Notice, handle: str | None) -> str:
+        channel, _, ts = (handle or "").partition(":")
+        if not ts or not self._updated(notice, channel, ts):
+            return self._post(notice)
+        self._call(
+            self._client.chat_postMessage,
+            channel=channel,
+            thread_ts=ts,
+            reply_broadcast=notice.final,
+            blocks=reply(notice),
+            unfurl_links=False,
+            **plainly(notice),
+        )
+        return f"{channel}:{ts}"
+
+    def _post(self, notice: Notice) -> str:
+        answer = self._call(
+            self._client.chat_postMessage,
+            channel=self._channel,
+            blocks=live(notice),
+            unfurl_links=False,
+            **plainly(notice),
+        )
+        return f"{answer.get('channel')}:{answer.get('ts')}"
+
+    def _updated(self, notice: Notice, channel: str, ts: str) -> bool:
+        """Bring the live message up to date; False when it is gone and must be posted anew."""
+        try:
+            self._call(
+                self._client.chat_update,
+                channel=channel,
+                ts=ts,
+                blocks=live(notice),
+                **plainly(notice),
+            )
+        except _Refused as refused:
+            if refused.code == "message_not_found":
+                return False
+            # A workspace may forbid edits after a while; the thread can still be told.
+            if refused.code not in {"edit_window_closed", "cant_update_message"}:
+                raise
+        return True
+
+    def _call(self, method: Callable[..., Any], **arguments: object) -> Mapping[str, Any]:
+        """One call of the Web API, its failure put into our words: never Slack's, never ours."""
+        from slack_sdk.errors import SlackApiError, SlackClientError
+
+        try:
+            answer = method(**arguments)
+        except SlackApiError as error:
+            raise _refusal(error.response, self._channel) from None
+        except TimeoutError:
+            raise _late() from None
+        except OSError as error:
+            if isinstance(getattr(error, "reason", None), TimeoutError):
+                raise _late() from None
+            raise _unreachable(error) from None
+        except (http.client.HTTPException, SlackClientError, ValueError) as error:
+            raise _unreachable(error) from None
+        data = answer.data
+        if not isinstance(data, dict) or not data.get("ts") or not data.get("channel"):
+            raise NotifyError(Reason.UNKNOWN, _NOT_SLACK, retryable=True)
+        return data
+
+
+# --- failures ----------------------------------------------------------------------------------
+
+
+class _Refused(NotifyError):
+    """Slack said no, with its error code."""
+
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str,
+        *,
+        code: str,
+        retryable: bool,
+        after_s: float | None = None,
+    ) -> None:
+        super().__init__(reason, detail, retryable=retryable, after_s=after_s)
+        self.code = code
+
+
+# docs.slack.dev/reference/methods/chat.postMessage and chat.update, "Errors".
+_AUTH: Final = frozenset(
+    {
+        "invalid_auth",
+        "not_authed",
+        "token_revoked",
+        "token_expired",
+        "account_inactive",
+        "missing_scope",
+        "no_permission",
+        "access_denied",
+        "ekm_access_denied",
+        "org_login_required",
+        "not_allowed_token_type",
+    }
+)
+_CHANNEL: Final = {
+    "channel_not_found": "the channel does not exist, or is private and the app is not in it:"
+    " check the name, and invite the app with /invite",
+    "not_in_channel": "the app is not a member of the channel: invite it with /invite",
+    "is_archived": "the channel is archived: unarchive it or configure another one",
+}
+_PASSING: Final = frozenset(
+    {
+        "internal_error",
+        "fatal_error",
+        "service_unavailable",
+        "request_timeout",
+        "team_added_to_org",
+    }
+)
+_THROTTLED: Final = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+_NOT_SLACK: Final = "the answer to a Slack message is not Slack's: is a proxy in between?"
+_CODE: Final = re.compile(r"[a-z0-9_]{1,60}")
+
+
+def _refusal(response: Any, channel: str) -> _Refused:
+    """What an error answer means: its reason, whether to try again, what to do."""
+    status, data = int(response.status_code), response.data
+    said = str(data.get("error", "")) if isinstance(data, dict) else ""
+    # An unreadable body ends up in this field too: only a code is repeated.
+    code = said if _CODE.fullmatch(said) else ""
+    where = f"Slack refused the message to {channel} (HTTP {status}{', ' if code else ''}{code})"
+    if status == 429 or code in _THROTTLED:
+        after_s = _retry_after(response.headers)
+        detail = f"{where}: too many messages"
+        return _Refused(Reason.THROTTLED, detail, code=code, retryable=True, after_s=after_s)
+    if status >= 500 or code in _PASSING:
+        return _Refused(
+            Reason.UNAVAILABLE, f"{where}: Slack has trouble", code=code, retryable=True
+        )
+    if code in _CHANNEL:
+        return _Refused(Reason.NOT_FOUND, f"{where}: {_CHANNEL[code]}", code=code, retryable=False)
+    if status in {401, 403} or code in _AUTH:
+        detail = f"{where}: check GUARDIAN_SLACK_TOKEN; the app needs the scope chat:write"
+        return _Refused(Reason.AUTH, detail, code=code, retryable=False)
+    if status == 404:
+        detail = f"{where}: check GUARDIAN_SLACK_BASE_URL"
+        return _Refused(Reason.NOT_FOUND, detail, code=code, retryable=False)
+    if not code and status < 400:
+        return _Refused(Reason.UNKNOWN, _NOT_SLACK, code=code, retryable=True)
+    detail = f"{where}: trying the same again would not help"
+    return _Refused(Reason.INVALID, detail, code=code, retryable=False)
+
+
+def _retry_after(headers: Mapping[str, Any]) -> float | None:
+    """The header's seconds; None when absent or unreadable."""
+    text = next((str(v) for k, v in headers.items() if k.lower() == "retry-after"), "")
+    return float(text) if text.isdecimal() else None
+
+
+def _late() -> NotifyError:
+    return NotifyError(
+        Reason.TIMEOUT,
+        "Slack did not answer in time; the message may or may not have arrived",
+        retryable=True,
+    )
+
+
+def _unreachable(error: Exception) -> NotifyError:
+    """Only the kind of the error is repeated: its text may hold an address or a header."""
+    cause = getattr(error, "reason", error)
+    return NotifyError(
+        Reason.UNAVAILABLE,
+        f"Slack cannot be reached ({type(cause).__name__}): check the network and any proxy",
+        retryable=True,
+    )

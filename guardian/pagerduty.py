@@ -1,0 +1,151 @@
+"""The only importer of pdpyras: quiet, bounded sessions, and its failures in our words."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any, Final
+
+from guardian.core.model import Reason
+
+EVENTS_URL: Final = "https://events.pagerduty.com"
+_LOADING: Final = threading.Lock()
+
+
+class PagerDutyError(Exception):
+    """A call failed; `detail` is a sentence for people and never holds a key or a vendor's text."""
+
+    def __init__(
+        self, reason: Reason, detail: str, *, retryable: bool, after_s: float | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.retryable = retryable
+        self.after_s = after_s
+        """How long PagerDuty asked to wait, in seconds."""
+
+
+def load() -> Any:
+    """The module pdpyras, without the notice that its successor is to be preferred.
+
+    Warning filters belong to the whole process, and putting them back is not safe while other
+    threads change them: call this where an adapter is built, before threads are started.
+    """
+    with _LOADING:
+        if "pdpyras" not in sys.modules:
+            with warnings.catch_warnings():
+                warnings.filterwarnings(
+                    "ignore", message='The package "pdpyras" is deprecated', category=UserWarning
+                )
+                import pdpyras  # noqa: F401, PLC0415 - heavy, and only needed by who uses PagerDuty
+    return sys.modules["pdpyras"]
+
+
+def events(routing_key: str, *, url: str | None, timeout_s: float) -> Any:
+    """An EventsAPISession (`trigger`, `resolve`) that makes one attempt and never sleeps."""
+    return _bounded(load().EventsAPISession(routing_key), url or EVENTS_URL, timeout_s)
+
+
+def change_events(routing_key: str, *, url: str | None, timeout_s: float) -> Any:
+    """A ChangeEventsAPISession (`submit`) that makes one attempt and never sleeps."""
+    return _bounded(load().ChangeEventsAPISession(routing_key), url or EVENTS_URL, timeout_s)
+
+
+def _bounded(session: Any, url: str, timeout_s: float) -> Any:
+    """Take pdpyras's own retries away; whoever calls has better ones.
+
+    As built, a session repeats 429 without end, 5xx up to six times and network errors three
+    times, with time-outs of 60 s and sleeps that double. A `retry` count of 0 means "default", so
+    429 cannot be switched off there: `postprocess` sees each answer first and raises instead.
+    """
+    session.url = url
+    session.timeout = timeout_s
+    session.max_network_attempts = 0
+    session.retry = {}
+    session.sleep_timer = 0.1
+    session.postprocess = _refuse
+    return session
+
+
+def call(method: Callable[..., object], *arguments: object, **named: object) -> None:
+    """Call a session's method; raises PagerDutyError and nothing else that a vendor can cause."""
+    pdpyras = load()
+    try:
+        method(*arguments, **named)
+    except pdpyras.PDHTTPError:
+        raise _unreadable() from None
+    except pdpyras.PDClientError as error:
+        raise _unreachable(error.__cause__) from None
+    except (AttributeError, TypeError, ValueError):
+        # pdpyras takes the body of an accepted change event for an object without looking.
+        raise _unreadable() from None
+
+
+def _refuse(response: Any) -> None:
+    """Raise for every answer that is not a 2xx.
+
+    developer.pagerduty.com, Events API v2: 400 the event or the key is wrong, 429 too many, 5xx
+    try again.
+    """
+    status = int(response.status_code)
+    if 200 <= status < 300:
+        return
+    said = f"PagerDuty refused the event (HTTP {status})"
+    if status == 429:
+        raise PagerDutyError(
+            Reason.THROTTLED,
+            f"{said}: too many events for this routing key",
+            retryable=True,
+            after_s=_retry_after(response.headers.get("Retry-After", "")),
+        )
+    if status >= 500:
+        raise PagerDutyError(Reason.UNAVAILABLE, f"{said}: PagerDuty has trouble", retryable=True)
+    if status == 408:
+        raise _late()
+    if status in {401, 403}:
+        detail = f"{said}: check the routing key (an Events API v2 integration key)"
+        raise PagerDutyError(Reason.AUTH, detail, retryable=False)
+    if status == 404:
+        detail = f"{said}: check GUARDIAN_PAGERDUTY_EVENTS_URL"
+        raise PagerDutyError(Reason.NOT_FOUND, detail, retryable=False)
+    raise PagerDutyError(
+        Reason.INVALID,
+        f"{said}: check that the routing key belongs to an Events API v2 integration that still"
+        " exists; the same event would be refused again",
+        retryable=False,
+    )
+
+
+def _retry_after(text: str) -> float | None:
+    return float(text) if text.isdecimal() else None
+
+
+def _late() -> PagerDutyError:
+    return PagerDutyError(
+        Reason.TIMEOUT,
+        "PagerDuty did not answer in time; the event may or may not have arrived",
+        retryable=True,
+    )
+
+
+def _unreadable() -> PagerDutyError:
+    return PagerDutyError(
+        Reason.UNKNOWN,
+        "the answer to a PagerDuty event is not PagerDuty's: is a proxy in between?",
+        retryable=True,
+    )
+
+
+def _unreachable(cause: BaseException | None) -> PagerDutyError:
+    """Only the kind of the error is repeated: its text may hold an address or a body."""
+    kind = type(cause).__name__
+    if kind.endswith("Timeout"):
+        return _late()
+    return PagerDutyError(
+        Reason.UNAVAILABLE,
+        f"PagerDuty cannot be reached ({kind}): check the network and any proxy",
+        retryable=True,
+    )

@@ -1,0 +1,398 @@
+"""Traffic between two published versions of a Lambda function, by the weights of one alias.
+
+Every write is absolute, carries the alias's RevisionId, and is believed only when read back: an
+answer can be lost after the write was applied, and then a repeated write fails with 412.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from guardian.aws_errors import talking
+from guardian.core.model import NONE, Reading, Reason, Snapshot, Stamp, Traffic, Weight
+from guardian.ports import Context, Guard, RouterError
+
+PERMISSIONS: tuple[str, ...] = (
+    "lambda:GetAlias",
+    "lambda:UpdateAlias",
+    "lambda:ListVersionsByFunction",
+    "lambda:GetFunctionConfiguration",
+    "lambda:GetProvisionedConcurrencyConfig",
+)
+
+MAX_DESCRIPTION: Final = 256
+"""Characters in an alias's description (API reference)."""
+_MAX_PAGES: Final = 200
+"""Of 50 versions each, when looking for the latest: a bound against endless answers."""
+_VERSION: Final = re.compile(r"[1-9][0-9]*")
+_ALIAS_ARN: Final = re.compile(
+    r"arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):function:[^:]+:[^:]+"
+)
+_STAMP: Final = re.compile(r"guardian r=(?P<rollout>\S+) e=(?P<epoch>[0-9]+) s=(?P<stable>\S+)")
+_RETAIN: Final = (
+    "CDK deletes old versions unless the function has "
+    "`currentVersionOptions: {removalPolicy: RemovalPolicy.RETAIN}`"
+)
+
+
+class Options(BaseModel):
+    """Which alias to move, and whether to leave a mark on it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    function: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = Field(
+        description="The function's name (not its ARN)."
+    )
+    alias: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9_-]*[A-Za-z_-][A-Za-z0-9_-]*$", max_length=128)
+    ] = Field(description="The alias that callers use; a version number is not an alias.")
+    stamp: bool = Field(
+        default=True,
+        description="Write rollout, epoch and stable version into the alias's description while a "
+        "rollout is live; the description is put back at its end.",
+    )
+
+
+def build(options: Options, context: Context) -> LambdaAlias:
+    """The router of one alias."""
+    return LambdaAlias(options, context)
+
+
+class LambdaAlias:
+    """The router of one alias; the alias's RevisionId guards each write."""
+
+    guard = Guard.HARD
+
+    def __init__(self, options: Options, context: Context) -> None:
+        self._options = options
+        self._context = context
+        self._name = f"{options.function}:{options.alias}"
+        self.target = f"lambda_alias:{context.account_id}:{context.region}:{self._name}"
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def read(self) -> Reading:
+        """The alias now. `detail` holds its description, unless guardian's stamp stands there."""
+        answer = self._ask("GetAlias", self._name, Name=self._options.alias)
+        self._check_arn(answer.get("AliasArn", ""))
+        weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        primary, revision = answer.get("FunctionVersion"), answer.get("RevisionId")
+        if not primary or not revision or len(weights) > 1:
+            raise RouterError(
+                Reason.UNAVAILABLE,
+                f"Lambda's answer about alias {self._name} cannot be understood: it lacks the "
+                "version or the revision, or names more than one additional version",
+            )
+        secondary, share = next(iter(weights.items()), (None, 0.0))
+        description = answer.get("Description") or ""
+        stamp = _parse_stamp(description)
+        return Reading(
+            traffic=Traffic(primary=primary, secondary=secondary, weight=Weight.ratio_of(share)),
+            revision=revision,
+            stamp=stamp,
+            detail={} if stamp else {"description": description},
+        )
+
+    def resolve(self, version: str) -> str:
+        """`latest` is the highest published number. INVALID for anything but that or a number."""
+        if version == "latest":
+            return self._latest()
+        _require_published(version)
+        self._configuration(version)
+        return version
+
+    def check(self, *, stable: str, canary: str) -> list[str]:
+        """Missing or inactive versions, unequal roles or queues, provisioned concurrency."""
+        self.read()
+        found: dict[str, dict[str, Any]] = {}
+        problems: list[str] = []
+        for version in dict.fromkeys((stable, canary)):
+            try:
+                _require_published(version)
+                found[version] = self._configuration(version)
+            except RouterError as error:
+                if error.reason not in {Reason.NOT_FOUND, Reason.INVALID}:
+                    raise
+                problems.append(error.detail)
+                continue
+            problems += self._state_problems(version, found[version])
+        if stable == canary:
+            return problems
+        if len(found) == 2:
+            problems += self._pair_problems(stable, found[stable], canary, found[canary])
+        if self._has_provisioned_concurrency():
+            problems.append(
+                f"alias {self._name} has provisioned concurrency, and Lambda refuses weights on "
+                "such an alias: provision the versions instead, or remove it from the alias"
+            )
+        return problems
+
+    def variables(self) -> Mapping[str, str]:
+        """`${router.function}` and `${router.alias}`."""
+        return {"function": self._options.function, "alias": self._options.alias}
+
+    def timeout_s(self) -> float:
+        """The function's time-out in seconds: no invocation is stamped longer ago than this."""
+        alias = self._options.alias
+        answer = self._ask("GetFunctionConfiguration", self._name, Qualifier=alias)
+        return float(answer.get("Timeout", 900))
+
+    # --- writing ---------------------------------------------------------------------------
+
+    def shift(self, traffic: Traffic, *, stamp: Stamp, after: Reading) -> Reading:
+        """The canary's weight as the additional version; the primary keeps the rest."""
+        _require_pair(traffic)
+        if stamp.stable not in traffic.versions:
+            raise RouterError(
+                Reason.INVALID,
+                f"the shift to {traffic} leaves out stable version {stamp.stable}: nothing was "
+                "written",
+            )
+        self._context.check_account()
+        return self._write(traffic, after=after, stamp=stamp, description="")
+
+    def promote(self, canary: str, *, after: Reading, detail: Mapping[str, str]) -> Reading:
+        """The canary alone, in one write; the description is what `detail` remembers of it."""
+        _require_published(canary)
+        if canary not in after.traffic.versions:
+            raise RouterError(
+                Reason.CONFLICT,
+                f"alias {self._name} no longer serves version {canary} but {after.traffic}: "
+                "somebody changed it, and nothing was written",
+            )
+        self._context.check_account()
+        description = detail.get("description", "")
+        return self._write(
+            Traffic(primary=canary), after=after, stamp=None, description=description
+        )
+
+    def restore(self, snapshot: Snapshot, *, stamp: Stamp | None, after: Reading) -> Reading:
+        """The snapshot's versions and weights; writes even when the alias looks right already."""
+        _require_pair(snapshot.traffic)
+        self._check_account_for_rollback()
+        description = snapshot.detail.get("description", "")
+        return self._write(snapshot.traffic, after=after, stamp=stamp, description=description)
+
+    def _write(
+        self, traffic: Traffic, *, after: Reading, stamp: Stamp | None, description: str
+    ) -> Reading:
+        """One guarded UpdateAlias, and what the alias says afterwards."""
+        if not after.revision:
+            raise RouterError(Reason.INVALID, f"alias {self._name} must be read before a write")
+        weights = {traffic.secondary: traffic.weight.ratio} if traffic.secondary else {}
+        change: dict[str, Any] = {
+            "FunctionVersion": traffic.primary,
+            "RoutingConfig": {"AdditionalVersionWeights": weights},
+            "RevisionId": after.revision,
+        }
+        text = _describe(stamp) if stamp else description[:MAX_DESCRIPTION]
+        if self._options.stamp and text is not None:
+            change["Description"] = text
+        wished = _parse_stamp(text or "")
+        try:
+            self._ask("UpdateAlias", self._name, Name=self._options.alias, **change)
+        except RouterError as error:
+            return self._after_failure(error, traffic, wished, check_stamp="Description" in change)
+        try:
+            return self.read()
+        except RouterError as error:
+            raise RouterError(
+                Reason.UNKNOWN,
+                f"the write to alias {self._name} was accepted and could not be read back: "
+                f"{error.detail}",
+            ) from None
+
+    def _check_account_for_rollback(self) -> None:
+        """A rollback does not depend on STS: the alias's own ARN also says whose account it is."""
+        try:
+            self._context.check_account()
+        except RouterError as error:
+            if error.reason is Reason.AUTH:
+                raise
+            self.read()
+
+    def _after_failure(
+        self, error: RouterError, wish: Traffic, stamp: Stamp | None, *, check_stamp: bool
+    ) -> Reading:
+        """Read before judging: the write may have been applied and only its answer lost."""
+        try:
+            reading = self.read()
+        except RouterError:
+            raise _unsure(error) from None
+        if _same(reading.traffic, wish) and (not check_stamp or reading.stamp == stamp):
+            return reading
+        if error.reason is Reason.CONFLICT:
+            raise RouterError(
+                Reason.CONFLICT,
+                f"somebody changed alias {self._name} since it was read: it now serves "
+                f"{reading.traffic}, and nothing was written",
+            ) from None
+        raise _unsure(error) from None
+
+    # --- Lambda's API ----------------------------------------------------------------------
+
+    def _ask(self, operation: str, what: str, **arguments: Any) -> dict[str, Any]:
+        """One call about this function. Raises RouterError with a sentence."""
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+        method = getattr(self._context.client("lambda"), name)
+        where = f"on {what} in {self._context.account_id} {self._context.region}"
+        with talking(f"lambda:{operation}", where, RouterError):
+            answer: dict[str, Any] = method(FunctionName=self._options.function, **arguments)
+        return answer
+
+    def _configuration(self, qualifier: str) -> dict[str, Any]:
+        """The configuration of one version. NOT_FOUND with how such a version gets lost."""
+        name = f"{self._options.function}:{qualifier}"
+        try:
+            return self._ask("GetFunctionConfiguration", name, Qualifier=qualifier)
+        except RouterError as error:
+            if error.reason is not Reason.NOT_FOUND:
+                raise
+            raise RouterError(
+                Reason.NOT_FOUND,
+                f"version {qualifier} of {self._options.function} does not exist in "
+                f"{self._context.account_id} {self._context.region}, so it can take no traffic: "
+                f"publish it again, or name another one. {_RETAIN}",
+            ) from None
+
+    def _latest(self) -> str:
+        """The highest published version number."""
+        highest = 0
+        arguments: dict[str, str] = {}
+        for _ in range(_MAX_PAGES):
+            answer = self._ask("ListVersionsByFunction", self._options.function, **arguments)
+            for found in answer.get("Versions", ()):
+                version = found.get("Version", "")
+                if _VERSION.fullmatch(version):
+                    highest = max(highest, int(version))
+            if not answer.get("NextMarker"):
+                break
+            arguments["Marker"] = answer["NextMarker"]
+        else:
+            raise RouterError(
+                Reason.UNAVAILABLE,
+                f"Lambda's list of versions of {self._options.function} has no end: name the "
+                "version by its number",
+            )
+        if not highest:
+            raise RouterError(
+                Reason.NOT_FOUND,
+                f"{self._options.function} has no published version: publish one "
+                "(`aws lambda publish-version`, or CDK's `currentVersion`)",
+            )
+        return str(highest)
+
+    def _has_provisioned_concurrency(self) -> bool:
+        try:
+            self._ask("GetProvisionedConcurrencyConfig", self._name, Qualifier=self._options.alias)
+        except RouterError as error:
+            if error.reason is Reason.NOT_FOUND:
+                return False
+            raise
+        return True
+
+    def _check_arn(self, arn: str) -> None:
+        """The alias's own ARN must name the configured account and region."""
+        found = _ALIAS_ARN.fullmatch(arn)
+        here = (self._context.account_id, self._context.region)
+        if found is None or (found["account"], found["region"]) != here:
+            raise RouterError(
+                Reason.AUTH,
+                f"alias {self._name} says it is {arn or 'nowhere'!r}, and the configuration says "
+                f"account {here[0]}, region {here[1]}: use credentials of that account",
+            )
+
+    def _state_problems(self, version: str, found: Mapping[str, Any]) -> list[str]:
+        """Whether a version can be invoked; answers without a state are of active versions."""
+        name = f"version {version} of {self._options.function}"
+        said = (
+            ("state", found.get("State"), "Active", found.get("StateReason")),
+            (
+                "last update",
+                found.get("LastUpdateStatus"),
+                "Successful",
+                found.get("LastUpdateStatusReason"),
+            ),
+        )
+        return [
+            f"the {what} of {name} is {value} ({why or 'no reason given'}): publish it again if "
+            f"waiting does not make it {good}"
+            for what, value, good, why in said
+            if value not in {None, good}
+        ]
+
+    def _pair_problems(
+        self, stable: str, old: Mapping[str, Any], canary: str, new: Mapping[str, Any]
+    ) -> list[str]:
+        """What Lambda asks of two versions behind one alias (configuring-alias-routing)."""
+        pair = f"versions {stable} and {canary} of {self._options.function}"
+        problems = []
+        if old.get("Role") != new.get("Role"):
+            problems.append(
+                f"{pair} have different execution roles ({old.get('Role')} and {new.get('Role')}), "
+                "and Lambda shares traffic only between equal ones: deploy the role change first, "
+                "by itself"
+            )
+        queues = [(v.get("DeadLetterConfig") or {}).get("TargetArn") for v in (old, new)]
+        if queues[0] != queues[1]:
+            problems.append(
+                f"{pair} have different dead-letter queues ({queues[0] or 'none'} and "
+                f"{queues[1] or 'none'}), and Lambda shares traffic only between equal ones: "
+                "deploy that change first, by itself"
+            )
+        return problems
+
+
+def _unsure(error: RouterError) -> RouterError:
+    """After a write, a fault on AWS's side or on the way leaves the outcome unknown."""
+    if error.reason in {Reason.UNAVAILABLE, Reason.UNKNOWN, Reason.TIMEOUT}:
+        reason = Reason.TIMEOUT if error.reason is Reason.TIMEOUT else Reason.UNKNOWN
+        return RouterError(reason, f"{error.detail}; whether it was written is not known yet")
+    return error
+
+
+def _same(found: Traffic, wish: Traffic) -> bool:
+    """Whether two states send the same share to every version, by the same primary."""
+    versions = found.versions | wish.versions
+    return found.primary == wish.primary and all(
+        found.share(version) == wish.share(version) for version in versions
+    )
+
+
+def _require_published(version: str) -> None:
+    if not _VERSION.fullmatch(version):
+        hint = "$LATEST changes under its callers" if version == "$LATEST" else "it is no number"
+        raise RouterError(
+            Reason.INVALID,
+            f"{version!r} is not a published version ({hint}): publish one and name its number, "
+            "or say `latest` for the highest",
+        )
+
+
+def _require_pair(traffic: Traffic) -> None:
+    """A primary version, and at most one other with a weight."""
+    for version in sorted(traffic.versions):
+        _require_published(version)
+    if traffic.secondary == traffic.primary or (
+        traffic.secondary is None and traffic.weight != NONE
+    ):
+        raise RouterError(
+            Reason.INVALID, f"{traffic} does not name two different versions: nothing was written"
+        )
+
+
+def _describe(stamp: Stamp) -> str | None:
+    """The stamp as an alias's description, or None where it does not fit or would not parse."""
+    text = f"guardian r={stamp.rollout} e={stamp.epoch} s={stamp.stable}"
+    return text if len(text) <= MAX_DESCRIPTION and _parse_stamp(text) == stamp else None
+
+
+def _parse_stamp(description: str) -> Stamp | None:
+    found = _STAMP.fullmatch(description)
+    if found is None:
+        return None
+    return Stamp(rollout=found["rollout"], epoch=int(found["epoch"]), stable=found["stable"])

@@ -1,0 +1,276 @@
+"""Rule files become criteria: found, read, changed by a service's overrides, checked, built."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from guardian.core.model import Criterion
+from guardian.findings import (
+    Document,
+    Finding,
+    Mark,
+    Node,
+    Source,
+    did_you_mean,
+    finding,
+    in_order,
+    overlaid,
+    refuse,
+)
+from guardian.rulebuild import build
+from guardian.rulelint import Placed, errors_of_lambda_only, warnings
+from guardian.rulemodel import CriterionModel, Defaults, RuleFile
+from guardian.rulequery import Scene
+from guardian.shipped import presets
+from guardian.text import read
+from guardian.validation import validate
+
+PRESET: Final = "preset:"
+_TESTS: Final = ".test.yaml"
+_REPLACED: Final = frozenset({"fail_if", "ratio", "latency"})
+"""An override of these replaces them whole: each holds exactly one of several things."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSet:
+    """The criteria of one service; they still hold the rollout's placeholders."""
+
+    criteria: tuple[Criterion, ...]
+    files: tuple[str, ...]
+    """As the user names them."""
+    warnings: tuple[Finding, ...] = ()
+
+
+@dataclass(slots=True)
+class _Request:
+    """What a load was asked for, and what it found."""
+
+    variables: Mapping[str, str] | None
+    overrides: Node | None
+    service: str | None
+    findings: list[Finding] = field(default_factory=list)
+    placed: list[Placed] = field(default_factory=list)
+    declared: set[str] = field(default_factory=set)
+    seen: dict[str, Mark] = field(default_factory=dict)
+    """Where each criterion's name was first given."""
+
+
+def load(
+    references: Sequence[str | Path],
+    *,
+    base: Path = Path(),
+    root: Path | None = None,
+    variables: Mapping[str, str] | Node | None = None,
+    overrides: Node | None = None,
+    service: str | None = None,
+    listed: Node | None = None,
+) -> RuleSet:
+    """The criteria of these rule files and presets, in order.
+
+    A reference is a path from `base` (and below `root`, when given) or `preset:NAME`. `variables`
+    fill the files' declared vars; a missing one is an error that names `service`, and with None all
+    of them stay open. `overrides` maps
+    a criterion's name to changes of it, as in a service's configuration. `listed` is where the
+    references stand, for errors. Raises ConfigError with every error of all files.
+    """
+    given = (variables.data or {}) if isinstance(variables, Node) else variables
+    request = _Request(variables=given, overrides=overrides, service=service)
+    shown = []
+    for index, reference in enumerate(references):
+        path, name, problem = _located(str(reference), base, root)
+        shown.append(name)
+        if problem or path is None:
+            request.findings.append(_at_reference(listed, index, name, problem))
+            continue
+        _collect(read(path, shown=name), request)
+    _unknown_overrides(request)
+    if isinstance(variables, Node):
+        _unknown_variables(variables, request)
+    refuse(request.findings)
+    if not request.placed:
+        refuse([_at_reference(listed, 0, ", ".join(shown), "no criterion is left to judge by")])
+    doubts = [w for placed in request.placed for w in warnings(placed)]
+    doubts.extend(errors_of_lambda_only(request.placed))
+    return RuleSet(
+        criteria=tuple(p.criterion for p in request.placed),
+        files=tuple(shown),
+        warnings=tuple(in_order(doubts)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surveyed:
+    """One rule file as `lint` sees it."""
+
+    path: str
+    criteria: int
+    findings: tuple[Finding, ...]
+
+
+def survey(paths: Sequence[str | Path]) -> Iterator[Surveyed]:
+    """These rule files, presets and folders of rule files, each checked by itself."""
+    for name, path, problem in _walked(paths):
+        if path is None:
+            missing = finding(Mark(Source(name), 1, 1), problem)
+            yield Surveyed(path=name, criteria=0, findings=(missing,))
+            continue
+        request = _Request(variables=None, overrides=None, service=None)
+        _collect(read(path, shown=name), request)
+        doubts = [w for placed in request.placed for w in warnings(placed)]
+        if path.parent.name != "presets":  # which are made to be combined
+            doubts.extend(errors_of_lambda_only(request.placed))
+        found = tuple(in_order([*request.findings, *doubts]))
+        yield Surveyed(path=name, criteria=len(request.seen), findings=found)
+
+
+def lint(paths: Sequence[str | Path]) -> list[Finding]:
+    """Everything wrong or doubtful in these rule files, presets and folders; raises nothing."""
+    return [found for file in survey(paths) for found in file.findings]
+
+
+# --- finding files -----------------------------------------------------------------------------
+
+
+def _walked(paths: Sequence[str | Path]) -> Iterator[tuple[str, Path | None, str]]:
+    for given in map(str, paths):
+        if not Path(given).is_dir():
+            path, name, problem = _located(given, Path(), None)
+            yield name, path, problem
+            continue
+        files = sorted(p for p in Path(given).rglob("*.yaml") if not p.name.endswith(_TESTS))
+        if not files:
+            yield given, None, "there is no rule file (*.yaml) in this folder"
+        for file in files:
+            yield str(file), file, ""
+
+
+def _located(reference: str, base: Path, root: Path | None) -> tuple[Path | None, str, str]:
+    """Where a reference leads, how errors name it, and what is wrong with it."""
+    if reference.startswith(PRESET):
+        name, known = reference.removeprefix(PRESET), presets()
+        if name in known:
+            return known[name], reference, ""
+        why = f"there is no preset '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}"
+        return None, reference, why
+    path = base / reference
+    shown = os.path.normpath(path)
+    if root is not None and not path.resolve().is_relative_to(root.resolve()):
+        return (
+            None,
+            shown,
+            f"'{reference}' lies outside the configuration's folder {root.resolve()}",
+        )
+    if not path.is_file():
+        return None, shown, f"there is no such file: {shown}"
+    return path, shown, ""
+
+
+def _at_reference(listed: Node | None, index: int, shown: str, problem: str) -> Finding:
+    if listed is not None:
+        return listed.finding((index,), problem)
+    return finding(Mark(Source(shown), 1, 1), problem)
+
+
+# --- one file ----------------------------------------------------------------------------------
+
+
+def _collect(document: Document, request: _Request) -> None:
+    """Add a file's criteria and findings."""
+    request.findings.extend(document.findings)
+    if not document.whole:
+        return
+    head, found = validate(RuleFile, document)
+    request.findings.extend(found)
+    declared = document.at(("vars",))
+    names = frozenset(declared) if isinstance(declared, dict) else frozenset()
+    request.declared |= names
+    if head is not None:
+        _unset(head, document, request)
+    criteria = document.at(("criteria",))
+    for index in range(len(criteria) if isinstance(criteria, list) else 0):
+        defaults = head.defaults if head is not None else Defaults()
+        _criterion(Node(document, ("criteria", index)), defaults, names, request)
+
+
+def _unset(head: RuleFile, document: Document, request: _Request) -> None:
+    """Declared variables that have no value, where values are wanted at all."""
+    if request.variables is None:
+        return
+    who = f"the service '{request.service}' does" if request.service else "the command does"
+    for name, variable in head.vars.items():
+        if name not in request.variables:
+            what = f" ({variable.description})" if variable.description else ""
+            say = f"{who} not set the variable '{name}'{what}: add it to its vars"
+            request.findings.append(document.finding(("vars", name), say, key=True))
+
+
+def _criterion(node: Node, defaults: Defaults, declared: frozenset[str], request: _Request) -> None:
+    name = node.data.get("name") if isinstance(node.data, dict) else None
+    if isinstance(name, str):
+        _once(name, node.document.mark((*node.place, "name")), request)
+        node = _overridden(node, name, request.overrides)
+    model, found = validate(CriterionModel, node.document, node.place)
+    request.findings.extend(found)
+    if model is None:
+        return
+    scene = Scene(node=node, defaults=defaults, declared=declared, values=request.variables or {})
+    criterion = build(model, scene)
+    request.findings.extend(scene.findings)
+    if criterion is not None and model.enabled:
+        said = model.scope is not None
+        request.placed.append(Placed(criterion=criterion, node=node, pooled_on_purpose=said))
+
+
+def _overridden(node: Node, name: str, overrides: Node | None) -> Node:
+    if overrides is None:
+        return node
+    over = Node(overrides.document, (*overrides.place, name))
+    if not isinstance(over.data, dict):
+        return node
+    return Node(overlaid(node.document, node.place, over, whole=_REPLACED), node.place)
+
+
+def _once(name: str, mark: Mark, request: _Request) -> None:
+    first = request.seen.setdefault(name, mark)
+    if first is not mark:
+        where = f"{first.source.path}:{first.line}"
+        say = f"a criterion '{name}' stands in {where} already: rename one of them"
+        request.findings.append(finding(mark, say))
+
+
+# --- what a service says of files that it does not find there -----------------------------------
+
+
+def _unknown_overrides(request: _Request) -> None:
+    over = request.overrides
+    if over is None:
+        return
+    if not isinstance(over.data, dict):
+        request.findings.append(over.finding((), "override maps a criterion's name to its changes"))
+        return
+    for name, change in over.data.items():
+        if name not in request.seen:
+            known = (
+                f"{did_you_mean(name, request.seen)}; known: {', '.join(request.seen) or 'none'}"
+            )
+            say = f"the rule files hold no criterion '{name}'{known}"
+            request.findings.append(over.finding((name,), say, key=True))
+        elif not isinstance(change, dict):
+            say = "an override is a mapping, like {fail_if: {above: 2%}} or {enabled: false}"
+            request.findings.append(over.finding((name,), say))
+        elif "name" in change:
+            say = "a criterion's name cannot be overridden"
+            request.findings.append(over.finding((name, "name"), say, key=True))
+
+
+def _unknown_variables(variables: Node, request: _Request) -> None:
+    for name in variables.data or {}:
+        if name not in request.declared:
+            say = (
+                f"the rule files declare no variable '{name}'{did_you_mean(name, request.declared)}"
+            )
+            request.findings.append(variables.finding((name,), say, key=True))

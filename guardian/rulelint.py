@@ -1,0 +1,113 @@
+"""What is allowed in a rule file and yet is probably not meant."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from guardian.core.model import Criterion, Latency, Ratio
+from guardian.findings import Finding, Node
+from guardian.namespaces import settle_s
+from guardian.rulequery import names_canary
+from guardian.units import exact_seconds, plain
+
+CANARY_SHARE: Final = 0.10
+"""The usual first step, for the arithmetic of pooled metrics."""
+STABLE_RATE: Final = 0.005
+"""What a healthy stable side is taken to fail at, in the same arithmetic."""
+_LONGEST_S: Final = {("AWS/Lambda", "Duration"): 900.0, ("AWS/ApiGateway", "Latency"): 300.0}
+"""No sample can be longer: Lambda's largest time-out is 15 minutes (Lambda quotas), API Gateway's
+integration time-out 29 s unless raised, which a REST API allows up to 5 minutes."""
+_SHORTEST_S: Final = 0.001
+_LAMBDA_ERRORS: Final = ("AWS/Lambda", "Errors")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A criterion and where it stands."""
+
+    criterion: Criterion
+    node: Node
+    pooled_on_purpose: bool
+    """The file says `scope:` itself."""
+
+
+def warnings(placed: Placed) -> Iterator[Finding]:
+    """What a criterion alone gives reason to doubt."""
+    criterion, node = placed.criterion, placed.node
+    if not placed.pooled_on_purpose and not any(map(names_canary, criterion.queries())):
+        yield _warn(node, "name", pooled(criterion))
+    if isinstance(criterion.measure, Latency):
+        yield from _odd_limit(criterion, criterion.measure, node)
+    final = max(settle_s(q.namespace) for q in criterion.queries())
+    if criterion.settle_s < final:
+        yield _warn(
+            node,
+            "settle",
+            f"CloudWatch still changes these datapoints for {plain_minutes(final)}: a shorter"
+            " settle judges numbers that are not final",
+        )
+
+
+def errors_of_lambda_only(criteria: Sequence[Placed]) -> Iterator[Finding]:
+    """A service whose only errors are Lambda's own: a returned HTTP 500 is none of them."""
+    counting = [
+        (p, p.criterion.measure)
+        for p in criteria
+        if isinstance(p.criterion.measure, Ratio) and not p.criterion.measure.good
+    ]
+    if not counting or any(
+        (m.part.namespace, m.part.metric) != _LAMBDA_ERRORS for _, m in counting
+    ):
+        return
+    yield _warn(
+        counting[0][0].node,
+        "name",
+        "AWS/Lambda Errors counts invocations that throw or time out; a function behind HTTP that"
+        " returns status 500 counts as healthy: add a criterion on the failures that callers see",
+    )
+
+
+def pooled(criterion: Criterion) -> str:
+    """What a metric of both versions together hides, in numbers."""
+    limit = criterion.limit_rate
+    stable = min(STABLE_RATE, limit / 10)
+    needed = (limit - (1 - CANARY_SHARE) * stable) / CANARY_SHARE
+    kind = "be too slow for" if isinstance(criterion.measure, Latency) else "fail"
+    at = f"at {CANARY_SHARE:.0%} weight a canary"
+    sees = (
+        f"{at} must {kind} about {math.floor(100 * needed)}% of its requests before it shows"
+        if needed <= 1
+        else f"{at} that should {kind} every request does not show"
+    )
+    return (
+        f"'{criterion.name}' reads both versions together (no dimension names ${{canary}}): {sees};"
+        " and a step does not wait for it. Use a metric by version, or say which with"
+        " scope: service or scope: canary"
+    )
+
+
+def plain_minutes(seconds: float) -> str:
+    """`3m` or `90s`."""
+    return f"{seconds / 60:g}m" if seconds % 60 == 0 else f"{seconds:g}s"
+
+
+def _odd_limit(criterion: Criterion, measure: Latency, node: Node) -> Iterator[Finding]:
+    seconds = float(exact_seconds(criterion.fail_if.text))
+    longest = _LONGEST_S.get((measure.count.namespace, measure.count.metric))
+    if longest is not None and seconds > longest:
+        thousandth = plain(exact_seconds(criterion.fail_if.text))
+        yield _warn(
+            node,
+            "fail_if",
+            f"no request can take longer than {criterion.fail_if.text} here (the most is"
+            f" {plain_minutes(longest)}): is {thousandth}ms meant?",
+        )
+    elif seconds < _SHORTEST_S:
+        yield _warn(node, "fail_if", f"{criterion.fail_if.text} is shorter than any request")
+
+
+def _warn(node: Node, key: str, message: str) -> Finding:
+    return node.finding((key,), message, severity="warning")

@@ -1,0 +1,107 @@
+"""A metric of a rule file becomes a query of the core; the rollout's placeholders stay in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from guardian.core.model import Query
+from guardian.findings import Finding, Node, Place, did_you_mean
+from guardian.namespaces import unit
+from guardian.rulemodel import Defaults, Dimensions, Metric
+from guardian.units import told
+
+_PLACEHOLDER: Final = re.compile(r"\$\{([^{}]*)\}")
+_OF_THE_ROLLOUT: Final = re.compile(r"(canary|stable)(\.[A-Za-z_]\w*)?|router\.[A-Za-z_]\w*")
+
+
+@dataclass(slots=True)
+class Scene:
+    """What a criterion is built with, and what was wrong with it."""
+
+    node: Node
+    defaults: Defaults
+    declared: frozenset[str] = frozenset()
+    values: Mapping[str, str] = field(default_factory=dict)
+    """The declared variables that have a value; the others stay as placeholders."""
+    findings: list[Finding] = field(default_factory=list)
+
+    def say(self, place: Place, message: str, *, key: bool = False) -> None:
+        """Something is wrong at a place of the criterion."""
+        self.findings.append(self.node.finding(place, message, key=key))
+
+
+def query_of(metric: Metric, place: Place, *, beside: Dimensions, stat: str, scene: Scene) -> Query:
+    """A metric's query. `beside` are the dimensions that stand next to the metrics."""
+    defaults = scene.defaults
+    group = place[:1]
+    dimensions = {
+        name: _filled(text, (*group, "dimensions", name), scene) for name, text in beside.items()
+    }
+    dimensions |= {
+        name: _filled(text, (*place, "dimensions", name), scene)
+        for name, text in metric.dimensions.items()
+    }
+    region, account = metric.region or defaults.region, metric.account_id or defaults.account_id
+    return Query(
+        namespace=_filled(metric.namespace, (*place, "namespace"), scene),
+        metric=_filled(metric.metric, (*place, "metric"), scene),
+        stat=metric.stat or stat,
+        dimensions=tuple(sorted(dimensions.items())),
+        period_s=int(metric.period or defaults.period or 60),
+        unit=metric.unit or unit(metric.namespace, metric.metric),
+        region=_filled(region, (*place, "region"), scene, bound=False) if region else None,
+        account_id=_filled(account, (*place, "account_id"), scene, bound=False)
+        if account
+        else None,
+    )
+
+
+def _filled(text: str, place: Place, scene: Scene, *, bound: bool = True) -> str:
+    """The text with the variables that have values; what is unknown is a finding.
+
+    `bound` says whether the rollout fills in its own names later.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in scene.declared and not (bound and _OF_THE_ROLLOUT.fullmatch(name)):
+            of_rollout = ["canary", "stable", "router.<option>"] if bound else []
+            known = [*of_rollout, *sorted(scene.declared)]
+            listed = ", ".join(f"${{{k}}}" for k in known)
+            use = f", or use one of {listed}" if known else ""
+            meant = did_you_mean(name, known)
+            scene.say(place, f"${{{name}}} is not known here{meant}: declare it under vars{use}")
+        return scene.values.get(name, match[0])
+
+    if "${" in _PLACEHOLDER.sub("", text):
+        scene.say(place, f"{told(text)} holds a placeholder that is not closed: write ${{name}}")
+        return text
+    return _PLACEHOLDER.sub(fill, text)
+
+
+def _names(query: Query) -> Iterator[str]:
+    """The rollout's placeholders that a query holds."""
+    for text in (query.namespace, query.metric, *(value for _, value in query.dimensions)):
+        yield from (m[1] for m in _PLACEHOLDER.finditer(text))
+
+
+def names_canary(query: Query) -> bool:
+    """Whether a query reads the canary alone."""
+    return any(name.partition(".")[0] == "canary" for name in _names(query))
+
+
+def of_stable(query: Query) -> Query:
+    """The same query about stable."""
+
+    def turn(text: str) -> str:
+        return re.sub(r"\$\{canary(?=[.}])", "${stable", text)
+
+    return replace(
+        query,
+        namespace=turn(query.namespace),
+        metric=turn(query.metric),
+        dimensions=tuple((name, turn(value)) for name, value in query.dimensions),
+    )

@@ -1,0 +1,184 @@
+"""Settings of the process, from environment variables that begin with `GUARDIAN_`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal, get_args
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+)
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
+from pydantic_settings import SettingsConfigDict as Config
+
+from guardian.ports import ConfigError
+
+PREFIX: Final = "GUARDIAN_"
+_FOREIGN: Final = {"trace": "debug", "warn": "warning", "critical": "error", "fatal": "error"}
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _level(value: object) -> object:
+    """A level in our words: LOG_LEVEL is also other programs' variable."""
+    word = _lower(value)
+    return _FOREIGN.get(word, word) if isinstance(word, str) else word
+
+
+def _address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+        hidden = parts.username is not None or parts.password is not None
+    except ValueError:
+        usable = hidden = False
+    if not usable or hidden:
+        raise ValueError("must be an address like https://example.com/, without a user in it")
+    return text
+
+
+def _clock(text: str) -> str:
+    try:
+        origin, speed, started = (float(part) for part in text.split(","))
+    except ValueError:
+        speed = origin = started = 0.0
+    if not (speed > 0 and origin > 0 and started >= 0):
+        raise ValueError("must be written ORIGIN,SPEED,STARTED (three numbers)")
+    return text
+
+
+def _journal(text: str) -> str:
+    scheme, _, rest = text.partition(":")
+    if not scheme or not rest:
+        raise ValueError("must be a journal like sqlite:PATH")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class Settings(BaseSettings):
+    """What the process is told by its environment; empty variables count as absent."""
+
+    model_config = Config(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    config: Path | None = Field(default=None, description="The configuration file.")
+    journal: Annotated[str, AfterValidator(_journal)] | None = Field(
+        default=None, description="Wins over the file's journal; sqlite:PATH."
+    )
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_level)] = (
+        Field(
+            default="info",
+            validation_alias=AliasChoices("GUARDIAN_LOG_LEVEL", "LOG_LEVEL"),
+            description="The least that is logged; LOG_LEVEL when absent.",
+        )
+    )
+    log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = Field(
+        default="text", description="How it is logged."
+    )
+    slack_token: SecretStr | None = Field(default=None, description="A bot's token (xoxb-...).")
+    pagerduty_routing_key: SecretStr | None = Field(
+        default=None, description="Integration key of an Events API v2 integration."
+    )
+    pagerduty_api_token: SecretStr | None = Field(
+        default=None, description="For reading incidents; not used by this version."
+    )
+    slack_base_url: Address | None = Field(default=None, description="Instead of Slack's.")
+    pagerduty_events_url: Address | None = Field(default=None, description="Instead of theirs.")
+    pagerduty_api_url: Address | None = Field(default=None, description="Instead of theirs.")
+    simulated_clock: Annotated[str, AfterValidator(_clock)] | None = Field(
+        default=None,
+        description="ORIGIN,SPEED,STARTED: for simulations on loopback only.",
+    )
+    _state_home: Path = PrivateAttr(default_factory=lambda: _state_home(os.environ))
+
+    def secret(self, name: str) -> str | None:
+        """A secret by its name here (`slack_token`); None when it is not set."""
+        value = getattr(self, name, None)
+        return value.get_secret_value() if isinstance(value, SecretStr) else None
+
+    def base_url(self, name: str) -> str | None:
+        """Another address for a vendor by its name here (`slack_base_url`)."""
+        value = getattr(self, name, None)
+        return value if isinstance(value, str) and name.endswith("_url") else None
+
+    def default_journal(self) -> str:
+        """Where the journal is when nothing says so: `$XDG_STATE_HOME/guardian/guardian.db`."""
+        return f"sqlite:{self._state_home / 'guardian' / 'guardian.db'}"
+
+
+class _Environ(EnvSettingsSource):
+    """Reads a mapping instead of the process's own environment."""
+
+    def __init__(self, settings_cls: type[BaseSettings], environ: Mapping[str, str]) -> None:
+        self._given = environ
+        super().__init__(settings_cls)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        # An empty variable is how shells and CI systems write an absent one.
+        return {name.lower(): value for name, value in self._given.items() if value}
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings from these variables, by default the process's.
+
+    Raises ConfigError with every wrong variable by name; a secret's value is never shown.
+    """
+    given = os.environ if environ is None else environ
+
+    class Read(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *_: object, **__: object
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (_Environ(settings_cls, given),)
+
+    try:
+        settings = Read()
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentences(error, given))) from None
+    settings._state_home = _state_home(given)
+    return settings
+
+
+def _state_home(environ: Mapping[str, str]) -> Path:
+    """The XDG base directory specification: a relative path is to be ignored."""
+    stated = Path(environ.get("XDG_STATE_HOME", ""))
+    home = environ.get("HOME")
+    return stated if stated.is_absolute() else Path(home or Path.home()) / ".local" / "state"
+
+
+def _sentences(error: ValidationError, environ: Mapping[str, str]) -> list[str]:
+    """One sentence for each wrong variable."""
+    sentences = []
+    for details in error.errors(include_url=False, include_input=False):
+        name = str(details["loc"][0])
+        variable = name if name.isupper() else (PREFIX + name).upper()
+        context = details.get("ctx", {})
+        if details["type"] == "literal_error":
+            why = f"must be one of {context['expected']}".replace("'", "").replace(" or ", ", ")
+        else:
+            why = str(context.get("error") or "has a value that cannot be used")
+        field = variable.removeprefix(PREFIX).lower()
+        info = Settings.model_fields.get(field)
+        secret = info is not None and SecretStr in get_args(info.annotation)
+        shown = "" if secret else f" is {environ.get(variable, '')!r}, and"
+        sentences.append(f"{variable}{shown} {why}")
+    return sentences

@@ -1,0 +1,141 @@
+"""What can go wrong on purpose, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import RLock
+
+KINDS = frozenset(
+    {
+        "throttle",  # the service's own "too many requests"
+        "access_denied",  # not allowed; for Slack and PagerDuty: a bad token or key
+        "server_error",  # HTTP 500
+        "conflict",  # another operation is under way (Lambda's 409)
+        "not_found",  # the thing is gone
+        "bad_request",  # the service finds the request invalid
+        "garbage",  # HTTP 200 with a body nobody can parse
+        "unreachable",  # nothing is done, the connection is closed
+        "slow",  # done, and answered `delay_s` real seconds later
+        "lost_answer",  # done, and the connection is closed
+        "apply_late",  # the connection is closed; done `after_s` seconds later (UpdateAlias)
+        "ignored",  # answered as if done, and not done (UpdateAlias)
+        "stale",  # reads show the state before the last write (GetAlias)
+        "wrong_account",  # STS answers for account `account`
+    }
+)
+QUERY_KINDS = frozenset({"internal_error", "forbidden", "silent"})
+"""Faults of single queries within a GetMetricData call that itself succeeds; `silent` answers
+`Complete` with no datapoints."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """One thing that goes wrong; `times=None` means until it is removed."""
+
+    service: str = "*"
+    operation: str = "*"
+    kind: str
+    times: int | None = None
+    skip: int = 0
+    """How many matching calls go through unharmed first."""
+    delay_s: float = 1.0
+    after_s: float = 30.0
+    retry_after_s: int = 1
+    account: str = "999999999999"
+    namespace: str = "*"
+    metric: str = "*"
+    hits: int = field(default=0)
+    """How often it struck."""
+
+    def strikes(self) -> bool:
+        """Whether it hits the call at hand, which is counted."""
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        if self.times is not None and self.hits >= self.times:
+            return False
+        self.hits += 1
+        return True
+
+
+class Faults:
+    """The faults in force; several may match, the oldest one strikes."""
+
+    def __init__(self, lock: RLock) -> None:
+        self._lock = lock
+        self._faults: list[Fault] = []
+
+    def add(
+        self,
+        *,
+        kind: str,
+        service: str = "*",
+        operation: str = "*",
+        times: int | None = None,
+        skip: int = 0,
+        delay_s: float = 1.0,
+        after_s: float = 30.0,
+        retry_after_s: int = 1,
+        account: str = "999999999999",
+        namespace: str = "*",
+        metric: str = "*",
+    ) -> Fault:
+        """Arrange a fault; `kind` is one of KINDS or QUERY_KINDS. Raises ValueError otherwise.
+
+        Services are `cloudwatch`, `lambda`, `sts`, `slack`, `pagerduty`, `pagerduty_api`.
+        `delay_s` and `retry_after_s` are real seconds, `after_s` is on the simulator's clock.
+        """
+        if kind not in KINDS | QUERY_KINDS:
+            raise ValueError(f"no fault is called {kind!r}; choose from {sorted(KINDS)}")
+        fault = Fault(
+            service="cloudwatch" if kind in QUERY_KINDS else service,
+            operation="GetMetricData" if kind in QUERY_KINDS else operation,
+            kind=kind,
+            times=times,
+            skip=skip,
+            delay_s=delay_s,
+            after_s=after_s,
+            retry_after_s=retry_after_s,
+            account=account,
+            namespace=namespace,
+            metric=metric,
+        )
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def remove(self, fault: Fault) -> None:
+        """End a fault; one that is not in force any more is no error."""
+        with self._lock:
+            self._faults = [other for other in self._faults if other is not fault]
+
+    def clear(self) -> None:
+        """End all faults."""
+        with self._lock:
+            self._faults.clear()
+
+    def take(self, service: str, operation: str) -> Fault | None:
+        """The fault that strikes this call, if any; counts it."""
+        with self._lock:
+            for fault in self._faults:
+                if (
+                    fault.kind in KINDS
+                    and fault.service in ("*", service)
+                    and fault.operation in ("*", operation)
+                    and fault.strikes()
+                ):
+                    return fault
+        return None
+
+    def take_query(self, namespace: str, metric: str) -> Fault | None:
+        """The fault that strikes one query of a GetMetricData call, if any; counts it."""
+        with self._lock:
+            for fault in self._faults:
+                if (
+                    fault.kind in QUERY_KINDS
+                    and fault.namespace in ("*", namespace)
+                    and fault.metric in ("*", metric)
+                    and fault.strikes()
+                ):
+                    return fault
+        return None

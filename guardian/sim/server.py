@@ -1,0 +1,358 @@
+"""The simulator: one loopback HTTP server that speaks for all simulated services."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import zlib
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Protocol, Self
+from urllib.parse import parse_qs, urlsplit
+
+from guardian.core.model import Instant
+from guardian.ports import Clock
+from guardian.sim.aliases import Aliases
+from guardian.sim.cloudwatch import TARGET, CloudWatch
+from guardian.sim.faults import Fault, Faults
+from guardian.sim.lambda_ import Lambda
+from guardian.sim.metrics import Metrics, dimensions
+from guardian.sim.pagerduty import PagerDuty, PagerDutyApi
+from guardian.sim.publication import Publication
+from guardian.sim.slack import Slack
+from guardian.sim.statistic import Bag
+from guardian.sim.sts import Sts
+from guardian.sim.traffic import Traffics
+from guardian.sim.wire import HANG_UP, Refused, Reply, Request
+from guardian.sim.world import DEFAULT_ACCOUNT, DEFAULT_REGION, Event, World
+
+_MAX_BODY = 1024 * 1024
+"""CloudWatch takes at most 1 MB a request; no other service here takes more."""
+_GARBAGE = Reply(body=b"<html>bad gateway</htm", content_type="text/html")
+_REFUSING = frozenset(
+    {"throttle", "access_denied", "server_error", "conflict", "not_found", "bad_request"}
+)
+
+
+class Service(Protocol):
+    """One simulated vendor's API. All but `name` is called with the world's lock held."""
+
+    name: str
+
+    def operation(self, request: Request) -> str:
+        """The name of the operation that a request asks for."""
+        ...
+
+    def refusal(self, fault: Fault, operation: str) -> Refused:
+        """What the vendor says for a refusing fault."""
+        ...
+
+    def error(self, refused: Refused) -> Reply:
+        """An error as the vendor puts it on the wire."""
+        ...
+
+    def answer(self, request: Request, operation: str, fault: Fault | None) -> Reply:
+        """Do what is asked. Raises Refused."""
+        ...
+
+
+class Simulator:
+    """A simulated AWS account, Slack workspace and PagerDuty account behind one address.
+
+    `url` serves AWS (`AWS_ENDPOINT_URL`), `slack_url` and `pagerduty_events_url`,
+    `pagerduty_api_url` the others. Use it as a context manager, or call `start` and `stop`.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        seed: int = 1,
+        account_id: str = DEFAULT_ACCOUNT,
+        region: str = DEFAULT_REGION,
+        executed_version_on_unweighted: bool = True,
+    ) -> None:
+        self.world = World(clock=clock, seed=seed, account_id=account_id, region=region)
+        self.faults = Faults(self.world.lock)
+        self.aliases = Aliases(self.world)
+        self.metrics = Metrics()
+        self.publication = Publication(seed)
+        self.traffic = Traffics(
+            self.world,
+            aliases=self.aliases,
+            metrics=self.metrics,
+            publication=self.publication,
+            executed_version_on_unweighted=executed_version_on_unweighted,
+        )
+        self.cloudwatch = CloudWatch(
+            self.world,
+            metrics=self.metrics,
+            traffics=self.traffic,
+            faults=self.faults,
+            publication=self.publication,
+        )
+        self.slack = Slack(self.world)
+        self.pagerduty = PagerDuty(self.world)
+        self._lambda = Lambda(self.world, self.aliases)
+        self._sts = Sts(self.world)
+        self._pagerduty_api = PagerDutyApi(self.world, self.pagerduty)
+        self._server: _Server | None = None
+
+    @property
+    def events(self) -> list[Event]:
+        """Alias writes, Slack and PagerDuty calls in the order they took effect; a copy."""
+        return self.world.events
+
+    @property
+    def url(self) -> str:
+        """The address for AWS clients; known once started."""
+        if self._server is None:
+            raise RuntimeError("the simulator has no address before it is started")
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def slack_url(self) -> str:
+        """What slack_sdk's WebClient takes as `base_url`."""
+        return f"{self.url}/slack/api/"
+
+    @property
+    def pagerduty_events_url(self) -> str:
+        """What pdpyras's event sessions take as `url`."""
+        return f"{self.url}/pagerduty/events"
+
+    @property
+    def pagerduty_api_url(self) -> str:
+        """What pdpyras's APISession takes as `url`."""
+        return f"{self.url}/pagerduty/api"
+
+    def calls(self, service: str, operation: str) -> int:
+        """How often an operation was called, refused and unanswered calls included."""
+        with self.world.lock:
+            return self.world.requests[service, operation]
+
+    def feed(
+        self,
+        namespace: str,
+        metric: str,
+        values: Mapping[float, float],
+        *,
+        dims: Mapping[str, str] | None = None,
+        at: Instant | None = None,
+        visible_at: Instant | None = None,
+        unit: str = "None",
+    ) -> None:
+        """Put `{value: count}` of the instant `at` (now) into any series, visible at once.
+
+        Unlike PutMetricData it may write to AWS's own namespaces and at any time.
+        """
+        with self.world.lock:
+            now = self.world.clock.now()
+            self.metrics.put(
+                (namespace, metric, dimensions(dims or {})),
+                at=now if at is None else at,
+                visible_at=now if visible_at is None else visible_at,
+                bag=Bag.of(values),
+                unit=unit,
+            )
+
+    def start(self) -> Self:
+        """Listen on a free loopback port."""
+        self._server = _Server(self)
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Close the listener and every open connection, and wait for their threads to end."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def handle(self, request: Request) -> Reply:
+        """Answer one request; faults strike here. Any thread may call it."""
+        with self.world.lock:
+            self.aliases.settle()
+            service = self._service(request)
+            if service is None:
+                return Reply(status=404, body=b"no simulated service lives here\n")
+            operation = _operation(service, request)
+            self.world.requests[service.name, operation] += 1
+            fault = self.faults.take(service.name, operation)
+            return _answer(service, request, operation, fault)
+
+    def _service(self, request: Request) -> Service | None:
+        path = request.path
+        for prefix, service in (
+            ("/slack/api/", self.slack),
+            ("/pagerduty/events/", self.pagerduty),
+            ("/pagerduty/api/", self._pagerduty_api),
+            ("/2015-03-31/functions/", self._lambda),
+            ("/2019-09-30/functions/", self._lambda),
+        ):
+            if path.startswith(prefix):
+                return service
+        if request.headers.get("x-amz-target", "").startswith(TARGET):
+            return self.cloudwatch
+        return self._sts if path == "/" and request.method == "POST" else None
+
+
+def _operation(service: Service, request: Request) -> str:
+    try:
+        return service.operation(request)
+    except ValueError:
+        return "Unknown"
+
+
+def _answer(service: Service, request: Request, operation: str, fault: Fault | None) -> Reply:
+    kind = fault.kind if fault is not None else ""
+    if kind == "unreachable":
+        return HANG_UP
+    if kind == "garbage":
+        return _GARBAGE
+    try:
+        if fault is not None and kind in _REFUSING:
+            raise service.refusal(fault, operation)
+        reply = service.answer(request, operation, fault)
+    except Refused as refused:
+        reply = service.error(refused)
+    except (ValueError, KeyError, TypeError, AttributeError) as malformed:
+        message = f"The request could not be read: {malformed!r}"
+        reply = service.error(Refused("SerializationException", message, 400))
+    if kind == "lost_answer":
+        return HANG_UP
+    return reply.slower(fault.delay_s) if fault is not None and kind == "slow" else reply
+
+
+class _Server(ThreadingHTTPServer):
+    """Knows its open connections, so that stopping closes them all."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, simulator: Simulator) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.simulator = simulator
+        self.stopping = threading.Event()
+        self._open: set[socket.socket] = set()
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(
+            target=self.serve_forever,
+            kwargs={"poll_interval": 0.05},
+            name="simulator",
+            daemon=True,
+        )
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.shutdown()
+        self._thread.join(timeout=5.0)
+        with self._changed:
+            for connection in self._open:
+                _half_close(connection)
+            self._changed.wait_for(lambda: not self._open, timeout=5.0)
+        self.server_close()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._changed:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        with self._changed:
+            self._open.discard(request)
+            self._changed.notify_all()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client that goes away in the middle is the client's business; anything else is a bug
+        # here, and its trace is printed.
+
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
+def _half_close(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    # Headers and body leave in one packet: two small writes would wait for each other's
+    # acknowledgement.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    timeout = 60
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    do_GET = do_POST  # noqa: N815 - http.server finds methods by these names
+    do_PUT = do_POST  # noqa: N815 - as above
+    do_DELETE = do_POST  # noqa: N815 - as above
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Say nothing: the simulator's story is its events."""
+
+    def _serve(self) -> None:
+        body = self._body()
+        if body is None:
+            self._send(Reply(status=413, body=b"too large\n", content_type="text/plain"))
+            return
+        parts = urlsplit(self.path)
+        request = Request(
+            method=self.command,
+            path=parts.path,
+            query=parse_qs(parts.query, keep_blank_values=True),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=body,
+        )
+        reply = self.server.simulator.handle(request)
+        if reply.delay_s and self.server.stopping.wait(reply.delay_s):
+            reply = HANG_UP
+        self._send(reply)
+
+    def _body(self) -> bytes | None:
+        """The request's body, unpacked; None, and no more requests, when it is over the limit."""
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > _MAX_BODY:
+            self.close_connection = True
+            return None
+        body = self.rfile.read(length)
+        if self.headers.get("Content-Encoding") != "gzip":
+            return body
+        unpacked = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(body, _MAX_BODY + 1)
+        return unpacked if len(unpacked) <= _MAX_BODY else None
+
+    def _send(self, reply: Reply) -> None:
+        if reply.hang_up:
+            self.close_connection = True
+            return
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.content_type)
+        self.send_header("Content-Length", str(len(reply.body)))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(reply.body)
+        self.wfile.flush()

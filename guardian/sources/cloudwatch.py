@@ -1,0 +1,363 @@
+"""CloudWatch metrics, many series a call, with nothing silent: every query gets points or a reason.
+
+All arithmetic stays here and in the core: no expressions are sent, because server-side maths hides
+which operand was late and switches paging off. `Unit` is never sent: it filters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from guardian.aws_errors import quoted, talking
+from guardian.core.model import (
+    Datapoint,
+    Instant,
+    Measurement,
+    Problem,
+    Query,
+    Reason,
+    ceil_to,
+    floor_to,
+)
+from guardian.ports import Ask, Context, EdgeError, SourceError
+
+PERMISSIONS: tuple[str, ...] = ("cloudwatch:GetMetricData",)
+
+MAX_QUERIES: Final = 500
+"""MetricDataQueries in one GetMetricData call (API reference)."""
+MAX_POINTS: Final = 100_800
+"""Datapoints on one page of an answer (API reference); a call is packed to fit one page."""
+MAX_PAGES: Final = 5
+STATS_AT_ONE_PRICE: Final = 5
+"""Up to five statistics of one metric in one call are billed as one metric (pricing page)."""
+
+_DAY_S: Final = 86_400.0
+
+
+class Options(BaseModel):
+    """None: what to read stands in the rule files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def build(options: Options, context: Context) -> CloudWatch:
+    """The source of all queries of one plane."""
+    del options
+    return CloudWatch(context)
+
+
+@dataclass(slots=True)
+class Counters:
+    """What was asked of CloudWatch since the start, for the exporter and the cost estimate."""
+
+    calls: int = 0
+    """GetMetricData requests, pages and failures included."""
+    metrics: int = 0
+    """Metrics as AWS bills them: five statistics of one metric in one call are one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """One query's part of an answer, gathered over the pages."""
+
+    points: dict[float, float]
+    status: str
+    messages: str
+
+
+class CloudWatch:
+    """Reads all queries of a tick in as few GetMetricData calls as possible."""
+
+    def __init__(self, context: Context) -> None:
+        self.counters = Counters()
+        self._context = context
+
+    def read(self, asks: Sequence[Ask], *, now: Instant) -> Mapping[Query, Measurement]:
+        """One measurement for every query; the period in progress is included where it was asked.
+
+        `settled_before` tells the settled periods from those that may still change. A query that
+        is asked twice is read once over both windows. Raises SourceError when no call succeeded.
+        """
+        wanted = _merge(asks)
+        found: dict[Query, Measurement] = {}
+        for query, ask in list(wanted.items()):
+            problem = _unreadable(ask, now)
+            if problem is not None or ask.end <= ask.start:
+                found[query] = Measurement(settled_before=_settled(ask, now), problem=problem)
+                del wanted[query]
+        failure: SourceError | None = None
+        succeeded = not wanted
+        for chunk in _chunks(wanted.values()):
+            try:
+                found.update(self._read_chunk(chunk, now))
+                succeeded = True
+            except SourceError as error:
+                failure = failure or error
+                found.update(_failed(chunk, error, now))
+        if failure is not None and not succeeded:
+            raise failure
+        return {ask.query: found[ask.query] for ask in asks}
+
+    def longest_duration_s(self, function: str, *, now: Instant) -> float | None:
+        """The longest invocation of a Lambda function in the last 24 hours, in seconds.
+
+        None when there was none. Lambda stamps an invocation's metrics with the time it began, so
+        a function's settle time grows by this. Raises SourceError when it cannot be read.
+        """
+        query = Query(
+            namespace="AWS/Lambda",
+            metric="Duration",
+            stat="Maximum",
+            dimensions=(("FunctionName", function),),
+            period_s=3600,
+        )
+        start, end = floor_to(now - _DAY_S, 3600), ceil_to(now, 3600)
+        ask = Ask(query=query, start=start, end=end, settle_s=0.0)
+        measurement = self.read([ask], now=now)[query]
+        if measurement.problem is not None:
+            raise SourceError(measurement.problem.reason, measurement.problem.detail)
+        return max((point.value / 1000.0 for point in measurement.points), default=None)
+
+    def _read_chunk(self, chunk: Sequence[Ask], now: Instant) -> dict[Query, Measurement]:
+        """One call, or two half ones when CloudWatch refuses a whole call for one bad query.
+
+        Halving finds the bad query in about 2 log2(500) = 18 calls; refused calls cost nothing.
+        """
+        try:
+            pages, note = self._call(chunk)
+        except SourceError as error:
+            if error.reason is not Reason.INVALID or len(chunk) == 1:
+                raise
+        else:
+            self.counters.metrics += billed(ask.query for ask in chunk)
+            return {
+                ask.query: _measure(ask, pages.get(f"q{i}"), note, now)
+                for i, ask in enumerate(chunk)
+            }
+        found: dict[Query, Measurement] = {}
+        middle = len(chunk) // 2
+        for half in (chunk[:middle], chunk[middle:]):
+            try:
+                found.update(self._read_chunk(half, now))
+            except SourceError as error:
+                found.update(_failed(half, error, now))
+        return found
+
+    def _call(self, chunk: Sequence[Ask]) -> tuple[dict[str, _Page], str]:
+        """GetMetricData with its further pages: what came back by Id, and call-level messages."""
+        period, region = chunk[0].query.period_s, chunk[0].query.region
+        request: dict[str, Any] = {
+            "MetricDataQueries": [_metric_query(f"q{i}", a.query) for i, a in enumerate(chunk)],
+            "StartTime": floor_to(min(ask.start for ask in chunk), period),
+            "EndTime": ceil_to(max(ask.end for ask in chunk), period),
+            "ScanBy": "TimestampAscending",
+        }
+        client = self._client(region)
+        pages: dict[str, _Page] = {}
+        notes: list[str] = []
+        for _ in range(MAX_PAGES):
+            self.counters.calls += 1
+            with talking(PERMISSIONS[0], f"in {region or self._context.region}", SourceError):
+                answer = client.get_metric_data(**request)
+                for result in answer.get("MetricDataResults", ()):
+                    _gather(pages, result)
+                notes.append(_messages(answer.get("Messages")))
+                token = answer.get("NextToken")
+            if not token:
+                break
+            request["NextToken"] = token
+        return pages, " ".join(filter(None, notes))
+
+    def _client(self, region: str | None) -> Any:
+        """CloudWatch here, or in the region that a query names."""
+        elsewhere = region is not None and region != self._context.region
+        try:
+            return self._context.client(f"cloudwatch@{region}" if elsewhere else "cloudwatch")
+        except EdgeError as error:
+            raise SourceError(error.reason, error.detail) from None
+
+
+# --- packing -----------------------------------------------------------------------------------
+
+
+def _merge(asks: Sequence[Ask]) -> dict[Query, Ask]:
+    """One ask a query, over all windows it was asked for, with the most careful settle time."""
+    merged: dict[Query, Ask] = {}
+    for ask in asks:
+        seen = merged.setdefault(ask.query, ask)
+        if seen is not ask:
+            merged[ask.query] = Ask(
+                query=ask.query,
+                start=min(seen.start, ask.start),
+                end=max(seen.end, ask.end),
+                settle_s=max(seen.settle_s, ask.settle_s),
+            )
+    return merged
+
+
+def _series(query: Query) -> tuple[str, str, str, tuple[tuple[str, str], ...]]:
+    """What AWS bills as one metric."""
+    return (query.account_id or "", query.namespace, query.metric, query.dimensions)
+
+
+def _chunks(asks: Iterable[Ask]) -> Iterator[list[Ask]]:
+    """Asks of one region and period, at most 500 queries and one page of points together.
+
+    Periods are never mixed: a window widened for one could reach beyond what CloudWatch keeps of
+    the other, and then nothing would come back. The newest windows are packed first, so that a
+    long look back does not widen every call; a metric's statistics stay together for the price.
+    """
+    for period, units in _by_call(asks):
+        chunk: list[Ask] = []
+        start, end = math.inf, -math.inf
+        for unit in units:
+            start = min(start, *(ask.start for ask in unit))
+            end = max(end, *(ask.end for ask in unit))
+            size = len(chunk) + len(unit)
+            if chunk and (size > MAX_QUERIES or size * (end - start) / period > MAX_POINTS):
+                yield chunk
+                chunk = []
+                start, end = min(ask.start for ask in unit), max(ask.end for ask in unit)
+            chunk.extend(unit)
+        yield chunk
+
+
+def _by_call(asks: Iterable[Ask]) -> Iterator[tuple[int, list[list[Ask]]]]:
+    """What may share a call: a period, and its metrics' asks, the newest windows first."""
+    groups: dict[tuple[str, int], dict[object, list[Ask]]] = {}
+    for ask in asks:
+        query = ask.query
+        metrics = groups.setdefault((query.region or "", query.period_s), {})
+        metrics.setdefault(_series(query), []).append(ask)
+    for (_, period), units in sorted(groups.items(), key=lambda group: group[0]):
+        yield period, sorted(units.values(), key=lambda unit: -min(ask.start for ask in unit))
+
+
+def billed(queries: Iterable[Query]) -> int:
+    """How many metrics AWS bills for one call with these queries."""
+    counts: dict[object, int] = {}
+    for query in queries:
+        key = _series(query)
+        counts[key] = counts.get(key, 0) + 1
+    return sum(math.ceil(count / STATS_AT_ONE_PRICE) for count in counts.values())
+
+
+def _metric_query(key: str, query: Query) -> dict[str, Any]:
+    """One MetricDataQuery: the exact series, and never a Unit."""
+    asked: dict[str, Any] = {
+        "Id": key,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": query.namespace,
+                "MetricName": query.metric,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in query.dimensions],
+            },
+            "Period": query.period_s,
+            "Stat": query.stat,
+        },
+        "ReturnData": True,
+    }
+    if query.account_id is not None:
+        asked["AccountId"] = query.account_id
+    return asked
+
+
+# --- answers -----------------------------------------------------------------------------------
+
+
+def _kept_s(period_s: int) -> float:
+    """How long CloudWatch keeps datapoints of a period, in seconds (API reference)."""
+    if period_s < 60:
+        return 3 * 3600.0
+    if period_s < 300:
+        return 15 * _DAY_S
+    return 63 * _DAY_S if period_s < 3600 else 455 * _DAY_S
+
+
+def _unreadable(ask: Ask, now: Instant) -> Problem | None:
+    """Why CloudWatch would answer with silence to a question that has an answer."""
+    kept = _kept_s(ask.query.period_s)
+    if ask.start >= now - kept - ask.query.period_s:
+        return None
+    span = f"{kept / _DAY_S:g} days" if kept >= _DAY_S else f"{kept / 3600:g} hours"
+    return Problem(
+        reason=Reason.INVALID,
+        detail=f"CloudWatch keeps datapoints of {ask.query.period_s} s for {span}, and "
+        f"{_name(ask)} was asked for longer ago: use a longer period or a shorter look back",
+    )
+
+
+def _name(ask: Ask) -> str:
+    return f"{ask.query.namespace} {ask.query.metric} ({ask.query.stat})"
+
+
+def _settled(ask: Ask, now: Instant) -> Instant:
+    return floor_to(now - ask.settle_s, ask.query.period_s)
+
+
+def _failed(asks: Sequence[Ask], error: SourceError, now: Instant) -> dict[Query, Measurement]:
+    problem = Problem(reason=error.reason, detail=error.detail)
+    return {
+        ask.query: Measurement(settled_before=_settled(ask, now), problem=problem) for ask in asks
+    }
+
+
+def _messages(messages: Any) -> str:
+    """CloudWatch's own remarks, as text."""
+    said = [f"{m.get('Code', '')}: {m.get('Value', '')}" for m in messages or ()]
+    return " ".join(filter(None, (quoted(text) for text in said)))
+
+
+def _gather(pages: dict[str, _Page], result: Mapping[str, Any]) -> None:
+    """Add one result of one page; the newest status counts."""
+    key = result["Id"]
+    before = pages.get(key) or _Page({}, "", "")
+    before.points.update(zip(result["Timestamps"], result["Values"], strict=True))
+    said = f"{before.messages}{_messages(result.get('Messages'))}"
+    pages[key] = _Page(before.points, result.get("StatusCode", "no status"), said)
+
+
+_INCOMPLETE: Final = {
+    "PartialData": (Reason.UNAVAILABLE, "sent only a part of"),
+    "InternalError": (Reason.UNAVAILABLE, "failed on its side to read"),
+    "Forbidden": (Reason.AUTH, "does not allow these credentials to read"),
+}
+
+
+def _measure(ask: Ask, page: _Page | None, note: str, now: Instant) -> Measurement:
+    """The datapoints inside the window, ascending, or why there are none."""
+    problem = _problem(ask, page, note)
+    points: tuple[Datapoint, ...] = ()
+    if page is not None and problem is None:
+        points = tuple(
+            Datapoint(float(start), float(value))
+            for start, value in sorted(page.points.items())
+            if ask.start <= start < ask.end
+        )
+        wrong = next((p for p in points if not math.isfinite(p.value)), None)
+        if wrong is not None:
+            points = ()
+            problem = Problem(
+                reason=Reason.INVALID,
+                detail=f"CloudWatch returned {wrong.value} for {_name(ask)}: whoever publishes "
+                "this metric must publish numbers",
+            )
+    return Measurement(points=points, settled_before=_settled(ask, now), problem=problem)
+
+
+def _problem(ask: Ask, page: _Page | None, note: str) -> Problem | None:
+    """What CloudWatch's status for one query says."""
+    if page is None:
+        return Problem(
+            reason=Reason.UNAVAILABLE,
+            detail=f"CloudWatch left {_name(ask)} out of its answer{note}",
+        )
+    if page.status == "Complete":
+        return None
+    reason, what = _INCOMPLETE.get(page.status, (Reason.UNKNOWN, f"answered {page.status!r} for"))
+    return Problem(reason=reason, detail=f"CloudWatch {what} {_name(ask)}{page.messages}{note}")

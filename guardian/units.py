@@ -1,0 +1,202 @@
+"""Values with units as people write them: `10m`, `5%`, `0.5pp`, and where a secret is found.
+
+The functions read text exactly (as decimals); the annotated types are for pydantic models. A bare
+number where a unit belongs is refused with what to write instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Final, Literal, get_args
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from guardian.core.model import Weight
+from guardian.findings import not_yet
+from guardian.ports import ConfigError
+
+_SECONDS: Final = {
+    "ms": Decimal("0.001"),
+    "s": Decimal(1),
+    "m": Decimal(60),
+    "h": Decimal(3600),
+    "d": Decimal(86400),
+}
+_NUMBER: Final = r"(?P<number>[0-9]{1,9}(\.[0-9]{1,9})?)"
+_DURATION: Final = re.compile(rf"{_NUMBER}(?P<unit>ms|s|m|h|d)")
+_PERCENT: Final = re.compile(rf"{_NUMBER}%")
+_POINTS: Final = re.compile(rf"{_NUMBER}pp")
+MAX_DURATION_S: Final = 366 * 86400
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def is_number(value: object) -> bool:
+    """Whether a file's value is a number without a unit."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def exact_seconds(value: object) -> Decimal:
+    """Seconds from `90s`, `10m`, `24h`, `250ms`, `2d`. ValueError says how to write it."""
+    if is_number(value):
+        raise ValueError(f"a duration needs a unit: write {value}s, {value}m or {value}h")
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(
+            f"{told(value)} is not a duration: write it like 250ms, 90s, 10m, 24h or 2d"
+        )
+    seconds = Decimal(match["number"]) * _SECONDS[match["unit"]]
+    if seconds > MAX_DURATION_S:
+        raise ValueError(f"{value} is longer than a year")
+    return seconds
+
+
+def exact_share(value: object) -> Decimal:
+    """A share between 0 and 1 from `5%`. ValueError says how to write it."""
+    if is_number(value):
+        raise ValueError(f"a share needs its percent sign: write {value}%")
+    match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{told(value)} is not a percentage: write it like 5% or 0.5%")
+    share = Decimal(match["number"]) / 100
+    if share > 1:
+        raise ValueError(f"{value} is more than everything: a percentage lies between 0% and 100%")
+    return share
+
+
+def exact_points(value: object) -> Decimal:
+    """A difference of shares from percentage points, `0.5pp`. ValueError says how to write it."""
+    if is_number(value):
+        raise ValueError(f"a difference of shares needs its unit: write {value}pp")
+    match = _POINTS.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{told(value)} is not a number of percentage points: write it like 0.5pp")
+    share = Decimal(match["number"]) / 100
+    if share > 1:
+        raise ValueError(f"{value} is more than 100 percentage points")
+    return share
+
+
+def plain(number: Decimal) -> str:
+    """A decimal as digits, without an exponent or trailing zeros: `10000`, `0.25`."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def told(value: object) -> str:
+    """A file's value inside a sentence."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            short = value if len(value) <= 60 else value[:57] + "..."
+            return "'" + " ".join(short.split()) + "'"
+        case dict():
+            return "a mapping"
+        case list():
+            return "a list"
+        case _:
+            return str(value)
+
+
+def _seconds(value: object) -> float:
+    return float(exact_seconds(value))
+
+
+def _share(value: object) -> float:
+    return float(exact_share(value))
+
+
+def _points(value: object) -> float:
+    return float(exact_points(value))
+
+
+def _weight(value: object) -> Weight:
+    return Weight.ratio_of(float(exact_share(value)))
+
+
+Duration = Annotated[
+    float,
+    PlainValidator(_seconds),
+    WithJsonSchema({"type": "string", "pattern": rf"^{_DURATION.pattern.replace('?P', '?')}$"}),
+]
+"""Seconds, written `90s`, `10m`, `24h`, `250ms`, `2d`."""
+Share = Annotated[float, PlainValidator(_share), WithJsonSchema({"type": "string"})]
+"""A share between 0 and 1, written `5%`."""
+Points = Annotated[float, PlainValidator(_points), WithJsonSchema({"type": "string"})]
+"""A difference of shares, written `0.5pp`."""
+WeightField = Annotated[Weight, PlainValidator(_weight), WithJsonSchema({"type": "string"})]
+"""The canary's share of traffic, written `10%`."""
+
+
+# --- secrets -----------------------------------------------------------------------------------
+
+Keeper = Literal["env", "file", "secretsmanager", "ssm"]
+_MAX_SECRET_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretRef:
+    """Where a secret is found; never the secret."""
+
+    keeper: Keeper
+    name: str
+
+    def __str__(self) -> str:
+        return f"{{{self.keeper}: {self.name}}}"
+
+
+def secret_reference(value: object) -> SecretRef:
+    """Where a secret is found, from a file's value. ValueError for anything else."""
+    if isinstance(value, SecretRef):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError(  # noqa: TRY004 - pydantic collects ValueErrors
+            "a secret must not stand in a file: write {env: NAME} or {file: PATH}, and take back"
+            " the one that stood here"
+        )
+    keepers = get_args(Keeper)
+    if len(value) != 1 or next(iter(value)) not in keepers:
+        raise ValueError(f"a secret is named by exactly one of {', '.join(keepers)}: {{env: NAME}}")
+    ((keeper, name),) = value.items()
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"{keeper}: takes the name of what holds the secret, as text")
+    return SecretRef(keeper=keeper, name=name)
+
+
+Secret = Annotated[SecretRef, PlainValidator(secret_reference), WithJsonSchema({"type": "object"})]
+"""A secret by reference: `{env: NAME}`, `{file: PATH}`, `{secretsmanager: ARN}`, `{ssm: NAME}`."""
+
+
+def secret_value(reference: SecretRef, *, environ: Mapping[str, str], base: Path) -> str:
+    """The secret itself; a relative path starts at `base`. Raises ConfigError, never showing it."""
+    match reference.keeper:
+        case "env":
+            value = environ.get(reference.name, "")
+            if not value:
+                raise ConfigError(f"the environment variable {reference.name} is not set")
+            return value
+        case "file":
+            return _from_file(base / reference.name)
+        case _:
+            raise ConfigError(
+                not_yet(f"a secret from {reference.keeper}") + ": use {env: NAME} or {file: PATH}"
+            )
+
+
+def _from_file(path: Path) -> str:
+    try:
+        raw = path.read_bytes() if path.is_file() else None
+        value = raw.decode("utf-8").strip() if raw is not None else None
+    except (OSError, UnicodeDecodeError):
+        value = None
+    if not value or len(value) > _MAX_SECRET_BYTES:
+        raise ConfigError(f"the secret's file {path} is missing, empty, too large or not text")
+    return value

@@ -1,0 +1,286 @@
+"""Values from a file against a pydantic model: a typed result, or findings in words for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Final, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from guardian.findings import (
+    SERIES,
+    Document,
+    Finding,
+    Node,
+    Place,
+    did_you_mean,
+    is_secret,
+    near,
+    not_yet,
+)
+from guardian.ports import ConfigError
+from guardian.units import is_number, secret_reference, secret_value, told
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """A mapping of a file: no unknown keys, no silent conversions, nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    promised: ClassVar[frozenset[str]] = frozenset()
+    """Keys of the file format that this version cannot carry out yet."""
+
+
+def validate(
+    model: type[M],
+    document: Document,
+    place: Place = (),
+    *,
+    without: Collection[str] = (),
+    instead: Mapping[str, object] | None = None,
+) -> tuple[M | None, list[Finding]]:
+    """The model made of the value at `place`, or every reason why not, at its position.
+
+    `without` names keys of that mapping which are not the model's (`type`, `to`); `instead` holds
+    values for keys that the file only refers to.
+    """
+    data = document.at(place)
+    if isinstance(data, dict):
+        data = {key: value for key, value in data.items() if key not in without}
+        data |= instead or {}
+    try:
+        return model.model_validate(data), []
+    except ValidationError as error:
+        return None, _findings(model, error, document, place)
+
+
+def validate_options(
+    model: type[M],
+    node: Node,
+    *,
+    without: Collection[str],
+    environ: Mapping[str, str],
+    base: Path,
+) -> tuple[M | None, list[Finding]]:
+    """An adapter's options; a field of pydantic's SecretStr takes a reference, resolved here."""
+    data = node.data if isinstance(node.data, dict) else {}
+    findings: list[Finding] = []
+    secrets: dict[str, object] = {}
+    for name, info in model.model_fields.items():
+        if data.get(name) is None or SecretStr not in _kinds(info.annotation):
+            continue
+        secrets[name] = SecretStr("")
+        try:
+            reference = secret_reference(data[name])
+            secrets[name] = SecretStr(secret_value(reference, environ=environ, base=base))
+        except (ValueError, ConfigError) as error:
+            findings.append(node.finding((name,), str(error)))
+    options, found = validate(model, node.document, node.place, without=without, instead=secrets)
+    return (None if findings else options), [*findings, *found]
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    """The types that an annotation is made of."""
+    inside = [kind for inner in get_args(annotation) for kind in _kinds(inner)]
+    return inside or [annotation]
+
+
+def _findings(
+    model: type[BaseModel], error: ValidationError, document: Document, place: Place
+) -> list[Finding]:
+    """One finding for each place; what the branches of a union say of the same place is joined."""
+    said: dict[tuple[Place, bool], list[str]] = {}
+    for details in error.errors(include_url=False):
+        below = _place_in(document.at(place), details["loc"])
+        message = _sentence(model, details, below, is_secret(place + below))
+        at_key = details["type"] == "extra_forbidden"
+        messages = said.setdefault((below, at_key), [])
+        if message not in messages:
+            messages.append(message)
+    return [
+        document.finding(place + below, "; or ".join(messages), key=at_key)
+        for (below, at_key), messages in said.items()
+    ]
+
+
+def _place_in(data: Any, loc: Iterable[int | str]) -> Place:
+    """The part of pydantic's `loc` that is in the file: it also names union branches and such."""
+    place: list[str | int] = []
+    for step in loc:
+        known = range(len(data)) if isinstance(data, list) else data
+        if isinstance(known, dict | range) and step in known:
+            data = data[step]
+            place.append(step)
+    return tuple(place)
+
+
+# --- what a model allows -----------------------------------------------------------------------
+
+
+def _models(model: type[BaseModel], place: Place) -> list[type[BaseModel]]:
+    """The models that can stand at a place below one."""
+    kinds: list[Any] = [model]
+    for step in place:
+        kinds = [inner for kind in kinds for inner in _below(kind, step)]
+    return [m for kind in kinds for m in _leaves(kind)]
+
+
+def _leaves(kind: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    elif get_origin(kind) in (Union, UnionType, Annotated):
+        for inner in get_args(kind):
+            yield from _leaves(inner)
+
+
+def _below(kind: Any, step: str | int) -> Iterator[Any]:
+    """The annotations of what stands under a key or an index of an annotated value."""
+    origin, inside = get_origin(kind), get_args(kind)
+    if isinstance(kind, type) and origin is None and issubclass(kind, BaseModel):
+        for name, info in kind.model_fields.items():
+            if step in (name, info.alias):
+                yield info.annotation
+    elif origin in (Union, UnionType, Annotated):
+        for inner in inside:
+            yield from _below(inner, step)
+    elif isinstance(origin, type) and inside:
+        yield inside[1 if issubclass(origin, Mapping) else 0]
+
+
+def _known(models: Iterable[type[BaseModel]]) -> list[str]:
+    fields = (m.model_fields.items() for m in models)
+    return list(dict.fromkeys(info.alias or name for items in fields for name, info in items))
+
+
+# --- sentences ---------------------------------------------------------------------------------
+
+_EXPECTED: Final = {
+    "string": "text",
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "decimal": "a number",
+    "bool": "true or false",
+    "list": "a list",
+    "tuple": "a list",
+    "set": "a list",
+    "frozen_set": "a list",
+    "dict": "a mapping (key: value)",
+    "mapping": "a mapping (key: value)",
+    "model": "a mapping (key: value)",
+    "model_attributes": "a mapping (key: value)",
+    "dataclass": "a mapping (key: value)",
+    "none_required": "nothing",
+    "path": "a path, as text",
+    "url": "an address like https://example.com/",
+    "timedelta": "a duration",
+    "datetime": "a date and time",
+    "uuid": "an identifier",
+    "bytes": "text",
+}
+_BOUNDS: Final = {
+    "greater_than": ("gt", "more than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+    "multiple_of": ("multiple_of", "a multiple of"),
+}
+
+
+def _sentence(
+    model: type[BaseModel],
+    details: ErrorDetails,
+    below: Place,
+    secret: bool,
+) -> str:
+    """What is wrong, without pydantic's words and without a secret's value."""
+    kind, context = details["type"], details.get("ctx", {})
+    value = "this" if secret else told(details["input"])
+    match kind:
+        case "missing":
+            return f"the key '{details['loc'][-1]}' is missing"
+        case "extra_forbidden":
+            return _unknown_key(str(details["loc"][-1]), _models(model, below[:-1]))
+        case "value_error" | "assertion_error":
+            return str(context.get("error") or "this value is not allowed")
+        case "literal_error" | "enum":
+            return _choice(details["input"], str(context["expected"]), value)
+    return (
+        _bound(kind, context, value)
+        or _size(kind, context)
+        or _form(kind, context, value)
+        or _wrong_type(kind, details["input"], value)
+        or f"{value} is not allowed here: {details['msg']}"
+    )
+
+
+def _unknown_key(key: str, models: list[type[BaseModel]]) -> str:
+    if any(key in m.promised for m in models if issubclass(m, Strict)):
+        return not_yet(f"'{key}'")
+    known = _known(models)
+    if near(key, known):
+        return f"unknown key '{key}'{did_you_mean(key, known)}"
+    return f"unknown key '{key}'; known here: {', '.join(known)} (or newer than guardian {SERIES})"
+
+
+def _choice(given: object, expected: str, value: str) -> str:
+    allowed = re.findall(r"'([^']*)'", expected)
+    meant = did_you_mean(given, allowed) if isinstance(given, str) else ""
+    listed = ", ".join(allowed) or expected
+    word = "is not allowed here" if len(allowed) != 1 else "is not what belongs here"
+    return f"{value} {word}: use {'one of ' if len(allowed) > 1 else ''}{listed}{meant}"
+
+
+def _bound(kind: str, context: Mapping[str, Any], value: str) -> str | None:
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return f"{value} is not allowed here: it must be {words} {context[name]}"
+    if kind == "finite_number":
+        return f"{value} is not a number that can be used"
+    return None
+
+
+def _size(kind: str, context: Mapping[str, Any]) -> str | None:
+    match kind:
+        case "string_too_short":
+            return f"this text is too short: at least {context['min_length']} characters"
+        case "string_too_long":
+            return f"this text is too long: at most {context['max_length']} characters"
+        case "too_short":
+            return f"this must hold at least {context['min_length']} of them"
+        case "too_long":
+            return f"this may hold at most {context['max_length']} of them"
+    return None
+
+
+def _form(kind: str, context: Mapping[str, Any], value: str) -> str | None:
+    match kind:
+        case "string_pattern_mismatch":
+            return f"{value} does not have the form that belongs here ({context['pattern']})"
+        case "union_tag_not_found":
+            return f"the key {context['discriminator']} is missing"
+        case "union_tag_invalid":
+            return _choice(context.get("tag"), str(context["expected_tags"]), value)
+        case "invalid_key":
+            return "a key must be text: put it in quotes"
+        case "is_instance_of":
+            return f"{value} is not what belongs here"
+    return None
+
+
+def _wrong_type(kind: str, given: object, value: str) -> str | None:
+    stem = re.sub(r"_(type|parsing|parsing_size|from_float|from_date.*|scheme)$", "", kind)
+    expected = _EXPECTED.get(stem)
+    if expected is None:
+        return None
+    if given is None:
+        return f"a value is missing here: expected {expected}"
+    if expected == "text" and (is_number(given) or isinstance(given, bool)):
+        return f"expected text, found {value}: put it in quotes"
+    return f"expected {expected}, found {value}"

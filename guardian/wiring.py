@@ -1,0 +1,419 @@
+"""The composition root: settings and files become services. The only dynamic import is here."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ValidationError
+
+from guardian import config, rulefile
+from guardian.aws import Account, Sessions
+from guardian.clock import ScaledClock, SystemClock, SystemLuck
+from guardian.core.codec import rfc3339
+from guardian.core.model import Policy
+from guardian.engine.emergency import Emergency, plan_emergency
+from guardian.engine.outbox import Lane
+from guardian.engine.session import Task
+from guardian.engine.start import Request, Service, plan_rollout, plan_watch
+from guardian.findings import Node
+from guardian.ports import (
+    Clock,
+    ConfigError,
+    Context,
+    EdgeError,
+    Journal,
+    JournalError,
+    Notifier,
+    Source,
+    UsageError,
+)
+from guardian.settings import Settings
+from guardian.settings import load as load_settings
+
+M = TypeVar("M", bound=BaseModel)
+DEFAULT_CONFIG = Path("config/production.yaml")
+ROOMS = ("sources", "routers", "notifiers", "journals")
+
+
+def adapters(room: str) -> list[str]:
+    """The adapters of a room: its modules' names."""
+    package = importlib.import_module(f"guardian.{room}")
+    found = pkgutil.iter_modules(package.__path__)
+    return sorted(module.name for module in found if not module.name.startswith("_"))
+
+
+def adapter(room: str, name: str) -> ModuleType:
+    """An adapter's module; ConfigError with the known ones when there is none of that name."""
+    known = adapters(room)
+    if name not in known:
+        raise ConfigError(f"there is no {room[:-1]} called '{name}'; known are {', '.join(known)}")
+    return importlib.import_module(f"guardian.{room}.{name}")
+
+
+def clock_of(settings: Settings, environ: Mapping[str, str]) -> Clock:
+    """The machine's clock; a simulated one only while AWS is simulated on loopback too."""
+    text = settings.simulated_clock
+    if not text:
+        return SystemClock()
+    endpoint = urlsplit(environ.get("AWS_ENDPOINT_URL", ""))
+    if endpoint.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ConfigError(
+            "GUARDIAN_SIMULATED_CLOCK is only for simulations: it needs AWS_ENDPOINT_URL to be on"
+            " loopback. Against real AWS, unset it"
+        )
+    try:
+        origin, speed, started = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(
+            f"GUARDIAN_SIMULATED_CLOCK is {text!r}: write it as ORIGIN,SPEED,STARTED"
+        ) from error
+    return ScaledClock(origin=origin, speed=speed, started=started)
+
+
+class Wiring:
+    """What one command needs of the process, made when it is first asked for."""
+
+    def __init__(
+        self, settings: Settings, configured: config.Config | None, environ: Mapping[str, str]
+    ) -> None:
+        self.settings = settings
+        self.config = configured
+        self._environ = environ
+        self.clock = clock_of(settings, environ)
+        self.luck = SystemLuck()
+        self._sessions = Sessions()
+        self._accounts: dict[config.Aws, Account] = {}
+        self._sources: dict[config.Aws, Source] = {}
+        self._services: dict[str, Service] = {}
+        self._aws: dict[str, config.Aws] = {}
+        self._journal: Journal | None = None
+
+    # --- the journal -----------------------------------------------------------------------------
+
+    @property
+    def journal(self) -> Journal:
+        """The configured journal, opened once."""
+        if self._journal is None:
+            self._journal = self._open(self._journal_address())
+        return self._journal
+
+    @property
+    def journal_is_local(self) -> bool:
+        """Whether only this machine can read the journal."""
+        return self._journal_address().startswith("sqlite:")
+
+    def journal_or_scratch(self, folder: str, say: Callable[[str], None]) -> Journal:
+        """The journal, or an empty one in `folder` when it cannot be used: for emergencies."""
+        try:
+            return self.journal
+        except (JournalError, ConfigError) as error:
+            say(f"going on without the journal: {error}")
+            self._journal = self._open(f"sqlite:{Path(folder) / 'guardian.db'}")
+            return self._journal
+
+    def _journal_address(self) -> str:
+        configured = self.config.journal if self.config is not None else None
+        return self.settings.journal or configured or self.settings.default_journal()
+
+    def _open(self, address: str) -> Journal:
+        scheme, _, rest = address.partition(":")
+        module = adapter("journals", scheme)
+        options = module.Options(path=rest)
+        opened: Journal = module.build(options, self._context(None))
+        return opened
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+        if self._journal is not None:
+            self._journal.close()
+
+    # --- services --------------------------------------------------------------------------------
+
+    def names(self, asked: Sequence[str]) -> list[str]:
+        """The services asked for, or all that are not switched off."""
+        configured = self._configured()
+        if asked:
+            return [configured.service(name).name for name in asked]
+        return [n for n, s in configured.services.items() if s.mode is not config.Mode.OFF]
+
+    def service(self, name: str, *, observe: bool = False) -> Service:
+        """A service with its router built and its rules loaded."""
+        if name in self._services:
+            return replace(self._services[name], observe=observe or self._services[name].observe)
+        given = self._configured().service(name)
+        rules = self._rules(given)
+        module = self._adapter_of("routers", given.router)
+        options = given.router.options(module.Options, environ=self._environ)
+        self._aws[name] = given.aws
+        self._services[name] = Service(
+            name=name,
+            environment=self._configured().environment,
+            router=module.build(options, self._context(given.aws, service=name)),
+            criteria=rules.criteria,
+            rules=rules.files,
+            steps=given.steps,
+            policy=given.policy,
+            observe=given.mode is config.Mode.OBSERVE,
+        )
+        return self.service(name, observe=observe)
+
+    def _rules(self, given: config.Service) -> rulefile.RuleSet:
+        """A service's rule files, with its variables and overrides."""
+        configured, node = self._configured(), given.node
+
+        def part(key: str) -> Node | None:
+            found = Node(node.document, (*node.place, key))
+            return None if found.data is None else found
+
+        return rulefile.load(
+            given.rules,
+            base=configured.folder,
+            root=configured.root,
+            variables=part("vars"),
+            overrides=part("override"),
+            service=given.name,
+            listed=part("rules"),
+        )
+
+    def add_lambda(self, text: str) -> str:
+        """A service from `FUNCTION:ALIAS` alone, in the account that the credentials belong to."""
+        from guardian.routers import lambda_alias
+
+        function, _, alias = text.partition(":")
+        if not function or not alias:
+            raise UsageError(f"--lambda {text}: write it as FUNCTION:ALIAS, e.g. agents-api:live")
+        region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION")
+        if not region:
+            raise ConfigError("--lambda needs to know the region: set AWS_REGION")
+        account_id = self._sessions.account(region=region, environment="ci").identity()
+        aws = config.Aws(account_id=account_id, region=region)
+        rules = rulefile.load(["preset:lambda"])
+        options = checked(lambda_alias.Options, {"function": function, "alias": alias})
+        self._aws[function] = aws
+        self._services[function] = Service(
+            name=function,
+            environment=self._environ.get("ENVIRONMENT", "ci"),
+            router=lambda_alias.build(options, self._context(aws, service=function)),
+            criteria=rules.criteria,
+            rules=rules.files,
+            steps=(),
+            policy=Policy(),
+        )
+        return function
+
+    def changed(self) -> list[str]:
+        """Services whose live version differs from their newest snapshot, or that have none."""
+        found = []
+        for name in self.names([]):
+            router = self.service(name).router
+            taken = self.journal.snapshots(name, limit=1)
+            if not taken or router.read().traffic != taken[0].traffic:
+                found.append(name)
+        return found
+
+    def _configured(self) -> config.Config:
+        if self.config is None:
+            raise ConfigError("no config file: name one with -c/--config or GUARDIAN_CONFIG")
+        return self.config
+
+    # --- tasks -----------------------------------------------------------------------------------
+
+    def rollout_task(
+        self,
+        name: str,
+        *,
+        to: str,
+        actor: str,
+        reason: str,
+        again: bool = False,
+        observe: bool = False,
+    ) -> Task:
+        """Drive a canary; ConfigError when it must not start, NothingToDo when it is live."""
+        service = self.service(name, observe=observe)
+        plan = plan_rollout(
+            service,
+            self._request(name, actor=actor, reason=reason, again=again),
+            to=to,
+            journal=self.journal,
+            longest_s=self._longest_s(service),
+        )
+        return Task(plan=plan, router=service.router, plane=self._plane(name))
+
+    def watch_task(
+        self,
+        name: str,
+        *,
+        actor: str,
+        reason: str,
+        duration_s: float,
+        rollback_to: str | None,
+        observe: bool,
+    ) -> Task:
+        """Guard what is live; ConfigError when a breach could not be rolled back."""
+        service = self.service(name, observe=observe)
+        plan = plan_watch(
+            service,
+            self._request(name, actor=actor, reason=reason),
+            duration_s=duration_s,
+            rollback_to=rollback_to,
+            journal=self.journal,
+            longest_s=self._longest_s(service),
+        )
+        return Task(plan=plan, router=service.router, plane=self._plane(name))
+
+    def emergency(
+        self, name: str, *, to: str | None, actor: str, reason: str, journal: Journal
+    ) -> Emergency:
+        """What an emergency rollback of a service would do."""
+        request = self._request(name, actor=actor, reason=reason)
+        return plan_emergency(self.service(name), request, to=to, journal=journal)
+
+    def _request(self, name: str, *, actor: str, reason: str, again: bool = False) -> Request:
+        now = self.clock.now()
+        stamp = rfc3339(now)[:16].replace("-", "").replace(":", "")
+        return Request(
+            rollout=f"{name}-{stamp}-{self.luck.token()[:4]}",
+            actor=actor,
+            reason=reason,
+            now=now,
+            again=again,
+        )
+
+    def _longest_s(self, service: Service) -> float | None:
+        """How long this service's Lambda may run before its datapoints appear, in seconds.
+
+        Best effort: where it cannot be learned, the function's time-out stands, else nothing.
+        """
+        function = service.router.variables().get("function")
+        timeout_s = getattr(service.router, "timeout_s", None)
+        if function is None or timeout_s is None:
+            return None
+        source: Any = self._source(self._aws[service.name])
+        limit_s: float | None = None
+        try:
+            limit_s = timeout_s()
+            seen_s = source.longest_duration_s(function, now=self.clock.now())
+        except EdgeError:
+            return limit_s
+        return limit_s if seen_s is None else min(seen_s, limit_s or seen_s)
+
+    # --- adapters --------------------------------------------------------------------------------
+
+    def sources(self, tasks: Sequence[Task]) -> dict[str, Source]:
+        """The metric source of each plane."""
+        planes = {task.plane for task in tasks}
+        return {
+            _plane(aws): self._source(aws) for aws in self._aws.values() if _plane(aws) in planes
+        }
+
+    def lanes(self) -> list[Lane]:
+        """The configured notifiers."""
+        configured = self.config.lanes if self.config is not None else ()
+        return [
+            Lane(
+                name=lane.name,
+                notifier=self._notifier(lane.to),
+                events=lane.on,
+                services=lane.services,
+            )
+            for lane in configured
+        ]
+
+    def _notifier(self, choice: config.Choice) -> Notifier:
+        module = self._adapter_of("notifiers", choice)
+        options = choice.options(module.Options, environ=self._environ)
+        built: Notifier = module.build(options, self._context(None))
+        return built
+
+    def _adapter_of(self, room: str, choice: config.Choice) -> ModuleType:
+        try:
+            return adapter(room, choice.name)
+        except ConfigError as error:
+            raise choice.refusal(str(error)) from error
+
+    def _source(self, aws: config.Aws) -> Source:
+        if aws not in self._sources:
+            module = adapter("sources", "cloudwatch")
+            self._sources[aws] = module.build(module.Options(), self._context(aws))
+        return self._sources[aws]
+
+    def _plane(self, name: str) -> str:
+        return _plane(self._aws[name])
+
+    def _account(self, aws: config.Aws) -> Account:
+        if aws not in self._accounts:
+            self._accounts[aws] = self._sessions.account(
+                region=aws.region,
+                account_id=aws.account_id,
+                role_arn=aws.role_arn,
+                environment=self.config.environment if self.config else "ci",
+            )
+        return self._accounts[aws]
+
+    def _context(self, aws: config.Aws | None, *, service: str = "") -> Context:
+        account = self._account(aws) if aws is not None else None
+        return Context(
+            clock=self.clock,
+            luck=self.luck,
+            client=account.client if account is not None else _no_account,
+            check_account=account.check_account if account is not None else _no_account,
+            account_id=aws.account_id if aws is not None else "",
+            region=aws.region if aws is not None else "",
+            environment=self.config.environment if self.config is not None else "",
+            service=service,
+            secret=self.settings.secret,
+            base_url=self.settings.base_url,
+        )
+
+
+def checked(options: type[M], values: Mapping[str, object]) -> M:
+    """Options from values that a person typed; UsageError instead of pydantic's."""
+    try:
+        return options.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{place} {values.get(place)!r}: {first['msg']}") from error
+
+
+def _plane(aws: config.Aws) -> str:
+    return f"{aws.account_id}:{aws.region}:{aws.role_arn or ''}"
+
+
+def _no_account(*_: object) -> Any:
+    raise ConfigError("this needs an AWS account, and none is configured for it")
+
+
+@contextmanager
+def open_wiring(
+    path: Path | None,
+    *,
+    without_file: bool = False,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Wiring]:
+    """Settings and the config file, checked; what was opened is closed at the end."""
+    environ = os.environ if environ is None else environ
+    settings = load_settings(environ)
+    chosen = path or settings.config
+    if chosen is None and not without_file and DEFAULT_CONFIG.is_file():
+        chosen = DEFAULT_CONFIG
+    if chosen is None and not without_file:
+        raise ConfigError(
+            f"no config file: there is no {DEFAULT_CONFIG} here, and neither -c/--config nor"
+            " GUARDIAN_CONFIG names one"
+        )
+    configured = None if chosen is None else config.load(chosen, environ=environ)
+    wiring = Wiring(settings, configured, environ)
+    try:
+        yield wiring
+    finally:
+        wiring.close()

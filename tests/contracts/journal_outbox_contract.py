@@ -1,0 +1,246 @@
+"""What every journal promises of orders, outgoing notices and snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from guardian.ports import Dead, Journal, Outgoing, Pending, Retry, Sent
+from tests.contracts.journal_claim_contract import JournalStore, claimed
+from tests.contracts.journal_values import (
+    HOLD,
+    START,
+    TARGET,
+    notice,
+    order,
+    outgoing,
+    snapshot,
+    started,
+)
+
+NOW = START + 1000
+
+
+def telling(journal: Journal, rollout: str, out: Sequence[Outgoing]) -> None:
+    """A rollout on a target of its own that leaves these notices."""
+    target = f"{TARGET}:{rollout}"
+    claim = claimed(journal, journal.open_lease("a"), target)
+    journal.append(
+        claim,
+        rollout,
+        expected=0,
+        entries=[started(rollout, target=target)],
+        live=True,
+        outgoing=out,
+        txid="t1",
+    )
+
+
+def waiting(journal: Journal, now: float = NOW) -> list[tuple[str, str, int]]:
+    """(lane, rollout, seq) of what is due."""
+    return [(p.lane, p.notice.rollout, p.notice.seq) for p in journal.due(now)]
+
+
+def only(journal: Journal, now: float = NOW) -> Pending:
+    """The one notice that is due."""
+    (pending,) = journal.due(now)
+    return pending
+
+
+class OutboxContract:
+    """Notices leave at least once, in order, lane by lane; orders arrive once."""
+
+    def test_a_notice_is_due_at_once_and_whole(self, store: JournalStore) -> None:
+        """It comes out as it went in, with no attempts and no handle."""
+        journal = store.open()
+        telling(journal, "r1", outgoing("r1", 1))
+        pending = only(store.open())
+        assert (pending.lane, pending.attempts, pending.handle) == ("slack", 0, None)
+        assert pending.notice == notice("r1", 1)
+        assert journal.pending() == 1
+
+    def test_a_lane_tells_one_rollout_in_order(self, store: JournalStore) -> None:
+        """Only the oldest notice is due; the next one once that is settled."""
+        journal = store.open()
+        telling(journal, "r1", outgoing("r1", 1, 2, 3))
+        for seq in (1, 2, 3):
+            assert waiting(journal) == [("slack", "r1", seq)]
+            journal.settle(only(journal), Sent())
+        assert waiting(journal) == []
+        assert journal.pending() == 0
+
+    def test_looking_does_not_take(self, store: JournalStore) -> None:
+        """A process that dies while it delivers loses nothing."""
+        journal = store.open()
+        telling(journal, "r1", outgoing("r1", 1))
+        assert journal.due(NOW) == journal.due(NOW) == store.open().due(NOW)
+
+    def test_lanes_do_not_wait_for_each_other(self, store: JournalStore) -> None:
+        """A silent Slack keeps no page back."""
+        journal = store.open()
+        telling(journal, "r1", [*outgoing("r1", 1, 2), *outgoing("r1", 1, 2, lane="pagerduty")])
+        slack, pagerduty = journal.due(NOW)
+        journal.settle(slack, Retry(at=NOW + 60, error="busy"))
+        journal.settle(pagerduty, Sent())
+        assert waiting(journal) == [("pagerduty", "r1", 2)]
+
+    def test_rollouts_do_not_wait_for_each_other(self, store: JournalStore) -> None:
+        """One rollout's undeliverable notice is its own."""
+        journal = store.open()
+        telling(journal, "r1", outgoing("r1", 1, 2))
+        telling(journal, "r2", outgoing("r2", 1))
+        assert waiting(journal) == [("slack", "r1", 1), ("slack", "r2", 1)]
+        journal.settle(journal.due(NOW)[0], Retry(at=NOW + 60, error="busy"))
+        assert waiting(journal) == [("slack", "r2", 1)]
+
+    def test_a_retry_waits_for_its_time(self, store: JournalStore) -> None:
+        """It is due at its instant, not before, and knows its attempts."""
+        journal = store.open()
+        telling(journal, "r1", outgoing("r1", 1, 2))
+        journal.settle(only(journal), Retry(at=NOW + 60, error="busy"))
+        assert waiting(journal, NOW + 59.999) == []
+        assert journal.pending() == 2
+        again = only(journal, NOW + 60)
+        assert (again.notice.seq, again.attempts) == (1, 1)
+
+    def test_a_dead_notice_lets_the_next_one_go(self, store: JournalStore) -> None:
+        """It waits no longer, and is not counted as waiting."""
+        journal = store.open()
+        telling(journal, "r1", outgoing("r1", 1, 2))
+        journal.settle(only(journal), Dead(error="the channel is gone"))
+        assert waiting(journal) == [("slack", "r1", 2)]
+        assert journal.pending() == 1
+
+    def test_a_handle_is_handed_to_the_next_notice(self, store: JournalStore) -> None:
+        """Of the same lane and rollout, and of no other."""
+        journal = store.open()
+        telling(journal, "r1", [*outgoing("r1", 1, 2), *outgoing("r1", 1, lane="pagerduty")])
+        telling(journal, "r2", outgoing("r2", 1))
+        journal.settle(journal.due(NOW)[0], Sent(handle="thread-1"))
+        handles = {(p.lane, p.notice.rollout): p.handle for p in store.open().due(NOW)}
+        assert handles == {
+            ("slack", "r1"): "thread-1",
+            ("pagerduty", "r1"): None,
+            ("slack", "r2"): None,
+        }
+
+    def test_a_new_handle_replaces_and_none_keeps(self, store: JournalStore) -> None:
+        """A delivery that names no thread does not lose the one there is."""
+        journal = store.open()
+        telling(journal, "r1", outgoing("r1", 1, 2, 3, 4))
+        journal.settle(only(journal), Sent(handle="one"))
+        journal.settle(only(journal), Sent(handle="two"))
+        journal.settle(only(journal), Sent(handle=None))
+        assert only(journal).handle == "two"
+
+    @pytest.mark.parametrize("result", [Sent(), Retry(at=NOW + 60, error="x"), Dead(error="x")])
+    def test_settling_twice_is_once(self, store: JournalStore, result: Sent | Retry | Dead) -> None:
+        """The same result of the same attempt counts once."""
+        journal = store.open()
+        telling(journal, "r1", outgoing("r1", 1, 2))
+        first = only(journal)
+        journal.settle(first, result)
+        journal.settle(first, result)
+        after = only(journal, NOW + 60)
+        expected = (1, 1) if isinstance(result, Retry) else (2, 0)
+        assert (after.notice.seq, after.attempts) == expected
+
+    def test_what_was_sent_stays_sent(self, store: JournalStore) -> None:
+        """A late failure of a second deliverer brings nothing back, nor another's handle."""
+        journal = store.open()
+        telling(journal, "r1", outgoing("r1", 1, 2))
+        first = only(journal)
+        journal.settle(first, Sent(handle="one"))
+        journal.settle(first, Retry(at=NOW, error="late"))
+        journal.settle(first, Dead(error="late"))
+        journal.settle(first, Sent(handle="two"))
+        assert (only(journal).notice.seq, only(journal).handle) == (2, "one")
+
+    def test_a_success_ends_a_retry(self, store: JournalStore) -> None:
+        """Delivered once is delivered, whoever failed in between."""
+        journal = store.open()
+        telling(journal, "r1", outgoing("r1", 1))
+        first = only(journal)
+        journal.settle(first, Retry(at=NOW + 60, error="busy"))
+        store.open().settle(first, Sent())
+        assert journal.pending() == 0
+
+    def test_the_same_notice_on_the_same_lane_is_once(self, store: JournalStore) -> None:
+        """Rollout, seq and lane identify it; the first text stays."""
+        journal = store.open()
+        again = [Outgoing(lane="slack", notice=notice("r1", 1, title="other"))]
+        telling(journal, "r1", [*outgoing("r1", 1), *again, *outgoing("r1", 1, lane="pagerduty")])
+        assert journal.pending() == 2
+        assert journal.due(NOW)[0].notice.title == "held"
+
+    def test_what_is_due_is_bounded_and_oldest_first(self, store: JournalStore) -> None:
+        """One look brings at most `limit` notices."""
+        journal = store.open()
+        for name in ("r3", "r1", "r2"):
+            telling(journal, name, outgoing(name, 1))
+        assert [p.notice.rollout for p in journal.due(NOW, limit=2)] == ["r3", "r1"]
+
+    # --- orders ------------------------------------------------------------------------------
+
+    def test_an_order_needs_no_claim_and_comes_whole(self, store: JournalStore) -> None:
+        """What one process leaves another one reads."""
+        left = order("o1", "r1", at=START + 0.25)
+        store.open().order(left)
+        assert store.open().orders(["r1"]) == [left]
+
+    def test_the_same_order_twice_is_once(self, store: JournalStore) -> None:
+        """The first one counts."""
+        journal = store.open()
+        journal.order(order("o1", "r1"))
+        journal.order(replace(order("o1", "r1"), reason="again"))
+        assert journal.orders(["r1"]) == [order("o1", "r1")]
+
+    def test_orders_come_oldest_first_and_only_those_asked_for(self, store: JournalStore) -> None:
+        """Each rollout's own, in the order in which they were left."""
+        journal = store.open()
+        for second, (id_, rollout) in enumerate([("c", "r1"), ("a", "r2"), ("b", "r1")]):
+            journal.order(order(id_, rollout, at=START + second))
+        assert [o.id for o in journal.orders(["r2", "r1"])] == ["c", "a", "b"]
+        assert [o.id for o in journal.orders(["r1"])] == ["c", "b"]
+        assert journal.orders([]) == journal.orders(["r3"]) == []
+
+    def test_a_finished_order_does_not_come_back(self, store: JournalStore) -> None:
+        """Not even when it is left again."""
+        journal = store.open()
+        claim = claimed(journal, journal.open_lease("a"))
+        first = [started("r1")]
+        journal.append(claim, "r1", expected=0, entries=first, live=True, txid="t1")
+        journal.order(order("o1", "r1"))
+        journal.order(order("o2", "r1"))
+        journal.append(
+            claim, "r1", expected=1, entries=[HOLD], live=True, orders_done=["o1"], txid="t2"
+        )
+        journal.order(order("o1", "r1"))
+        assert [o.id for o in journal.orders(["r1"])] == ["o2"]
+
+    def test_an_order_can_be_finished_without_an_entry(self, store: JournalStore) -> None:
+        """A refused order is done although nothing happened."""
+        journal = store.open()
+        claim = claimed(journal, journal.open_lease("a"))
+        first = [started("r1")]
+        journal.append(claim, "r1", expected=0, entries=first, live=True, txid="t1")
+        journal.order(order("o1", "r1"))
+        seq = journal.append(
+            claim, "r1", expected=1, entries=[], live=True, orders_done=["o1"], txid="t2"
+        )
+        assert (seq, len(journal.read("r1")), journal.orders(["r1"])) == (1, 1, [])
+
+    # --- snapshots ---------------------------------------------------------------------------
+
+    def test_snapshots_come_newest_first(self, store: JournalStore) -> None:
+        """By the time they were taken, each service's own, whole, at most `limit`."""
+        journal = store.open()
+        for minute in (3, 1, 2):
+            journal.save_snapshot(snapshot(taken_at=START + minute * 60))
+        journal.save_snapshot(snapshot("billing"))
+        found = store.open().snapshots("agents-api")
+        assert found == [snapshot(taken_at=START + minute * 60) for minute in (3, 2, 1)]
+        assert store.open().snapshots("agents-api", limit=1) == found[:1]
+        assert journal.snapshots("nobody") == []

@@ -1,0 +1,77 @@
+"""Variables of a rule file become the names of one rollout."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from guardian.core.binding import UnboundVariable, bind
+from guardian.core.model import Compare, Latency, Query, Ratio
+from tests.core.rollouts import criterion, ratio
+
+NAMES = {"canary": "42", "stable": "41", "router.function": "agents-api"}
+LATENCY = Latency(
+    percentile=95,
+    count=Query(namespace="AWS/Lambda", metric="${kind}", stat="SampleCount"),
+    within=Query(namespace="${vendor}/Lambda", metric="Duration", stat="TC(:10)"),
+)
+
+
+def test_variables_in_dimensions_are_replaced() -> None:
+    """Also several in one value, and in both queries of a ratio."""
+    bound = bind(
+        replace(
+            criterion(), measure=ratio(Version="${canary}", Name="${router.function}:${stable}")
+        ),
+        NAMES,
+    )
+    assert isinstance(bound.measure, Ratio)
+    for query in (bound.measure.part, bound.measure.total):
+        assert query.dimensions == (("Name", "agents-api:41"), ("Version", "42"))
+
+
+def test_variables_in_names_are_replaced() -> None:
+    """Namespace and metric may hold some too, of a percentile as of a ratio."""
+    bound = bind(replace(criterion(), measure=LATENCY), {"kind": "Duration", "vendor": "AWS"})
+    assert isinstance(bound.measure, Latency)
+    assert bound.measure.count.metric == "Duration"
+    assert bound.measure.within.namespace == "AWS/Lambda"
+
+
+def test_the_side_that_is_compared_with_is_bound_too() -> None:
+    """Stable's queries are series like the canary's."""
+    compare = Compare(stable=ratio(Version="${stable}"))
+    bound = bind(replace(criterion(), compare=compare), NAMES)
+    assert bound.compare is not None
+    assert isinstance(bound.compare.stable, Ratio)
+    assert bound.compare.stable.part.dimensions == (("Version", "41"),)
+
+
+def test_a_comparison_without_its_own_queries_stays() -> None:
+    """There is nothing to bind in it."""
+    assert bind(replace(criterion(), compare=Compare()), NAMES).compare == Compare()
+
+
+def test_a_criterion_without_variables_stays() -> None:
+    """Binding changes nothing else."""
+    assert bind(criterion(), {}) == criterion()
+
+
+def test_what_looks_like_a_variable_in_a_value_stays() -> None:
+    """Values are put in once, and never read again."""
+    bound = bind(replace(criterion(), measure=ratio(Version="${canary}")), {"canary": "${stable}"})
+    assert isinstance(bound.measure, Ratio)
+    assert bound.measure.part.dimensions == (("Version", "${stable}"),)
+
+
+@pytest.mark.parametrize("name", ["cannary", "router.alias", "a-b", ""])
+def test_an_unknown_variable_names_the_known_ones(name: str) -> None:
+    """A misspelt name, or none, is an error that helps, never a series that does not exist."""
+    unbound = replace(criterion(), measure=ratio(Version=f"${{{name}}}"))
+    with pytest.raises(UnboundVariable) as raised:
+        bind(unbound, NAMES)
+    assert str(raised.value) == (
+        f"criterion 'error-rate' uses ${{{name}}}, which is not known here;"
+        " known are ${canary}, ${router.function}, ${stable}"
+    )

@@ -1,0 +1,202 @@
+"""What counts as evidence: whole settled periods, and bad news before they settle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from guardian.core.criteria import judge, observed_until
+from guardian.core.model import (
+    Criterion,
+    Datapoint,
+    Measurement,
+    Outcome,
+    Query,
+    Ratio,
+    Scope,
+)
+from tests.core.builders import (
+    BAD,
+    COMPARED,
+    COUNT,
+    ERRORS,
+    GOOD,
+    P95,
+    SUCCESS,
+    T0,
+    TOTAL,
+    WITHIN,
+    Row,
+    failing,
+    read,
+    verdict,
+    window,
+)
+
+# --- what counts ----------------------------------------------------------------------------------
+
+
+def test_a_missing_numerator_is_zero_only_where_the_denominator_is_settled() -> None:
+    """Errors that are absent while requests are there are no errors; without requests nothing."""
+    found = verdict(ERRORS, read([(None, 100), (7, None), (None, None), (2, 100)]))
+    assert (found.outcome, found.evidence.bad, found.evidence.samples) == (Outcome.PASS, 2, 200)
+
+
+def test_a_missing_share_of_good_events_means_none_were_good() -> None:
+    """Where requests are settled, absent successes and absent fast requests are zero."""
+    success = verdict(SUCCESS, read([(None, 100)] * 3, part=GOOD))
+    slow = verdict(P95, read([(None, 100)] * 3, part=WITHIN, total=COUNT))
+    assert (success.outcome, success.evidence.value) == (Outcome.FAIL, "0.0%")
+    assert (slow.outcome, slow.evidence.value) == (Outcome.FAIL, "100.0% slower than 10s")
+
+
+def test_a_numerator_that_lags_is_not_taken_for_zero() -> None:
+    """Only periods that are settled for both series count."""
+    found = read([(None, 100)] * 4)
+    found[BAD] = replace(found[BAD], settled_before=T0 + 150)
+    assert verdict(ERRORS, found).evidence.samples == 200
+
+
+@pytest.mark.parametrize(("criterion", "part"), [(ERRORS, BAD), (SUCCESS, GOOD)])
+def test_a_numerator_over_its_denominator_is_cut_to_it(criterion: Criterion, part: Query) -> None:
+    """Two series may be skewed by a minute; a share never leaves 0 to 100 %."""
+    found = verdict(criterion, read([(90, 60), (0, 60)], part=part))
+    assert (found.evidence.bad, found.evidence.samples) == (60, 120)
+
+
+def test_datapoints_before_the_first_whole_minute_do_not_count() -> None:
+    """The minute of the shift itself belongs half to the past."""
+    found = verdict(ERRORS, read([(100, 100), (0, 100), (0, 100)]), window((0.4, 10)))
+    assert (found.outcome, found.evidence.all_samples) == (Outcome.PASS, 200)
+
+
+def test_the_warm_up_after_each_shift_is_left_out() -> None:
+    """Cold starts after a shift are neither evidence nor samples; the rest of the rollout is."""
+    rows: list[Row] = [(90, 100), (90, 100), (0, 100), (0, 100), (90, 100), (90, 100), (0, 100)]
+    criterion = replace(ERRORS, warm_up_s=120.0)
+    found = verdict(criterion, read(rows), window((0, 10), (4, 50)))
+    assert (found.outcome, found.evidence.bad) == (Outcome.PASS, 0)
+    assert (found.evidence.samples, found.evidence.all_samples) == (100, 300)
+    assert verdict(ERRORS, read(rows), window((0, 10), (4, 50))).outcome is Outcome.FAIL
+
+
+def test_a_weight_change_does_not_reset_the_evidence() -> None:
+    """Trouble that began at 10 % is proven at 50 % with what both steps saw."""
+    rows: list[Row] = [(6, 50)] * 2
+    assert not failing(verdict(ERRORS, read(rows)))
+    assert not failing(verdict(ERRORS, read([*rows, (6, 50)]), window((2, 50))))
+    assert failing(verdict(ERRORS, read([*rows, (6, 50)]), window((0, 10), (2, 50))))
+
+
+def test_periods_of_five_minutes_are_judged_as_they_come() -> None:
+    """One advance a period, whole periods only, the horizon in periods too."""
+    bad, total = replace(BAD, period_s=300), replace(TOTAL, period_s=300)
+    criterion = replace(ERRORS, measure=Ratio(part=bad, total=total, good=False))
+    begin = T0 + 60.0  # 22:15, the first multiple of five minutes after the shift
+    found = {
+        query: Measurement(
+            points=tuple(Datapoint(begin + 300 * i, v) for i, v in enumerate(values)),
+            settled_before=begin + 300 * len(values) + 120,
+        )
+        for query, values in ((bad, [60.0] * 3), (total, [300.0] * 3))
+    }
+    now = begin + 900 + 120 + criterion.settle_s
+    assert failing(judge(criterion, found, window(), now=now)[0])
+    assert observed_until(criterion, found) == begin + 900
+
+
+def test_a_numerator_by_the_minute_is_summed_to_the_denominators_period() -> None:
+    """Two series of different periods are counted in the longer one."""
+    total = replace(TOTAL, period_s=300)
+    criterion = replace(ERRORS, measure=Ratio(part=BAD, total=total, good=False))
+    start = T0 + 60.0
+    found = {
+        BAD: Measurement(
+            points=tuple(Datapoint(start + 60 * i, 1.0) for i in range(7)),
+            settled_before=start + 420,
+        ),
+        total: Measurement(points=(Datapoint(start, 400.0),), settled_before=start + 300),
+    }
+    passed = judge(criterion, found, window(), now=start + 480)[0]
+    assert (passed.outcome, passed.evidence.bad) == (Outcome.PASS, 5)
+
+
+def test_observed_time_ends_with_the_slowest_query() -> None:
+    """A minute is observed when every query of the criterion has settled in it."""
+    found = read([(0, 100)] * 6)
+    found[BAD] = replace(found[BAD], settled_before=T0 + 190)
+    assert observed_until(ERRORS, found) == T0 + 180
+    assert observed_until(COMPARED, found) is None, "stable was never read"
+    assert observed_until(ERRORS, {}) is None
+
+
+# --- bad news on partial minutes ------------------------------------------------------------------
+
+QUIET: list[Row] = [(1, 100)] * 5
+
+
+def test_errors_in_unsettled_minutes_are_evidence_already() -> None:
+    """Three terrible minutes are acted on before they settle; the evidence names what proved it."""
+    found = verdict(ERRORS, read(QUIET + [(60, 90)] * 3, settled=5))
+    assert failing(found)
+    assert (found.evidence.samples, found.evidence.bad) == (300, 180)
+    assert found.why.startswith("60.0% over 5%: proven (180 of 300 requests")
+
+
+def test_one_unsettled_minute_proves_nothing() -> None:
+    """The cap on a single minute holds for partial ones too."""
+    assert verdict(ERRORS, read([*QUIET, (100, 100)], settled=5)).outcome is Outcome.PASS
+
+
+def test_a_partial_minute_is_held_against_the_requests_it_may_still_get() -> None:
+    """2 errors of 2 requests so far are 2 of 100, which is what a minute here brings."""
+    reported = [(2, 2)] * 3
+    assert verdict(ERRORS, read([*QUIET, *reported], settled=5)).outcome is Outcome.PASS
+    assert failing(verdict(ERRORS, read([(0, 2)] * 5 + reported, settled=5)))
+
+
+def test_what_a_partial_minute_may_still_get_grows_with_the_weight() -> None:
+    """100 requests a minute at 10 % let one expect 500 at 50 %."""
+    found = read(QUIET + [(25, 30)] * 3, settled=5)
+    assert failing(verdict(ERRORS, found, window((0, 10))))
+    assert not failing(verdict(ERRORS, found, window((0, 10), (5, 50))))
+    service = replace(ERRORS, scope=Scope.SERVICE)
+    assert failing(verdict(service, found, window((0, 10), (5, 50))))
+
+
+def test_before_anything_settled_the_busiest_partial_minute_is_the_measure() -> None:
+    """A rollout's first minutes can prove a breach before the first of them settles."""
+    found = read([(40, 50), (40, 50), (3, 4)], settled=0)
+    fail = verdict(ERRORS, found)
+    assert failing(fail)
+    assert (fail.evidence.value, fail.evidence.window_end) == ("80.0%", None)
+    assert not failing(verdict(ERRORS, read([(2, 2), (2, 2), (0, 90)], settled=0)))
+
+
+def test_good_news_on_partial_minutes_is_never_taken() -> None:
+    """Unsettled clean minutes are no samples and do not soften what is settled."""
+    bad: list[Row] = [(19, 310)] * 2
+    alone = verdict(ERRORS, read(bad))
+    followed = verdict(ERRORS, read(bad + [(0, 310)] * 3 + [(1, 310)], settled=2))
+    assert followed == alone
+
+
+@pytest.mark.parametrize("row", [(5.0, None), (None, 100.0), (0.0, 100.0), (5.0, 0.0)])
+def test_partial_minutes_without_errors_or_requests_are_skipped(row: Row) -> None:
+    """The two series arrive separately: one of them alone says nothing."""
+    assert verdict(ERRORS, read([*QUIET, row, row, row], settled=5)) == verdict(ERRORS, read(QUIET))
+
+
+@pytest.mark.parametrize(
+    ("criterion", "part", "total"), [(SUCCESS, GOOD, TOTAL), (P95, WITHIN, COUNT)]
+)
+def test_a_difference_of_two_sums_is_no_news_before_it_settles(
+    criterion: Criterion, part: Query, total: Query
+) -> None:
+    """Requests that are counted before their successes look like failures, and are none."""
+    rows: Sequence[Row] = [(100, 100)] * 5 + [(0, 100)] * 3
+    found = verdict(criterion, read(rows, settled=5, part=part, total=total))
+    assert found.outcome is Outcome.PASS
+    assert found.evidence.log_e < 0

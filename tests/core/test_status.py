@@ -1,0 +1,128 @@
+"""The picture of a rollout in each of its phases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from guardian.core.model import FULL, NONE, Traffic
+from guardian.core.rollout import HoldReason, Phase
+from guardian.core.status import confirmed_weight, picture
+from tests.core.rollouts import (
+    DONE,
+    FEW,
+    PASS,
+    STABLE,
+    T0,
+    TEN,
+    WATCH,
+    at_last_step,
+    confirmed,
+    held,
+    in_phase,
+    saw,
+)
+
+WAITING = {
+    Phase.PENDING: "the first look at the traffic",
+    Phase.SHIFTING: "the router to show 10% (shift asked for)",
+    Phase.BAKING: "0 of 10 minutes observed",
+    Phase.HELD: "held: because of person",
+    Phase.ROLLING_BACK: "the router to show 41 100% (asked for)",
+    Phase.ROLLED_BACK: "",
+    Phase.COMPLETED: "",
+    Phase.RETIRED: "",
+    Phase.CANCELLED: "",
+    Phase.SUPERSEDED: "",
+}
+WEIGHTS = {
+    Phase.BAKING: TEN,
+    Phase.HELD: TEN,
+    Phase.ROLLING_BACK: TEN,
+    Phase.COMPLETED: FULL,
+    Phase.RETIRED: FULL,
+}
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_phase_has_its_picture(phase: Phase) -> None:
+    """The phase, the step counted from 1, the weight read back last, and what is waited for."""
+    state = in_phase(phase)
+    shown = picture(state, saw(), T0, traffic=None)
+    assert (shown.phase, shown.step, shown.steps) == (phase, state.step + 1, 2)
+    assert shown.waiting_for == WAITING[phase]
+    assert shown.weight == WEIGHTS.get(phase, NONE)
+    assert shown.held == (HoldReason.PERSON if phase is Phase.HELD else None)
+    assert (shown.rollout, shown.service, shown.stable, shown.canary) == (
+        state.plan.rollout,
+        "agents-api",
+        "41",
+        "42",
+    )
+
+
+def test_trouble_takes_the_place_of_waiting() -> None:
+    """A shift or a rollback that does not come shows the last error."""
+    seen = replace(saw(), trouble="AccessDenied")
+    for phase in (Phase.SHIFTING, Phase.ROLLING_BACK):
+        shown = picture(in_phase(phase), seen, T0, traffic=None)
+        assert shown.waiting_for.endswith("(AccessDenied)")
+        assert shown.trouble == "AccessDenied"
+
+
+def test_the_weight_is_the_one_just_read() -> None:
+    """What the router shows is nearer to the truth than the journal."""
+    half = Traffic(primary="41", secondary="42", weight=FULL)
+    assert picture(in_phase(Phase.BAKING), saw(), T0, traffic=half).weight == FULL
+
+
+def test_a_bake_shows_its_minutes() -> None:
+    """Observed, wanted and waited minutes, counted from the confirmed shift."""
+    shown = picture(in_phase(Phase.BAKING), saw(FEW, minutes=4), T0 + 480, traffic=STABLE)
+    assert (shown.observed_min, shown.bake_min, shown.waited_min) == (4.0, 10.0, 8.0)
+    assert shown.waiting_for == "4 of 10 minutes observed"
+    assert shown.verdicts == (FEW,)
+
+
+def test_observed_minutes_begin_whole() -> None:
+    """A shift in the middle of a minute leaves the rest of that minute out."""
+    state = in_phase(Phase.SHIFTING, confirmed(at=T0 + 20))
+    assert picture(state, saw(minutes=4), T0 + 480, traffic=None).observed_min == 3.0
+
+
+def test_a_bake_that_is_over_names_what_lacks_proof() -> None:
+    """Then evidence is waited for, by name, or nothing is."""
+    state = in_phase(Phase.BAKING)
+    assert picture(state, saw(FEW, minutes=10), T0, traffic=None).waiting_for == (
+        "evidence for error-rate"
+    )
+    done = picture(state, saw(PASS, minutes=10), T0, traffic=None)
+    assert done.waiting_for == "the next step"
+
+
+def test_a_state_that_no_journal_can_produce_has_a_picture_too() -> None:
+    """Showing never fails."""
+    stepless = replace(in_phase(Phase.SHIFTING), step=-1)
+    assert picture(stepless, saw(), T0, traffic=None).bake_min == 0.0
+    holdless = replace(in_phase(Phase.HELD), hold=None)
+    assert picture(holdless, saw(), T0, traffic=None).waiting_for == "held"
+
+
+def test_an_end_without_proof_shows_what_is_unproven() -> None:
+    """A completed rollout names the criteria that lacked evidence."""
+    assert picture(in_phase(Phase.COMPLETED), saw(), T0, traffic=None).unproven == DONE.unproven
+    assert picture(at_last_step(), saw(), T0, traffic=None).unproven == ()
+
+
+def test_a_watch_has_the_weight_that_it_found() -> None:
+    """Before and after the first look, until it is taken back."""
+    assert confirmed_weight(in_phase(Phase.PENDING, plan=WATCH)) == FULL
+    assert confirmed_weight(in_phase(Phase.BAKING, plan=WATCH)) == FULL
+    assert confirmed_weight(in_phase(Phase.ROLLED_BACK, plan=WATCH)) == NONE
+
+
+def test_a_hold_shows_why() -> None:
+    """The reason of the newest hold."""
+    state = in_phase(Phase.BAKING, held(HoldReason.BLIND))
+    assert picture(state, saw(), T0, traffic=None).held is HoldReason.BLIND

@@ -1,0 +1,244 @@
+"""Random walks of a whole decision loop: a router, a person's hand, orders, faults, lost sight."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from guardian.core.decide import decide
+from guardian.core.invariants import check, check_fold, check_traffic
+from guardian.core.model import (
+    FULL,
+    Blind,
+    Criterion,
+    Drive,
+    LowTraffic,
+    OnFail,
+    Outcome,
+    Plan,
+    Reading,
+    Scope,
+    Stamp,
+    Traffic,
+    Verdict,
+)
+from guardian.core.rollout import (
+    Entry,
+    Order,
+    OrderKind,
+    Phase,
+    Rollout,
+    RolloutStarted,
+    apply,
+    start,
+)
+from guardian.core.standing import Seen
+from guardian.core.wishes import must_write
+from tests.core.rollouts import (
+    CANARY,
+    GATE,
+    HALF,
+    OBSERVE,
+    PLAN,
+    ROLLOUT_ID,
+    STABLE,
+    T0,
+    TEN,
+    WATCH,
+    order,
+    rollout,
+    verdict,
+)
+
+BASES = st.sampled_from([PLAN, WATCH, GATE, OBSERVE])
+CRITERIA = st.builds(
+    Criterion,
+    name=st.just("error-rate"),
+    measure=st.just(PLAN.criteria[0].measure),
+    fail_if=st.just(PLAN.criteria[0].fail_if),
+    on_fail=st.sampled_from(OnFail),
+    scope=st.sampled_from(Scope),
+    min_samples=st.just(60),
+)
+HANDS = [
+    STABLE,
+    CANARY,
+    Traffic(primary="41", secondary="42", weight=TEN),
+    Traffic(primary="41", secondary="42", weight=HALF),
+    Traffic(primary="41", secondary="42", weight=FULL),
+    Traffic(primary="43"),
+]
+OVER = [Phase.ROLLED_BACK, Phase.RETIRED, Phase.CANCELLED, Phase.SUPERSEDED]
+
+
+class Walk(RuleBasedStateMachine):
+    """The tick's loop without its I/O; every entry must be possible and keep the invariants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = T0
+        self.entries: list[Entry] = []
+        self.state: Rollout = rollout()
+        self.traffic = STABLE
+        self.verdicts: tuple[Verdict, ...] = ()
+        self.observed_until = T0
+        self.orders: tuple[Order, ...] = ()
+        self.fenced = self.wrote = self.tried = False
+        self.stamp: Stamp | None = None
+
+    @initialize(
+        base=BASES,
+        criterion=CRITERIA,
+        on_low_traffic=st.sampled_from(LowTraffic),
+        on_blind=st.sampled_from(Blind),
+    )
+    def begin(
+        self, base: Plan, criterion: Criterion, on_low_traffic: LowTraffic, on_blind: Blind
+    ) -> None:
+        """A plan is accepted."""
+        policy = replace(base.policy, on_low_traffic=on_low_traffic, on_blind=on_blind)
+        plan = replace(base, criteria=(criterion,), policy=policy)
+        self.entries = [RolloutStarted(at=T0, plan=plan)]
+        self.state, self.traffic = start(self.entries[0]), plan.found
+
+    # --- the world -----------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([1, 60, 600, 1800, 14400]), observed=st.booleans())
+    def time_passes(self, seconds: float, observed: bool) -> None:
+        """And may be observed."""
+        self.now += seconds
+        if observed:
+            self.observed_until = self.now - 180
+
+    @rule(outcome=st.sampled_from(Outcome), over=st.booleans(), blind=st.booleans())
+    def the_metrics_say(self, outcome: Outcome, over: bool, blind: bool) -> None:
+        """A verdict, which stays until the next."""
+        lost = blind and outcome in (Outcome.ERROR, Outcome.NO_DATA)
+        if self.state.first_shift_at is not None:
+            since = self.now if lost else None
+            self.verdicts = (verdict(outcome, over_limit=over, blind_since=since),)
+
+    @rule(hand=st.sampled_from(HANDS))
+    def a_person_moves_traffic(self, hand: Traffic) -> None:
+        """At the console; the stamp stays where it is."""
+        self.traffic = hand
+
+    @rule(kind=st.sampled_from(OrderKind))
+    def a_person_orders(self, kind: OrderKind) -> None:
+        """Once of each kind at a time."""
+        if kind not in [o.kind for o in self.orders]:
+            self.orders = (*self.orders, order(kind, at=self.now))
+
+    @rule()
+    def another_process_takes_over(self) -> None:
+        """It remembers nothing."""
+        self.fenced = self.wrote = self.tried = False
+
+    # --- the loop ------------------------------------------------------------------------------
+
+    @rule(readable=st.booleans(), writable=st.booleans())
+    def tick(self, readable: bool, writable: bool) -> None:
+        """Observe, decide, record, act."""
+        self.once(readable=readable, writable=writable)
+
+    @precondition(lambda self: self.entries and self.state.live)
+    @rule()
+    def ticks_come_to_rest(self) -> None:
+        """While nothing changes outside, a few ticks lead to a state that stays."""
+        for _ in range(12):
+            if not self.once(readable=True, writable=True):
+                return
+        raise AssertionError([type(e).__name__ for e in self.entries[-12:]])
+
+    def once(self, *, readable: bool, writable: bool) -> bool:
+        """One tick; whether anything was decided or written."""
+        reading = Reading(traffic=self.traffic, revision="", stamp=self.stamp)
+        seen = Seen(
+            verdicts=self.verdicts,
+            observed_until=self.observed_until,
+            reading=reading if readable else None,
+            wrote=self.wrote,
+            tried=self.tried,
+            orders=self.orders,
+        )
+        decision = decide(self.state, seen, self.now)
+        self.orders = tuple(o for o in self.orders if o.id not in decision.orders_done)
+        if decision.entry is not None:
+            self.record(decision.entry)
+        acted = readable and self.act(reading, writable=writable)
+        return acted or decision.entry is not None
+
+    def record(self, entry: Entry) -> None:
+        """Through the one door, and checked."""
+        before, self.state = self.state, apply(self.state, entry)
+        check(before, entry, self.state)
+        self.entries.append(entry)
+        if (before.phase, before.step) != (self.state.phase, self.state.step):
+            self.wrote = self.tried = False
+        if (before.confirmed, before.step) != (self.state.confirmed, self.state.step):
+            self.verdicts = ()
+
+    def act(self, reading: Reading, *, writable: bool) -> bool:
+        """Write the wish where it is due; whether it took effect."""
+        wanted = must_write(self.state, reading, fenced=self.fenced, wrote=self.wrote)
+        if wanted is None:
+            return False
+        plan = self.state.plan
+        check_traffic(self.state, wanted.traffic)
+        assert "43" not in reading.traffic.versions
+        assert plan.drive is Drive.ROLLOUT or wanted.traffic == plan.snapshot.traffic
+        self.tried = True
+        if not writable:
+            return False
+        self.traffic = wanted.traffic
+        self.stamp = Stamp(rollout=ROLLOUT_ID, epoch=1, stable="41") if wanted.stamped else None
+        self.wrote = self.fenced = True
+        return True
+
+    # --- what always holds ---------------------------------------------------------------------
+
+    @invariant()
+    def the_state_is_its_journal(self) -> None:
+        """Folding what was written gives the state."""
+        if self.entries:
+            check_fold(self.entries, self.state)
+
+    @precondition(lambda self: self.entries and self.state.phase is Phase.HELD)
+    @invariant()
+    def what_people_hold_wants_nothing(self) -> None:
+        """No write is due in a hold."""
+        reading = Reading(traffic=self.traffic, revision="", stamp=self.stamp)
+        assert must_write(self.state, reading, fenced=False, wrote=False) is None
+
+    @precondition(lambda self: self.entries)
+    @invariant()
+    def a_breach_is_answered(self) -> None:
+        """A tick on a proven breach that takes back never leaves the release where it is."""
+        (criterion,) = self.state.plan.criteria
+        failed = any(v.outcome is Outcome.FAIL for v in self.verdicts)
+        judged = self.state.phase in (Phase.SHIFTING, Phase.BAKING, Phase.HELD)
+        hold = self.state.hold
+        stopped = hold is not None and hold.resume_to is Phase.ROLLING_BACK
+        if not (failed and judged and criterion.on_fail is OnFail.ROLLBACK) or stopped:
+            return
+        seen = Seen(verdicts=self.verdicts, observed_until=self.observed_until)
+        entry = decide(self.state, seen, self.now).entry
+        after = self.state if entry is None else apply(self.state, entry)
+        if self.state.plan.restores:
+            assert after.phase is Phase.ROLLING_BACK
+        else:
+            assert after.phase in (Phase.CANCELLED, Phase.HELD)
+
+    @precondition(lambda self: self.entries and self.state.phase in OVER)
+    @invariant()
+    def what_is_over_stays_over(self) -> None:
+        """An end decides nothing more."""
+        seen = Seen(verdicts=self.verdicts, gone="no such alias")
+        assert decide(self.state, seen, self.now).entry is None
+
+
+TestWalk = Walk.TestCase
+TestWalk.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -1,0 +1,251 @@
+"""The journal as a dictionary: what every real one must behave like. Values pass the codec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from guardian.core.codec import decode, decode_entry, encode, encode_entry
+from guardian.core.model import Instant, Snapshot
+from guardian.core.notices import Notice
+from guardian.core.rollout import Entry, Order, RolloutStarted
+from guardian.ports import (
+    Claim,
+    Clock,
+    Conflict,
+    Dead,
+    Fenced,
+    Head,
+    Lease,
+    Outgoing,
+    Pending,
+    Record,
+    Retry,
+    Sent,
+)
+
+LIFE_S = 30.0
+
+
+@dataclass
+class _Row:
+    seq: int
+    epoch: int
+    entry: str
+    txid: str
+
+
+@dataclass
+class _Out:
+    id: str
+    lane: str
+    notice: str
+    rollout: str
+    seq: int
+    order: int
+    due: Instant = 0.0
+    attempts: int = 0
+    state: str = "pending"
+    error: str = ""
+
+
+@dataclass
+class _Store:
+    beats: dict[str, tuple[str, float]] = field(default_factory=dict)
+    targets: dict[str, tuple[int, str | None]] = field(default_factory=dict)
+    heads: dict[str, Head] = field(default_factory=dict)
+    rows: dict[str, list[_Row]] = field(default_factory=dict)
+    orders: dict[str, tuple[Order, bool]] = field(default_factory=dict)
+    out: dict[str, _Out] = field(default_factory=dict)
+    handles: dict[tuple[str, str], str] = field(default_factory=dict)
+    snapshots: list[str] = field(default_factory=list)
+    count: int = 0
+
+
+class MemoryJournal:
+    """One process's view of the store; `again` gives another process's."""
+
+    def __init__(self, clock: Clock, store: _Store | None = None) -> None:
+        self._clock = clock
+        self._store = store or _Store()
+
+    def again(self) -> MemoryJournal:
+        """Another process's view of the same store."""
+        return MemoryJournal(self._clock, self._store)
+
+    def _alive(self, lease: str | None) -> bool:
+        beat = self._store.beats.get(lease) if lease else None
+        return beat is not None and self._clock.monotonic() - beat[1] < LIFE_S
+
+    def open_lease(self, owner: str) -> Lease:
+        """Begin to live."""
+        self._store.count += 1
+        lease = Lease(id=f"lease-{self._store.count}", owner=owner)
+        self._store.beats[lease.id] = (owner, self._clock.monotonic())
+        return lease
+
+    def beat(self, lease: Lease) -> None:
+        """Go on living."""
+        if not self._alive(lease.id):
+            raise Fenced(f"the lease of {lease.owner} is over")
+        self._store.beats[lease.id] = (lease.owner, self._clock.monotonic())
+
+    def close_lease(self, lease: Lease) -> None:
+        """Stop living."""
+        self._store.beats.pop(lease.id, None)
+
+    def claim(self, lease: Lease, target: str, *, take_over: bool = False) -> Claim | None:
+        """The right to act on a target."""
+        if not self._alive(lease.id):
+            raise Fenced("the lease is over")
+        epoch, holder = self._store.targets.get(target, (0, None))
+        if holder == lease.id:
+            return Claim(target=target, epoch=epoch, lease=lease.id)
+        if self._alive(holder) and not take_over:
+            return None
+        self._store.targets[target] = (epoch + 1, lease.id)
+        return Claim(target=target, epoch=epoch + 1, lease=lease.id)
+
+    def release(self, claim: Claim) -> None:
+        """Give a target back."""
+        if self._store.targets.get(claim.target) == (claim.epoch, claim.lease):
+            self._store.targets[claim.target] = (claim.epoch, None)
+
+    def holder(self, target: str) -> str | None:
+        """Who holds a target."""
+        _, lease = self._store.targets.get(target, (0, None))
+        return self._store.beats[lease][0] if lease and self._alive(lease) else None
+
+    def live(self) -> list[Head]:
+        """Live rollouts, oldest first."""
+        return [h for h in self._store.heads.values() if h.live]
+
+    def history(self, service: str, *, limit: int = 20) -> list[Head]:
+        """A service's rollouts, newest first."""
+        heads = [h for h in self._store.heads.values() if h.service == service]
+        return heads[::-1][:limit]
+
+    def read(self, rollout: str) -> list[Record]:
+        """All entries of a rollout."""
+        return [
+            Record(seq=r.seq, epoch=r.epoch, entry=decode_entry(r.entry), txid=r.txid)
+            for r in self._store.rows.get(rollout, [])
+        ]
+
+    def append(
+        self,
+        claim: Claim,
+        rollout: str,
+        *,
+        expected: int,
+        entries: Sequence[Entry],
+        live: bool,
+        outgoing: Sequence[Outgoing] = (),
+        orders_done: Sequence[str] = (),
+        txid: str,
+    ) -> int:
+        """Entries, orders and notices in one step."""
+        store = self._store
+        held = store.targets.get(claim.target)
+        if held != (claim.epoch, claim.lease) or not self._alive(claim.lease):
+            raise Fenced(f"epoch {claim.epoch} of {claim.target} is over")
+        rows = store.rows.get(rollout, [])
+        if rows and rows[-1].txid == txid:
+            return rows[-1].seq
+        if len(rows) != expected:
+            raise Conflict(f"{rollout} has {len(rows)} entries, not {expected}")
+        if expected == 0:
+            self._open(claim, rollout, entries)
+        rows = store.rows.setdefault(rollout, [])
+        for entry in entries:
+            rows.append(_Row(len(rows) + 1, claim.epoch, encode_entry(entry), txid))
+            store.heads[rollout] = replace(store.heads[rollout], seq=len(rows), last_at=entry.at)
+        store.heads[rollout] = replace(store.heads[rollout], live=live)
+        for out in outgoing:
+            self._put(rollout, out)
+        for order in orders_done:
+            store.orders[order] = (store.orders[order][0], True)
+        return len(rows)
+
+    def _open(self, claim: Claim, rollout: str, entries: Sequence[Entry]) -> None:
+        first = entries[0]
+        assert isinstance(first, RolloutStarted)
+        if any(h.live and h.target == claim.target for h in self._store.heads.values()):
+            raise Conflict(f"{claim.target} has a live rollout")
+        self._store.heads[rollout] = Head(
+            rollout=rollout,
+            service=first.plan.service,
+            target=claim.target,
+            live=True,
+            seq=0,
+            started_at=first.at,
+            last_at=first.at,
+        )
+
+    def _put(self, rollout: str, out: Outgoing) -> None:
+        key = f"{rollout}/{out.notice.seq}/{out.lane}"
+        self._store.count += 1
+        self._store.out.setdefault(
+            key,
+            _Out(key, out.lane, encode(out.notice), rollout, out.notice.seq, self._store.count),
+        )
+
+    def order(self, order: Order) -> None:
+        """Leave an order."""
+        self._store.orders.setdefault(order.id, (order, False))
+
+    def orders(self, rollouts: Sequence[str]) -> list[Order]:
+        """Waiting orders."""
+        return [o for o, done in self._store.orders.values() if not done and o.rollout in rollouts]
+
+    def due(self, now: Instant, *, limit: int = 50) -> list[Pending]:
+        """Notices to deliver."""
+        waiting: dict[tuple[str, str], _Out] = {}
+        for out in sorted(self._store.out.values(), key=lambda o: o.order):
+            if out.state == "pending":
+                waiting.setdefault((out.lane, out.rollout), out)
+        ready = [o for o in waiting.values() if o.due <= now]
+        return [
+            Pending(
+                id=o.id,
+                lane=o.lane,
+                notice=decode(Notice, o.notice),
+                attempts=o.attempts,
+                handle=self._store.handles.get((o.lane, o.rollout)),
+            )
+            for o in ready[:limit]
+        ]
+
+    def settle(self, pending: Pending, result: Sent | Retry | Dead) -> None:
+        """What became of a notice."""
+        out = self._store.out.get(pending.id)
+        if out is None or out.state != "pending":
+            return
+        out.attempts += 1
+        match result:
+            case Sent(handle=handle):
+                out.state = "sent"
+                if handle is not None:
+                    self._store.handles[out.lane, out.rollout] = handle
+            case Retry(at=at, error=error):
+                out.due, out.error = at, error
+            case Dead(error=error):
+                out.state, out.error = "dead", error
+
+    def pending(self) -> int:
+        """How many notices wait."""
+        return sum(o.state == "pending" for o in self._store.out.values())
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Remember what stable is."""
+        self._store.snapshots.append(encode(snapshot))
+
+    def snapshots(self, service: str, *, limit: int = 5) -> list[Snapshot]:
+        """A service's snapshots, newest first."""
+        found = [decode(Snapshot, s) for s in self._store.snapshots]
+        return sorted(
+            (s for s in found if s.service == service), key=lambda s: s.taken_at, reverse=True
+        )[:limit]
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,176 @@
+"""2,000 seeded rollouts in a hostile world: lost writes, crashes, blindness, people; invariants."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from guardian.core.invariants import check_fold, check_traffic
+from guardian.core.model import NONE, Drive, Traffic, Weight
+from guardian.core.notices import Event
+from guardian.core.rollout import (
+    Completed,
+    Entry,
+    OrderKind,
+    Phase,
+    RollbackConfirmed,
+    RollbackStarted,
+    Rollout,
+    StepEntered,
+    WeightConfirmed,
+    step_traffic,
+)
+from tests.simulation.memory_journal import MemoryJournal
+from tests.simulation.scheduler import World, plan, run
+from tests.simulation.world import Alias, Behaviour, Faults, Metrics, People, VirtualClock
+
+SEEDS = 2000
+BLOCKS = 8
+CANARIES = (
+    Behaviour(rate=0.0),
+    Behaviour(rate=0.01),
+    Behaviour(rate=0.03),
+    Behaviour(rate=0.2),
+    Behaviour(rate=1.0),
+    Behaviour(rate=0.01, later=0.5, from_minute=10),
+)
+
+
+def hostile(seed: int) -> World:
+    """A world in which everything that can fail fails now and then, by its seed."""
+    luck = random.Random(f"world {seed}")
+    clock = VirtualClock()
+    faults = Faults(
+        random=luck,
+        drop_write=0.3,
+        lose_answer=0.1,
+        fail_read=0.05,
+        fail_source=0.05,
+        fail_notify=0.2,
+        crash=luck.choice((0.0, 0.01, 0.05)),
+    )
+    drive = Drive.WATCH if luck.random() < 0.2 else Drive.ROLLOUT
+    the_plan = plan(clock.now(), drive=drive, bake_s=180.0 if drive is Drive.ROLLOUT else 900.0)
+    alias = Alias(clock=clock, faults=faults, traffic=the_plan.found)
+    world = World(
+        seed=seed,
+        clock=clock,
+        faults=faults,
+        alias=alias,
+        metrics=Metrics(
+            clock=clock,
+            faults=faults,
+            alias=alias,
+            seed=str(seed),
+            per_s=luck.choice((50.0, 5.0, 0.5)),
+            versions={"41": Behaviour(rate=0.01), "42": luck.choice(CANARIES)},
+        ),
+        people=People(clock=clock, faults=faults, alias=alias),
+        journal=MemoryJournal(clock),
+        plan=the_plan,
+    )
+    _schedule(world, luck)
+    return world
+
+
+def _schedule(world: World, luck: random.Random) -> None:
+    """What people do to this world, and when it goes dark."""
+    at = luck.uniform(60, 1500)
+    theirs = Traffic(primary="41", secondary="42", weight=Weight.percent(luck.choice((1, 50, 100))))
+    what = luck.random()
+    if what < 0.15:
+        world.events.append((at, lambda: world.alias.by_person(theirs)))
+    elif what < 0.25:
+        world.events.append((at, lambda: world.alias.by_person(Traffic(primary="43"))))
+    elif what < 0.35:
+        world.events.append((at, lambda: world.order(OrderKind.ABORT)))
+    elif what < 0.45:
+        world.events.append((at, lambda: world.order(OrderKind.HOLD)))
+        world.events.append((at + 400, lambda: world.order(OrderKind.RESUME)))
+    elif what < 0.5:
+        world.events.append((at, lambda: world.order(OrderKind.PROMOTE)))
+    if luck.random() < 0.2:
+        start = luck.uniform(0, 1500)
+        world.metrics.blind = (start, start + luck.uniform(60, 3000))
+
+
+def examine(world: World) -> Rollout:
+    """Every invariant that the journal and the alias's own history can show."""
+    entries = [r.entry for r in world.journal.read("r1")]
+    state = world.state()
+    check_fold(entries, state)
+    for _, traffic, _ in world.alias.guardian_wrote:
+        check_traffic(state, traffic)
+    _weight_rose_only_by_steps(world, entries)
+    _never_rose_after_a_rollback(world, entries)
+    told = [n.event for _, n in world.people.heard]
+    if isinstance(entries[-1], RollbackConfirmed):
+        assert Event.ROLLED_BACK in told
+    if any(isinstance(e, Completed) for e in entries):
+        assert Event.COMPLETED in told or Event.UNPROVEN in told
+    return state
+
+
+def _weight_rose_only_by_steps(world: World, entries: Sequence[Entry]) -> None:
+    """No write gave the canary more than the newest entered step asks for."""
+    if world.plan.drive is Drive.WATCH:
+        return
+    entered = [(e.at, e.step) for e in entries if isinstance(e, StepEntered)]
+    for at, traffic, _ in world.alias.guardian_wrote:
+        steps = [step for since, step in entered if since <= at]
+        allowed = max((step_traffic(world.plan, s).share("42") for s in steps), default=NONE)
+        assert traffic.share("42") <= allowed
+
+
+def _never_rose_after_a_rollback(world: World, entries: Sequence[Entry]) -> None:
+    started = [e.at for e in entries if isinstance(e, RollbackStarted)]
+    for at, traffic, _ in world.alias.guardian_wrote:
+        if started and at > started[0]:
+            assert traffic == world.plan.snapshot.traffic
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_a_hostile_world_never_breaks_an_invariant(block: int) -> None:
+    """Router drops 30 % of writes, the process dies at random port calls, state is re-folded."""
+    ends: dict[Phase, int] = {}
+    for seed in range(block, SEEDS, BLOCKS):
+        world = hostile(seed)
+        run(world, limit_s=6 * 3600.0)
+        state = examine(world)
+        ends[state.phase] = ends.get(state.phase, 0) + 1
+        if state.phase is Phase.ROLLED_BACK:
+            assert world.alias.traffic in (world.plan.snapshot.traffic, *_by_people(world))
+        if state.phase is Phase.COMPLETED and state.moved:
+            assert world.alias.traffic in (Traffic(primary="42"), *_by_people(world))
+        assert state.phase is not Phase.ROLLING_BACK
+    assert ends[Phase.COMPLETED] > 20
+    assert ends[Phase.ROLLED_BACK] > 20
+
+
+def _by_people(world: World) -> list[Traffic]:
+    """Traffic that a person set, which guardian must not fight over."""
+    wrote = [traffic for _, traffic, _ in world.alias.guardian_wrote]
+    return [traffic for _, traffic in world.alias.history if traffic not in wrote]
+
+
+def test_the_same_seed_tells_the_same_story() -> None:
+    """A seed replays to the entry."""
+    stories = []
+    for _ in range(2):
+        world = hostile(7)
+        run(world)
+        stories.append([r.entry for r in world.journal.read("r1")])
+    assert stories[0] == stories[1]
+
+
+def test_the_weight_is_confirmed_only_after_it_was_read_back() -> None:
+    """Every WeightConfirmed stands behind an alias that showed that weight."""
+    for seed in range(40):
+        world = hostile(seed)
+        run(world)
+        for entry in (r.entry for r in world.journal.read("r1")):
+            if isinstance(entry, WeightConfirmed) and world.plan.drive is Drive.ROLLOUT:
+                assert world.alias.at(entry.at).share("42") == entry.weight

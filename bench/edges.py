@@ -15,8 +15,8 @@ from bench.table import Row
 from guardian.aws import Sessions
 from guardian.clock import SystemClock, SystemLuck
 from guardian.core.criteria import judge
+from guardian.core.entries import Held, HoldReason, Resumed, RolloutStarted
 from guardian.core.model import Criterion, Instant, floor_to
-from guardian.core.rollout import Held, HoldReason, Resumed, RolloutStarted
 from guardian.journals import sqlite
 from guardian.ports import Ask, Context
 from guardian.sim.server import Simulator

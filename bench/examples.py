@@ -8,11 +8,8 @@ from guardian.core.criteria import Window
 from guardian.core.model import (
     Criterion,
     Direction,
-    Drive,
     Instant,
     Limit,
-    Plan,
-    Policy,
     Query,
     Ratio,
     Snapshot,
@@ -20,6 +17,7 @@ from guardian.core.model import (
     Traffic,
     Weight,
 )
+from guardian.core.plan import Drive, Plan, Policy
 
 ORIGIN: Instant = 1_800_000_000.0
 TARGET = "lambda_alias:333333333333:us-east-1:agents-api:live"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -21,8 +21,9 @@ from guardian.configmodel import (
     RouterModel,
     ServiceModel,
 )
-from guardian.core.model import FULL, Blind, LowTraffic, Policy, Step
+from guardian.core.model import FULL, Step
 from guardian.core.notices import Event
+from guardian.core.plan import Blind, LowTraffic, Policy
 from guardian.findings import Document, Finding, Node, Place, did_you_mean, refuse
 from guardian.ports import ConfigError
 from guardian.text import read
@@ -166,16 +167,16 @@ class _Builder:
         self.findings.extend(found)
         written = self._document.at(("services",))
         names = [n for n in written if isinstance(n, str)] if isinstance(written, dict) else []
-        base = model or ConfigModel.model_construct(aws=AwsModel(), defaults=PolicyModel())
-        aws = self._from_environment(base.aws)
-        environment = self._filled("ENVIRONMENT", base.environment, ("environment",))
-        services = [self._service(name, base, aws) for name in names]
+        aws = self._from_environment(model.aws) if model is not None else None
+        written_env = model.environment if model is not None else None
+        environment = self._filled("ENVIRONMENT", written_env, ("environment",))
+        defaults = model.defaults if model is not None else PolicyModel()
+        services = [self._service(name, defaults, aws) for name in names]
         self._twice([s for s in services if s is not None])
         others = frozenset(names) - self._own
-        if others and model is not None:
-            for_whom = others if self._own else None
-            self._tell(model.notify, ("notify",), services=for_whom, prefix="")
-        if model is None:
+        if others:
+            self._tell(("notify",), services=others if self._own else None, prefix="")
+        if model is None or aws is None:
             return None
         if environment is None:
             self._say((), "the key 'environment' is missing: write it, or set ENVIRONMENT")
@@ -234,20 +235,23 @@ class _Builder:
 
     # --- services ------------------------------------------------------------------------
 
-    def _service(self, name: str, base: ConfigModel, aws: AwsModel) -> Service | None:
+    def _service(self, name: str, defaults: PolicyModel, aws: AwsModel | None) -> Service | None:
         place: Place = ("services", name)
         model, found = validate(ServiceModel, self._document, place)
-        self.findings.extend(found)
-        if model is None:
-            return None
         before = len(self.findings)
-        router = self._choice((*place, "router"), "type", frozenset({"type"}), RouterModel)
-        steps = self._steps(model, place)
-        if model.notify is not None:
+        self.findings.extend(found)
+        router = None
+        if isinstance(self._document.at((*place, "router")), dict):
+            router = self._choice((*place, "router"), "type", frozenset({"type"}), RouterModel)
+        if isinstance(self._document.at((*place, "notify")), list):
             self._own.add(name)
             where = (*place, "notify")
-            self._tell(model.notify, where, services=frozenset({name}), prefix=f"{name}:")
-        account = self._aws(_merged(aws, model.aws), (*place, "aws") if model.aws else place)
+            self._tell(where, services=frozenset({name}), prefix=f"{name}:")
+        if model is None or aws is None:
+            return None
+        steps = self._steps(model, place)
+        where = (*place, "aws") if model.aws else ("aws",)
+        account = self._aws(_merged(aws, model.aws), where)
         if len(self.findings) > before or router is None or account is None:
             return None
         return Service(
@@ -257,7 +261,7 @@ class _Builder:
             steps=steps,
             mode=Mode(model.mode),
             aws=account,
-            policy=_policy(model, base.defaults),
+            policy=_policy(model, defaults),
             node=Node(self._document, place),
         )
 
@@ -313,15 +317,9 @@ class _Builder:
 
     # --- lanes ---------------------------------------------------------------------------
 
-    def _tell(
-        self,
-        entries: list[dict[str, Any]],
-        place: Place,
-        *,
-        services: frozenset[str] | None,
-        prefix: str,
-    ) -> None:
-        for index in range(len(entries)):
+    def _tell(self, place: Place, *, services: frozenset[str] | None, prefix: str) -> None:
+        entries = self._document.at(place)
+        for index in range(len(entries) if isinstance(entries, list) else 0):
             at = (*place, index)
             choice = self._choice(at, "to", frozenset({"to", "on"}), NotifyModel)
             events = self._events((*at, "on"))
@@ -344,9 +342,8 @@ class _Builder:
         for index, word in enumerate(written):
             if word not in EVENTS:
                 meant = did_you_mean(str(word), EVENTS)
-                self._say(
-                    (*place, index), f"there is no event '{word}'{meant}: {', '.join(EVENTS)}"
-                )
+                say = f"there is no event '{word}'{meant}; known are {', '.join(EVENTS)}"
+                self._say((*place, index), say)
         return frozenset(Event(word) for word in written if word in EVENTS)
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from guardian.core.notices import Event
 from guardian.findings import not_yet
-from guardian.rulemodel import Region, Silence
+from guardian.rulemodel import Region, Silence, Version
 from guardian.units import Duration, Share, WeightField, told
 from guardian.validation import Strict
 
@@ -119,7 +119,7 @@ class ServiceModel(PolicyModel):
     steps: list[StepModel] = Field(default_factory=list, description="For rollouts.")
     mode: Literal["enforce", "observe", "off"] = Field(default="enforce", description="What acts.")
     aws: AwsModel | None = Field(default=None, description="Where it differs from the file's.")
-    notify: list[dict[str, Any]] | None = Field(default=None, description="Instead of the file's.")
+    notify: list[Any] | None = Field(default=None, description="Instead of the file's.")
 
 
 class ConfigModel(Strict):
@@ -127,13 +127,13 @@ class ConfigModel(Strict):
 
     promised: ClassVar[frozenset[str]] = frozenset({"extends", "include", "groups"})
 
-    version: Literal[1] = Field(description="Of the format.")
+    version: Version = Field(description="Of the format.")
     environment: Label | None = Field(default=None, description="production, staging ...")
     aws: AwsModel = Field(default_factory=AwsModel, description="Where guardian acts.")
     journal: JournalText | None = Field(default=None, description="sqlite:PATH.")
     defaults: PolicyModel = Field(default_factory=PolicyModel, description="For every service.")
     services: Annotated[dict[Label, Any], Field(min_length=1)] = Field(description="By name.")
-    notify: list[dict[str, Any]] = Field(default_factory=list, description="Who hears what.")
+    notify: list[Any] = Field(default_factory=list, description="Who hears what.")
 
 
 class NotifyModel(Strict):

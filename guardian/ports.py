@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
+from guardian.core.entries import Entry
+from guardian.core.entries import Order as Order  # noqa: PLC0414 - a word of the journal port
 from guardian.core.model import (
     Instant,
     Measurement,
@@ -32,8 +34,6 @@ from guardian.core.model import (
     Traffic,
 )
 from guardian.core.notices import Notice
-from guardian.core.rollout import Entry
-from guardian.core.rollout import Order as Order  # noqa: PLC0414 - a word of the journal port
 
 # --- errors ------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from guardian.core.model import (
     Ratio,
     Scope,
 )
-from guardian.findings import Place, did_you_mean, not_yet
+from guardian.findings import Place, did_you_mean
 from guardian.namespaces import MILLISECONDS, SECONDS, settle_s, unit
 from guardian.rulemodel import CompareModel, CriterionModel, Metric
 from guardian.rulequery import Scene, names_canary, of_stable, query_of
@@ -39,7 +39,6 @@ _MIN_BAD: Final = 3
 
 def build(model: CriterionModel, scene: Scene) -> Criterion | None:
     """The criterion with every default filled in; None when the scene has findings."""
-    _unavailable(model, scene)
     measured = _measured(model, scene)
     if measured is None or scene.findings:
         return None
@@ -70,13 +69,6 @@ def build(model: CriterionModel, scene: Scene) -> Criterion | None:
 
 def _first(own: float | None, default: float | None, otherwise: float) -> float:
     return own if own is not None else default if default is not None else otherwise
-
-
-def _unavailable(model: CriterionModel, scene: Scene) -> None:
-    if model.judge == "threshold":
-        scene.say(("judge",), not_yet("'judge: threshold'"))
-    if model.compare is not None and model.compare.to == "before":
-        scene.say(("compare", "to"), not_yet("comparing with 'before'"))
 
 
 def _measured(model: CriterionModel, scene: Scene) -> tuple[Ratio | Latency, Limit, Decimal] | None:
@@ -141,13 +133,9 @@ def _sensible(direction: Direction, side: str, place: Place, scene: Scene) -> bo
     upward = direction in (Direction.ABOVE, Direction.AT_OR_ABOVE)
     if upward == (side == "bad"):
         return True
-    turned = {"above": "below", "below": "above"}
-    better = direction.value.replace(*next(p for p in turned.items() if p[0] in direction.value))
-    scene.say(
-        place,
-        f"{side} with {direction.value} would fail healthy releases: write {better}",
-        key=True,
-    )
+    better = "below" if upward else "above"
+    say = f"{side} with {direction.value} would fail healthy releases: write {better}"
+    scene.say(place, say, key=True)
     return False
 
 

@@ -215,7 +215,7 @@ def _criterion(node: Node, defaults: Defaults, declared: frozenset[str], request
         node = _overridden(node, name, request.overrides)
     model, found = validate(CriterionModel, node.document, node.place)
     request.findings.extend(found)
-    if model is None:
+    if model is None or (found and model.ratio is None and model.latency is None):
         return
     scene = Scene(node=node, defaults=defaults, declared=declared, values=request.variables or {})
     criterion = build(model, scene)

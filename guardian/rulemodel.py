@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field
 
+from guardian.findings import SERIES, not_yet
 from guardian.units import Duration, Points, told
 from guardian.validation import Strict
 
@@ -69,6 +71,30 @@ Dimensions = Annotated[
 Sustain = Annotated[int, Field(ge=1, le=60)]
 ClusterSize = Annotated[float, Field(ge=1, le=1000)]
 OnFailWord = Literal["rollback", "hold", "notify"]
+
+
+def _first_version(number: int) -> int:
+    if number != 1:
+        raise ValueError(
+            f"version {number} of the format is not known to guardian {SERIES}: write 1, or use the"
+            " guardian that the file was written for"
+        )
+    return number
+
+
+def _sequential(word: str) -> str:
+    if word == "threshold":
+        raise ValueError(not_yet("'judge: threshold'"))
+    return word
+
+
+def _with_stable(word: str) -> str:
+    if word == "before":
+        raise ValueError(not_yet("comparing with 'before'"))
+    return word
+
+
+Version = Annotated[int, AfterValidator(_first_version)]
 
 
 class Variable(Strict):
@@ -143,7 +169,9 @@ class Threshold(Strict):
 class CompareModel(Strict):
     """Canary against stable, besides the limit."""
 
-    to: Literal["stable", "before"] = Field(description="What the canary is compared with.")
+    to: Annotated[Literal["stable", "before"], AfterValidator(_with_stable)] = Field(
+        description="What the canary is compared with."
+    )
     max_ratio: Annotated[float, Field(ge=1, le=100)] = Field(
         default=1.0, description="How many times stable's rate is still allowed."
     )
@@ -152,6 +180,15 @@ class CompareModel(Strict):
 
 class CriterionModel(Strict):
     """One condition."""
+
+    meant: ClassVar[Mapping[str, str]] = {
+        "threshold": "fail_if",
+        "limit": "fail_if",
+        "breach_if": "fail_if",
+        "action": "on_fail",
+        "severity": "on_fail",
+        "minimum_samples": "min_samples",
+    }
 
     promised: ClassVar[frozenset[str]] = frozenset(
         {
@@ -166,7 +203,9 @@ class CriterionModel(Strict):
     latency: LatencyModel | None = Field(default=None, description="A percentile of durations.")
     fail_if: Threshold = Field(description="The limit.")
     compare: CompareModel | None = Field(default=None, description="Also against stable.")
-    judge: Literal["sequential", "threshold"] = Field(default="sequential", description="How.")
+    judge: Annotated[Literal["sequential", "threshold"], AfterValidator(_sequential)] = Field(
+        default="sequential", description="How."
+    )
     scope: Literal["canary", "service"] | None = Field(
         default=None, description="Whether a step waits for its pass."
     )
@@ -191,7 +230,7 @@ class RuleFile(Strict):
 
     promised: ClassVar[frozenset[str]] = frozenset({"extends", "include"})
 
-    version: Literal[1] = Field(description="Of the format.")
+    version: Version = Field(description="Of the format.")
     name: Name = Field(description="For people and the journal.")
     description: str = Field(default="", description="For people.")
     vars: dict[str, Variable] = Field(default_factory=dict, description="What services fill in.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from guardian import rulefile
 from guardian.config import Config
-from guardian.core.model import Policy, Step
+from guardian.core.model import Step
+from guardian.core.plan import Policy
 from guardian.findings import Node
 from guardian.rulefile import RuleSet
 

@@ -13,7 +13,6 @@ from pydantic import (
     AliasChoices,
     BeforeValidator,
     Field,
-    PrivateAttr,
     SecretStr,
     ValidationError,
 )
@@ -107,7 +106,6 @@ class Settings(BaseSettings):
         default=None,
         description="ORIGIN,SPEED,STARTED: for simulations on loopback only.",
     )
-    _state_home: Path = PrivateAttr(default_factory=lambda: _state_home(os.environ))
 
     def secret(self, name: str) -> str | None:
         """A secret by its name here (`slack_token`); None when it is not set."""
@@ -121,7 +119,7 @@ class Settings(BaseSettings):
 
     def default_journal(self) -> str:
         """Where the journal is when nothing says so: `$XDG_STATE_HOME/guardian/guardian.db`."""
-        return f"sqlite:{self._state_home / 'guardian' / 'guardian.db'}"
+        return _default_journal(os.environ)
 
 
 class _Environ(EnvSettingsSource):
@@ -150,35 +148,39 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return (_Environ(settings_cls, given),)
 
+        def default_journal(self) -> str:
+            return _default_journal(given)
+
     try:
-        settings = Read()
+        return Read()
     except ValidationError as error:
         raise ConfigError("\n".join(_sentences(error, given))) from None
-    settings._state_home = _state_home(given)
-    return settings
 
 
-def _state_home(environ: Mapping[str, str]) -> Path:
-    """The XDG base directory specification: a relative path is to be ignored."""
+def _default_journal(environ: Mapping[str, str]) -> str:
+    # The XDG base directory specification: a relative path is to be ignored.
     stated = Path(environ.get("XDG_STATE_HOME", ""))
     home = environ.get("HOME")
-    return stated if stated.is_absolute() else Path(home or Path.home()) / ".local" / "state"
+    folder = stated if stated.is_absolute() else Path(home or Path.home()) / ".local" / "state"
+    return f"sqlite:{folder / 'guardian' / 'guardian.db'}"
 
 
-def _sentences(error: ValidationError, environ: Mapping[str, str]) -> list[str]:
+def _sentences(error: ValidationError, given: Mapping[str, str]) -> list[str]:
     """One sentence for each wrong variable."""
     sentences = []
     for details in error.errors(include_url=False, include_input=False):
         name = str(details["loc"][0])
         variable = name if name.isupper() else (PREFIX + name).upper()
+        if not given.get(variable):  # the level came by its other name
+            variable = variable.removeprefix(PREFIX)
         context = details.get("ctx", {})
         if details["type"] == "literal_error":
             why = f"must be one of {context['expected']}".replace("'", "").replace(" or ", ", ")
         else:
             why = str(context.get("error") or "has a value that cannot be used")
-        field = variable.removeprefix(PREFIX).lower()
-        info = Settings.model_fields.get(field)
-        secret = info is not None and SecretStr in get_args(info.annotation)
-        shown = "" if secret else f" is {environ.get(variable, '')!r}, and"
+        value = given.get(variable, "")
+        info = Settings.model_fields.get(variable.removeprefix(PREFIX).lower())
+        secret = "@" in value or (info is not None and SecretStr in get_args(info.annotation))
+        shown = "" if secret else f" is {value!r}, and"
         sentences.append(f"{variable}{shown} {why}")
     return sentences

@@ -34,6 +34,7 @@ MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 50
 MAX_NODES: Final = 20_000
 _MAX_DIGITS: Final = 18
+_YAML_TAGS: Final = "tag:yaml.org,2002:"
 
 _UNSEEN: Final = re.compile(
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060"
@@ -174,6 +175,9 @@ class _Builder:
         except _yaml_errors() as error:
             whole = False
             self._findings.append(self._syntax(error))
+        if whole and not self._nodes:
+            whole = False
+            self._findings.append((Mark(self._source, 1, 1), "this file is empty"))
         return self._finished(whole=whole)
 
     def _finished(self, *, whole: bool) -> Document:
@@ -244,7 +248,7 @@ class _Builder:
         if event.anchor is not None:
             self._say(self._mark(event), "an anchor (&) is not allowed: write the value out twice")
         if event.tag is not None:
-            self._say(self._mark(event), f"a tag ({event.tag}) is not allowed: remove it")
+            self._say(self._mark(event), f"a tag ({_tag(event.tag)}) is not allowed: remove it")
 
     def _say(self, mark: Mark, message: str) -> None:
         self._findings.append((mark, message))
@@ -264,6 +268,8 @@ class _Builder:
         if waiting is not None and isinstance(waiting.value, dict) and waiting.key is None:
             waiting.key = (self._key(event, mark), mark)
             return
+        if waiting is not None and waiting.key is not None and not event.value and not event.style:
+            mark = waiting.key[1]  # an absent value is reported where the next thing stands
         unseen = _UNSEEN.search(event.value)
         if unseen is not None:
             self._say(mark, _about(unseen[0]))
@@ -282,7 +288,7 @@ class _Builder:
     def _value(self, event: Any, mark: Mark) -> Any:
         """A plain scalar by YAML 1.2's core schema."""
         text: str = event.value
-        if sum(c.isdigit() for c in text) > _MAX_DIGITS and _NUMBER.fullmatch(text):
+        if sum(c.isalnum() for c in text) > _MAX_DIGITS and _NUMBER.fullmatch(text):
             self._say(mark, "this number has too many digits; if it is text, put it in quotes")
             return 0
         value = _resolved(text)
@@ -324,6 +330,10 @@ class _Builder:
             left = begin.column if number == begin.line else 0
             right = end.column if number == end.line else len(line)
             self._lines[number] = line[:left] + "*" * (right - left) + line[right:]
+
+
+def _tag(name: str) -> str:
+    return "!!" + name.removeprefix(_YAML_TAGS) if name.startswith(_YAML_TAGS) else name
 
 
 def _resolved(text: str) -> Any:

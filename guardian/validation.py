@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Final, TypeVar, Union, get_args, get_origin
@@ -35,6 +35,8 @@ class Strict(BaseModel):
 
     promised: ClassVar[frozenset[str]] = frozenset()
     """Keys of the file format that this version cannot carry out yet."""
+    meant: ClassVar[Mapping[str, str]] = {}
+    """Other tools' words for keys that are here."""
 
 
 def validate(
@@ -45,10 +47,11 @@ def validate(
     without: Collection[str] = (),
     instead: Mapping[str, object] | None = None,
 ) -> tuple[M | None, list[Finding]]:
-    """The model made of the value at `place`, or every reason why not, at its position.
+    """The model made of the value at `place`, and everything wrong with that, at its position.
 
-    `without` names keys of that mapping which are not the model's (`type`, `to`); `instead` holds
-    values for keys that the file only refers to.
+    There is also a model where nothing but unknown keys is wrong, so that the rest can be judged
+    in the same run. `without` names keys of that mapping which are not the model's (`type`,
+    `to`); `instead` holds values for keys that the file only refers to.
     """
     data = document.at(place)
     if isinstance(data, dict):
@@ -57,7 +60,24 @@ def validate(
     try:
         return model.model_validate(data), []
     except ValidationError as error:
-        return None, _findings(model, error, document, place)
+        errors = error.errors(include_url=False)
+    found = _findings(model, errors, document, place, without)
+    if any(details["type"] != "extra_forbidden" for details in errors):
+        return None, found
+    for details in errors:
+        data = _pruned(data, details["loc"])
+    return model.model_validate(data), found
+
+
+def _pruned(data: Any, loc: Sequence[int | str]) -> Any:
+    """A copy without the key that `loc` leads to; steps that are not in the data are skipped."""
+    first, *rest = loc
+    if isinstance(data, dict) and first in data:
+        inner = {} if not rest else {first: _pruned(data[first], rest)}
+        return {key: value for key, value in data.items() if key != first} | inner
+    if isinstance(data, list) and isinstance(first, int):
+        return [_pruned(v, rest) if n == first else v for n, v in enumerate(data)]
+    return _pruned(data, rest) if rest else data
 
 
 def validate_options(
@@ -82,7 +102,8 @@ def validate_options(
         except (ValueError, ConfigError) as error:
             findings.append(node.finding((name,), str(error)))
     options, found = validate(model, node.document, node.place, without=without, instead=secrets)
-    return (None if findings else options), [*findings, *found]
+    findings.extend(found)
+    return (None if findings else options), findings
 
 
 def _kinds(annotation: Any) -> list[Any]:
@@ -92,21 +113,33 @@ def _kinds(annotation: Any) -> list[Any]:
 
 
 def _findings(
-    model: type[BaseModel], error: ValidationError, document: Document, place: Place
+    model: type[BaseModel],
+    errors: Iterable[ErrorDetails],
+    document: Document,
+    place: Place,
+    without: Collection[str],
 ) -> list[Finding]:
-    """One finding for each place; what the branches of a union say of the same place is joined."""
-    said: dict[tuple[Place, bool], list[str]] = {}
-    for details in error.errors(include_url=False):
+    """One finding for each place; what the branches of a union say of the same place is joined.
+
+    Where the text itself is wrong already, what follows from that is not said again.
+    """
+    said: dict[tuple[Place, bool, str], list[str]] = {}
+    for details in errors:
         below = _place_in(document.at(place), details["loc"])
-        message = _sentence(model, details, below, is_secret(place + below))
-        at_key = details["type"] == "extra_forbidden"
-        messages = said.setdefault((below, at_key), [])
+        message = _sentence(details, secret=is_secret(place + below))
+        if details["type"] == "extra_forbidden":
+            message = _unknown_key(str(details["loc"][-1]), _models(model, below[:-1]), without)
+        at_key = details["type"] == "extra_forbidden" or details["loc"][-1:] == ("[key]",)
+        lacking = str(details["loc"][-1]) if details["type"] == "missing" else ""
+        messages = said.setdefault((below, at_key, lacking), [])
         if message not in messages:
             messages.append(message)
-    return [
+    found = [
         document.finding(place + below, "; or ".join(messages), key=at_key)
-        for (below, at_key), messages in said.items()
+        for (below, at_key, _), messages in said.items()
     ]
+    told_already = {(f.path, f.line, f.column) for f in document.findings}
+    return [f for f in found if (f.path, f.line, f.column) not in told_already]
 
 
 def _place_in(data: Any, loc: Iterable[int | str]) -> Place:
@@ -193,20 +226,13 @@ _BOUNDS: Final = {
 }
 
 
-def _sentence(
-    model: type[BaseModel],
-    details: ErrorDetails,
-    below: Place,
-    secret: bool,
-) -> str:
+def _sentence(details: ErrorDetails, *, secret: bool) -> str:
     """What is wrong, without pydantic's words and without a secret's value."""
     kind, context = details["type"], details.get("ctx", {})
     value = "this" if secret else told(details["input"])
     match kind:
         case "missing":
             return f"the key '{details['loc'][-1]}' is missing"
-        case "extra_forbidden":
-            return _unknown_key(str(details["loc"][-1]), _models(model, below[:-1]))
         case "value_error" | "assertion_error":
             return str(context.get("error") or "this value is not allowed")
         case "literal_error" | "enum":
@@ -220,12 +246,17 @@ def _sentence(
     )
 
 
-def _unknown_key(key: str, models: list[type[BaseModel]]) -> str:
-    if any(key in m.promised for m in models if issubclass(m, Strict)):
+def _unknown_key(key: str, models: list[type[BaseModel]], besides: Collection[str]) -> str:
+    ours = [m for m in models if issubclass(m, Strict)]
+    if any(key in m.promised for m in ours):
         return not_yet(f"'{key}'")
-    known = _known(models)
+    known = [*besides, *_known(models)]
     if near(key, known):
         return f"unknown key '{key}'{did_you_mean(key, known)}"
+    foreign = {word: here for m in ours for word, here in m.meant.items()}
+    word = near(key, foreign)
+    if word is not None:
+        return f"unknown key '{key}' (did you mean '{foreign[word]}'?)"
     return f"unknown key '{key}'; known here: {', '.join(known)} (or newer than guardian {SERIES})"
 
 
@@ -240,7 +271,7 @@ def _choice(given: object, expected: str, value: str) -> str:
 def _bound(kind: str, context: Mapping[str, Any], value: str) -> str | None:
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return f"{value} is not allowed here: it must be {words} {context[name]}"
+        return f"{value} is not allowed here: it must be {words} {context[name]:g}"
     if kind == "finite_number":
         return f"{value} is not a number that can be used"
     return None
@@ -253,9 +284,11 @@ def _size(kind: str, context: Mapping[str, Any]) -> str | None:
         case "string_too_long":
             return f"this text is too long: at most {context['max_length']} characters"
         case "too_short":
-            return f"this must hold at least {context['min_length']} of them"
+            return (
+                f"at least {context['min_length']} is needed here, found {context['actual_length']}"
+            )
         case "too_long":
-            return f"this may hold at most {context['max_length']} of them"
+            return f"at most {context['max_length']} may stand here"
     return None
 
 

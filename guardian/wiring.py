@@ -19,11 +19,11 @@ from guardian import config, rulefile
 from guardian.aws import Account, Sessions
 from guardian.clock import ScaledClock, SystemClock, SystemLuck
 from guardian.core.codec import rfc3339
-from guardian.core.model import Policy
+from guardian.core.plan import Policy
 from guardian.engine.emergency import Emergency, plan_emergency
 from guardian.engine.outbox import Lane
-from guardian.engine.session import Task
-from guardian.engine.start import Request, Service, plan_rollout, plan_watch
+from guardian.engine.session import Busy, Task
+from guardian.engine.start import Request, Service, live_on, plan_rollout, plan_watch
 from guardian.findings import Node
 from guardian.ports import (
     Clock,
@@ -237,14 +237,24 @@ class Wiring:
         again: bool = False,
         observe: bool = False,
     ) -> Task:
-        """Drive a canary; ConfigError when it must not start, NothingToDo when it is live."""
+        """Drive a canary; ConfigError when it must not start, NothingToDo when it is live.
+
+        A live rollout of the same version is taken up where it was left; Busy for another one.
+        """
         service = self.service(name, observe=observe)
+        left = live_on(self.journal, service.router.target)
+        if left is not None:
+            if left.moved and left.plan.canary == service.router.resolve(to):
+                plane = self._plane(name)
+                return Task(plan=left.plan, router=service.router, plane=plane, resume=True)
+            if left.moved:
+                raise Busy(left)
         plan = plan_rollout(
             service,
             self._request(name, actor=actor, reason=reason, again=again),
             to=to,
             journal=self.journal,
-            longest_s=self._longest_s(service),
+            longest_s=lambda: self._longest_s(service),
         )
         return Task(plan=plan, router=service.router, plane=self._plane(name))
 
@@ -266,7 +276,7 @@ class Wiring:
             duration_s=duration_s,
             rollback_to=rollback_to,
             journal=self.journal,
-            longest_s=self._longest_s(service),
+            longest_s=lambda: self._longest_s(service),
         )
         return Task(plan=plan, router=service.router, plane=self._plane(name))
 

@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from guardian.core.codec import rfc3339
-from guardian.core.model import Drive, Instant, Outcome, Verdict
+from guardian.core.model import Instant, Outcome, Verdict
 from guardian.core.notices import Notice
+from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout
 from guardian.core.status import Picture
 from guardian.engine.session import Exit
@@ -95,7 +96,7 @@ class Output:
         """One line a poll, and only when it says something new (or always with -v)."""
         if self._quiet or picture.phase not in (Phase.BAKING, Phase.HELD, Phase.SHIFTING):
             return
-        verdicts = "  ".join(short(v) for v in picture.verdicts) or "no verdict yet"
+        verdicts = ", ".join(short(v) for v in picture.verdicts) or "no verdict yet"
         where = f"{picture.canary} at {picture.weight}"
         if picture.drive is Drive.ROLLOUT:
             where += f", step {picture.step} of {picture.steps}"
@@ -160,8 +161,9 @@ def told(notice: Notice, at: Instant) -> str:
 def short(verdict: Verdict) -> str:
     """A verdict in a few words."""
     word = click.style(verdict.outcome.value.replace("_", " "), fg=_COLOURS[verdict.outcome])
-    value = f" {verdict.evidence.value}" if verdict.evidence.value else ""
-    return f"{verdict.criterion}{value} {word}"
+    if verdict.outcome is Outcome.PASS and verdict.evidence.value:
+        return f"{verdict.criterion} {verdict.evidence.value} {word}"
+    return f"{verdict.criterion} {word}: {verdict.why}"
 
 
 def long(verdict: Verdict) -> str:

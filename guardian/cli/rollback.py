@@ -40,7 +40,7 @@ def rollback(
     """Put all traffic of SERVICE back on its stable version, now."""
     from guardian.cli.guard import actor, guard
     from guardian.cli.output import Output
-    from guardian.core.rollout import OrderKind
+    from guardian.core.entries import OrderKind
     from guardian.engine.session import Exit, Limits, Task
     from guardian.wiring import open_wiring
 

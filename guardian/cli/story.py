@@ -9,8 +9,7 @@ import click
 
 from guardian.cli.output import long, short
 from guardian.core.codec import rfc3339
-from guardian.core.model import Instant, Verdict
-from guardian.core.rollout import (
+from guardian.core.entries import (
     Completed,
     Entry,
     PrimaryConfirmed,
@@ -20,6 +19,7 @@ from guardian.core.rollout import (
     StepEntered,
     WeightConfirmed,
 )
+from guardian.core.model import Instant, Verdict
 from guardian.core.status import Picture
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PROGRESS_MIN = 2
 """Observed minutes between two lines of progress."""
+WIDTH = 120
+"""Characters of a message that are shown."""
 
 
 class Story:
@@ -56,8 +58,8 @@ class Story:
             data = event.data
             match event.kind:
                 case "slack.post":
-                    where = "thread in" if data.get("thread_ts") else "new message in"
-                    self._aside("Slack", f"{where} {data['channel']}: {data['text']}")
+                    where = "in its thread" if data.get("thread_ts") else data["channel"]
+                    self._aside("Slack", f"{where}: {data['text']}")
                 case "pagerduty.trigger":
                     self._aside("PagerDuty", f"pages ({data['severity']}): {data['summary']}")
                 case "pagerduty.resolve":
@@ -132,4 +134,6 @@ class Story:
         click.echo(f"{rfc3339(at)[11:16]}  {text}")
 
     def _aside(self, who: str, text: str) -> None:
-        click.echo(click.style(f"         {who:9}  ", fg="cyan") + text.splitlines()[0][:140])
+        line = text.splitlines()[0]
+        line = line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+        click.echo(click.style(f"         {who:9}  ", fg="cyan") + line)

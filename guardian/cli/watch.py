@@ -10,7 +10,7 @@ import click
 from guardian.cli.options import DURATION, colour, config_option, output_options
 
 if TYPE_CHECKING:
-    from guardian.core.model import Plan
+    from guardian.core.plan import Plan
 
 
 @click.command()

@@ -7,19 +7,7 @@ between deciding and acting is repaired by the next tick.
 
 from __future__ import annotations
 
-from guardian.core.model import (
-    MINUTE_S,
-    Blind,
-    Drive,
-    Instant,
-    LowTraffic,
-    OnFail,
-    Outcome,
-    Step,
-    Traffic,
-)
-from guardian.core.orders import Decision, obey
-from guardian.core.rollout import (
+from guardian.core.entries import (
     Cancelled,
     Cause,
     Completed,
@@ -27,18 +15,19 @@ from guardian.core.rollout import (
     GateFailed,
     Held,
     HoldReason,
-    Phase,
     PrimaryConfirmed,
     Resumed,
     RollbackConfirmed,
     RollbackStarted,
     RollbackStuck,
-    Rollout,
     StepEntered,
     Superseded,
     WeightConfirmed,
-    step_traffic,
 )
+from guardian.core.model import MINUTE_S, Instant, OnFail, Outcome, Step, Traffic
+from guardian.core.orders import Decision, obey
+from guardian.core.plan import Blind, Drive, LowTraffic
+from guardian.core.rollout import Phase, Rollout, step_traffic
 from guardian.core.standing import Seen, baked, blinded, observed_s, short_of_pass, waited_s
 from guardian.core.wishes import changed_after_completion, strangers
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from guardian.core.model import Drive, Outcome, Traffic, Weight
-from guardian.core.rollout import (
-    LIVE,
-    TRANSITIONS,
+from guardian.core.entries import (
     Completed,
     Entry,
     Held,
-    Phase,
     RollbackConfirmed,
     RollbackStarted,
-    Rollout,
     Superseded,
-    fold,
 )
+from guardian.core.model import Outcome, Traffic, Weight
+from guardian.core.plan import Drive
+from guardian.core.rollout import LIVE, TRANSITIONS, Phase, Rollout, fold
 from guardian.core.standing import gating
 from guardian.core.wishes import strangers, wish
 

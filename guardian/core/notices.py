@@ -7,27 +7,27 @@ from enum import Enum
 from typing import TypeAlias, assert_never
 
 from guardian.core import telling
-from guardian.core.model import Instant, Plan, Verdict
-from guardian.core.rollout import (
+from guardian.core.entries import (
     Cancelled,
     Completed,
     Entry,
     GateFailed,
     Held,
     HoldReason,
-    Phase,
     PrimaryConfirmed,
     Resumed,
     Retired,
     RollbackConfirmed,
     RollbackStarted,
     RollbackStuck,
-    Rollout,
     RolloutStarted,
     StepEntered,
     Superseded,
     WeightConfirmed,
 )
+from guardian.core.model import Instant, Verdict
+from guardian.core.plan import Plan
+from guardian.core.rollout import Phase, Rollout
 from guardian.core.status import confirmed_weight
 
 

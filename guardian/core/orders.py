@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
-from guardian.core.model import Drive, Instant
-from guardian.core.rollout import (
+from guardian.core.entries import (
     Cancelled,
     Cause,
     Completed,
@@ -14,13 +14,14 @@ from guardian.core.rollout import (
     HoldReason,
     Order,
     OrderKind,
-    Phase,
     Resumed,
     RollbackStarted,
-    Rollout,
     StepEntered,
 )
-from guardian.core.standing import Seen, short_of_pass
+from guardian.core.model import Instant
+from guardian.core.plan import Drive
+from guardian.core.rollout import Phase, Rollout
+from guardian.core.standing import Seen, breaches, short_of_pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,8 @@ def _obey(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> Entry | N
             return Resumed(at=now, detail=_said(order), actor=order.actor)
         case OrderKind.PROMOTE:
             return _promote(rollout, order, seen, now)
+        case _:
+            assert_never(order.kind)
 
 
 def _said(order: Order) -> str:
@@ -76,6 +79,8 @@ def _said(order: Order) -> str:
 def _take_back(rollout: Rollout, order: Order, cause: Cause, now: Instant) -> Entry | None:
     if rollout.phase is Phase.ROLLING_BACK:
         return None
+    if rollout.phase is Phase.COMPLETED and cause is Cause.INTERRUPTED:
+        return None  # A signal is no judgement of a release that has passed.
     if rollout.phase is Phase.COMPLETED or rollout.live:
         begun = rollout.step >= 0 or rollout.plan.drive is Drive.WATCH
         if rollout.moved or (rollout.plan.restores and begun):
@@ -90,7 +95,7 @@ def _promote(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> Entry 
     baking = rollout.phase is Phase.BAKING or (
         rollout.hold is not None and rollout.hold.resume_to is Phase.BAKING
     )
-    if not baking or rollout.plan.drive is Drive.WATCH:
+    if not baking or rollout.plan.drive is Drive.WATCH or breaches(rollout.plan, seen.verdicts):
         return None
     short = tuple(v.criterion for v in short_of_pass(rollout.plan, seen.verdicts))
     if rollout.last_step:

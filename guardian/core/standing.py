@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from guardian.core.entries import Order
 from guardian.core.model import (
     MINUTE_S,
     Criterion,
     Evidence,
     Instant,
+    OnFail,
     Outcome,
-    Plan,
     Reading,
     Verdict,
     ceil_to,
 )
-from guardian.core.rollout import Order, Rollout
+from guardian.core.plan import Plan
+from guardian.core.rollout import Rollout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,3 +87,11 @@ def blinded(rollout: Rollout, seen: Seen) -> list[Verdict]:
     """Gating criteria that cannot be read, or are silent where there was traffic."""
     gates = gating(rollout.plan)
     return [v for v in seen.verdicts if v.criterion in gates and v.evidence.blind_since is not None]
+
+
+def breaches(plan: Plan, verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Proven breaches of criteria that roll back."""
+    on_fail = {c.name: c.on_fail for c in plan.criteria}
+    return [
+        v for v in verdicts if v.outcome is Outcome.FAIL and on_fail[v.criterion] is OnFail.ROLLBACK
+    ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guardian.core.model import MINUTE_S, Drive, Instant, Traffic, Verdict, Weight
-from guardian.core.rollout import HoldReason, Phase, Rollout, step_traffic
+from guardian.core.entries import HoldReason
+from guardian.core.model import MINUTE_S, Instant, Traffic, Verdict, Weight
+from guardian.core.plan import Drive
+from guardian.core.rollout import Phase, Rollout, step_traffic
 from guardian.core.standing import Seen, observed_s, short_of_pass, waited_s
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from guardian.core.model import Drive, Outcome, Plan, Verdict
-from guardian.core.rollout import (
+from guardian.core.entries import (
     Cancelled,
     Cause,
     Completed,
@@ -18,10 +17,12 @@ from guardian.core.rollout import (
     RollbackConfirmed,
     RollbackStarted,
     RollbackStuck,
-    Rollout,
     StepEntered,
     Superseded,
 )
+from guardian.core.model import Outcome, Verdict
+from guardian.core.plan import Drive, Plan
+from guardian.core.rollout import Rollout
 from guardian.core.status import confirmed_weight
 from guardian.core.wording import because, hour_minute, measured, span
 
@@ -68,8 +69,6 @@ def _cure(plan: Plan) -> str:
 
 def _take_back(plan: Plan) -> str:
     """How a person takes the canary back."""
-    if plan.drive is Drive.ROLLOUT:
-        return f"`guardian rollout abort {plan.service}` takes version {plan.canary} back."
     if plan.restores:
         return f"`guardian rollback {plan.service}` puts version {plan.stable} back now."
     return f"`guardian rollback {plan.service} --to VERSION` puts another version back."
@@ -110,7 +109,7 @@ def started(after: Rollout) -> Words:
             judged,
             by,
         ),
-        todo=f"`guardian rollout status {plan.service} -w` follows it. {_take_back(plan)}",
+        todo=_take_back(plan),
     )
 
 
@@ -150,7 +149,7 @@ def baking(after: Rollout) -> Words:
         f" (step {after.step + 1} of {len(plan.steps)})",
         did=f"The router's read-back shows {step.weight} on version {plan.canary}."
         f" guardian bakes it for {span(step.bake_s)}; when every criterion passes, {follows}.",
-        todo=f"`guardian rollout hold {plan.service}` stops it here. {_take_back(plan)}",
+        todo=_take_back(plan),
     )
 
 
@@ -185,7 +184,7 @@ def completed(entry: Completed, after: Rollout) -> Words:
             proof,
             _numbers(entry.verdicts),
         ),
-        todo=f"`guardian rollout abort {plan.service}` still takes it back within {keep}.",
+        todo=f"`guardian rollback {plan.service}` still puts version {plan.stable} back.",
     )
 
 
@@ -226,22 +225,18 @@ def _until(after: Rollout) -> str:
 
 def _unhold(why: HoldReason, plan: Plan) -> str:
     """What a person can do about a hold, by its reason."""
-    if plan.drive is Drive.WATCH and why is not HoldReason.PERSON:
-        return f"`guardian rollout status {plan.service}` shows what is missing."
-    resume = f"`guardian rollout resume {plan.service}` goes on."
-    promote = f"`guardian rollout promote {plan.service}` takes the next step without it."
     match why:
         case HoldReason.NO_EVIDENCE:
-            return f"It goes on by itself when the evidence comes. {promote}"
+            return "It goes on by itself when the evidence comes: send it traffic, or wait."
         case HoldReason.BLIND:
             return (
-                "Check that the metrics and the router can be read (`guardian doctor`);"
-                f" it goes on by itself when they can. {promote}"
+                "Check that guardian's role may read the metrics and the router, and that AWS"
+                " answers; it goes on by itself when it can see."
             )
         case HoldReason.CONFLICT:
-            return f"Find out who changed {plan.target}, and put the weights back or not. {resume}"
+            return f"Find out who changed {plan.target}: guardian does not write over it."
         case HoldReason.PERSON | HoldReason.BREACH:
-            return resume
+            return "It stays so until a person decides."
         case _:
             assert_never(why)
 
@@ -283,7 +278,6 @@ def rolling_back(entry: RollbackStarted, before: Rollout, after: Rollout) -> Wor
             f"guardian asks the router for the recorded stable traffic, {plan.snapshot.traffic},"
             " and retries until it reads it back.",
             because(entry.detail),
-            _numbers(entry.verdicts),
         ),
         todo="Nothing yet: the confirmation follows, or a page if it stays away for 60 seconds.",
     )
@@ -309,11 +303,10 @@ def stuck(entry: RollbackStuck, before: Rollout, after: Rollout) -> Words:
 
 
 def _rollback_began(entry: RollbackStarted | None) -> str:
-    """Why a rollback under way began, with its numbers."""
+    """When and why a rollback under way began."""
     if entry is None:
         return ""
-    began = f"The rollback began at {hour_minute(entry.at)} UTC: {_why_back(entry)}."
-    return _joined(began, _numbers(entry.verdicts))
+    return f"The rollback began at {hour_minute(entry.at)} UTC: {_why_back(entry)}."
 
 
 def rolled_back(entry: RollbackConfirmed, after: Rollout) -> Words:
@@ -337,8 +330,7 @@ def rolled_back(entry: RollbackConfirmed, after: Rollout) -> Words:
         todo=_joined(
             f"CloudFormation was not told: a stack that deployed version {plan.canary} still names"
             " it, and its next deploy may put it back. Fix or revert the change before it.",
-            f"`guardian rollout history {plan.service}` shows what happened;"
-            f' `guardian rollout start {plan.service} --to {plan.canary} --again --reason "…"`'
+            f'`guardian rollout start {plan.service} --to {plan.canary} --again --reason "…"`'
             " tries the same version again.",
             page,
         ),
@@ -368,7 +360,6 @@ def cancelled(entry: Cancelled, after: Rollout) -> Words:
         title=f"{plan.service}: the {what} of version {plan.canary} was cancelled"
         + _by(entry.actor),
         did=_joined(f"guardian moved no traffic: {plan.found}.", because(entry.detail)),
-        todo=f"`guardian rollout history {plan.service}` shows what was judged until then.",
     )
 
 

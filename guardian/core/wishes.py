@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from guardian.core.model import Drive, Plan, Reading, Traffic
+from guardian.core.model import Reading, Traffic
+from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, step_traffic
 
 
@@ -79,6 +80,9 @@ def must_write(rollout: Rollout, reading: Reading, *, fenced: bool, wrote: bool)
         case Phase.COMPLETED:
             changed = changed_after_completion(rollout, reading.traffic)
             due = (not same or ours) and not changed
+        case Phase.BAKING:
+            # Another weight is somebody's hand, for `decide` to see: never written over here.
+            due = same and not fenced
         case _:
             due = not same or not fenced
     return wanted if due else None

@@ -7,17 +7,10 @@ from dataclasses import dataclass, field
 
 from guardian.core.criteria import Memory, Window, judge, observed_until
 from guardian.core.decide import decide
+from guardian.core.entries import Order, RollbackStarted
 from guardian.core.model import Instant, Measurement, Query, Reading, Reason, Stamp, Verdict
 from guardian.core.orders import Decision
-from guardian.core.rollout import (
-    LIVE,
-    Order,
-    Phase,
-    RollbackStarted,
-    Rollout,
-    fold,
-    step_traffic,
-)
+from guardian.core.rollout import LIVE, Phase, Rollout, fold, step_traffic
 from guardian.core.standing import Seen, gating
 from guardian.core.status import Picture, picture
 from guardian.core.wishes import Verb, Wish, must_write, wish

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from guardian.core.model import Drive, Measurement, Plan, Query, Reading, Snapshot, Step, Traffic
+from guardian.core.model import Measurement, Query, Reading, Snapshot, Step, Traffic
+from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, fold
 from guardian.engine.start import Request, Service
 from guardian.ports import Ask, ConfigError, Journal

@@ -6,26 +6,36 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from guardian.core.model import Drive, Instant, Outcome, Plan
-from guardian.core.notices import notice
-from guardian.core.rollout import (
+from guardian.core.entries import (
+    Cancelled,
     Cause,
     GateFailed,
     HoldReason,
     Order,
     OrderKind,
-    Phase,
-    Rollout,
     RolloutStarted,
-    start,
 )
+from guardian.core.model import Instant, Outcome
+from guardian.core.notices import notice
+from guardian.core.plan import Drive, Plan
+from guardian.core.rollout import Phase, Rollout, apply, fold, start
 from guardian.engine.charge import Charge, resumed
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.outbox import Lane, Outbox
 from guardian.engine.schedule import Schedule
 from guardian.engine.supervisor import Beat, Supervisor, Watchdog
 from guardian.engine.tick import Plane, Recorded, Report
-from guardian.ports import Claim, Clock, Journal, JournalError, Lease, Luck, Router, Source
+from guardian.ports import (
+    Claim,
+    Clock,
+    GuardianError,
+    Journal,
+    JournalError,
+    Lease,
+    Luck,
+    Router,
+    Source,
+)
 
 DRAIN_S = 20.0
 """Real seconds that the end of a command waits for its last notices to be delivered."""
@@ -91,6 +101,21 @@ class TargetHeld(Exception):
         super().__init__(f"{target} is in the charge of {holder}")
         self.target = target
         self.holder = holder
+
+
+class Busy(GuardianError):
+    """The target has a live rollout of its own that nobody drives any more."""
+
+    exit_code = Exit.WAITING.value
+
+    def __init__(self, rollout: Rollout) -> None:
+        plan = rollout.plan
+        super().__init__(
+            f"{plan.target} has a live rollout of version {plan.canary} ({plan.rollout}, in"
+            f" {rollout.phase.value.replace('_', ' ')}): finish it with `guardian rollout start"
+            f" {plan.service} --to {plan.canary} --wait`, or take it back with `guardian rollback"
+            f" {plan.service}`"
+        )
 
 
 class Session:
@@ -171,11 +196,32 @@ class Session:
         if task.resume:
             charge = resumed(self._journal, claim, task.router, task.plan.rollout)
         else:
+            self._clear(claim)
             charge = self._begin(task, claim)
         self._planes[task.plane].take(charge)
         if task.order is not None:
             self._give(charge, task.order, task.plan.reason)
         return charge
+
+    def _clear(self, claim: Claim) -> None:
+        """End a watch whose process died: it moved nothing. Anything else has to be finished."""
+        for head in self._journal.live():
+            if head.target != claim.target:
+                continue
+            left = fold(record.entry for record in self._journal.read(head.rollout))
+            if left.moved or left.phase is Phase.ROLLING_BACK:
+                raise Busy(left)
+            entry = Cancelled(at=self._clock.now(), detail="the process that watched it died")
+            after = apply(left, entry)
+            self._journal.append(
+                claim,
+                head.rollout,
+                expected=left.seq,
+                entries=[entry],
+                live=False,
+                outgoing=self._outbox.route(notice(left, entry, after)),
+                txid=self._luck.token(),
+            )
 
     def _begin(self, task: Task, claim: Claim) -> Charge:
         now = self._clock.now()

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from guardian.core.binding import UnboundVariable, bind
+from guardian.core.entries import Cause
 from guardian.core.model import (
     MINUTE_S,
     Criterion,
-    Drive,
     Instant,
-    Plan,
-    Policy,
     Reading,
     Scope,
     Snapshot,
     Step,
     Traffic,
 )
-from guardian.core.rollout import Cause, Phase, Rollout, fold
+from guardian.core.plan import Drive, Plan, Policy
+from guardian.core.rollout import Phase, Rollout, fold
 from guardian.namespaces import LAMBDA_STAMPS_AT_START
 from guardian.ports import ConfigError, Guard, Journal, Router
 
@@ -27,6 +27,10 @@ SNAPSHOT_LIVES_S = 24 * 3600.0
 """An older snapshot is not taken as what stable is."""
 WATCH_GRACE_S = 2 * MINUTE_S
 """How long after the last watched minute should have settled a watch still waits for it."""
+
+
+Longest: TypeAlias = Callable[[], float | None]
+"""Asks how many seconds the service's longest invocation took; None where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ class NothingToDo(Exception):
 
 
 def plan_rollout(
-    service: Service, request: Request, *, to: str, journal: Journal, longest_s: float | None
+    service: Service, request: Request, *, to: str, journal: Journal, longest_s: Longest
 ) -> Plan:
     """The plan that brings `to` live step by step; ConfigError when it must not start."""
     router = service.router
@@ -115,7 +119,7 @@ def plan_watch(
     duration_s: float,
     rollback_to: str | None,
     journal: Journal,
-    longest_s: float | None,
+    longest_s: Longest,
 ) -> Plan:
     """The plan of one constant step at the weight that is found; moves nothing but back.
 
@@ -152,6 +156,14 @@ def plan_watch(
         rules=service.rules,
         open_pages=_open_pages(past),
     )
+
+
+def live_on(journal: Journal, target: str) -> Rollout | None:
+    """The live rollout of a target, if there is one."""
+    for head in journal.live():
+        if head.target == target:
+            return fold(r.entry for r in journal.read(head.rollout))
+    return None
 
 
 def take_snapshot(service: Service, *, actor: str, now: Instant) -> Snapshot:
@@ -222,7 +234,7 @@ def _serviceable(router: Router, stable: str, live: str) -> str:
 
 
 def _bound(
-    service: Service, *, stable: str, canary: str, longest_s: float | None
+    service: Service, *, stable: str, canary: str, longest_s: Longest
 ) -> tuple[Criterion, ...]:
     variables: Mapping[str, str] = {
         "stable": stable,
@@ -233,7 +245,8 @@ def _bound(
         bound = tuple(bind(criterion, variables) for criterion in service.criteria)
     except UnboundVariable as error:
         raise ConfigError(f"{', '.join(service.rules)}: {error}") from error
-    return tuple(_settled(criterion, longest_s) for criterion in bound)
+    longest = longest_s()
+    return tuple(_settled(criterion, longest) for criterion in bound)
 
 
 def _settled(criterion: Criterion, longest_s: float | None) -> Criterion:

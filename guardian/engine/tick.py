@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from guardian.core.entries import Entry, Order, RollbackStarted
 from guardian.core.invariants import check
 from guardian.core.model import Instant, Problem, Query, floor_to
 from guardian.core.notices import Notice, notice
 from guardian.core.orders import Decision
-from guardian.core.rollout import Entry, Order, RollbackStarted, apply, fold
+from guardian.core.rollout import apply, fold
 from guardian.core.status import Picture
 from guardian.core.wishes import Verb, Wish
 from guardian.engine.charge import Charge

@@ -253,11 +253,10 @@ class SqliteFile:
         connection.execute("PRAGMA synchronous = FULL")
         if fresh:
             self._create(connection)
-        faults = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
-        if faults != ["ok"]:
-            raise Unavailable(
-                f"the journal {self.path} is damaged ({' '.join('; '.join(faults).split())}): {_KEEP}"
-            )
+        rows = connection.execute("PRAGMA quick_check(3)").fetchall()
+        faults = " ".join("; ".join(str(row[0]) for row in rows).split())
+        if faults != "ok":
+            raise Unavailable(f"the journal {self.path} is damaged ({faults}): {_KEEP}")
 
     def _identify(self, connection: sqlite3.Connection) -> bool:
         """Whether the file is empty; raises ConfigError when it is neither that nor ours."""

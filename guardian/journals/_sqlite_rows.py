@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from guardian.core.codec import CodecError, decode, decode_entry, from_rfc3339, rfc3339
-from guardian.core.rollout import Entry, IllegalEntry, RolloutStarted
+from guardian.core.entries import Entry, RolloutStarted
+from guardian.core.rollout import IllegalEntry
 from guardian.ports import Claim, Conflict, Head, Record
 
 GENESIS: Final = "0" * 64

@@ -15,9 +15,9 @@ from guardian.core.codec import (
     encode_entry,
     rfc3339,
 )
+from guardian.core.entries import Entry
 from guardian.core.model import Instant, Snapshot
 from guardian.core.notices import Notice
-from guardian.core.rollout import Entry
 from guardian.journals import _sqlite_leases as leases
 from guardian.journals import _sqlite_rows as stored
 from guardian.journals._sqlite_file import SqliteFile
@@ -217,7 +217,7 @@ class SqliteJournal:
             if found != expected:
                 raise Conflict(f"rollout {rollout} has {found} entries by now, not {expected}")
             if live:
-                pass
+                stored.refuse_second(db, rollout, target)
             if head is None:
                 stored.begin(db, claim, rollout, entries)
                 head = db.execute(sql, (rollout,)).fetchone()

@@ -117,7 +117,7 @@ def test_a_rollback_that_is_refused_for_a_while_still_happens(tmp_path: Path) ->
         deployed(s, Behaviour(failure_rate=0.9))
         fault = {"kind": "access_denied", "service": "lambda", "operation": "UpdateAlias"}
         s.simulator.faults.add(**fault, times=3)  # type: ignore[arg-type] # one dict, two types
-        ended = s.run(*WATCH)
+        ended = s.run(*WATCH, "--rollback-timeout", "2h")
         assert ended.code == 4, ended.out + ended.err
         assert s.alias.version == "41"
         stuck = [i for i in s.simulator.pagerduty.incidents if i.key.endswith("/stuck")]

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.rollout import Entry, IllegalEntry
+from guardian.core.entries import Entry
+from guardian.core.rollout import IllegalEntry
 from guardian.ports import Claim, Conflict, Fenced, Head, Journal, JournalError
 from tests.contracts.journal_claim_contract import OTHER, ClaimContract, JournalStore, claimed
 from tests.contracts.journal_model import agrees_with_a_model

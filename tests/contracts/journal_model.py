@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from guardian.core.rollout import Entry
+from guardian.core.entries import Entry
 from guardian.ports import (
     Claim,
     Conflict,
@@ -152,7 +152,8 @@ class JournalMachine(RuleBasedStateMachine):
         """Each side holds a target, so that histories need not begin with that."""
         found = []
         for side, name in enumerate(TARGETS):
-            lease = self.open_lease(side)
+            lease = self.sides[side].open_lease(f"side {side}")
+            self.model.beats[lease.id] = self.uptime
             found.append(self.sides[side].claim(lease, name))
             self.model.claims[name] = (found[-1].epoch if found[-1] else 0, lease.id)
         return multiple(*found)

@@ -10,21 +10,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from guardian.core.model import (
-    Drive,
-    Evidence,
-    Instant,
-    Outcome,
-    Plan,
-    Policy,
-    Snapshot,
-    Step,
-    Traffic,
-    Verdict,
-    Weight,
-)
-from guardian.core.notices import Event, Notice, Page, Severity
-from guardian.core.rollout import (
+from guardian.core.entries import (
     Cancelled,
     Cause,
     Completed,
@@ -45,6 +31,9 @@ from guardian.core.rollout import (
     Superseded,
     WeightConfirmed,
 )
+from guardian.core.model import Evidence, Instant, Outcome, Snapshot, Step, Traffic, Verdict, Weight
+from guardian.core.notices import Event, Notice, Page, Severity
+from guardian.core.plan import Drive, Plan, Policy
 from guardian.ports import Outgoing
 
 START: Final = 1_795_462_200.0

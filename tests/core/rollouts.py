@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from guardian.core.entries import (
+    Cancelled,
+    Cause,
+    Completed,
+    Entry,
+    Held,
+    HoldReason,
+    Order,
+    OrderKind,
+    PrimaryConfirmed,
+    Resumed,
+    Retired,
+    RollbackConfirmed,
+    RollbackStarted,
+    RollbackStuck,
+    RolloutStarted,
+    StepEntered,
+    Superseded,
+    WeightConfirmed,
+)
 from guardian.core.model import (
     FULL,
     Criterion,
     Direction,
-    Drive,
     Evidence,
     Instant,
     Limit,
     OnFail,
     Outcome,
-    Plan,
-    Policy,
     Query,
     Ratio,
     Reading,
@@ -27,30 +44,8 @@ from guardian.core.model import (
     Verdict,
     Weight,
 )
-from guardian.core.rollout import (
-    Cancelled,
-    Cause,
-    Completed,
-    Entry,
-    Held,
-    HoldReason,
-    Order,
-    OrderKind,
-    Phase,
-    PrimaryConfirmed,
-    Resumed,
-    Retired,
-    RollbackConfirmed,
-    RollbackStarted,
-    RollbackStuck,
-    Rollout,
-    RolloutStarted,
-    StepEntered,
-    Superseded,
-    WeightConfirmed,
-    fold,
-    step_traffic,
-)
+from guardian.core.plan import Drive, Plan, Policy
+from guardian.core.rollout import Phase, Rollout, fold, step_traffic
 from guardian.core.standing import Seen
 
 T0: Instant = 1_790_000_040.0

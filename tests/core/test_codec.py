@@ -22,6 +22,7 @@ from guardian.core.codec import (
     plain,
     rfc3339,
 )
+from guardian.core.entries import Entry, Held, Order, RolloutStarted, WeightConfirmed
 from guardian.core.model import (
     Criterion,
     Datapoint,
@@ -31,7 +32,6 @@ from guardian.core.model import (
     Limit,
     Measurement,
     Outcome,
-    Plan,
     Query,
     Ratio,
     Reading,
@@ -41,15 +41,8 @@ from guardian.core.model import (
     Weight,
 )
 from guardian.core.notices import Notice
-from guardian.core.rollout import (
-    Entry,
-    Held,
-    Order,
-    Phase,
-    Rollout,
-    RolloutStarted,
-    WeightConfirmed,
-)
+from guardian.core.plan import Plan
+from guardian.core.rollout import Phase, Rollout
 from tests.contracts.journal_values import HOLD, LATER, START, plan, snapshot, started, values
 
 ENTRIES: tuple[Entry, ...] = (started("r1"), *LATER)

@@ -7,20 +7,7 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.decide import decide
-from guardian.core.model import (
-    FULL,
-    NONE,
-    Criterion,
-    OnFail,
-    Outcome,
-    Plan,
-    Scope,
-    Traffic,
-    Verdict,
-)
-from guardian.core.orders import Decision
-from guardian.core.rollout import (
-    LIVE,
+from guardian.core.entries import (
     Cancelled,
     Cause,
     Completed,
@@ -29,16 +16,16 @@ from guardian.core.rollout import (
     Held,
     HoldReason,
     OrderKind,
-    Phase,
     PrimaryConfirmed,
     RollbackStarted,
-    Rollout,
     StepEntered,
     Superseded,
     WeightConfirmed,
-    apply,
-    step_traffic,
 )
+from guardian.core.model import FULL, NONE, Criterion, OnFail, Outcome, Scope, Traffic, Verdict
+from guardian.core.orders import Decision
+from guardian.core.plan import Plan
+from guardian.core.rollout import LIVE, Phase, Rollout, apply, step_traffic
 from guardian.core.standing import Seen
 from tests.core.rollouts import (
     CANARY,

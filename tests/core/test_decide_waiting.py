@@ -7,21 +7,20 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.decide import decide
-from guardian.core.model import Blind, LowTraffic, OnFail, Outcome, Plan, Policy, Verdict
-from guardian.core.rollout import (
+from guardian.core.entries import (
     Cause,
     Completed,
     Entry,
     GateFailed,
     Held,
     HoldReason,
-    Phase,
     Resumed,
     RollbackStarted,
-    Rollout,
     StepEntered,
-    apply,
 )
+from guardian.core.model import OnFail, Outcome, Verdict
+from guardian.core.plan import Blind, LowTraffic, Plan, Policy
+from guardian.core.rollout import Phase, Rollout, apply
 from guardian.core.standing import Seen, waited_s
 from tests.core.rollouts import (
     CANARY,

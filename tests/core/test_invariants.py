@@ -9,6 +9,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from guardian.core.entries import (
+    Completed,
+    Entry,
+    GateFailed,
+    Held,
+    HoldReason,
+    RollbackStarted,
+    RolloutStarted,
+    StepEntered,
+    Superseded,
+    WeightConfirmed,
+)
 from guardian.core.invariants import (
     InvariantBroken,
     check,
@@ -17,25 +29,9 @@ from guardian.core.invariants import (
     check_traffic,
     wished_weight,
 )
-from guardian.core.model import Plan, Traffic
-from guardian.core.rollout import (
-    TRANSITIONS,
-    Completed,
-    Entry,
-    GateFailed,
-    Held,
-    HoldReason,
-    IllegalEntry,
-    Phase,
-    RollbackStarted,
-    Rollout,
-    RolloutStarted,
-    StepEntered,
-    Superseded,
-    WeightConfirmed,
-    apply,
-    start,
-)
+from guardian.core.model import Traffic
+from guardian.core.plan import Plan
+from guardian.core.rollout import TRANSITIONS, IllegalEntry, Phase, Rollout, apply, start
 from tests.core.rollouts import (
     DONE,
     FAIL,

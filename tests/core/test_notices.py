@@ -8,26 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.model import (
-    FULL,
-    Criterion,
-    Direction,
-    Drive,
-    Evidence,
-    Limit,
-    Outcome,
-    Plan,
-    Policy,
-    Query,
-    Ratio,
-    Snapshot,
-    Step,
-    Traffic,
-    Verdict,
-    Weight,
-)
-from guardian.core.notices import Event, Notice, Severity, concerns, notice, page_key
-from guardian.core.rollout import (
+from guardian.core.entries import (
     Cancelled,
     Cause,
     Completed,
@@ -41,14 +22,29 @@ from guardian.core.rollout import (
     RollbackConfirmed,
     RollbackStarted,
     RollbackStuck,
-    Rollout,
     RolloutStarted,
     StepEntered,
     Superseded,
     WeightConfirmed,
-    apply,
-    start,
 )
+from guardian.core.model import (
+    FULL,
+    Criterion,
+    Direction,
+    Evidence,
+    Limit,
+    Outcome,
+    Query,
+    Ratio,
+    Snapshot,
+    Step,
+    Traffic,
+    Verdict,
+    Weight,
+)
+from guardian.core.notices import Event, Notice, Severity, concerns, notice, page_key
+from guardian.core.plan import Drive, Plan, Policy
+from guardian.core.rollout import Rollout, apply, start
 from guardian.core.wording import clean, line, samples, shortened, span, window, worst_first
 
 T0 = 1_790_000_000.0
@@ -286,7 +282,7 @@ def test_a_hold_informs_and_does_not_page(why: HoldReason) -> None:
     assert told.pages == ()
     assert "Reason: 38 of 60 requests." in told.did
     assert "A hold of 4h is rolled back." in told.did
-    assert "`guardian rollout " in told.todo
+    assert "`guardian rollback " in told.todo
     assert "`guardian rollout abort agents-api` takes version 42 back." in told.todo
 
 

@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.model import Plan
-from guardian.core.orders import obey
-from guardian.core.rollout import (
+from guardian.core.entries import (
     Cancelled,
     Cause,
     Completed,
@@ -17,14 +15,14 @@ from guardian.core.rollout import (
     HoldReason,
     Order,
     OrderKind,
-    Phase,
     PrimaryConfirmed,
     Resumed,
     RollbackStarted,
-    Rollout,
     StepEntered,
-    apply,
 )
+from guardian.core.orders import obey
+from guardian.core.plan import Plan
+from guardian.core.rollout import Phase, Rollout, apply
 from guardian.core.standing import Seen
 from tests.core.rollouts import (
     FEW,

@@ -8,25 +8,27 @@ from typing import get_args
 
 import pytest
 
-from guardian.core.invariants import check_table
-from guardian.core.model import FULL, Traffic
-from guardian.core.rollout import (
-    LIVE,
-    REMEMBERED,
-    TRANSITIONS,
+from guardian.core.entries import (
     Cancelled,
     Cause,
     Completed,
     Entry,
     GateFailed,
     HoldReason,
-    IllegalEntry,
-    Phase,
     PrimaryConfirmed,
     RollbackStuck,
     RolloutStarted,
     StepEntered,
     WeightConfirmed,
+)
+from guardian.core.invariants import check_table
+from guardian.core.model import FULL, Traffic
+from guardian.core.rollout import (
+    LIVE,
+    REMEMBERED,
+    TRANSITIONS,
+    IllegalEntry,
+    Phase,
     apply,
     fold,
     start,

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.core.entries import HoldReason
 from guardian.core.model import FULL, NONE, Traffic
-from guardian.core.rollout import HoldReason, Phase
+from guardian.core.rollout import Phase
 from guardian.core.status import confirmed_weight, picture
 from tests.core.rollouts import (
     DONE,

@@ -9,32 +9,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from guardian.core.decide import decide
+from guardian.core.entries import Entry, Order, OrderKind, RolloutStarted
 from guardian.core.invariants import check, check_fold, check_traffic
 from guardian.core.model import (
     FULL,
-    Blind,
     Criterion,
-    Drive,
-    LowTraffic,
     OnFail,
     Outcome,
-    Plan,
     Reading,
     Scope,
     Stamp,
     Traffic,
     Verdict,
 )
-from guardian.core.rollout import (
-    Entry,
-    Order,
-    OrderKind,
-    Phase,
-    Rollout,
-    RolloutStarted,
-    apply,
-    start,
-)
+from guardian.core.plan import Blind, Drive, LowTraffic, Plan
+from guardian.core.rollout import Phase, Rollout, apply, start
 from guardian.core.standing import Seen
 from guardian.core.wishes import must_write
 from tests.core.rollouts import (

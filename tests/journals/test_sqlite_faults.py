@@ -316,6 +316,32 @@ def test_a_commit_that_found_no_room_was_not_written(
     assert put(journal, claim, 1, HOLD) == 2
 
 
+def test_a_schema_that_changed_before_a_reconnection_is_unavailable(
+    faulty: Callable[..., SqliteJournal], tmp_path: Path
+) -> None:
+    """After a disk error the file is opened, and checked, anew."""
+    journal = faulty()
+    begun(journal)
+    Faulty.lie.append((True, sqlite3.SQLITE_IOERR_FSYNC))
+    with pytest.raises(Unavailable):
+        journal.save_snapshot(snapshot())
+    altered(tmp_path / "guardian.db", "PRAGMA user_version = 2")
+    with pytest.raises(Unavailable, match="schema 2"):
+        journal.read("r1")
+    altered(tmp_path / "guardian.db", "PRAGMA user_version = 1")
+    assert len(journal.read("r1")) == 1
+
+
+def test_tables_that_could_not_be_made_are_made_the_next_time(
+    faulty: Callable[..., SqliteJournal],
+) -> None:
+    """A first start that failed half way leaves nothing half made."""
+    Faulty.lie.append((False, sqlite3.SQLITE_FULL))
+    with pytest.raises(Unavailable, match="could not be opened: the disk is full"):
+        faulty()
+    assert faulty().live() == []
+
+
 def test_a_lock_that_somebody_keeps_is_unavailable(
     faulty: Callable[..., SqliteJournal], tmp_path: Path
 ) -> None:

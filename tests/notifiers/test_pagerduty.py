@@ -180,7 +180,7 @@ def test_nobody_sees_that_pdpyras_is_deprecated() -> None:
         "pagerduty.events('R', url=None, timeout_s=5.0)\n"
         "pagerduty.change_events('R', url=None, timeout_s=5.0)\n"
     )
-    done = subprocess.run(  # noqa: S603 - our own interpreter and code
+    done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-c", code],
         capture_output=True,
         text=True,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from guardian.core.codec import decode, decode_entry, encode, encode_entry
+from guardian.core.entries import Entry, Order, RolloutStarted
 from guardian.core.model import Instant, Snapshot
 from guardian.core.notices import Notice
-from guardian.core.rollout import Entry, Order, RolloutStarted
 from guardian.ports import (
     Claim,
     Clock,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from guardian.core.model import Drive, Instant, Plan, Policy, Snapshot, Step, Traffic, Weight
-from guardian.core.rollout import Order, OrderKind, Phase, Rollout, RolloutStarted, fold, start
+from guardian.core.entries import Order, OrderKind, RolloutStarted
+from guardian.core.model import Instant, Snapshot, Step, Traffic, Weight
+from guardian.core.plan import Drive, Plan, Policy
+from guardian.core.rollout import Phase, Rollout, fold, start
 from guardian.engine.charge import Charge, resumed
 from guardian.engine.fanout import SerialFanout
 from guardian.engine.outbox import Lane, Outbox

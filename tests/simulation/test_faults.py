@@ -7,21 +7,20 @@ from collections.abc import Sequence
 
 import pytest
 
-from guardian.core.invariants import check_fold, check_traffic
-from guardian.core.model import NONE, Drive, Traffic, Weight
-from guardian.core.notices import Event
-from guardian.core.rollout import (
+from guardian.core.entries import (
     Completed,
     Entry,
     OrderKind,
-    Phase,
     RollbackConfirmed,
     RollbackStarted,
-    Rollout,
     StepEntered,
     WeightConfirmed,
-    step_traffic,
 )
+from guardian.core.invariants import check_fold, check_traffic
+from guardian.core.model import NONE, Traffic, Weight
+from guardian.core.notices import Event
+from guardian.core.plan import Drive
+from guardian.core.rollout import Phase, Rollout, step_traffic
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import World, plan, run
 from tests.simulation.world import Alias, Behaviour, Faults, Metrics, People, VirtualClock

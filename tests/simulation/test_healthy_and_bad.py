@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 
+from guardian.core.entries import Cause, HoldReason, OrderKind
 from guardian.core.invariants import check_fold
-from guardian.core.model import FULL, Drive, Policy, Traffic
+from guardian.core.model import FULL, Traffic
 from guardian.core.notices import Event
-from guardian.core.rollout import Cause, HoldReason, OrderKind, Phase
+from guardian.core.plan import Drive, Policy
+from guardian.core.rollout import Phase
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import World, plan, run
 from tests.simulation.world import Alias, Behaviour, Faults, Metrics, People, VirtualClock

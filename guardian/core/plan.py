@@ -1,0 +1,89 @@
+"""What one rollout was asked to do, resolved and journalled whole."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from guardian.core.model import MINUTE_S, Criterion, Query, Snapshot, Step, Traffic
+
+
+class Drive(Enum):
+    """Who moves traffic."""
+
+    ROLLOUT = "rollout"
+    """guardian shifts, step by step."""
+    WATCH = "watch"
+    """Somebody else deployed; guardian judges what is live and only ever rolls back."""
+
+
+class LowTraffic(Enum):
+    """What to do when a step saw too few samples by its `max_bake`."""
+
+    HOLD = "hold"
+    ADVANCE = "advance"
+    ROLLBACK = "rollback"
+
+
+class Blind(Enum):
+    """What to do when guardian could not see for `max_blind`."""
+
+    HOLD = "hold"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The knobs of a service that are neither steps nor criteria."""
+
+    false_rollback: float = 0.05
+    """Probability that a release within its limits is rolled back by chance, per rollout."""
+    on_low_traffic: LowTraffic = LowTraffic.HOLD
+    on_blind: Blind = Blind.HOLD
+    max_blind_s: float = 600.0
+    max_hold_s: float = 4 * 3600.0
+    keep_previous_s: float = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A rollout's resolved plan; journalled whole, so that files may change under it."""
+
+    rollout: str
+    service: str
+    environment: str
+    target: str
+    drive: Drive
+    stable: str
+    canary: str
+    found: Traffic
+    """The traffic when the plan was made."""
+    snapshot: Snapshot
+    """What a rollback restores."""
+    restores: bool
+    """Whether a breach is rolled back; False for a gate and for `--observe`."""
+    steps: tuple[Step, ...]
+    criteria: tuple[Criterion, ...]
+    policy: Policy
+    actor: str
+    reason: str = ""
+    rules: tuple[str, ...] = ()
+    """The rule files it came from, for people."""
+    open_pages: tuple[str, ...] = ()
+    """Keys of pages from earlier rollouts that this one's completion resolves."""
+
+    @property
+    def alpha(self) -> float:
+        """The false-alarm probability of each statistical test (Bonferroni)."""
+        tests = sum(c.tests for c in self.criteria) or 1
+        return self.policy.false_rollback / tests
+
+    @property
+    def horizon(self) -> int:
+        """The longest the rollout may last, in minutes."""
+        return max(1, math.ceil(sum(s.max_bake_s for s in self.steps) / MINUTE_S))
+
+    def queries(self) -> tuple[Query, ...]:
+        """Every series the criteria read, once each, in a fixed order."""
+        return tuple(dict.fromkeys(q for c in self.criteria for q in c.queries()))

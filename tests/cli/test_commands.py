@@ -1,0 +1,111 @@
+"""Small commands, mistakes, and the demo."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.stage import ROOT, Ended, stage
+
+
+def guardian(*arguments: str, cwd: Path = ROOT, timeout_s: float = 60.0, **environ: str) -> Ended:
+    """Run `guardian` with a bare environment."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "GUARDIAN_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "guardian", *arguments],
+        cwd=cwd,
+        env={**kept, "PYTHONPATH": str(ROOT), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout_s,
+    )
+    return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def test_the_demo_tells_the_whole_story() -> None:
+    """A healthy release goes live, a bad one is taken back; exit 0, no AWS, no network."""
+    ended = guardian("demo", "--speed", "300", "--no-color", timeout_s=90)
+    assert ended.code == 0, ended.out + ended.err
+    for words in (
+        "42 gets 10%",
+        "42 gets 50%",
+        "42 gets 100%",
+        "42 becomes the version",
+        "ROLL BACK: error-rate",
+        "read back: 42 100%",
+        "Slack",
+        "PagerDuty  pages (warning)",
+        "fails above 5%",
+    ):
+        assert words in ended.out, words
+    assert "\x1b[" not in ended.out
+
+
+def test_version_is_said_twice() -> None:
+    """`--version` and `version` agree."""
+    assert guardian("--version").out.split()[-1] == guardian("version").out.split()[1]
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    """Exit 2."""
+    assert guardian("explode").code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("watch", "agents-api", "--duration", "half an hour"),
+        ("watch", "--lambda", "agents-api"),
+        ("snapshot",),
+        ("rules", "lint"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_said_without_a_traceback(arguments: tuple[str, ...]) -> None:
+    """Exit 2, a sentence."""
+    ended = guardian(*arguments, AWS_REGION="us-east-1")
+    assert ended.code == 2, ended.out + ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_missing_config_file_is_said(tmp_path: Path) -> None:
+    """Exit 3, and how to name one."""
+    ended = guardian("watch", cwd=tmp_path)
+    assert ended.code == 3
+    assert "--config" in ended.err
+
+
+def test_the_shipped_rules_are_clean() -> None:
+    """Exit 0, no warning."""
+    ended = guardian("rules", "lint", "rules/")
+    assert ended.code == 0, ended.out
+    assert "0 errors, 0 warnings" in ended.out
+
+
+def test_every_error_of_a_rule_file_is_shown_with_its_place(tmp_path: Path) -> None:
+    """File, line, column, caret and suggestion; all of them in one run; exit 3."""
+    rule = (ROOT / "rules" / "production.yaml").read_text()
+    broken = rule.replace("fail_if:", "fail_iff:", 1).replace("below: 80%", "below: 80")
+    (tmp_path / "broken.yaml").write_text(broken)
+    ended = guardian("rules", "lint", "broken.yaml", cwd=tmp_path)
+    assert ended.code == 3
+    assert "did you mean 'fail_if'?" in ended.out
+    assert "80%" in ended.out
+    assert "^" in ended.out
+    assert "broken.yaml:" in ended.out
+
+
+def test_dead_endpoints_and_bad_settings_are_said(tmp_path: Path) -> None:
+    """A refused connection is exit 8; a simulated clock against real AWS is exit 3."""
+    with stage(tmp_path) as s:
+        dead = s.run("snapshot", "agents-api", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+        assert dead.code == 8, dead.err
+        assert "Traceback" not in dead.err
+        clock = s.run("snapshot", "agents-api", AWS_ENDPOINT_URL="https://example.com")
+        assert clock.code == 3, clock.err
+        assert "GUARDIAN_SIMULATED_CLOCK" in clock.err

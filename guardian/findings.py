@@ -21,6 +21,9 @@ SERIES: Final = ".".join(__version__.split(".")[:2])
 """The version as people say it: `0.1`."""
 _SHOWN_COLUMNS: Final = 120
 """A longer line is shown in part."""
+_MESSAGE: Final = 600
+_SHOWN_FINDINGS: Final = 50
+"""Nobody reads more at once."""
 _SECRET_WORD: Final = r"(?:key|token|secret|password|passwd|credential|webhook)s?"
 _SECRET_KEY: Final = re.compile(rf"{_SECRET_WORD}$", re.IGNORECASE)
 _SECRET_IN_LINE: Final = re.compile(
@@ -105,7 +108,9 @@ def refuse(findings: Iterable[Finding]) -> None:
     """Raise ConfigError with every error rendered, if there is one; warnings do not count."""
     errors = [f for f in in_order(findings) if f.severity == "error"]
     if errors:
-        raise ConfigError("\n".join(str(f) for f in errors))
+        shown = [str(f) for f in errors[:_SHOWN_FINDINGS]]
+        more = len(errors) - len(shown)
+        raise ConfigError("\n".join([*shown, *([f"and {more} more errors"] if more else [])]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,13 +174,14 @@ class Node:
 
 
 def finding(mark: Mark, message: str, *, severity: Severity = "error") -> Finding:
-    """A finding at a mark."""
+    """A finding at a mark; the message becomes one line of bounded length."""
+    line = " ".join(message.split())
     return Finding(
         path=mark.source.path,
         line=mark.line,
         column=mark.column,
         severity=severity,
-        message=message,
+        message=line if len(line) <= _MESSAGE else line[: _MESSAGE - 3] + "...",
         source=mark.source.line(mark.line),
     )
 

@@ -34,6 +34,7 @@ MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 50
 MAX_NODES: Final = 20_000
 _MAX_DIGITS: Final = 18
+_MAX_FINDINGS: Final = 100
 _YAML_TAGS: Final = "tag:yaml.org,2002:"
 
 _UNSEEN: Final = re.compile(
@@ -226,10 +227,16 @@ class _Builder:
             case "MappingEndEvent" | "SequenceEndEvent":
                 self._stack.pop()
             case "AliasEvent":
-                self._say(self._mark(event), "an alias (*) is not allowed: write the value out")
-                self._put(self._mark(event), None)
+                self._alias(self._mark(event))
             case "DocumentStartEvent":
                 self._begin(event)
+
+    def _alias(self, mark: Mark) -> None:
+        waiting = self._stack[-1] if self._stack else None
+        if waiting is not None and isinstance(waiting.value, dict) and waiting.key is None:
+            raise _Stop(mark, "an alias (*) is not allowed: write the key out")
+        self._say(mark, "an alias (*) is not allowed: write the value out")
+        self._put(mark, None)
 
     def _begin(self, event: Any) -> None:
         self._documents += 1
@@ -252,6 +259,8 @@ class _Builder:
 
     def _say(self, mark: Mark, message: str) -> None:
         self._findings.append((mark, message))
+        if len(self._findings) >= _MAX_FINDINGS:
+            raise _Stop(mark, "this file has too many errors to go on reading it")
 
     def _open(self, event: Any, value: dict[str, Any] | list[Any]) -> None:
         mark = self._mark(event)
@@ -281,6 +290,8 @@ class _Builder:
         text: str = event.value
         if event.implicit[0] and not isinstance(_resolved(text), str):
             self._say(mark, f"a key must be text: put {text or 'it'} in quotes")
+        elif "\n" in text:
+            self._say(mark, "a key must stand on one line")
         elif _UNSEEN.search(text):
             self._say(mark, _about(_UNSEEN.findall(text)[0]))
         return text

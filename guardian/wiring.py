@@ -24,7 +24,6 @@ from guardian.engine.emergency import Emergency, plan_emergency
 from guardian.engine.outbox import Lane
 from guardian.engine.session import Busy, Task
 from guardian.engine.start import Request, Service, live_on, plan_rollout, plan_watch
-from guardian.findings import Node
 from guardian.ports import (
     Clock,
     ConfigError,
@@ -36,6 +35,7 @@ from guardian.ports import (
     Source,
     UsageError,
 )
+from guardian.services import service_criteria
 from guardian.settings import Settings
 from guardian.settings import load as load_settings
 
@@ -150,7 +150,7 @@ class Wiring:
         if name in self._services:
             return replace(self._services[name], observe=observe or self._services[name].observe)
         given = self._configured().service(name)
-        rules = self._rules(given)
+        rules = service_criteria(self._configured(), name)
         module = self._adapter_of("routers", given.router)
         options = given.router.options(module.Options, environ=self._environ)
         self._aws[name] = given.aws
@@ -165,24 +165,6 @@ class Wiring:
             observe=given.mode is config.Mode.OBSERVE,
         )
         return self.service(name, observe=observe)
-
-    def _rules(self, given: config.Service) -> rulefile.RuleSet:
-        """A service's rule files, with its variables and overrides."""
-        configured, node = self._configured(), given.node
-
-        def part(key: str) -> Node | None:
-            found = Node(node.document, (*node.place, key))
-            return None if found.data is None else found
-
-        return rulefile.load(
-            given.rules,
-            base=configured.folder,
-            root=configured.root,
-            variables=part("vars"),
-            overrides=part("override"),
-            service=given.name,
-            listed=part("rules"),
-        )
 
     def add_lambda(self, text: str) -> str:
         """A service from `FUNCTION:ALIAS` alone, in the account that the credentials belong to."""

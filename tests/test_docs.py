@@ -19,7 +19,7 @@ from guardian.cli.main import COMMANDS, guardian
 from guardian.configmodel import AwsModel, ConfigModel, NotifyModel, ServiceModel, StepModel
 from guardian.core.notices import Event
 from guardian.core.rollout import REMEMBERED, TRANSITIONS
-from guardian.engine.session import WORST_FIRST, Exit
+from guardian.engine.outcome import WORST_FIRST, Exit
 from guardian.ports import GuardianError
 from guardian.settings import Settings
 

@@ -12,7 +12,7 @@ import click
 from guardian.cli.options import colour
 
 if TYPE_CHECKING:
-    from guardian.engine.session import Exit
+    from guardian.engine.outcome import Exit
     from guardian.sim.server import Simulator
 
 RATE_PER_S = 20.0
@@ -69,7 +69,7 @@ def _set_the_stage(simulator: Simulator) -> None:
 
 
 def _perform(simulator: Simulator, environ: dict[str, str], speed: float) -> int:
-    from guardian.engine.session import Exit
+    from guardian.engine.outcome import Exit
     from guardian.shipped import demo_config
 
     config = demo_config()

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from guardian.cli.output import Output
 from guardian.core.rollout import Phase, Rollout
 from guardian.engine.emergency import NoMetrics
-from guardian.engine.session import Exit, Limits, Session, TargetHeld, Task, outcome, worst
+from guardian.engine.outcome import Exit, outcome, worst
+from guardian.engine.session import Limits, Session, TargetHeld, Task
 from guardian.ports import GuardianError, Journal, UsageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import sys
 import click
 
 from guardian import __version__
-from guardian.ports import GuardianError
 
 COMMANDS = {
     "demo": "guardian.cli.demo",
@@ -62,14 +61,16 @@ def run(argv: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except GuardianError as error:
-        click.echo(f"guardian: {error}", err=True)
-        sys.exit(error.exit_code)
     except BrokenPipeError:
         # Whoever read our output went away; that is no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
+        from guardian.ports import GuardianError
+
+        if isinstance(error, GuardianError):
+            click.echo(f"guardian: {error}", err=True)
+            sys.exit(error.exit_code)
         if os.environ.get("GUARDIAN_LOG_LEVEL", "").upper() == "DEBUG":
             raise
         click.echo(

@@ -15,7 +15,7 @@ from guardian.core.notices import Notice
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout
 from guardian.core.status import Picture
-from guardian.engine.session import Exit
+from guardian.engine.outcome import Exit
 from guardian.engine.tick import Recorded, Report
 
 SCHEMA = "guardian/event/v1"
@@ -103,7 +103,7 @@ class Output:
         line = f"{where}, {picture.waiting_for}  |  {verdicts}"
         if self._shown.get(picture.rollout) != line or self._verbose:
             self._shown[picture.rollout] = line
-            click.echo(f"{_clock(picture.at)}  {picture.service}  {line}")
+            click.echo(f"{_clock(picture.at)}  {picture.service}: {line}")
 
     # --- records -------------------------------------------------------------------------------
 
@@ -152,9 +152,9 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
 
 def told(notice: Notice, at: Instant) -> str:
     """A notice as a block of text."""
-    lines = [f"{_clock(at)}  {notice.service}  {click.style(notice.title, bold=True)}"]
-    lines += [f"            {text}" for text in (notice.did, notice.todo) if text]
-    lines += [f"              {long(v)}" for v in notice.verdicts]
+    lines = [f"{_clock(at)}  {click.style(notice.title, bold=True)}"]
+    lines += [f"           {text}" for text in (notice.did, notice.todo) if text]
+    lines += [f"             {long(v)}" for v in notice.verdicts]
     return "\n".join(lines)
 
 

@@ -41,7 +41,8 @@ def rollback(
     from guardian.cli.guard import actor, guard
     from guardian.cli.output import Output
     from guardian.core.entries import OrderKind
-    from guardian.engine.session import Exit, Limits, Task
+    from guardian.engine.outcome import Exit
+    from guardian.engine.session import Limits, Task
     from guardian.wiring import open_wiring
 
     output = Output("text", quiet=True)

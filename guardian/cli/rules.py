@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from guardian.findings import Finding
 
 
 @click.group()
@@ -31,31 +27,17 @@ def rules() -> None:
 )
 def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
     """Check rule files and folders of them: every error of every file, with its place."""
-    from guardian.rulefile import survey
+    from guardian.lint import lint as check
 
-    files = list(survey(paths))
-    findings = [found for file in files for found in file.findings]
-    errors = [f for f in findings if f.severity == "error"]
+    report = check(paths)
+    errors = [f for f in report.findings if f.severity == "error"]
     if form == "json":
-        click.echo(
-            json.dumps({"schema": "guardian/lint/v1", "findings": list(map(_record, findings))})
-        )
+        click.echo(json.dumps(report.record()))
     else:
-        for found in findings:
+        for found in report.findings:
             click.echo(str(found))
         click.echo(
-            f"{len(files)} rule files, {sum(f.criteria for f in files)} criteria:"
-            f" {len(errors)} errors, {len(findings) - len(errors)} warnings"
+            f"{report.files} rule files, {report.criteria} criteria:"
+            f" {len(errors)} errors, {len(report.findings) - len(errors)} warnings"
         )
-    return 3 if errors or (strict and findings) else 0
-
-
-def _record(found: Finding) -> dict[str, object]:
-    """A finding as programs read it."""
-    return {
-        "path": found.path,
-        "line": found.line,
-        "column": found.column,
-        "severity": found.severity,
-        "message": found.message,
-    }
+    return 3 if errors or (strict and report.findings) else 0

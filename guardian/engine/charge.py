@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from guardian.core.criteria import Memory, Window, judge, observed_until
 from guardian.core.decide import decide
-from guardian.core.entries import Order, RollbackStarted
+from guardian.core.entries import Order, RollbackStarted, Superseded
 from guardian.core.model import Instant, Measurement, Query, Reading, Reason, Stamp, Verdict
 from guardian.core.orders import Decision
 from guardian.core.rollout import LIVE, Phase, Rollout, fold, step_traffic
 from guardian.core.standing import Seen, gating
 from guardian.core.status import Picture, picture
-from guardian.core.wishes import Verb, Wish, must_write, wish
+from guardian.core.wishes import Verb, Wish, must_write, strangers, wish
 from guardian.ports import Claim, EdgeError, Journal, Router, RouterError
 
 CLEAN_UP_TRIES = 5
@@ -68,7 +68,8 @@ class Charge:
         """Whether this tick has to look at the real traffic."""
         if self.lost or self.over:
             return False
-        return polling or self.rollout.phase not in (Phase.BAKING, Phase.HELD)
+        unsafe = self.failsafe is not None and not self.wrote
+        return polling or unsafe or self.rollout.phase not in (Phase.BAKING, Phase.HELD)
 
     @property
     def trouble(self) -> str:
@@ -86,6 +87,8 @@ class Charge:
         if isinstance(outcome, EdgeError):
             self.read_trouble = outcome.detail
             self.gone = outcome.detail if outcome.reason is Reason.NOT_FOUND else self.gone
+        else:
+            self.read_trouble = f"the router gave {type(outcome).__name__}, not a reading"
         return False
 
     def judge(self, measurements: Mapping[Query, Measurement], now: Instant) -> None:
@@ -137,12 +140,21 @@ class Charge:
         )
 
     def decide(self, orders: tuple[Order, ...], now: Instant, *, fresh: bool) -> Decision:
-        """The next entry of this rollout, or none."""
-        return decide(self.rollout, self.seen(orders, fresh=fresh), now)
+        """The next entry of this rollout, or none.
+
+        A rollback that was carried out and could not be recorded comes before whatever else the
+        rollout, whose traffic it has moved, would make of what it finds.
+        """
+        decision = decide(self.rollout, self.seen(orders, fresh=fresh), now)
+        if self.failsafe is None or isinstance(decision.entry, RollbackStarted | Superseded):
+            return decision
+        return Decision(entry=self.failsafe)
 
     def advanced(self, after: Rollout) -> None:
         """An entry was recorded: forget what belonged to the phase before."""
         before, self.rollout = self.rollout, after
+        if after.phase is Phase.ROLLING_BACK or not after.live:
+            self.failsafe = None
         if after.phase is not before.phase or after.step != before.step:
             self.wrote = self.tried = False
             self.tries, self.retry_at = 0, 0.0
@@ -153,10 +165,12 @@ class Charge:
         """The wish, if the router is to be written in this tick."""
         if self.lost or self.reading is None or monotonic < self.retry_at:
             return None
-        if self.failsafe is not None and self.rollout.phase in LIVE:
+        if self.failsafe is not None:
             traffic = self.rollout.plan.snapshot.traffic
             done = self.wrote and self.reading.traffic == traffic
-            return None if done else Wish(verb=Verb.RESTORE, traffic=traffic, stamped=True)
+            if done or strangers(self.rollout.plan, self.reading.traffic):
+                return None
+            return Wish(verb=Verb.RESTORE, traffic=traffic, stamped=True)
         if self.over:
             return None
         return must_write(self.rollout, self.reading, fenced=self.fenced, wrote=self.wrote)
@@ -185,16 +199,19 @@ class Charge:
                 kept = stamp if wanted.stamped else None
                 return self.router.restore(plan.snapshot, stamp=kept, after=reading)
 
-    def wrote_it(self, outcome: object, *, monotonic: float, jitter: float) -> bool:
+    def wrote_it(self, wanted: Wish, outcome: object, *, monotonic: float, jitter: float) -> bool:
         """Take in what a write brought; whether it took effect."""
         self.tried = True
-        if isinstance(outcome, Reading):
-            self.reading, self.write_trouble = outcome, ""
-            self.wrote = self.fenced = True
-            self.tries += self.rollout.phase is Phase.ROLLED_BACK
-            return True
-        self.tries += 1
         self.write_trouble = outcome.detail if isinstance(outcome, EdgeError) else "no answer"
+        if isinstance(outcome, Reading):
+            self.reading, self.wrote, self.fenced = outcome, True, True
+            if outcome.traffic == wanted.traffic:
+                self.write_trouble = ""
+                self.tries += self.rollout.phase is Phase.ROLLED_BACK
+                return True
+            # Written again at once, this would be a storm of writes that change nothing.
+            self.write_trouble = f"asked for {wanted.traffic}, read back {outcome.traffic}"
+        self.tries += 1
         back_off_s = min(30.0, 0.5 * 2.0 ** min(self.tries, 10))
         self.retry_at = monotonic + back_off_s * (0.5 + jitter / 2)
         return False

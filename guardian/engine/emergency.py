@@ -120,8 +120,10 @@ def _known(
     """The newest record of what was live before what is live now, and where it comes from."""
     live = reading.traffic.secondary or reading.traffic.primary
     for rollout in past:
-        if rollout.phase in (Phase.COMPLETED, Phase.RETIRED) and rollout.plan.canary == live:
-            plan = rollout.plan
+        plan = rollout.plan
+        # A gate that judged a version against nothing knows no other to go back to.
+        gate = plan.snapshot.traffic.primary == live
+        if rollout.phase in (Phase.COMPLETED, Phase.RETIRED) and plan.canary == live and not gate:
             return plan.snapshot, f"the snapshot of rollout {plan.rollout}, completed"
     for snapshot in journal.snapshots(service.name, limit=1):
         if snapshot.target != service.router.target:

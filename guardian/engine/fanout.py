@@ -40,7 +40,7 @@ class ThreadFanout:
         self._clock = clock
         self._lock = threading.Lock()
         self._busy: set[str] = set()
-        self._waiting: queue.SimpleQueue[tuple[str, object]] | None = None
+        self._waiting: list[queue.SimpleQueue[tuple[str, object]]] = []
 
     def run(
         self,
@@ -52,9 +52,10 @@ class ThreadFanout:
         """Each call's result, or its EdgeError; late, busy and interrupted ones are TIMEOUT."""
         done: queue.SimpleQueue[tuple[str, object]] = queue.SimpleQueue()
         results: dict[str, object] = {}
-        started = [key for key, call in calls.items() if self._start(key, call, done)]
         if interruptible:
-            self._waiting = done
+            with self._lock:
+                self._waiting.append(done)
+        started = [key for key, call in calls.items() if self._start(key, call, done)]
         ends_at = self._clock.monotonic() + deadline_s
         while len(results) < len(started):
             try:
@@ -64,13 +65,17 @@ class ThreadFanout:
             if result is _INTERRUPT:
                 break
             results[key] = result
-        self._waiting = None
+        if interruptible:
+            with self._lock:
+                self._waiting.remove(done)
         return {key: results.get(key) or _late(key, results) for key in calls}
 
     def interrupt(self) -> None:
-        """End the interruptible run under way, if any."""
-        waiting = self._waiting
-        if waiting is not None:
+        """End the interruptible runs under way, if any.
+
+        A signal handler may call it, in a thread that holds the lock: it takes none.
+        """
+        for waiting in tuple(self._waiting):
             waiting.put(("", _INTERRUPT))
 
     def _start(
@@ -90,7 +95,12 @@ class ThreadFanout:
                 self._busy.discard(key)
             done.put((key, result))
 
-        threading.Thread(target=work, name=f"call-{key}", daemon=True).start()
+        try:
+            threading.Thread(target=work, name=f"call-{key}", daemon=True).start()
+        except RuntimeError as error:
+            with self._lock:
+                self._busy.discard(key)
+            done.put((key, EdgeError(Reason.UNAVAILABLE, f"no thread for this call: {error}")))
         return True
 
 

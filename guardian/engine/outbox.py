@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from guardian.core.model import Instant
 from guardian.core.notices import Event, Notice, concerns
@@ -31,6 +33,10 @@ INFORMATION_LIVES_S = 3600.0
 """A message that only informs is dropped when this old; a page never is."""
 BACK_OFF_S = (1.0, 60.0)
 IDLE_S = 1.0
+DIRECT_RETRY_S = 10.0
+"""How soon a notice that the journal could not take is sent again to a lane that failed."""
+DUE_LIMIT = 1000
+"""Far more than one lane's backlog, so that it cannot hide the other lanes' notices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +73,9 @@ class Outbox:
         self._luck = luck
         self._lock = threading.Lock()
         self._held_back: dict[tuple[str, int], float] = {}
+        self._unsettled: dict[str, tuple[Pending, Sent | Retry | Dead]] = {}
+        """What became of a notice, as long as the journal could not take it in."""
+        self._direct: dict[tuple[str, str, int], float] = {}
         self.wake: Callable[[], None] = lambda: None
         self.sent = 0
         self.failed = 0
@@ -90,11 +99,17 @@ class Outbox:
                 del self._held_back[key]
         self.wake()
 
-    def step(self) -> float:
-        """Deliver what is due; returns the real seconds until the next look."""
+    def steppers(self) -> dict[str, Callable[[], float]]:
+        """One for each lane, so that one vendor's hanging delays no other; one for lost lanes."""
+        steps = {f"outbox-{name}": partial(self.step, name.__eq__) for name in self._lanes}
+        return {**steps, "outbox": partial(self.step, lambda lane: lane not in self._lanes)}
+
+    def step(self, mine: Callable[[str], bool] = lambda _: True) -> float:
+        """Deliver what is due on the lanes that are `mine`; real seconds until the next look."""
         now = self._clock.now()
         try:
-            waiting = self._journal.due(now)
+            self._settle_again(mine)
+            waiting = [p for p in self._journal.due(now, limit=DUE_LIMIT) if mine(p.lane)]
         except JournalError as error:
             self.last_error = str(error)
             return 5.0
@@ -111,10 +126,36 @@ class Outbox:
         return 0.0
 
     def tell_now(self, notice: Notice | None) -> None:
-        """The emergency path, when the journal is down: straight to every lane, keys as ever."""
+        """The emergency path, when the journal is down: straight to every lane, keys as ever.
+
+        Does not wait for the answers. Called again at each tick, until every lane has it.
+        """
+        calls: dict[str, Callable[[], object]] = {}
+        monotonic = self._clock.monotonic()
         for out in self.route(notice):
-            pending = Pending(id="", lane=out.lane, notice=out.notice, attempts=0, handle=None)
-            self._fanout.run({f"notify-{out.lane}": self._sender(pending)}, deadline_s=5.0)
+            key = (out.lane, out.notice.rollout, out.notice.seq)
+            if self._direct.get(key, monotonic) <= monotonic:
+                self._direct[key] = monotonic + DIRECT_RETRY_S
+                calls["direct-{}-{}-{}".format(*key)] = partial(self._tell, key, out)
+        if calls:
+            self._fanout.run(calls, deadline_s=0.0)
+
+    def _tell(self, key: tuple[str, str, int], out: Outgoing) -> None:
+        try:
+            self._lanes[out.lane].notifier.send(out.notice, handle=None)
+        except NotifyError as error:
+            self.failed += 1
+            self.last_error = f"{out.lane}: {error.detail}"
+            return
+        self.sent += 1
+        self._direct[key] = math.inf
+
+    def _settle_again(self, mine: Callable[[str], bool]) -> None:
+        """What was delivered is not delivered again only because the journal could not note it."""
+        for key, (pending, verdict) in list(self._unsettled.items()):
+            if mine(pending.lane):
+                self._journal.settle(pending, verdict)
+                del self._unsettled[key]
 
     def _may_go(self, pending: Pending) -> bool:
         key = (pending.notice.rollout, pending.notice.seq)
@@ -140,6 +181,7 @@ class Outbox:
         try:
             self._journal.settle(pending, verdict)
         except JournalError as error:
+            self._unsettled[pending.id] = (pending, verdict)
             self.last_error = str(error)
 
     def _verdict(self, pending: Pending, result: object, now: Instant) -> Sent | Retry | Dead:

@@ -23,7 +23,9 @@ class Schedule:
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(8)},
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            # A tick arms its successor before APScheduler has booked its own end; with one instance
+            # allowed the successor would be dropped. `_running` keeps ticks of a plane apart.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1000},
         )
         self._clock = SystemClock()
         self._on_death = on_death

@@ -37,19 +37,23 @@ class Series:
         if self.since is not None and self.since <= start:
             tail = floor_to(self.settled_before, period) - REREAD_PERIODS * period
             start = max(start, tail)
-        return Ask(query=query, start=start, end=ceil_to(now + 0.001, period), settle_s=settle_s)
+        end = ceil_to(now + 0.001, period)
+        # A wall clock that was set back must not make a window that ends before it begins.
+        start = min(start, end - REREAD_PERIODS * period)
+        return Ask(query=query, start=start, end=end, settle_s=settle_s)
 
     def merge(self, ask: Ask, found: Measurement, *, now: Instant) -> None:
         """Take in what a read brought; a failed read keeps what was known."""
         if found.problem is not None:
             self.problem = found.problem
-            self.blind_since = now if self.blind_since is None else self.blind_since
+            self.blind_since = now if self.blind_since is None else min(self.blind_since, now)
             return
         for start in [s for s in self.points if s >= ask.start]:
             del self.points[start]
         self.points.update((p.start, p.value) for p in found.points)
         self.since = ask.start if self.since is None else min(self.since, ask.start)
-        self.settled_before = max(self.settled_before, found.settled_before)
+        # The newest read decides: what a clock that ran ahead called settled may still change.
+        self.settled_before = found.settled_before
         self.problem = self.blind_since = None
 
     def measurement(self, *, since: Instant) -> Measurement:
@@ -82,10 +86,7 @@ class SeriesStore:
     def merge(self, asks: Iterable[Ask], found: Mapping[Query, Measurement], now: Instant) -> None:
         """Take in a read's measurements; a query without an answer is a problem."""
         for ask in asks:
-            answer = found.get(ask.query) or Measurement(
-                problem=Problem(reason=Reason.UNAVAILABLE, detail="the source gave no answer")
-            )
-            self._series[ask.query].merge(ask, answer, now=now)
+            self._series[ask.query].merge(ask, _answer(found.get(ask.query)), now=now)
 
     def fail(self, asks: Iterable[Ask], problem: Problem, now: Instant) -> None:
         """The whole read failed."""
@@ -95,3 +96,14 @@ class SeriesStore:
     def measurements(self, queries: Iterable[Query], *, since: Instant) -> dict[Query, Measurement]:
         """What is known of these queries from `since` on."""
         return {q: self._series[q].measurement(since=since) for q in queries if q in self._series}
+
+
+def _answer(found: object) -> Measurement:
+    """What a source gave for a query; anything but a measurement of datapoints is a problem."""
+    if found is None:
+        detail = "the source gave no answer"
+        return Measurement(problem=Problem(reason=Reason.UNAVAILABLE, detail=detail))
+    if isinstance(found, Measurement) and all(isinstance(p, Datapoint) for p in found.points):
+        return found
+    detail = f"the source gave {type(found).__name__} in place of datapoints: a bug in its adapter"
+    return Measurement(problem=Problem(reason=Reason.UNKNOWN, detail=detail))

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from guardian.core.entries import (
     Cancelled,
     Cause,
-    GateFailed,
     HoldReason,
     Order,
     OrderKind,
     RolloutStarted,
 )
-from guardian.core.model import Instant, Outcome
+from guardian.core.model import Instant
 from guardian.core.notices import notice
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, apply, fold, start
 from guardian.engine.charge import Charge, resumed
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.outbox import Lane, Outbox
+from guardian.engine.outcome import Exit, outcome
 from guardian.engine.schedule import Schedule
 from guardian.engine.supervisor import Beat, Supervisor, Watchdog
 from guardian.engine.tick import Plane, Recorded, Report
@@ -39,35 +38,6 @@ from guardian.ports import (
 
 DRAIN_S = 20.0
 """Real seconds that the end of a command waits for its last notices to be delivered."""
-
-
-class Exit(Enum):
-    """What a guarded rollout comes to, as the process's exit code (docs/cli.md)."""
-
-    HEALTHY = 0
-    ROLLED_BACK = 4
-    UNPROVEN = 5
-    STUCK = 6
-    WAITING = 7
-    BLIND = 8
-    GATE_FAILED = 9
-    TIMEOUT = 124
-    INTERRUPTED = 130
-    TERMINATED = 143
-
-
-WORST_FIRST = (
-    Exit.STUCK,
-    Exit.ROLLED_BACK,
-    Exit.GATE_FAILED,
-    Exit.BLIND,
-    Exit.WAITING,
-    Exit.TIMEOUT,
-    Exit.INTERRUPTED,
-    Exit.TERMINATED,
-    Exit.UNPROVEN,
-    Exit.HEALTHY,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +117,9 @@ class Session:
         )
         self._planes = {name: self._plane(source) for name, source in sources.items()}
         self._signals: list[int] = []
+        self._ends: dict[str, Exit] = {}
+        """What a watch came to that this session ended for want of a person."""
+        self._unheard: list[Order] = []
 
     def run(self, tasks: Sequence[Task], limits: Limits) -> dict[str, tuple[Rollout, Exit]]:
         """Carry out every task; the outcome by service. Raises TargetHeld and the ports' errors."""
@@ -248,8 +221,9 @@ class Session:
     def _start(self, lease: Lease) -> None:
         for name, plane in self._planes.items():
             self._schedule.add(name, self._step_and_signal(plane))
-        self._outbox.wake = lambda: self._supervisor.wake("outbox")
-        self._supervisor.add("outbox", self._outbox.step)
+        self._outbox.wake = self._wake_outbox
+        for name, step in self._outbox.steppers().items():
+            self._supervisor.add(name, step)
         self._supervisor.add("beat", Beat(self._journal, lease, on_lost=self._lost).step)
         watchdog = Watchdog(
             list(self._planes.values()),
@@ -269,6 +243,10 @@ class Session:
 
         return step
 
+    def _wake_outbox(self) -> None:
+        for name in self._outbox.steppers():
+            self._supervisor.wake(name)
+
     def _lost(self) -> None:
         for plane in self._planes.values():
             for charge in plane.charges:
@@ -283,6 +261,8 @@ class Session:
             if all(c.over for c in charges):
                 return
             now = self._clock.now()
+            if self._unheard:
+                self._hand_over()
             if len(self._signals) >= 2:
                 self._say(_finish_by_hand(charges))
                 return
@@ -304,21 +284,10 @@ class Session:
         """Whether what remains needs a person; ends watches that can only wait for one."""
         waiting = [c for c in charges if not c.over]
         for charge in waiting:
-            hold = charge.rollout.hold
-            if hold is None or hold.why not in (HoldReason.CONFLICT, HoldReason.BREACH):
-                continue
-            if charge.rollout.plan.drive is Drive.WATCH:
-                self._leave(charge, reason=hold.detail)
-        return all(self._hopeless(c, limits, now) for c in waiting)
-
-    def _hopeless(self, charge: Charge, limits: Limits, now: Instant) -> bool:
-        rollout = charge.rollout
-        if rollout.phase is Phase.ROLLING_BACK and rollout.rollback is not None:
-            return now - rollout.rollback.at >= limits.rollback_timeout_s
-        if rollout.phase is Phase.COMPLETED and rollout.completed is not None:
-            return now - rollout.completed.at >= limits.rollback_timeout_s
-        held = rollout.hold is not None and rollout.hold.why is HoldReason.CONFLICT
-        return held and rollout.plan.drive is Drive.ROLLOUT
+            if charge.rollout.plan.drive is Drive.WATCH and _waits_in_vain(charge.rollout, now):
+                self._ends.setdefault(charge.id, outcome(charge.rollout))
+                self._give(charge, OrderKind.LEAVE, "only a person can go on from here")
+        return all(_hopeless(c.rollout, limits, now) for c in waiting)
 
     def _order(self, charges: Sequence[Charge], leave: bool, *, reason: str) -> None:
         for charge in charges:
@@ -342,7 +311,17 @@ class Session:
             reason=reason,
             at=self._clock.now(),
         )
-        self._journal.order(order)
+        self._unheard.append(order)
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Leave the orders; those that the journal cannot take now are tried again."""
+        try:
+            while self._unheard:
+                self._journal.order(self._unheard[0])
+                del self._unheard[0]
+        except JournalError as error:
+            self._say(f"an order could not be recorded and is tried again: {error}")
 
     # --- end -----------------------------------------------------------------------------------
 
@@ -351,7 +330,7 @@ class Session:
         ends_at = self._clock.monotonic() + DRAIN_S
         try:
             while self._journal.pending() and self._clock.monotonic() < ends_at:
-                self._supervisor.wake("outbox")
+                self._wake_outbox()
                 self._supervisor.changed.wait(timeout=0.1)
                 self._supervisor.changed.clear()
             left = self._journal.pending()
@@ -365,47 +344,39 @@ class Session:
             )
 
     def _exit(self, charge: Charge) -> Exit:
-        if charge.rollout.phase is Phase.ROLLING_BACK:
+        rollout = charge.rollout
+        if rollout.phase is Phase.ROLLING_BACK:
             return Exit.STUCK
-        if self._signals and charge.rollout.phase is not Phase.COMPLETED:
-            cause = charge.rollout.rollback.cause if charge.rollout.rollback else None
+        if charge.id in self._ends:
+            return self._ends[charge.id]
+        if self._signals and rollout.phase is not Phase.COMPLETED:
+            cause = rollout.rollback.cause if rollout.rollback else None
             if cause in (None, Cause.INTERRUPTED):
-                return {0: Exit.TIMEOUT, 15: Exit.TERMINATED}.get(
-                    self._signals[0], Exit.INTERRUPTED
-                )
-        return Exit.WAITING if charge.lost else outcome(charge.rollout)
+                by_signal = {0: Exit.TIMEOUT, 15: Exit.TERMINATED}
+                return by_signal.get(self._signals[0], Exit.INTERRUPTED)
+        return Exit.WAITING if charge.lost else outcome(rollout)
 
 
-def outcome(rollout: Rollout) -> Exit:
-    """What a rollout's state means to whoever waits for it."""
-    match rollout.phase:
-        case Phase.ROLLED_BACK:
-            return Exit.ROLLED_BACK
-        case Phase.ROLLING_BACK:
-            return Exit.STUCK
-        case Phase.COMPLETED | Phase.RETIRED:
-            return _completed(rollout)
-        case Phase.CANCELLED if isinstance(rollout.end, GateFailed):
-            return Exit.GATE_FAILED
-        case Phase.HELD if rollout.hold is not None and rollout.hold.why is HoldReason.BLIND:
-            return Exit.BLIND
-        case _:
-            return Exit.WAITING
+def _waits_in_vain(rollout: Rollout, now: Instant) -> bool:
+    """Whether a watch is held for what only a person can change, or never came to judge."""
+    hold = rollout.hold
+    if hold is None:
+        return False
+    plan = rollout.plan
+    longest_s = plan.steps[0].max_bake_s + plan.policy.max_blind_s
+    late = hold.resume_to is not Phase.BAKING and now - rollout.started_at >= longest_s
+    return hold.why in (HoldReason.CONFLICT, HoldReason.BREACH) or late
 
 
-def _completed(rollout: Rollout) -> Exit:
-    if rollout.live:
-        return Exit.STUCK
-    if rollout.completed is None or not rollout.completed.unproven:
-        return Exit.HEALTHY
-    unproven = [v for v in rollout.completed.verdicts if v.criterion in rollout.completed.unproven]
-    blind = any(v.outcome is Outcome.ERROR or v.evidence.blind_since is not None for v in unproven)
-    return Exit.BLIND if blind else Exit.UNPROVEN
-
-
-def worst(exits: Sequence[Exit]) -> Exit:
-    """The exit of several services together."""
-    return min(exits, key=WORST_FIRST.index, default=Exit.HEALTHY)
+def _hopeless(rollout: Rollout, limits: Limits, now: Instant) -> bool:
+    """Whether waiting longer is of no use: a person is needed."""
+    if rollout.phase is Phase.ROLLING_BACK and rollout.rollback is not None:
+        return now - rollout.rollback.at >= limits.rollback_timeout_s
+    if rollout.phase is Phase.COMPLETED and rollout.completed is not None:
+        return now - rollout.completed.at >= limits.rollback_timeout_s
+    if rollout.hold is None or rollout.plan.drive is Drive.WATCH:
+        return False
+    return rollout.hold.why in (HoldReason.CONFLICT, HoldReason.BREACH)
 
 
 def _finish_by_hand(charges: Sequence[Charge]) -> str:

@@ -18,6 +18,7 @@ from guardian.core.model import (
     Step,
     Traffic,
 )
+from guardian.core.notices import page_key
 from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.rollout import Phase, Rollout, fold
 from guardian.namespaces import LAMBDA_STAMPS_AT_START
@@ -198,9 +199,9 @@ def _sides(
     live = traffic.secondary or traffic.primary
     if rollback_to is not None:
         stable = router.resolve(rollback_to)
-        if stable == live and traffic.secondary is None:
+        if stable == live:
             raise ConfigError(
-                f"--rollback-to {rollback_to} is what is live on {router.target}:"
+                f"--rollback-to {rollback_to} is the version to be judged on {router.target}:"
                 " name the version that was live before the deploy"
             )
         return live, _serviceable(router, stable, live), True
@@ -299,7 +300,5 @@ def _open_pages(past: Sequence[Rollout]) -> tuple[str, ...]:
         if rollout.phase in (Phase.COMPLETED, Phase.RETIRED):
             break
         if rollout.phase is Phase.ROLLED_BACK:
-            plan = rollout.plan
-            base = f"guardian/{plan.environment}/{plan.service}/{plan.rollout}"
-            keys.append(f"{base}/rolled_back"[:255])
+            keys.append(page_key(rollout.plan, "rolled_back"))
     return tuple(keys)

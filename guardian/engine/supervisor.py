@@ -49,11 +49,13 @@ class Watchdog:
         self._wake = wake
         self._alarm = alarm
         self._barked = False
+        self._since = clock.monotonic()
 
     def step(self) -> float:
         """One look; returns the real seconds until the next."""
         now = self._clock.monotonic()
-        late_s = max((now - p.due_by for p in self._planes if p.due_by is not None), default=0.0)
+        due = (self._since if p.due_by is None else p.due_by for p in self._planes)
+        late_s = max((now - at for at in due), default=0.0)
         if late_s > 1.0:
             self._wake()
         if late_s > STALL_S and not self._barked:

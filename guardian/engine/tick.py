@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from guardian.core.entries import Entry, Order, RollbackStarted
 from guardian.core.invariants import check
-from guardian.core.model import Instant, Problem, Query, floor_to
+from guardian.core.model import Instant, Problem, Query, Reason, floor_to
 from guardian.core.notices import Notice, notice
 from guardian.core.orders import Decision
 from guardian.core.rollout import apply, fold
@@ -27,7 +27,6 @@ from guardian.ports import (
     Luck,
     OutcomeUnknown,
     Source,
-    Unavailable,
 )
 
 POLL_S = 30.0
@@ -84,6 +83,8 @@ class Plane:
         self._observer = observer
         self._poll_s = poll_s
         self._series = SeriesStore()
+        self._metrics = f"metrics-{id(self):x}"
+        """The key of this plane's read in a fan-out that several planes share."""
         self._next_poll: Instant = 0.0
         self._trouble = ""
         self.charges: list[Charge] = []
@@ -99,7 +100,8 @@ class Plane:
         """One tick; returns the real seconds until it wants to run next."""
         now = self._clock.now()
         self._trouble = ""
-        polling = now >= self._next_poll
+        # Also when the next poll is further off than polls are apart: the clock was set back.
+        polling = not 0.0 < self._next_poll - now <= self._poll_s
         if polling:
             self._next_poll = floor_to(now, self._poll_s) + self._poll_s
         mine = [c for c in self.charges if not c.lost]
@@ -113,6 +115,7 @@ class Plane:
         acted = self._act(mine)
         for item in recorded:
             self._outbox.release(item.rollout)
+        self._tell_unrecorded(mine)
         self._observer(
             Report(
                 at=now,
@@ -123,7 +126,7 @@ class Plane:
             )
         )
         self.ticks += 1
-        delay_s = 0.0 if recorded or acted else self._delay_s(mine, now)
+        delay_s = 0.0 if recorded or acted else self._delay_s(mine)
         self.due_by = self._clock.monotonic() + delay_s
         return delay_s
 
@@ -144,18 +147,21 @@ class Plane:
         }
         asks = self._series.asks(self._wanted(charges), now=now) if polling else []
         if asks:
-            calls["metrics"] = lambda: self._source.read(asks, now=now)
+            calls[self._metrics] = lambda: self._source.read(asks, now=now)
         if not calls:
             return set()
         results = self._fanout.run(calls, deadline_s=DEADLINE_S, interruptible=True)
         read = {name for name, c in readers.items() if c.saw(results[f"read-{name}"])}
         if asks:
-            found = results["metrics"]
+            found = results[self._metrics]
             if isinstance(found, EdgeError):
                 problem = Problem(reason=found.reason, detail=found.detail)
                 self._series.fail(asks, problem, now)
-            elif isinstance(found, dict):
+            elif isinstance(found, Mapping):
                 self._series.merge(asks, found, now)
+            else:
+                detail = f"the source gave {type(found).__name__}: a bug in its adapter"
+                self._series.fail(asks, Problem(reason=Reason.UNKNOWN, detail=detail), now)
         if polling:
             self._judge(charges, now)
         return read
@@ -224,16 +230,17 @@ class Plane:
         if isinstance(error, Fenced):
             charge.lost = True
         elif isinstance(error, Conflict | OutcomeUnknown):
-            return self._read_again(charge, txid)
-        elif isinstance(error, Unavailable):
+            return self._read_again(charge, entries, txid)
+        else:
             self._fail_safe(charge, entries)
         return False
 
-    def _read_again(self, charge: Charge, txid: str) -> bool:
+    def _read_again(self, charge: Charge, entries: Sequence[Entry], txid: str) -> bool:
         try:
             records = self._journal.read(charge.id)
         except JournalError as error:
             self._trouble = str(error)
+            self._fail_safe(charge, entries)
             return False
         if records and records[-1].txid == txid:
             return True
@@ -248,8 +255,14 @@ class Plane:
         if charge.failsafe is None:
             charge.failsafe = entries[0]
             charge.wrote = charge.tried = False
-            after = apply(charge.rollout, entries[0])
-            self._outbox.tell_now(notice(charge.rollout, entries[0], after))
+            charge.tries, charge.retry_at = 0, 0.0
+
+    def _tell_unrecorded(self, charges: Sequence[Charge]) -> None:
+        """After the act: what the outbox cannot tell, because the journal is down."""
+        for charge in charges:
+            if charge.failsafe is not None and not charge.lost:
+                after = apply(charge.rollout, charge.failsafe)
+                self._outbox.tell_now(notice(charge.rollout, charge.failsafe, after))
 
     # --- act -----------------------------------------------------------------------------------
 
@@ -264,14 +277,17 @@ class Plane:
         results = self._fanout.run(calls, deadline_s=DEADLINE_S)
         monotonic = self._clock.monotonic()
         took = [
-            c.wrote_it(results[f"write-{c.id}"], monotonic=monotonic, jitter=self._luck.uniform())
-            for c, _ in due
+            c.wrote_it(
+                w, results[f"write-{c.id}"], monotonic=monotonic, jitter=self._luck.uniform()
+            )
+            for c, w in due
         ]
         return any(took)
 
-    def _delay_s(self, charges: Sequence[Charge], now: Instant) -> float:
-        delay_s = max(0.0, self._clock.real_s(self._next_poll - now))
-        if any(c.unsettled for c in charges):
+    def _delay_s(self, charges: Sequence[Charge]) -> float:
+        until_poll_s = max(0.0, min(self._poll_s, self._next_poll - self._clock.now()))
+        delay_s = self._clock.real_s(until_poll_s)
+        if self._trouble or any(c.unsettled for c in charges):
             delay_s = min(delay_s, UNSETTLED_S)
         return delay_s
 

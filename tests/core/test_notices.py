@@ -283,7 +283,7 @@ def test_a_hold_informs_and_does_not_page(why: HoldReason) -> None:
     assert "Reason: 38 of 60 requests." in told.did
     assert "A hold of 4h is rolled back." in told.did
     assert "`guardian rollback " in told.todo
-    assert "`guardian rollout abort agents-api` takes version 42 back." in told.todo
+    assert "`guardian rollback agents-api` puts version 41 back now." in told.todo
 
 
 def test_a_held_watch_offers_only_what_a_watch_can_do() -> None:

@@ -132,7 +132,8 @@ def test_a_variable_that_contradicts_the_file_is_an_error_that_names_both(
 
 def test_an_empty_variable_contradicts_nothing(tmp_path: Path) -> None:
     """CI systems set variables to nothing."""
-    assert load(tmp_path, TOP + SERVICE, {"AWS_REGION": "", "ENVIRONMENT": ""})
+    loaded = load(tmp_path, TOP + SERVICE, {"AWS_REGION": "", "ENVIRONMENT": ""})
+    assert loaded.environment == "production"
 
 
 def test_a_service_may_be_in_another_account_and_region(tmp_path: Path) -> None:

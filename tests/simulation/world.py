@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from guardian.core.model import (
-    FULL,
     Criterion,
     Datapoint,
     Direction,
     Instant,
     Limit,
     Measurement,
-    Problem,
     Query,
     Ratio,
     Reading,
@@ -222,13 +220,14 @@ class Metrics:
         for at in range(int(ask.start), int(min(ask.end, now)), 60):
             if at + 60 + self.lag_s > now:
                 break
-            bad, total = self._minute(version, int(at - ORIGIN) // 60)
+            bad, total = self.counts(version, int(at - ORIGIN) // 60)
             value = bad if ask.query.metric == "bad" else total
             if value:
                 points.append(Datapoint(float(at), float(value)))
         return Measurement(points=tuple(points), settled_before=(now - ask.settle_s) // 60 * 60)
 
-    def _minute(self, version: str, minute: int) -> tuple[int, int]:
+    def counts(self, version: str, minute: int) -> tuple[int, int]:
+        """The truth of a minute of the world: (bad, total)."""
         key = (version, minute)
         if key not in self._minutes:
             luck = random.Random(f"{self.seed}:{version}:{minute}")
@@ -291,16 +290,3 @@ def error_rate(version: str, *, limit: float = 0.05) -> Criterion:
         min_samples=round(3 / limit),
         settle_s=SETTLE_S,
     )
-
-
-def everything(alias: Alias, version: str) -> bool:
-    """Whether a version takes all the traffic."""
-    return alias.traffic.share(version) == FULL
-
-
-def problem(detail: str) -> Problem:
-    """A problem for tests."""
-    return Problem(reason=Reason.UNAVAILABLE, detail=detail)
-
-
-Step = Callable[[], float]

@@ -1,0 +1,82 @@
+"""What the engine needs of the world: the Protocols, their values and their errors. No behaviour.
+
+GuardianError                 a sentence for people, never a secret; carries an exit code
+├── UsageError                2  the command was used wrongly
+├── ConfigError               3  files, settings or start conditions are wrong
+├── EdgeError                 8  a vendor could not do what it was asked; has a Reason
+│   ├── SourceError
+│   ├── RouterError
+│   └── NotifyError              and whether to try again
+└── JournalError              8
+    ├── Fenced                   a newer epoch holds the target: stop acting on it
+    ├── Conflict                 somebody appended first: read again, decide again
+    ├── Unavailable              nothing was written
+    └── OutcomeUnknown           it may have been written: read and compare by txid
+"""
+
+from guardian.core.entries import Order
+from guardian.ports.errors import (
+    ConfigError,
+    Conflict,
+    EdgeError,
+    Fenced,
+    GuardianError,
+    JournalError,
+    NotifyError,
+    OutcomeUnknown,
+    RouterError,
+    SourceError,
+    Unavailable,
+    UsageError,
+)
+from guardian.ports.journal import (
+    Claim,
+    Dead,
+    Head,
+    Journal,
+    Lease,
+    Outgoing,
+    Pending,
+    Record,
+    Retry,
+    Sent,
+)
+from guardian.ports.notifier import Notifier
+from guardian.ports.process import Clock, Context, Fanout, Luck
+from guardian.ports.router import Guard, Router
+from guardian.ports.source import Ask, Source
+
+__all__ = [
+    "Ask",
+    "Claim",
+    "Clock",
+    "ConfigError",
+    "Conflict",
+    "Context",
+    "Dead",
+    "EdgeError",
+    "Fanout",
+    "Fenced",
+    "Guard",
+    "GuardianError",
+    "Head",
+    "Journal",
+    "JournalError",
+    "Lease",
+    "Luck",
+    "Notifier",
+    "NotifyError",
+    "Order",
+    "OutcomeUnknown",
+    "Outgoing",
+    "Pending",
+    "Record",
+    "Retry",
+    "Router",
+    "RouterError",
+    "Sent",
+    "Source",
+    "SourceError",
+    "Unavailable",
+    "UsageError",
+]

@@ -1,0 +1,76 @@
+"""What can go wrong at the edges, as sentences for people; each carries an exit code."""
+
+from __future__ import annotations
+
+from guardian.core.model import Reason
+
+
+class GuardianError(Exception):
+    """Something a person can act on: what happened, where, why, what to do."""
+
+    exit_code = 1
+
+
+class UsageError(GuardianError):
+    """The command was used wrongly."""
+
+    exit_code = 2
+
+
+class ConfigError(GuardianError):
+    """A file, a setting or a start condition is wrong."""
+
+    exit_code = 3
+
+
+class EdgeError(GuardianError):
+    """A vendor could not do what it was asked."""
+
+    exit_code = 8
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class SourceError(EdgeError):
+    """A whole read failed; the failure of a single query is a Measurement with a problem."""
+
+
+class RouterError(EdgeError):
+    """Traffic could not be read or written. After a write, `UNKNOWN`/`TIMEOUT`: read to learn."""
+
+
+class NotifyError(EdgeError):
+    """A notice was not delivered."""
+
+    def __init__(
+        self, reason: Reason, detail: str, *, retryable: bool, after_s: float | None = None
+    ) -> None:
+        super().__init__(reason, detail)
+        self.retryable = retryable
+        self.after_s = after_s
+        """How long the vendor asked to wait, in seconds (Retry-After)."""
+
+
+class JournalError(GuardianError):
+    """The journal did not do what it was asked."""
+
+    exit_code = 8
+
+
+class Fenced(JournalError):
+    """A newer epoch, or no living lease: this process must stop acting on the target."""
+
+
+class Conflict(JournalError):
+    """The rollout has entries beyond `expected`."""
+
+
+class Unavailable(JournalError):
+    """The journal cannot be reached or is full; nothing was written."""
+
+
+class OutcomeUnknown(JournalError):
+    """The write may or may not have happened."""

@@ -1,0 +1,192 @@
+"""Where entries, orders and notices are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from guardian.core.entries import Entry, Order
+from guardian.core.model import Instant, Snapshot
+from guardian.core.notices import Notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A running process's heartbeat."""
+
+    id: str
+    owner: str
+    """Host, process and purpose, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right of a lease to act on one target; `epoch` grows at each change of hands."""
+
+    target: str
+    epoch: int
+    lease: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One journalled entry; `seq` counts from 1 without gaps."""
+
+    seq: int
+    epoch: int
+    entry: Entry
+    txid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A rollout in the list: enough to find it."""
+
+    rollout: str
+    service: str
+    target: str
+    live: bool
+    seq: int
+    started_at: Instant
+    last_at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A notice and the lane (the configured notifier) it leaves by."""
+
+    lane: str
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A notice that waits in the outbox."""
+
+    id: str
+    lane: str
+    notice: Notice
+    attempts: int
+    handle: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """Delivered; `handle` is kept for the lane's next notice of the rollout."""
+
+    handle: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Not delivered; try again at `at`."""
+
+    at: Instant
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """Not deliverable; kept, counted and shown."""
+
+    error: str
+
+
+class Journal(Protocol):
+    """Append-only memory. Heartbeats use the monotonic clock: beat 10 s, life 30 s.
+
+    Any method may raise Unavailable; `append` may raise OutcomeUnknown.
+    """
+
+    def open_lease(self, owner: str) -> Lease:
+        """Begin to live."""
+        ...
+
+    def beat(self, lease: Lease) -> None:
+        """Go on living. Raises Fenced when the lease was given up or taken for dead."""
+        ...
+
+    def close_lease(self, lease: Lease) -> None:
+        """Give up every claim and the lease; idempotent."""
+        ...
+
+    def claim(self, lease: Lease, target: str, *, take_over: bool = False) -> Claim | None:
+        """The right to act on a target, with a new epoch; None while a living lease holds it.
+
+        The holder itself gets its present claim back. `take_over` raises the epoch over a living
+        holder (the emergency path). Raises Fenced when `lease` is dead.
+        """
+        ...
+
+    def release(self, claim: Claim) -> None:
+        """Give one target back; the epoch is kept. Idempotent."""
+        ...
+
+    def holder(self, target: str) -> str | None:
+        """The owner text of the living lease that holds a target, if any."""
+        ...
+
+    def live(self) -> list[Head]:
+        """Rollouts that are not ended, oldest first."""
+        ...
+
+    def history(self, service: str, *, limit: int = 20) -> list[Head]:
+        """A service's rollouts, newest first."""
+        ...
+
+    def read(self, rollout: str) -> list[Record]:
+        """All entries of a rollout in order; empty when unknown."""
+        ...
+
+    def append(
+        self,
+        claim: Claim,
+        rollout: str,
+        *,
+        expected: int,
+        entries: Sequence[Entry],
+        live: bool,
+        outgoing: Sequence[Outgoing] = (),
+        orders_done: Sequence[str] = (),
+        txid: str,
+    ) -> int:
+        """Entries, finished orders and outgoing notices in one transaction; the new last seq.
+
+        `live` says whether the rollout is live afterwards. Raises Fenced when the claim's epoch
+        is not the target's newest or its lease is dead; Conflict when the last seq is not
+        `expected`, or when the target has another live rollout.
+        """
+        ...
+
+    def order(self, order: Order) -> None:
+        """Leave an order; needs no claim. The same id twice is once."""
+        ...
+
+    def orders(self, rollouts: Sequence[str]) -> list[Order]:
+        """Waiting orders of these rollouts, oldest first."""
+        ...
+
+    def due(self, now: Instant, *, limit: int = 50) -> list[Pending]:
+        """Notices to deliver: per lane and rollout only the oldest one, and only once due."""
+        ...
+
+    def settle(self, pending: Pending, result: Sent | Retry | Dead) -> None:
+        """Record what became of a notice."""
+        ...
+
+    def pending(self) -> int:
+        """How many notices wait."""
+        ...
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Remember what stable is."""
+        ...
+
+    def snapshots(self, service: str, *, limit: int = 5) -> list[Snapshot]:
+        """A service's snapshots, newest first."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

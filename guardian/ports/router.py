@@ -1,0 +1,61 @@
+"""What moves traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Protocol
+
+from guardian.core.model import Reading, Snapshot, Stamp, Traffic
+
+
+class Guard(Enum):
+    """What keeps a stale write of a superseded process from landing."""
+
+    HARD = "hard"
+    """The vendor compares a token with each write."""
+    CONFLICT = "conflict"
+    """The vendor refuses overlapping writes only."""
+    NONE = "none"
+
+
+class Router(Protocol):
+    """Moves traffic between versions. Every write is absolute, and returns what was read back.
+
+    A write raises RouterError: CONFLICT when somebody else changed the target since `after`
+    (nothing was written), TIMEOUT/UNKNOWN when the outcome is unknown (read to learn).
+    """
+
+    guard: Guard
+    target: str
+
+    def read(self) -> Reading:
+        """The traffic now. NOT_FOUND when the target is gone."""
+        ...
+
+    def resolve(self, version: str) -> str:
+        """The version that `latest` or a version string means. NOT_FOUND when there is none."""
+        ...
+
+    def check(self, *, stable: str, canary: str) -> list[str]:
+        """Why these two cannot share traffic, or stable cannot be restored; empty when they can.
+
+        Each is a whole sentence with what to do. Also called for `stable == canary`.
+        """
+        ...
+
+    def variables(self) -> Mapping[str, str]:
+        """What `${router.<name>}` means in a rule file."""
+        ...
+
+    def shift(self, traffic: Traffic, *, stamp: Stamp, after: Reading) -> Reading:
+        """Give the canary its weight."""
+        ...
+
+    def promote(self, canary: str, *, after: Reading, detail: Mapping[str, str]) -> Reading:
+        """Make the canary the primary version and remove the stamp."""
+        ...
+
+    def restore(self, snapshot: Snapshot, *, stamp: Stamp | None, after: Reading) -> Reading:
+        """Put the snapshot back; always writes. With `stamp=None` the stamp is removed too."""
+        ...

@@ -1,0 +1,31 @@
+"""Where numbers come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from guardian.core.model import Instant, Measurement, Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One query over one window; start and end are aligned to the period, end is exclusive."""
+
+    query: Query
+    start: Instant
+    end: Instant
+    settle_s: float
+
+
+class Source(Protocol):
+    """Where numbers come from."""
+
+    def read(self, asks: Sequence[Ask], *, now: Instant) -> Mapping[Query, Measurement]:
+        """One measurement for every ask, in as few vendor's calls as possible.
+
+        A series that could not be read carries a Problem; absence is an empty tuple, never 0.
+        Raises SourceError when nothing could be read at all.
+        """
+        ...

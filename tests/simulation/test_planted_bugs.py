@@ -1,0 +1,275 @@
+"""The simulation can fail: every bug that is planted here is found within some seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+import guardian.core.decide as decide_module
+import guardian.core.invariants as invariants_module
+import guardian.engine.charge as charge_module
+from guardian.core.case import Memory, Window
+from guardian.core.entries import (
+    Cause,
+    Completed,
+    Entry,
+    OrderKind,
+    RollbackConfirmed,
+    RollbackStarted,
+    StepEntered,
+    WeightConfirmed,
+)
+from guardian.core.invariants import InvariantBroken
+from guardian.core.model import (
+    Criterion,
+    Instant,
+    Measurement,
+    Outcome,
+    Query,
+    Reading,
+    Traffic,
+    Verdict,
+    Weight,
+)
+from guardian.core.notices import Notice
+from guardian.core.plan import Drive, Plan
+from guardian.core.rollout import IllegalEntry, Phase, Rollout
+from guardian.core.standing import Seen
+from guardian.core.wishes import Wish
+from guardian.engine.charge import Charge
+from guardian.engine.outbox import Outbox
+from guardian.engine.tick import Plane
+from guardian.ports import Pending, Sent
+from tests.simulation.scheduler import World, run
+from tests.simulation.test_faults import examine, hostile
+from tests.simulation.world import Alias
+
+SEEDS = 150
+LIMIT_S = 6 * 3600.0
+
+
+# --- what a world must look like in the end ----------------------------------------------------
+
+
+def verify(world: World) -> None:
+    """Everything that `examine` sees, and what only somebody outside of guardian can know."""
+    state = examine(world)
+    entries = [r.entry for r in world.journal.read("r1")]
+    assert not state.live or state.phase is Phase.HELD, "it never came to an end"
+    own = [t for _, t, _ in world.alias.guardian_wrote]
+    theirs = [(at, t) for at, t in world.alias.history[1:] if t not in own]
+    if state.phase is Phase.ROLLED_BACK:
+        assert world.alias.traffic in (world.plan.snapshot.traffic, *(t for _, t in theirs))
+    _confirmed_is_real(world, entries)
+    _advanced_on_evidence(world, entries)
+    _breaches_go_back(entries)
+    _drift_is_respected(world)
+
+
+def _confirmed_is_real(world: World, entries: list[Entry]) -> None:
+    """Each confirmed weight was really there."""
+    if world.plan.drive is Drive.ROLLOUT:
+        for entry in entries:
+            if isinstance(entry, WeightConfirmed):
+                assert world.alias.at(entry.at).share("42") == entry.weight
+
+
+def _advanced_on_evidence(world: World, entries: list[Entry]) -> None:
+    """No step was left by passing before its bake, or on fewer samples than the criterion asks."""
+    since: Instant | None = None
+    for entry in entries:
+        if isinstance(entry, WeightConfirmed):
+            since = entry.at
+        if not isinstance(entry, StepEntered | Completed) or since is None or entry.actor:
+            continue
+        if isinstance(entry, Completed) and entry.unproven:
+            continue
+        assert entry.at - since >= world.plan.steps[0].bake_s
+        begin, end = round(since - world.clock.now() + world.clock.at), entry.at - since
+        minutes = range(begin // 60, int(begin + end) // 60 + 1)
+        served = sum(world.metrics._minute("42", minute)[1] for minute in minutes)
+        assert served >= world.plan.criteria[0].min_samples
+
+
+def _breaches_go_back(entries: list[Entry]) -> None:
+    """A verdict that fails is never recorded with anything but a rollback, or by a person."""
+    for entry in entries:
+        if isinstance(entry, RollbackStarted) or getattr(entry, "actor", None):
+            continue
+        verdicts: tuple[Verdict, ...] = getattr(entry, "verdicts", ())
+        assert all(v.outcome is not Outcome.FAIL for v in verdicts)
+
+
+def _drift_is_respected(world: World) -> None:
+    """A weight that no step asks for was set by a person: guardian only ever goes back from it."""
+    odd = [at for at, t in world.alias.history if t.share("42") == Weight.percent(1)]
+    for at, traffic, _ in world.alias.guardian_wrote:
+        assert not odd or at <= odd[0] or traffic == world.plan.snapshot.traffic
+
+
+def hunt(seeds: int = SEEDS) -> str | None:
+    """The first thing that is wrong in some hostile world; None when nothing is."""
+    for seed in range(seeds):
+        world = hostile(seed)
+        try:
+            run(world, limit_s=LIMIT_S)
+            verify(world)
+        except (AssertionError, InvariantBroken, IllegalEntry, AttributeError) as error:
+            return f"seed {seed}: {type(error).__name__}"
+    return None
+
+
+# --- bugs --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def planted(owner: object, name: str, bug: object) -> Iterator[None]:
+    """With `bug` in the place of what `owner` calls `name`."""
+    before = getattr(owner, name)
+    setattr(owner, name, bug)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+_judge = charge_module.judge
+_write = Charge.write
+_confirm = decide_module._confirm
+_alias_write = Alias._write
+
+
+def confirm_unread(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+    """A weight counts as confirmed once it was asked for."""
+    if seen.tried:
+        return WeightConfirmed(at=now, weight=rollout.plan.steps[rollout.step].weight)
+    return _confirm(rollout, seen, now)
+
+
+def silence_passes(
+    criterion: Criterion,
+    measurements: Mapping[Query, Measurement],
+    window: Window,
+    *,
+    now: Instant,
+    memory: Memory | None = None,
+) -> tuple[Verdict, Memory]:
+    """No data, unreadable data and too little data are as good as good data."""
+    verdict, memory = _judge(criterion, measurements, window, now=now, memory=memory)
+    if verdict.outcome is Outcome.FAIL:
+        return verdict, memory
+    return replace(verdict, outcome=Outcome.PASS), memory
+
+
+def breach_unseen(*_: object) -> None:
+    """A breach is nobody's business."""
+
+
+def always(*_: object) -> bool:
+    """Yes."""
+    return True
+
+
+def done_when_tried(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+    """A rollback is over once a write was tried."""
+    del rollout
+    return RollbackConfirmed(at=now, by_guardian=True, detail="") if seen.tried else None
+
+
+def no_conflict(*_: object) -> None:
+    """Whatever a person set is overwritten."""
+
+
+def restore_the_canary(self: Charge, wanted: Wish) -> Reading:
+    """A rollback to the wrong version."""
+    if wanted.traffic == self.rollout.plan.snapshot.traffic:
+        wrong = Traffic(primary=self.rollout.plan.canary)
+        snapshot = replace(self.rollout.plan.snapshot, traffic=wrong)
+        assert self.reading is not None
+        return self.router.restore(snapshot, stamp=None, after=self.reading)
+    return _write(self, wanted)
+
+
+def restore_a_stranger(self: Charge, wanted: Wish) -> Reading:
+    """A rollback to a version that nobody named."""
+    if wanted.traffic == self.rollout.plan.snapshot.traffic:
+        snapshot = replace(self.rollout.plan.snapshot, traffic=Traffic(primary="40"))
+        assert self.reading is not None
+        return self.router.restore(snapshot, stamp=None, after=self.reading)
+    return _write(self, wanted)
+
+
+def never_remembered(self: Charge, after: Rollout) -> None:
+    """The state is not folded again after an entry."""
+
+
+def taken_for_sent(self: Outbox, pending: Pending, result: object, now: Instant) -> Sent:
+    """A notice that failed counts as delivered."""
+    return Sent()
+
+
+def no_strangers(plan: Plan, traffic: Traffic) -> list[str]:
+    """Somebody else's version is not noticed."""
+    return []
+
+
+def full_at_once(plan: Plan, step: int) -> Traffic:
+    """Every step is everything."""
+    return Traffic(primary=plan.stable, secondary=plan.canary, weight=plan.steps[-1].weight)
+
+
+def without_revision(self: Alias, traffic: Traffic, stamp: object, after: Reading) -> Reading:
+    """The vendor's guard is not used."""
+    return _alias_write(self, traffic, stamp, self._reading())  # type: ignore[arg-type]
+
+
+def recorded_unread(self: Plane, *_: object) -> bool:
+    """A conflicting append counts as made."""
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bug:
+    """A bug, and where it is planted; several places when one alone is made up for elsewhere."""
+
+    name: str
+    places: tuple[tuple[object, str, object], ...] = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+BUGS = (
+    Bug(
+        name="weight confirmed without reading back",
+        places=((decide_module, "_confirm", confirm_unread),),
+    ),
+    Bug(
+        name="silence counted as a pass",
+        places=((charge_module, "judge", silence_passes),),
+    ),
+    Bug(name="bake time ignored", places=((decide_module, "baked", always),)),
+    Bug(name="breach ignored", places=((decide_module, "_breach", breach_unseen),)),
+    Bug(
+        name="rollback over when tried",
+        places=((decide_module, "_rolling_back", done_when_tried),),
+    ),
+    Bug(name="drift overwritten", places=((decide_module, "_conflict", no_conflict),)),
+    Bug(
+        name="restore to the canary",
+        places=((Charge, "write", restore_the_canary),),
+    ),
+    Bug(
+        name="restore to a stranger",
+        places=((Charge, "write", restore_a_stranger),),
+    ),
+    Bug(name="state not folded again", places=((Charge, "advanced", never_remembered),)),
+    Bug(name="failed notice taken for sent", places=((Outbox, "_verdict", taken_for_sent),)),
+    Bug(
+        name="all traffic at the first step",
+        places=((charge_module, "must_write", charge_module.must_write),),
+    ),
+)

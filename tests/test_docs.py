@@ -14,14 +14,15 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 from pydantic import BaseModel
 
-from guardian import config, rulefile, services
+from guardian import config, rulefile
 from guardian.cli.main import COMMANDS, guardian
-from guardian.configmodel import AwsModel, ConfigModel, NotifyModel, ServiceModel, StepModel
+from guardian.config.model import AwsModel, ConfigModel, NotifyModel, ServiceModel, StepModel
 from guardian.core.notices import Event
 from guardian.core.rollout import REMEMBERED, TRANSITIONS
 from guardian.engine.outcome import WORST_FIRST, Exit
 from guardian.ports import GuardianError
 from guardian.settings import Settings
+from guardian.wiring import services
 
 ROOT = Path(__file__).parent.parent
 WORDS = """

@@ -27,7 +27,7 @@ def rules() -> None:
 )
 def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
     """Check rule files and folders of them: every error of every file, with its place."""
-    from guardian.lint import lint as check
+    from guardian.rulefile.report import lint as check
 
     report = check(paths)
     errors = [f for f in report.findings if f.severity == "error"]

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from guardian import config, services
+from guardian import config
 from guardian.config import Aws, Mode
 from guardian.core.model import Step, Weight
 from guardian.core.notices import Event
 from guardian.core.plan import Blind, LowTraffic, Policy
 from guardian.ports import ConfigError
+from guardian.wiring import services
 
 TOP = """
 version: 1
@@ -70,7 +71,7 @@ def test_steps_have_weights_bakes_and_three_bakes_at_most(tmp_path: Path) -> Non
       - {weight: 100%, bake: 30m, max_bake: 40m}
 """
     loaded = load(tmp_path, TOP + SERVICE + steps)
-    assert services.service_steps(loaded, "api") == (
+    assert loaded.service("api").steps == (
         Step(weight=Weight.percent(10), bake_s=600, max_bake_s=1800),
         Step(weight=Weight.percent(100), bake_s=1800, max_bake_s=2400),
     )
@@ -82,7 +83,7 @@ def test_a_services_own_knobs_win_over_the_files(tmp_path: Path) -> None:
     own = (
         "    false_rollback: 1%\n    on_low_traffic: advance\n    max_hold: 2h\n    max_blind: 5m\n"
     )
-    assert services.service_policy(load(tmp_path, text + own), "api") == Policy(
+    assert load(tmp_path, text + own).service("api").policy == Policy(
         false_rollback=0.01,
         on_low_traffic=LowTraffic.ADVANCE,
         on_blind=Blind.ROLLBACK,

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from guardian import config, rulefile, services
+from guardian import config, rulefile
 from guardian.ports import ConfigError
+from guardian.wiring import services
 
 FOLDER = Path(__file__).parent.parent / "data" / "invalid"
 

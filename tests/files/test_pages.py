@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from guardian.rulemodel import (
+from guardian.rulefile.model import (
     CompareModel,
     CriterionModel,
     Defaults,

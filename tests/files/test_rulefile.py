@@ -16,9 +16,9 @@ from guardian.core.model import (
     Ratio,
     Scope,
 )
-from guardian.findings import node_of
-from guardian.lint import lint
 from guardian.ports import ConfigError
+from guardian.rulefile.report import lint
+from guardian.text.findings import node_of
 
 HEAD = "version: 1\nname: example\n"
 DIMENSIONS = '{Version: "${canary}"}'

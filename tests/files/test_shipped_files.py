@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from guardian import config, rulefile, services, shipped
-from guardian.lint import lint
+from guardian import config, rulefile, shipped
+from guardian.rulefile.report import lint
+from guardian.wiring import services
 
 ROOT = Path(__file__).parent.parent.parent
 ENVIRON = {"GUARDIAN_PAGERDUTY_ROUTING_KEY": "k" * 32}
@@ -100,7 +101,7 @@ def test_the_demo_is_found_beside_the_rules_that_it_names() -> None:
 def test_checking_rules_imports_no_sdk_no_settings_and_no_configuration() -> None:
     """`rules lint` starts fast."""
     code = (
-        "import sys; from guardian.lint import lint; lint(['rules']);"
+        "import sys; from guardian.rulefile.report import lint; lint(['rules']);"
         "print([m for m in ('boto3', 'botocore', 'slack_sdk', 'pydantic_settings', 'click',"
         " 'guardian.config', 'guardian.settings') if m in sys.modules])"
     )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardian.ports import ConfigError
-from guardian.units import (
+from guardian.text.units import (
     SecretRef,
     exact_points,
     exact_seconds,

@@ -2,98 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from guardian.aws import Sessions
-from guardian.core.model import Datapoint, Query, Reason
-from guardian.ports import Ask, SourceError
-from guardian.sources.cloudwatch import MAX_PAGES, CloudWatch, Options, billed, build
-from tests.contracts.adapters import ACCOUNT, account_for, context_for, use_endpoint
-from tests.contracts.canned import Answer, Asked, Canned, account_answer, canned
-
-NOW = 1_700_000_115.0
-"""15 s into the minute that begins at 1700000100."""
-MINUTE = 1_700_000_100.0
-
-Result = dict[str, Any]
-Respond = Callable[[dict[str, Any]], dict[str, Any] | Answer]
-
-
-def query(metric: str = "Errors", stat: str = "Sum", **rest: Any) -> Query:
-    """A series of one version."""
-    return Query(
-        namespace="AWS/Lambda",
-        metric=metric,
-        stat=stat,
-        dimensions=(("ExecutedVersion", "7"), ("FunctionName", "f")),
-        **rest,
-    )
-
-
-def ask(asked: Query, minutes: int = 5) -> Ask:
-    """The last minutes and the one in progress."""
-    return Ask(query=asked, start=MINUTE - 60 * minutes, end=MINUTE + 60, settle_s=180.0)
-
-
-def complete(key: str, points: dict[float, float] | None = None) -> Result:
-    """One series in full."""
-    points = points or {}
-    return {
-        "Id": key,
-        "Label": "x",
-        "Timestamps": list(points),
-        "Values": list(points.values()),
-        "StatusCode": "Complete",
-    }
-
-
-def ids(call: dict[str, Any]) -> list[str]:
-    """The Ids of a call."""
-    return [asked["Id"] for asked in call["MetricDataQueries"]]
-
-
-def everything_complete(call: dict[str, Any]) -> dict[str, Any]:
-    """Every series has one point."""
-    return {"MetricDataResults": [complete(key, {MINUTE: 1.0}) for key in ids(call)]}
-
-
-@dataclass
-class World:
-    """A CloudWatch that answers by `respond`."""
-
-    server: Canned
-    source: CloudWatch
-    calls: list[dict[str, Any]] = field(default_factory=list)
-    regions: list[str] = field(default_factory=list)
-
-    def respond(self, how: Respond) -> None:
-        """Answer GetMetricData like this from now on."""
-
-        def answer(asked: Asked) -> Answer:
-            if asked.operation == "GetCallerIdentity":
-                return account_answer(ACCOUNT)
-            self.calls.append(asked.json)
-            self.regions.append(asked.headers["authorization"].split("/")[2])
-            found = how(asked.json)
-            return found if isinstance(found, Answer) else Answer(body=json.dumps(found))
-
-        self.server.answer = answer
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A server and a source of one account."""
-    with canned(lambda _: account_answer(ACCOUNT)) as server:
-        use_endpoint(monkeypatch, server.url)
-        found = World(server, build(Options(), context_for(account_for(Sessions()))))
-        found.respond(everything_complete)
-        yield found
+from guardian.core.model import Datapoint, Reason
+from guardian.ports import SourceError
+from guardian.sources.cloudwatch import MAX_PAGES, Options, billed
+from tests.contracts.canned import Answer, account_answer
+from tests.sources.cloudwatch_world import (
+    MINUTE,
+    NOW,
+    World,
+    ask,
+    complete,
+    everything_complete,
+    ids,
+    query,
+)
 
 
 def test_a_question_is_exact(world: World) -> None:
@@ -373,32 +301,6 @@ def test_another_account_is_a_source_error(world: World) -> None:
     with pytest.raises(SourceError, match="111111111111") as caught:
         world.source.read([ask(query())], now=NOW)
     assert caught.value.reason is Reason.AUTH
-
-
-def test_the_longest_duration_of_a_day_is_in_seconds(world: World) -> None:
-    """The settle time of a function grows by it."""
-    points = {1_699_999_200.0: 2500.0, 1_699_995_600.0: 61_000.0}
-    world.respond(lambda _: {"MetricDataResults": [complete("q0", points)]})
-    assert world.source.longest_duration_s("f", now=NOW) == 61.0
-    (call,) = world.calls
-    stat = call["MetricDataQueries"][0]["MetricStat"]
-    assert (stat["Stat"], stat["Period"]) == ("Maximum", 3600)
-    assert stat["Metric"]["Dimensions"] == [{"Name": "FunctionName", "Value": "f"}]
-    assert call["EndTime"] - call["StartTime"] == 25 * 3600
-
-
-def test_a_function_that_never_ran_has_no_longest_duration(world: World) -> None:
-    """None, and not zero."""
-    world.respond(lambda _: {"MetricDataResults": [complete("q0")]})
-    assert world.source.longest_duration_s("f", now=NOW) is None
-
-
-def test_an_unreadable_duration_is_an_error(world: World) -> None:
-    """The caller decides what to assume."""
-    bad = complete("q0") | {"StatusCode": "Forbidden"}
-    world.respond(lambda _: {"MetricDataResults": [bad]})
-    with pytest.raises(SourceError):
-        world.source.longest_duration_s("f", now=NOW)
 
 
 def test_options_are_strict() -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from guardian.core.model import Criterion, Latency, Ratio
-from guardian.findings import Finding, Node
 from guardian.namespaces import settle_s
-from guardian.rulequery import names_canary
-from guardian.units import exact_seconds, plain
+from guardian.rulefile.query import names_canary
+from guardian.text.findings import Finding, Node
+from guardian.text.units import exact_seconds, plain
 
 CANARY_SHARE: Final = 0.10
 """The usual first step, for the arithmetic of pooled metrics."""

@@ -11,7 +11,8 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar, Union, get_args, ge
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from guardian.findings import (
+from guardian.ports import ConfigError
+from guardian.text.findings import (
     SERIES,
     Document,
     Finding,
@@ -22,8 +23,7 @@ from guardian.findings import (
     near,
     not_yet,
 )
-from guardian.ports import ConfigError
-from guardian.units import is_number, secret_reference, secret_value, told
+from guardian.text.units import is_number, secret_reference, secret_value, told
 
 M = TypeVar("M", bound=BaseModel)
 

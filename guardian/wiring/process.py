@@ -1,19 +1,15 @@
-"""The composition root: settings and files become services. The only dynamic import is here."""
+"""What one command needs: settings and files become a journal, services, tasks and lanes."""
 
 from __future__ import annotations
 
-import importlib
 import os
-import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
-
-from pydantic import BaseModel, ValidationError
 
 from guardian import config, rulefile
 from guardian.aws import Account, Sessions
@@ -35,28 +31,12 @@ from guardian.ports import (
     Source,
     UsageError,
 )
-from guardian.services import service_criteria
 from guardian.settings import Settings
 from guardian.settings import load as load_settings
+from guardian.wiring.adapters import adapter, checked
+from guardian.wiring.services import service_criteria
 
-M = TypeVar("M", bound=BaseModel)
 DEFAULT_CONFIG = Path("config/production.yaml")
-ROOMS = ("sources", "routers", "notifiers", "journals")
-
-
-def adapters(room: str) -> list[str]:
-    """The adapters of a room: its modules' names."""
-    package = importlib.import_module(f"guardian.{room}")
-    found = pkgutil.iter_modules(package.__path__)
-    return sorted(module.name for module in found if not module.name.startswith("_"))
-
-
-def adapter(room: str, name: str) -> ModuleType:
-    """An adapter's module; ConfigError with the known ones when there is none of that name."""
-    known = adapters(room)
-    if name not in known:
-        raise ConfigError(f"there is no {room[:-1]} called '{name}'; known are {', '.join(known)}")
-    return importlib.import_module(f"guardian.{room}.{name}")
 
 
 def clock_of(settings: Settings, environ: Mapping[str, str]) -> Clock:
@@ -365,16 +345,6 @@ class Wiring:
             secret=self.settings.secret,
             base_url=self.settings.base_url,
         )
-
-
-def checked(options: type[M], values: Mapping[str, object]) -> M:
-    """Options from values that a person typed; UsageError instead of pydantic's."""
-    try:
-        return options.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{place} {values.get(place)!r}: {first['msg']}") from error
 
 
 def _plane(aws: config.Aws) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from guardian import rulefile
 from guardian.config import Config
-from guardian.core.model import Step
-from guardian.core.plan import Policy
-from guardian.findings import Node
 from guardian.rulefile import RuleSet
+from guardian.text.findings import Node
 
 
 def service_criteria(config: Config, name: str) -> RuleSet:
@@ -27,13 +25,3 @@ def service_criteria(config: Config, name: str) -> RuleSet:
         service=name,
         listed=below("rules"),
     )
-
-
-def service_policy(config: Config, name: str) -> Policy:
-    """The knobs of a service, with the file's defaults and guardian's own filled in."""
-    return config.service(name).policy
-
-
-def service_steps(config: Config, name: str) -> tuple[Step, ...]:
-    """A service's steps; none when the file has none, and then no rollout can be started."""
-    return config.service(name).steps

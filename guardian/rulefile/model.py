@@ -1,4 +1,4 @@
-"""The shape of a rule file: its keys, their types and bounds. What they mean is `rulebuild`'s."""
+"""The shape of a rule file: its keys, their types and bounds. What they mean is `build`'s."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from guardian.findings import SERIES, not_yet
-from guardian.units import Duration, Points, told
-from guardian.validation import Strict
+from guardian.text.fields import Pause, Region, Silence, Version
+from guardian.text.findings import not_yet
+from guardian.text.units import Duration, Points, told
+from guardian.text.validation import Strict
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]|\$\{\w+\}")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}|\$\{\w+\}")
-_DAY_S: Final = 86400.0
 
 
 def _named(text: str) -> str:
@@ -24,12 +23,6 @@ def _named(text: str) -> str:
             f"{told(text)} is not a name: use up to 64 lower-case letters, digits and single"
             " hyphens, beginning with a letter"
         )
-    return text
-
-
-def _regional(text: str) -> str:
-    if not _REGION.fullmatch(text):
-        raise ValueError(f"{told(text)} is not an AWS region: write it like us-east-1")
     return text
 
 
@@ -45,24 +38,9 @@ def _whole_minutes(seconds: float) -> float:
     return seconds
 
 
-def _up_to_a_day(seconds: float) -> float:
-    if seconds > _DAY_S:
-        raise ValueError("this may last at most 24h")
-    return seconds
-
-
-def _a_minute_or_more(seconds: float) -> float:
-    if seconds < 60:
-        raise ValueError("this must be at least 1m, the length of a CloudWatch period")
-    return _up_to_a_day(seconds)
-
-
 Name = Annotated[str, AfterValidator(_named)]
-Region = Annotated[str, AfterValidator(_regional)]
 AccountId = Annotated[str, AfterValidator(_twelve)]
 Period = Annotated[Duration, AfterValidator(_whole_minutes)]
-Pause = Annotated[Duration, AfterValidator(_up_to_a_day)]
-Silence = Annotated[Duration, AfterValidator(_a_minute_or_more)]
 Text = Annotated[str, Field(min_length=1, max_length=255)]
 Dimensions = Annotated[
     dict[str, Annotated[str, Field(min_length=1, max_length=1024)]], Field(max_length=30)
@@ -71,15 +49,6 @@ Dimensions = Annotated[
 Sustain = Annotated[int, Field(ge=1, le=60)]
 ClusterSize = Annotated[float, Field(ge=1, le=1000)]
 OnFailWord = Literal["rollback", "hold", "notify"]
-
-
-def _first_version(number: int) -> int:
-    if number != 1:
-        raise ValueError(
-            f"version {number} of the format is not known to guardian {SERIES}: write 1, or use the"
-            " guardian that the file was written for"
-        )
-    return number
 
 
 def _sequential(word: str) -> str:
@@ -92,9 +61,6 @@ def _with_stable(word: str) -> str:
     if word == "before":
         raise ValueError(not_yet("comparing with 'before'"))
     return word
-
-
-Version = Annotated[int, AfterValidator(_first_version)]
 
 
 class Variable(Strict):

@@ -16,8 +16,8 @@ from typing import Annotated, Final, Literal, get_args
 from pydantic import PlainValidator, WithJsonSchema
 
 from guardian.core.model import Weight
-from guardian.findings import not_yet
 from guardian.ports import ConfigError
+from guardian.text.findings import not_yet
 
 _SECONDS: Final = {
     "ms": Decimal("0.001"),

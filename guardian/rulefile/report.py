@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from guardian import rulefile
-from guardian.findings import Finding
+from guardian.text.findings import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

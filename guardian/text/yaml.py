@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from guardian.findings import (
+from guardian.text.findings import (
     Document,
     Mark,
     Marks,

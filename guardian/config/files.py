@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
-from guardian.configmodel import (
+from guardian.config.model import (
     EVENTS,
     AwsModel,
     ConfigModel,
@@ -24,10 +24,10 @@ from guardian.configmodel import (
 from guardian.core.model import FULL, Step
 from guardian.core.notices import Event
 from guardian.core.plan import Blind, LowTraffic, Policy
-from guardian.findings import Document, Finding, Node, Place, did_you_mean, refuse
 from guardian.ports import ConfigError
-from guardian.text import read
-from guardian.validation import validate, validate_options
+from guardian.text.findings import Document, Finding, Node, Place, did_you_mean, refuse
+from guardian.text.validation import validate, validate_options
+from guardian.text.yaml import read
 
 M = TypeVar("M", bound=BaseModel)
 

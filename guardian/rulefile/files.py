@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from guardian.core.model import Criterion
-from guardian.findings import (
+from guardian.rulefile.build import build
+from guardian.rulefile.doubts import Placed, errors_of_lambda_only, warnings
+from guardian.rulefile.model import CriterionModel, Defaults, RuleFile
+from guardian.rulefile.query import Scene
+from guardian.shipped import presets
+from guardian.text.findings import (
     Document,
     Finding,
     Mark,
@@ -21,13 +26,8 @@ from guardian.findings import (
     overlaid,
     refuse,
 )
-from guardian.rulebuild import build
-from guardian.rulelint import Placed, errors_of_lambda_only, warnings
-from guardian.rulemodel import CriterionModel, Defaults, RuleFile
-from guardian.rulequery import Scene
-from guardian.shipped import presets
-from guardian.text import read
-from guardian.validation import validate
+from guardian.text.validation import validate
+from guardian.text.yaml import read
 
 PRESET: Final = "preset:"
 _TESTS: Final = ".test.yaml"

@@ -19,11 +19,11 @@ from guardian.core.model import (
     Ratio,
     Scope,
 )
-from guardian.findings import Place, did_you_mean
 from guardian.namespaces import MILLISECONDS, SECONDS, settle_s, unit
-from guardian.rulemodel import CompareModel, CriterionModel, Metric
-from guardian.rulequery import Scene, names_canary, of_stable, query_of
-from guardian.units import exact_seconds, exact_share, plain, told
+from guardian.rulefile.model import CompareModel, CriterionModel, Metric
+from guardian.rulefile.query import Scene, names_canary, of_stable, query_of
+from guardian.text.findings import Place, did_you_mean
+from guardian.text.units import exact_seconds, exact_share, plain, told
 
 _TIME_UNITS: Final = {
     SECONDS: Decimal(1),

@@ -1,0 +1,8 @@
+"""Configuration files: text in, services, steps and lanes out, and every error with its place.
+
+Adapters' options stay as they stand in the file: `wiring` asks the adapter what they mean.
+"""
+
+from guardian.config.files import Aws, Choice, Config, Lane, Mode, Service, load
+
+__all__ = ["Aws", "Choice", "Config", "Lane", "Mode", "Service", "load"]

@@ -1,0 +1,41 @@
+"""The folder is the registry: an adapter is found by its module's name, and nowhere listed."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import ModuleType
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from guardian.ports import ConfigError, UsageError
+
+M = TypeVar("M", bound=BaseModel)
+ROOMS = ("sources", "routers", "notifiers", "journals")
+
+
+def adapters(room: str) -> list[str]:
+    """The adapters of a room: its modules' names."""
+    package = importlib.import_module(f"guardian.{room}")
+    found = pkgutil.iter_modules(package.__path__)
+    return sorted(module.name for module in found if not module.name.startswith("_"))
+
+
+def adapter(room: str, name: str) -> ModuleType:
+    """An adapter's module; ConfigError with the known ones when there is none of that name."""
+    known = adapters(room)
+    if name not in known:
+        raise ConfigError(f"there is no {room[:-1]} called '{name}'; known are {', '.join(known)}")
+    return importlib.import_module(f"guardian.{room}.{name}")
+
+
+def checked(options: type[M], values: Mapping[str, object]) -> M:
+    """Options from values that a person typed; UsageError instead of pydantic's."""
+    try:
+        return options.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{place} {values.get(place)!r}: {first['msg']}") from error

@@ -24,9 +24,9 @@ demo: .venv/runtime  ## The whole story offline: a healthy release goes live, a 
 
 test: .venv/dev lint types  ## Everything CI checks: style, types, imports, tests, coverage of the core
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest -n 2 --dist worksteal
-	$(BIN)/coverage run --data-file=.coverage -m pytest -q tests/core
+	$(BIN)/coverage run -m pytest -q tests/core
 	$(BIN)/coverage report --include='guardian/core/*' --fail-under=100
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore tests/core
 
 lint: .venv/dev  ## ruff, and the import directions of docs/architecture.md
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, assert_never
 
 Instant: TypeAlias = Annotated[float, "instant"]
 """Seconds since the Unix epoch, UTC, to the millisecond. Written as RFC 3339 in files and JSON."""
@@ -222,6 +222,8 @@ class Direction(Enum):
                 return value < limit
             case Direction.AT_OR_BELOW:
                 return value <= limit
+            case _:
+                assert_never(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from guardian.core.entries import (
     RollbackStarted,
     StepEntered,
 )
+from guardian.core.model import Outcome
 from guardian.core.orders import obey
 from guardian.core.plan import Plan
 from guardian.core.rollout import Phase, Rollout, apply
@@ -38,6 +39,7 @@ from tests.core.rollouts import (
     order,
     rollout,
     saw,
+    verdict,
 )
 
 TAKE_BACK = [OrderKind.ABORT, OrderKind.INTERRUPT]
@@ -147,6 +149,11 @@ def test_a_completed_rollout_can_be_taken_back() -> None:
     assert isinstance(ordered(promoted, order(OrderKind.ABORT)), RollbackStarted)
 
 
+def test_a_signal_does_not_take_back_what_has_passed() -> None:
+    """The process that drove it may end; the release was judged, and is healthy."""
+    assert ordered(in_phase(Phase.COMPLETED), order(OrderKind.INTERRUPT)) is None
+
+
 def test_a_completed_gate_cannot_be_taken_back() -> None:
     """It never had anything to restore."""
     assert ordered(in_phase(Phase.COMPLETED, plan=GATE), order(OrderKind.ABORT)) is None
@@ -239,6 +246,13 @@ def test_the_last_promotion_completes_and_says_what_is_unproven() -> None:
         ("error-rate",),
         ("error-rate",),
     )
+
+
+def test_a_proven_breach_is_not_promoted() -> None:
+    """Nothing would judge it afterwards."""
+    fail = verdict(Outcome.FAIL)
+    assert ordered(in_phase(Phase.BAKING), order(OrderKind.PROMOTE), seen=saw(fail)) is None
+    assert ordered(at_last_step(), order(OrderKind.PROMOTE), seen=saw(fail)) is None
 
 
 @pytest.mark.parametrize(

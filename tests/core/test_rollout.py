@@ -16,6 +16,7 @@ from guardian.core.entries import (
     GateFailed,
     HoldReason,
     PrimaryConfirmed,
+    Resumed,
     RollbackStuck,
     RolloutStarted,
     StepEntered,
@@ -343,3 +344,12 @@ def test_the_present_step_is_known() -> None:
     assert in_phase(Phase.BAKING).current_step == PLAN.steps[0]
     assert not in_phase(Phase.BAKING).last_step
     assert at_last_step().last_step
+
+
+def test_a_conflict_is_resumed_by_confirming_the_weight_anew() -> None:
+    """Minutes at somebody else's weight are no bake: the shift begins again."""
+    state = in_phase(Phase.BAKING, held(HoldReason.CONFLICT))
+    going_on = apply(state, Resumed(at=T0 + 900, detail="go on", actor="bob"))
+    assert going_on.phase is Phase.SHIFTING
+    again = apply(going_on, confirmed(at=T0 + 960))
+    assert again.step_confirmed_at == T0 + 960

@@ -89,6 +89,8 @@ WRITES = [
     (Phase.SHIFTING, AT_TEN, OURS, _F, _F, True),
     (Phase.BAKING, AT_TEN, OURS, _T, _F, False),
     (Phase.BAKING, AT_TEN, OURS, _F, _F, True),
+    (Phase.BAKING, OTHER, OURS, _F, _F, False),
+    (Phase.BAKING, OTHER, OURS, _T, _F, False),
     (Phase.ROLLING_BACK, AT_TEN, OURS, _T, _T, True),
     (Phase.ROLLING_BACK, STABLE, None, _T, _F, True),
     (Phase.ROLLING_BACK, STABLE, OURS, _T, _F, True),

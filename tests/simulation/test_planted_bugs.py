@@ -17,6 +17,7 @@ import guardian.core.decide as decide_module
 import guardian.core.wishes as wishes_module
 import guardian.engine.charge as charge_module
 from guardian.core.case import Memory, Window
+from guardian.core.criteria import judge
 from guardian.core.entries import (
     Completed,
     Entry,
@@ -143,7 +144,7 @@ def planted(owner: object, name: str, bug: object) -> Iterator[None]:
         setattr(owner, name, before)
 
 
-_judge = charge_module.judge
+_judge = judge
 _write = Charge.write
 _confirm = decide_module._confirm
 

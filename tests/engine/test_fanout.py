@@ -1,0 +1,141 @@
+"""Calls side by side: results, errors, deadlines, and never two of one key."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from guardian.clock import SystemClock
+from guardian.core.model import Reason
+from guardian.engine.fanout import SerialFanout, ThreadFanout
+from guardian.ports import EdgeError, Fanout, RouterError
+
+PATIENCE_S = 10.0
+
+
+def thrower(error: Exception) -> Callable[[], object]:
+    """A call that fails."""
+
+    def call() -> object:
+        raise error
+
+    return call
+
+
+@pytest.fixture
+def fanout() -> ThreadFanout:
+    """The real one."""
+    return ThreadFanout(SystemClock())
+
+
+@pytest.mark.parametrize("make", [SerialFanout, lambda: ThreadFanout(SystemClock())])
+def test_every_call_has_its_result_or_its_error(make: Callable[[], Fanout]) -> None:
+    """Also falsy results, and exceptions that are no EdgeError."""
+    calls: dict[str, Callable[[], object]] = {
+        "one": lambda: 1,
+        "none": lambda: None,
+        "empty": dict,
+        "edge": thrower(RouterError(Reason.AUTH, "not allowed")),
+        "bug": thrower(ZeroDivisionError("oops")),
+    }
+    results = make().run(calls, deadline_s=PATIENCE_S)
+    assert list(results) == list(calls)
+    assert (results["one"], results["none"], results["empty"]) == (1, None, {})
+    edge, bug = results["edge"], results["bug"]
+    assert isinstance(edge, RouterError)
+    assert edge.reason is Reason.AUTH
+    assert isinstance(bug, EdgeError)
+    assert bug.reason is Reason.UNKNOWN
+    assert "ZeroDivisionError: oops" in bug.detail
+
+
+def test_no_calls_are_no_results(fanout: ThreadFanout) -> None:
+    """Nothing is waited for."""
+    assert fanout.run({}, deadline_s=PATIENCE_S) == {}
+
+
+def test_a_late_call_is_a_time_out_and_the_others_have_their_results(
+    fanout: ThreadFanout,
+) -> None:
+    """One hanging vendor costs the deadline, not the others' answers."""
+    release = threading.Event()
+    results = fanout.run(
+        {"hangs": lambda: release.wait(PATIENCE_S), "quick": lambda: "here"}, deadline_s=0.1
+    )
+    release.set()
+    late = results["hangs"]
+    assert results["quick"] == "here"
+    assert isinstance(late, EdgeError)
+    assert late.reason is Reason.TIMEOUT
+
+
+def test_a_key_under_way_is_not_started_twice(fanout: ThreadFanout) -> None:
+    """A write that hangs is never doubled; once it has ended, the key is free again."""
+    release, ended, count = threading.Event(), threading.Event(), [0]
+
+    def hangs() -> object:
+        count[0] += 1
+        release.wait(PATIENCE_S)
+        ended.set()
+        return "old"
+
+    fanout.run({"write": hangs}, deadline_s=0.05)
+    again = fanout.run({"write": hangs}, deadline_s=PATIENCE_S)["write"]
+    assert isinstance(again, EdgeError)
+    assert again.reason is Reason.TIMEOUT
+    assert count == [1]
+    release.set()
+    assert ended.wait(PATIENCE_S)
+    for _ in range(1000):
+        fresh = fanout.run({"write": lambda: "new"}, deadline_s=PATIENCE_S)["write"]
+        if fresh == "new":
+            break
+        threading.Event().wait(0.005)
+    assert fresh == "new"
+
+
+def test_an_interrupt_ends_every_interruptible_run_and_no_other(fanout: ThreadFanout) -> None:
+    """Two planes wait at once: a signal ends both; a run that must not end goes on."""
+    release = threading.Event()
+    started = threading.Barrier(4)
+    ended: dict[str, object] = {}
+
+    def hangs() -> object:
+        started.wait(PATIENCE_S)
+        return release.wait(PATIENCE_S)
+
+    def plane(name: str, interruptible: bool) -> None:
+        results = fanout.run({name: hangs}, deadline_s=PATIENCE_S, interruptible=interruptible)
+        ended[name] = results[name]
+
+    threads = [
+        threading.Thread(target=plane, args=(name, name != "write")) for name in ("a", "b", "write")
+    ]
+    for thread in threads:
+        thread.start()
+    started.wait(PATIENCE_S)
+    fanout.interrupt()
+    for thread in threads[:2]:
+        thread.join(PATIENCE_S)
+    assert sorted(ended) == ["a", "b"]
+    assert all(isinstance(e, EdgeError) and e.reason is Reason.TIMEOUT for e in ended.values())
+    release.set()
+    threads[2].join(PATIENCE_S)
+    assert ended["write"] is True
+
+
+def test_an_interrupt_with_nothing_under_way_does_nothing(fanout: ThreadFanout) -> None:
+    """It does not end the run that comes next."""
+    fanout.interrupt()
+    SerialFanout().interrupt()
+    results = fanout.run({"a": lambda: 1}, deadline_s=PATIENCE_S, interruptible=True)
+    assert results == {"a": 1}
+
+
+def test_a_deadline_of_nothing_starts_the_calls_and_waits_for_none(fanout: ThreadFanout) -> None:
+    """How the direct word is sent while the journal is away."""
+    ran = threading.Event()
+    fanout.run({"tell": ran.set}, deadline_s=0.0)
+    assert ran.wait(PATIENCE_S)

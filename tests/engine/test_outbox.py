@@ -1,0 +1,335 @@
+"""The outbox: after the act, in order, again when it failed, never in another lane's way."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from guardian.clock import SystemClock
+from guardian.core.entries import RolloutStarted
+from guardian.core.model import Reason
+from guardian.core.notices import Event, Notice, Page, Severity
+from guardian.engine.fanout import SerialFanout, ThreadFanout
+from guardian.engine.outbox import (
+    ACT_FIRST_S,
+    BACK_OFF_S,
+    DIRECT_RETRY_S,
+    INFORMATION_LIVES_S,
+    Lane,
+    Outbox,
+)
+from guardian.ports import Dead, Fanout, NotifyError, Outgoing, Pending, Retry, Sent, Unavailable
+from tests.contracts.journal_values import ManualClock
+from tests.simulation.memory_journal import MemoryJournal
+from tests.simulation.scheduler import plan
+from tests.simulation.world import SeededLuck
+
+NOTICE = Notice(
+    event=Event.BAKING,
+    at=0.0,
+    rollout="r1",
+    seq=2,
+    service="agents-api",
+    environment="production",
+    stable="41",
+    canary="42",
+    phase="baking",
+    weight="10%",
+    step="1 of 3",
+    title="baking",
+    did="waits",
+)
+NO_ANSWER = NotifyError(Reason.UNAVAILABLE, "no answer", retryable=True)
+
+
+@dataclass
+class Ears:
+    """A notifier that hears, or fails with what it is told to."""
+
+    heard: list[tuple[str, int, str | None]] = field(default_factory=list)
+    error: Exception | None = None
+
+    def send(self, notice: Notice, *, handle: str | None) -> str | None:
+        """Hear."""
+        if self.error is not None:
+            raise self.error
+        self.heard.append((notice.rollout, notice.seq, handle))
+        return f"thread of {notice.rollout}"
+
+
+class ForgetfulJournal(MemoryJournal):
+    """Can be read and not be written: a full disk."""
+
+    full = False
+    settled: list[Sent | Retry | Dead]
+
+    def settle(self, pending: Pending, result: Sent | Retry | Dead) -> None:
+        """Note, if there is room."""
+        if self.full:
+            raise Unavailable("the disk is full")
+        self.settled = [*getattr(self, "settled", []), result]
+        super().settle(pending, result)
+
+
+class Post:
+    """An outbox with its journal, clock and lanes."""
+
+    def __init__(self, *lanes: str, fanout: Fanout | None = None) -> None:
+        self.clock = ManualClock()
+        self.journal = ForgetfulJournal(self.clock)
+        self.ears = {name: Ears() for name in lanes}
+        self.outbox = Outbox(
+            journal=self.journal,
+            lanes=[Lane(name=name, notifier=ears) for name, ears in self.ears.items()],
+            fanout=fanout or SerialFanout(),
+            clock=self.clock,
+            luck=SeededLuck("post"),
+        )
+        self.lease = self.journal.open_lease("tests")
+        self.begun: dict[str, int] = {}
+
+    def put(self, notice: Notice, *lanes: str) -> None:
+        """Record an entry that has this to tell."""
+        begun = self.begun.setdefault(notice.rollout, len(self.begun))
+        claim = self.journal.claim(self.lease, f"target {begun}")
+        assert claim is not None
+        known = self.journal.read(notice.rollout)
+        the_plan = replace(plan(self.clock.now()), rollout=notice.rollout, target=claim.target)
+        entry = RolloutStarted(at=self.clock.now(), plan=the_plan)
+        self.journal.append(
+            claim,
+            notice.rollout,
+            expected=len(known),
+            entries=[] if known else [entry],
+            live=True,
+            outgoing=[Outgoing(lane=n, notice=replace(notice, at=self.clock.now())) for n in lanes],
+            txid=f"{notice.rollout}-{notice.seq}",
+        )
+
+
+def test_a_notice_waits_until_the_act_was_tried() -> None:
+    """Held back before it is recorded, told once it is released."""
+    post = Post("chat")
+    post.outbox.hold_back("r1", 2)
+    post.put(NOTICE, "chat")
+    post.outbox.step()
+    assert post.ears["chat"].heard == []
+    woken: list[bool] = []
+    post.outbox.wake = lambda: woken.append(True)
+    post.outbox.release("r1")
+    assert woken == [True]
+    post.outbox.step()
+    assert post.ears["chat"].heard == [("r1", 2, None)]
+
+
+def test_a_notice_waits_five_seconds_at_most_for_a_router_that_hangs() -> None:
+    """People hear of the decision even when its act does not end."""
+    post = Post("chat")
+    post.outbox.hold_back("r1", 2)
+    post.put(NOTICE, "chat")
+    post.clock.pass_s(ACT_FIRST_S - 0.1)
+    post.outbox.step()
+    assert post.ears["chat"].heard == []
+    post.clock.pass_s(0.1)
+    post.outbox.step()
+    assert post.ears["chat"].heard == [("r1", 2, None)]
+
+
+def test_releasing_one_rollout_does_not_release_another() -> None:
+    """Each waits for its own act."""
+    post = Post("chat")
+    post.outbox.hold_back("r1", 2)
+    post.put(NOTICE, "chat")
+    post.outbox.release("r2")
+    post.outbox.step()
+    assert post.ears["chat"].heard == []
+
+
+def test_a_lane_hears_a_rollout_in_order_and_in_one_thread() -> None:
+    """The second notice waits for the first, and carries its handle."""
+    post = Post("chat")
+    ears = post.ears["chat"]
+    post.put(NOTICE, "chat")
+    post.put(replace(NOTICE, seq=3), "chat")
+    ears.error = NO_ANSWER
+    post.outbox.step()
+    post.outbox.step()
+    ears.error = None
+    post.clock.pass_s(BACK_OFF_S[1])
+    while post.journal.pending():
+        post.outbox.step()
+    assert ears.heard == [("r1", 2, None), ("r1", 3, "thread of r1")]
+
+
+def test_a_failing_lane_does_not_keep_another_from_hearing() -> None:
+    """Chat is down; the pager goes off."""
+    post = Post("chat", "pager")
+    post.ears["chat"].error = NO_ANSWER
+    post.put(NOTICE, "chat", "pager")
+    post.put(replace(NOTICE, seq=3), "chat", "pager")
+    for _ in range(4):
+        post.outbox.step()
+    assert [seq for _, seq, _ in post.ears["pager"].heard] == [2, 3]
+    assert post.outbox.failed > 0
+    assert post.outbox.last_error == "chat: no answer"
+
+
+def test_a_hanging_lane_does_not_delay_another() -> None:
+    """Each lane has a stepper of its own: no page waits for a chat that hangs."""
+    release = threading.Event()
+    post = Post("chat", "pager", fanout=ThreadFanout(SystemClock()))
+
+    class Hanging(Ears):
+        def send(self, notice: Notice, *, handle: str | None) -> str | None:
+            release.wait(20.0)
+            return None
+
+    steppers = Outbox(
+        journal=post.journal,
+        lanes=[
+            Lane(name="chat", notifier=Hanging()),
+            Lane(name="pager", notifier=post.ears["pager"]),
+        ],
+        fanout=ThreadFanout(SystemClock()),
+        clock=post.clock,
+        luck=SeededLuck("post"),
+    ).steppers()
+    for seq in range(2, 7):
+        post.put(replace(NOTICE, seq=seq), "chat", "pager")
+    chat = threading.Thread(target=steppers["outbox-chat"], daemon=True)
+    chat.start()
+    for _ in range(5):
+        steppers["outbox-pager"]()
+    assert chat.is_alive()
+    assert [seq for _, seq, _ in post.ears["pager"].heard] == [2, 3, 4, 5, 6]
+    release.set()
+    chat.join(20.0)
+
+
+def test_a_long_backlog_of_one_lane_does_not_hide_another() -> None:
+    """A hundred rollouts wait for chat; the pager's one notice is still seen."""
+    post = Post("chat", "pager")
+    for number in range(100):
+        post.put(replace(NOTICE, rollout=f"r{number}"), "chat")
+    post.put(replace(NOTICE, rollout="bad"), "pager")
+    post.outbox.steppers()["outbox-pager"]()
+    assert post.ears["pager"].heard == [("bad", 2, None)]
+
+
+@pytest.mark.parametrize("attempts", [0, 3, 50])
+def test_back_off_is_bounded_and_grows(attempts: int) -> None:
+    """From about a second to a minute, never more, however often it failed."""
+    post = Post("chat")
+    now = post.clock.now()
+    pending = Pending(
+        id="x", lane="chat", notice=replace(NOTICE, at=now), attempts=attempts, handle=None
+    )
+    verdict = post.outbox._verdict(pending, NO_ANSWER, now)
+    assert isinstance(verdict, Retry)
+    full = min(BACK_OFF_S[1], BACK_OFF_S[0] * 2.0**attempts)
+    assert full / 2 <= verdict.at - now <= full
+
+
+def test_the_vendors_wish_to_wait_is_honoured() -> None:
+    """Retry-After outweighs the back-off."""
+    post = Post("chat")
+    post.put(NOTICE, "chat")
+    post.ears["chat"].error = NotifyError(
+        Reason.THROTTLED, "slow down", retryable=True, after_s=120.0
+    )
+    post.outbox.step()
+    post.ears["chat"].error = None
+    post.clock.pass_s(119.0)
+    post.outbox.step()
+    assert post.ears["chat"].heard == []
+    post.clock.pass_s(1.0)
+    post.outbox.step()
+    assert post.ears["chat"].heard != []
+
+
+def test_information_dies_of_age_and_a_page_never_does() -> None:
+    """An hour-old "step 2 begins" helps nobody; an hour-old page does."""
+    page = Page(key="guardian/x", severity=Severity.CRITICAL)
+    for notice, dies in (
+        (NOTICE, True),
+        (replace(NOTICE, pages=(page,)), False),
+        (replace(NOTICE, resolves=("guardian/x",)), False),
+    ):
+        post = Post("chat")
+        post.ears["chat"].error = NO_ANSWER
+        post.put(notice, "chat")
+        post.clock.pass_s(INFORMATION_LIVES_S + 1)
+        post.outbox.step()
+        assert (post.journal.pending() == 0) is dies
+
+
+def test_a_final_error_is_kept_as_dead_and_the_next_notice_goes_on() -> None:
+    """A channel that does not exist will not exist in a minute either."""
+    post = Post("chat")
+    post.put(NOTICE, "chat")
+    post.put(replace(NOTICE, seq=3), "chat")
+    post.ears["chat"].error = NotifyError(Reason.NOT_FOUND, "no such channel", retryable=False)
+    post.outbox.step()
+    post.ears["chat"].error = None
+    post.outbox.step()
+    assert isinstance(post.journal.settled[0], Dead)
+    assert [seq for _, seq, _ in post.ears["chat"].heard] == [3]
+
+
+def test_a_notice_for_a_lane_that_is_no_longer_configured_is_dead() -> None:
+    """It is kept with the reason, and blocks nobody."""
+    post = Post("chat")
+    post.put(NOTICE, "gone")
+    post.outbox.steppers()["outbox"]()
+    assert post.journal.settled == [Dead(error="no notifier is configured for gone any more")]
+
+
+def test_a_delivered_notice_is_not_delivered_again_while_the_journal_is_full() -> None:
+    """A journal that can be read and not written must not become a storm of messages."""
+    post = Post("chat")
+    post.put(NOTICE, "chat")
+    post.journal.full = True
+    delays = [post.outbox.step() for _ in range(5)]
+    assert post.ears["chat"].heard == [("r1", 2, None)]
+    assert min(delays[1:]) >= 1.0
+    post.journal.full = False
+    post.outbox.step()
+    assert post.ears["chat"].heard == [("r1", 2, None)]
+    assert post.journal.pending() == 0
+
+
+def test_the_direct_word_goes_to_every_lane_once_it_is_heard() -> None:
+    """With the journal down it is sent at once, again after a while, and not after it was heard."""
+    post = Post("chat", "pager")
+    post.ears["chat"].error = NO_ANSWER
+    post.outbox.tell_now(NOTICE)
+    post.outbox.tell_now(NOTICE)
+    assert len(post.ears["pager"].heard) == 1
+    post.ears["chat"].error = None
+    post.clock.pass_s(DIRECT_RETRY_S)
+    post.outbox.tell_now(NOTICE)
+    post.clock.pass_s(DIRECT_RETRY_S)
+    post.outbox.tell_now(NOTICE)
+    assert len(post.ears["chat"].heard) == len(post.ears["pager"].heard) == 1
+
+
+def test_a_lane_takes_only_the_events_and_services_it_wants() -> None:
+    """Nothing to tell is nothing to send."""
+    post = Post()
+    lanes = [
+        Lane(name="all", notifier=Ears()),
+        Lane(name="stuck", notifier=Ears(), events=frozenset({Event.STUCK})),
+        Lane(name="other", notifier=Ears(), services=frozenset({"web"})),
+    ]
+    outbox = Outbox(
+        journal=post.journal,
+        lanes=lanes,
+        fanout=SerialFanout(),
+        clock=post.clock,
+        luck=SeededLuck("post"),
+    )
+    assert [o.lane for o in outbox.route(NOTICE)] == ["all"]
+    assert [o.lane for o in outbox.route(replace(NOTICE, event=Event.STUCK))] == ["all", "stuck"]
+    assert outbox.route(None) == []

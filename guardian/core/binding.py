@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from guardian.core.model import Criterion, Latency, Query, Ratio
+from guardian.core.model import Criterion, Latency, Query, Ratio, queries_of
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
@@ -31,17 +31,7 @@ def bind(criterion: Criterion, variables: Mapping[str, str]) -> Criterion:
 
 
 def _measure(name: str, measure: Ratio | Latency, variables: Mapping[str, str]) -> Ratio | Latency:
-    if isinstance(measure, Ratio):
-        return replace(
-            measure,
-            part=_query(name, measure.part, variables),
-            total=_query(name, measure.total, variables),
-        )
-    return replace(
-        measure,
-        count=_query(name, measure.count, variables),
-        within=_query(name, measure.within, variables),
-    )
+    return swapped(measure, {q: _query(name, q, variables) for q in queries_of(measure)})
 
 
 def _query(name: str, query: Query, variables: Mapping[str, str]) -> Query:
@@ -59,4 +49,19 @@ def _query(name: str, query: Query, variables: Mapping[str, str]) -> Query:
         namespace=text(query.namespace),
         metric=text(query.metric),
         dimensions=tuple((key, text(value)) for key, value in query.dimensions),
+    )
+
+
+def swapped(measure: Ratio | Latency, swaps: Mapping[Query, Query]) -> Ratio | Latency:
+    """The measure with some of its queries replaced by others."""
+    if isinstance(measure, Ratio):
+        return replace(
+            measure,
+            part=swaps.get(measure.part, measure.part),
+            total=swaps.get(measure.total, measure.total),
+        )
+    return replace(
+        measure,
+        count=swaps.get(measure.count, measure.count),
+        within=swaps.get(measure.within, measure.within),
     )

@@ -68,7 +68,7 @@ def judge(
         criterion=criterion.name,
         outcome=answer.outcome,
         evidence=_evidence(case, answer),
-        why=answer.why,
+        why=f"{answer.why}; {criterion.note}" if criterion.note else answer.why,
     )
     return verdict, case.memory
 

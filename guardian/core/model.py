@@ -264,6 +264,13 @@ class Latency:
     """Stat `TC(:L)`: the samples at or below the limit."""
 
 
+def queries_of(measure: Ratio | Latency) -> tuple[Query, Query]:
+    """The two series that a measure is made of."""
+    if isinstance(measure, Ratio):
+        return (measure.part, measure.total)
+    return (measure.count, measure.within)
+
+
 class OnFail(Enum):
     """What a proven breach of a criterion does."""
 
@@ -310,6 +317,8 @@ class Criterion:
     settle_s: float = 180.0
     no_data_after_s: float = 300.0
     compare: Compare | None = None
+    note: str = ""
+    """What every verdict of this criterion has to say beside its numbers."""
 
     @property
     def limit_rate(self) -> float:
@@ -330,12 +339,9 @@ class Criterion:
 
     def queries(self) -> Iterator[Query]:
         """Every series this criterion reads."""
-        measures = [self.measure, self.compare.stable if self.compare else None]
-        for measure in measures:
-            if isinstance(measure, Ratio):
-                yield from (measure.part, measure.total)
-            elif isinstance(measure, Latency):
-                yield from (measure.count, measure.within)
+        yield from queries_of(self.measure)
+        if self.compare is not None and self.compare.stable is not None:
+            yield from queries_of(self.compare.stable)
 
 
 class Outcome(Enum):

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from guardian.core.binding import UnboundVariable, bind
+from guardian.core.binding import UnboundVariable, bind, swapped
 from guardian.core.entries import Cause
 from guardian.core.model import (
     MINUTE_S,
     Criterion,
     Instant,
+    Query,
     Reading,
     Scope,
     Snapshot,
@@ -32,6 +33,10 @@ WATCH_GRACE_S = 2 * MINUTE_S
 
 Longest: TypeAlias = Callable[[], float | None]
 """Asks how many seconds the service's longest invocation took; None where nobody knows."""
+
+
+Heard: TypeAlias = Callable[[Sequence[Query]], frozenset[Query]]
+"""Asks which of these series had datapoints lately; nothing where it cannot be learned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +126,7 @@ def plan_watch(
     rollback_to: str | None,
     journal: Journal,
     longest_s: Longest,
+    heard: Heard,
 ) -> Plan:
     """The plan of one constant step at the weight that is found; moves nothing but back.
 
@@ -130,6 +136,8 @@ def plan_watch(
     live, stable, restores = _sides(service, reading, rollback_to, journal, request.now)
     past = [fold(r.entry for r in journal.read(h.rollout)) for h in journal.history(service.name)]
     criteria = _bound(service, stable=stable, canary=live, longest_s=longest_s)
+    if reading.traffic == Traffic(primary=live):
+        criteria = tuple(_audible(service.router, c, live, stable, heard) for c in criteria)
     if service.router.guard is Guard.NONE and stable == live:
         criteria = tuple(replace(c, scope=Scope.CANARY) for c in criteria)
     settle_s = max((c.settle_s for c in criteria), default=0.0)
@@ -248,6 +256,36 @@ def _bound(
         raise ConfigError(f"{', '.join(service.rules)}: {error}") from error
     longest = longest_s()
     return tuple(_settled(criterion, longest) for criterion in bound)
+
+
+def _audible(
+    router: Router, criterion: Criterion, live: str, stable: str, heard: Heard
+) -> Criterion:
+    """The criterion on series that speak, where a version alone has none of its own.
+
+    Before the deploy stable was alone: if its series was silent then, while the whole target's
+    was not, the live version's will be silent too, and the whole target's is read instead.
+    """
+    swaps = {q: w for q in criterion.queries() if (w := router.instead(q, live=live)) is not None}
+    if not swaps:
+        return criterion
+    before = [_of_version(query, live, stable) for query in swaps]
+    found = heard([*before, *swaps.values()])
+    if found.intersection(before) or not found.intersection(swaps.values()):
+        return criterion
+    return replace(
+        criterion,
+        measure=swapped(criterion.measure, swaps),
+        note=f"read from the whole target, since version {live} takes all of its traffic",
+    )
+
+
+def _of_version(query: Query, live: str, stable: str) -> Query:
+    """The same series of the other version."""
+    return replace(
+        query,
+        dimensions=tuple((k, stable if v == live else v) for k, v in query.dimensions),
+    )
 
 
 def _settled(criterion: Criterion, longest_s: float | None) -> Criterion:

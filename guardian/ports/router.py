@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Protocol
 
-from guardian.core.model import Reading, Snapshot, Stamp, Traffic
+from guardian.core.model import Query, Reading, Snapshot, Stamp, Traffic
 
 
 class Guard(Enum):
@@ -46,6 +46,13 @@ class Router(Protocol):
 
     def variables(self) -> Mapping[str, str]:
         """What `${router.<name>}` means in a rule file."""
+        ...
+
+    def instead(self, query: Query, *, live: str) -> Query | None:
+        """The series to read for `query` where `live` takes all traffic and has none of its own.
+
+        None where there is no such series.
+        """
         ...
 
     def shift(self, traffic: Traffic, *, stamp: Stamp, after: Reading) -> Reading:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from guardian.aws_errors import talking
-from guardian.core.model import NONE, Reading, Reason, Snapshot, Stamp, Traffic, Weight
+from guardian.core.model import NONE, Query, Reading, Reason, Snapshot, Stamp, Traffic, Weight
 from guardian.ports import Context, Guard, RouterError
+from guardian.routers._lambda_versions import pair_problems, state_problems
 
 PERMISSIONS: tuple[str, ...] = (
     "lambda:GetAlias",
@@ -24,6 +26,7 @@ PERMISSIONS: tuple[str, ...] = (
     "lambda:GetProvisionedConcurrencyConfig",
 )
 
+NAMESPACE: Final = "AWS/Lambda"
 MAX_DESCRIPTION: Final = 256
 """Characters in an alias's description (API reference)."""
 _MAX_PAGES: Final = 200
@@ -119,11 +122,12 @@ class LambdaAlias:
                     raise
                 problems.append(error.detail)
                 continue
-            problems += self._state_problems(version, found[version])
+            problems += state_problems(self._options.function, version, found[version])
         if stable == canary:
             return problems
         if len(found) == 2:
-            problems += self._pair_problems(stable, found[stable], canary, found[canary])
+            name = self._options.function
+            problems += pair_problems(name, stable, found[stable], canary, found[canary])
         if self._has_provisioned_concurrency():
             problems.append(
                 f"alias {self._name} has provisioned concurrency, and Lambda refuses weights on "
@@ -134,6 +138,14 @@ class LambdaAlias:
     def variables(self) -> Mapping[str, str]:
         """`${router.function}` and `${router.alias}`."""
         return {"function": self._options.function, "alias": self._options.alias}
+
+    def instead(self, query: Query, *, live: str) -> Query | None:
+        """The alias's own series: Lambda may report by `ExecutedVersion` only under weights."""
+        dimensions = dict(query.dimensions)
+        whole = query.namespace == NAMESPACE and dimensions.get("Resource") == self._name
+        if not whole or dimensions.pop("ExecutedVersion", None) != live:
+            return None
+        return replace(query, dimensions=tuple(sorted(dimensions.items())))
 
     def timeout_s(self) -> float:
         """The function's time-out in seconds: no invocation is stamped longer ago than this."""
@@ -305,46 +317,6 @@ class LambdaAlias:
                 f"alias {self._name} says it is {arn or 'nowhere'!r}, and the configuration says "
                 f"account {here[0]}, region {here[1]}: use credentials of that account",
             )
-
-    def _state_problems(self, version: str, found: Mapping[str, Any]) -> list[str]:
-        """Whether a version can be invoked; answers without a state are of active versions."""
-        name = f"version {version} of {self._options.function}"
-        said = (
-            ("state", found.get("State"), "Active", found.get("StateReason")),
-            (
-                "last update",
-                found.get("LastUpdateStatus"),
-                "Successful",
-                found.get("LastUpdateStatusReason"),
-            ),
-        )
-        return [
-            f"the {what} of {name} is {value} ({why or 'no reason given'}): publish it again if "
-            f"waiting does not make it {good}"
-            for what, value, good, why in said
-            if value not in {None, good}
-        ]
-
-    def _pair_problems(
-        self, stable: str, old: Mapping[str, Any], canary: str, new: Mapping[str, Any]
-    ) -> list[str]:
-        """What Lambda asks of two versions behind one alias (configuring-alias-routing)."""
-        pair = f"versions {stable} and {canary} of {self._options.function}"
-        problems = []
-        if old.get("Role") != new.get("Role"):
-            problems.append(
-                f"{pair} have different execution roles ({old.get('Role')} and {new.get('Role')}), "
-                "and Lambda shares traffic only between equal ones: deploy the role change first, "
-                "by itself"
-            )
-        queues = [(v.get("DeadLetterConfig") or {}).get("TargetArn") for v in (old, new)]
-        if queues[0] != queues[1]:
-            problems.append(
-                f"{pair} have different dead-letter queues ({queues[0] or 'none'} and "
-                f"{queues[1] or 'none'}), and Lambda shares traffic only between equal ones: "
-                "deploy that change first, by itself"
-            )
-        return problems
 
 
 def _unsure(error: RouterError) -> RouterError:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from guardian.core.model import Reading, Reason, Snapshot, Stamp, Traffic
+from guardian.core.model import Query, Reading, Reason, Snapshot, Stamp, Traffic
 from guardian.ports import Context, Guard, RouterError
 
 PERMISSIONS: tuple[str, ...] = ()
@@ -71,6 +71,11 @@ class Gate:
     def variables(self) -> Mapping[str, str]:
         """`${router.version}`."""
         return {"version": self._version}
+
+    def instead(self, query: Query, *, live: str) -> Query | None:
+        """None: nothing here is reported by version."""
+        del query, live
+        return None
 
     def shift(self, traffic: Traffic, *, stamp: Stamp, after: Reading) -> Reading:
         """Always INVALID."""

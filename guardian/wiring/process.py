@@ -15,12 +15,14 @@ from guardian import config, rulefile
 from guardian.aws import Account, Sessions
 from guardian.clock import ScaledClock, SystemClock, SystemLuck
 from guardian.core.codec import rfc3339
+from guardian.core.model import Query, floor_to
 from guardian.core.plan import Policy
 from guardian.engine.emergency import Emergency, plan_emergency
 from guardian.engine.outbox import Lane
 from guardian.engine.session import Busy, Task
 from guardian.engine.start import Request, Service, live_on, plan_rollout, plan_watch
 from guardian.ports import (
+    Ask,
     Clock,
     ConfigError,
     Context,
@@ -37,6 +39,9 @@ from guardian.wiring.adapters import adapter, checked
 from guardian.wiring.services import service_criteria
 
 DEFAULT_CONFIG = Path("config/production.yaml")
+HEARD_S = 3600.0
+"""How far back a series' datapoints show that it speaks at all."""
+HEARD_PERIOD_S = 300
 
 
 def clock_of(settings: Settings, environ: Mapping[str, str]) -> Clock:
@@ -239,6 +244,7 @@ class Wiring:
             rollback_to=rollback_to,
             journal=self.journal,
             longest_s=lambda: self._longest_s(service),
+            heard=lambda queries: self._heard(name, queries),
         )
         return Task(plan=plan, router=service.router, plane=self._plane(name))
 
@@ -277,6 +283,18 @@ class Wiring:
         except EdgeError:
             return limit_s
         return limit_s if seen_s is None else min(seen_s, limit_s or seen_s)
+
+    def _heard(self, name: str, queries: Sequence[Query]) -> frozenset[Query]:
+        """Which of these series had datapoints lately; none where AWS does not say."""
+        now = self.clock.now()
+        start, end = (floor_to(at, HEARD_PERIOD_S) for at in (now - HEARD_S, now + HEARD_PERIOD_S))
+        wide = {replace(query, period_s=HEARD_PERIOD_S): query for query in queries}
+        asks = [Ask(query=query, start=start, end=end, settle_s=0.0) for query in wide]
+        try:
+            found = self._source(self._aws[name]).read(asks, now=now)
+        except EdgeError:
+            return frozenset()
+        return frozenset(wide[query] for query, heard in found.items() if heard.points)
 
     # --- adapters --------------------------------------------------------------------------------
 

@@ -155,6 +155,34 @@ def test_a_weighted_alias_needs_no_snapshot(tmp_path: Path) -> None:
         assert (s.alias.version, s.alias.weights) == ("41", {})
 
 
+def test_an_alias_without_weights_may_report_no_version(tmp_path: Path) -> None:
+    """Then the whole alias's series is read, and every verdict says so."""
+    with stage(tmp_path) as s:
+        s.simulator.traffic.executed_version_on_unweighted = False
+        deployed(s, Behaviour(crash_rate=0.4))
+        ended = s.run(*WATCH)
+        assert ended.code == 4, ended.out + ended.err
+        assert "read from the whole target, since version 42 takes all of its traffic" in ended.out
+
+
+def test_a_healthy_alias_without_versions_passes(tmp_path: Path) -> None:
+    """Silence of the per-version series does not end in exit 5 for ever."""
+    with stage(tmp_path) as s:
+        s.simulator.traffic.executed_version_on_unweighted = False
+        deployed(s)
+        ended = s.run(*WATCH)
+        assert ended.code == 0, ended.out + ended.err
+
+
+def test_a_poll_is_one_call(tmp_path: Path) -> None:
+    """Every poll of one service asks GetMetricData once; starting asks twice more."""
+    with stage(tmp_path) as s:
+        deployed(s)
+        ended = s.run(*WATCH, "-o", "jsonl")
+        polls = [r for r in ended.records() if r["event"] == "tick"]
+        assert s.simulator.calls("cloudwatch", "GetMetricData") <= len(polls) + 2
+
+
 def test_an_alias_is_watched_with_no_file_at_all(tmp_path: Path) -> None:
     """--lambda takes the preset rules and the credentials' account."""
     with stage(tmp_path) as s:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.binding import UnboundVariable, bind
+from guardian.core.binding import UnboundVariable, bind, swapped
 from guardian.core.model import Compare, Latency, Query, Ratio
 from tests.core.rollouts import criterion, ratio
 
@@ -75,3 +75,19 @@ def test_an_unknown_variable_names_the_known_ones(name: str) -> None:
         f"criterion 'error-rate' uses ${{{name}}}, which is not known here;"
         " known are ${canary}, ${router.function}, ${stable}"
     )
+
+
+def test_queries_of_a_measure_can_be_swapped() -> None:
+    """Both kinds of measure; what is not named stays."""
+    plain = ratio(Version="42")
+    other = replace(plain.total, metric="Other")
+    assert swapped(plain, {plain.total: other}) == replace(plain, total=other)
+    within = replace(LATENCY.within, stat="TC(:20)")
+    assert swapped(LATENCY, {LATENCY.within: within}) == replace(LATENCY, within=within)
+
+
+def test_a_criterion_reads_what_it_compares_with_too() -> None:
+    """Its own two series, and stable's."""
+    compared = replace(criterion(), compare=Compare(stable=ratio(Version="41")))
+    assert len(list(compared.queries())) == 4
+    assert len(list(criterion().queries())) == 2

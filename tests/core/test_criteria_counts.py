@@ -200,3 +200,9 @@ def test_a_difference_of_two_sums_is_no_news_before_it_settles(
     found = verdict(criterion, read(rows, settled=5, part=part, total=total))
     assert found.outcome is Outcome.PASS
     assert found.evidence.log_e < 0
+
+
+def test_a_note_is_said_with_every_verdict() -> None:
+    """What a criterion has to say beside its numbers stands behind the reason."""
+    noted = replace(ERRORS, note="read from the whole target")
+    assert verdict(noted, read(QUIET)).why.endswith("; read from the whole target")

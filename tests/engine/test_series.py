@@ -93,7 +93,7 @@ def test_a_clock_that_is_set_back_does_not_put_off_blindness() -> None:
 
 
 def test_a_clock_that_ran_ahead_settles_nothing_for_good() -> None:
-    """What a wrong clock called settled may change again, and windows never end before they begin."""
+    """What a wrong clock called settled may change again, and windows stay windows."""
     series = Series()
     ahead, back = T0 + 7200, T0 + 600
     series.merge(ask(series, ahead), read(ahead, (1, 1.0)), now=ahead)

@@ -145,6 +145,10 @@ class Alias:
         """No variables."""
         return {}
 
+    def instead(self, query: Query, *, live: str) -> Query | None:
+        """Every version has its own series here."""
+        return None
+
     def shift(self, traffic: Traffic, *, stamp: Stamp, after: Reading) -> Reading:
         """Write a weight."""
         return self._write(traffic, stamp, after)

@@ -1,0 +1,48 @@
+"""What Lambda asks of the versions behind an alias, and why one cannot take traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def state_problems(function: str, version: str, found: Mapping[str, Any]) -> list[str]:
+    """Whether a version can be invoked; answers without a state are of active versions."""
+    name = f"version {version} of {function}"
+    said = (
+        ("state", found.get("State"), "Active", found.get("StateReason")),
+        (
+            "last update",
+            found.get("LastUpdateStatus"),
+            "Successful",
+            found.get("LastUpdateStatusReason"),
+        ),
+    )
+    return [
+        f"the {what} of {name} is {value} ({why or 'no reason given'}): publish it again if "
+        f"waiting does not make it {good}"
+        for what, value, good, why in said
+        if value not in {None, good}
+    ]
+
+
+def pair_problems(
+    function: str, stable: str, old: Mapping[str, Any], canary: str, new: Mapping[str, Any]
+) -> list[str]:
+    """What Lambda asks of two versions behind one alias (configuring-alias-routing)."""
+    pair = f"versions {stable} and {canary} of {function}"
+    problems = []
+    if old.get("Role") != new.get("Role"):
+        problems.append(
+            f"{pair} have different execution roles ({old.get('Role')} and {new.get('Role')}), "
+            "and Lambda shares traffic only between equal ones: deploy the role change first, "
+            "by itself"
+        )
+    queues = [(v.get("DeadLetterConfig") or {}).get("TargetArn") for v in (old, new)]
+    if queues[0] != queues[1]:
+        problems.append(
+            f"{pair} have different dead-letter queues ({queues[0] or 'none'} and "
+            f"{queues[1] or 'none'}), and Lambda shares traffic only between equal ones: "
+            "deploy that change first, by itself"
+        )
+    return problems

@@ -1,0 +1,80 @@
+"""A plane over the simulated world, with a clock that only tests move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from random import Random
+from typing import cast
+
+from guardian.core.entries import RolloutStarted
+from guardian.core.model import Measurement, Query
+from guardian.core.rollout import start
+from guardian.engine.charge import Charge
+from guardian.engine.fanout import SerialFanout
+from guardian.engine.outbox import Outbox
+from guardian.engine.tick import Plane
+from guardian.ports import Ask, Fanout, Journal, Source
+from tests.contracts.journal_values import ManualClock
+from tests.simulation.memory_journal import MemoryJournal
+from tests.simulation.scheduler import plan
+from tests.simulation.world import Alias, Faults, SeededLuck, VirtualClock
+
+
+class Quiet:
+    """A source that answers each ask with nothing, and remembers when it was asked."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.asked: list[float] = []
+        self.windows: list[tuple[float, float]] = []
+        self.garbage: object = None
+
+    def read(self, asks: Sequence[Ask], *, now: float) -> Mapping[Query, Measurement]:
+        """No datapoints; or garbage."""
+        self.asked.append(now)
+        self.windows += [(a.start, a.end) for a in asks]
+        if self.garbage is not None:
+            return cast("Mapping[Query, Measurement]", self.garbage)
+        settled = (now - 180) // 60 * 60
+        return {a.query: Measurement(settled_before=settled) for a in asks}
+
+
+def plane(
+    clock: ManualClock,
+    *,
+    journal: Journal | None = None,
+    source: Source | None = None,
+    fanout: Fanout | None = None,
+) -> Plane:
+    """A plane without rollouts."""
+    journal = journal or MemoryJournal(clock)
+    luck = SeededLuck("plane")
+    outbox = Outbox(journal=journal, lanes=[], fanout=SerialFanout(), clock=clock, luck=luck)
+    return Plane(
+        journal=journal,
+        source=source or Quiet(clock),
+        fanout=fanout or SerialFanout(),
+        outbox=outbox,
+        clock=clock,
+        luck=luck,
+    )
+
+
+def alias_for(name: str, clock: ManualClock) -> Alias:
+    """A target of its own."""
+    faults = Faults(random=Random(1))
+    alias = Alias(clock=cast("VirtualClock", clock), faults=faults, traffic=plan(clock.now()).found)
+    alias.target = f"lambda_alias:333333333333:us-east-1:{name}:live"
+    return alias
+
+
+def charge(name: str, journal: Journal, clock: ManualClock, alias: Alias) -> Charge:
+    """A rollout that has just been started."""
+    lease = journal.open_lease("tests")
+    claim = journal.claim(lease, alias.target)
+    assert claim is not None
+    the_plan = replace(plan(clock.now()), rollout=name, service=name, target=alias.target)
+    entry = RolloutStarted(at=clock.now(), plan=the_plan)
+    journal.append(claim, name, expected=0, entries=[entry], live=True, txid=name)
+    return Charge(rollout=start(entry), claim=claim, router=alias)

@@ -1,0 +1,180 @@
+"""One tick under attack: clocks that jump, garbage, hanging routers, many rollouts."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from guardian.clock import SystemClock
+from guardian.core.model import Outcome, Reading, Stamp, Traffic
+from guardian.core.rollout import Phase
+from guardian.engine.fanout import ThreadFanout
+from guardian.engine.tick import POLL_S, Plane
+from tests.contracts.journal_values import ManualClock
+from tests.engine.planes import Quiet, alias_for, charge, plane
+from tests.simulation.memory_journal import MemoryJournal
+from tests.simulation.world import Alias
+
+
+def baking(clock: ManualClock) -> tuple[Plane, Quiet, Alias]:
+    """A plane with one rollout that bakes at its first weight."""
+    journal, source = MemoryJournal(clock), Quiet(clock)
+    alias = alias_for("api", clock)
+    a_plane = plane(clock, journal=journal, source=source)
+    a_plane.take(charge("api", journal, clock, alias))
+    for _ in range(5):
+        a_plane.step()
+    assert a_plane.charges[0].rollout.phase is Phase.BAKING
+    return a_plane, source, alias
+
+
+@pytest.mark.parametrize("jump_s", [-7200.0, -600.0, 7200.0, 86_400.0])
+def test_metrics_are_polled_on_time_whatever_the_wall_clock_does(jump_s: float) -> None:
+    """A clock that is set back two hours must not stop the polls for two hours."""
+    clock = ManualClock()
+    a_plane, source, _ = baking(clock)
+    clock.pass_s(POLL_S)
+    a_plane.step()
+    polls = len(source.asked)
+    clock.jump_s(jump_s)
+    for _ in range(3):
+        delay_s = a_plane.step()
+        assert delay_s <= POLL_S
+        clock.pass_s(max(delay_s, 0.01))
+    a_plane.step()
+    assert len(source.asked) >= polls + 3
+    assert all(start < end for start, end in source.windows)
+
+
+@pytest.mark.parametrize("garbage", [7, "no", [], {"a": 1}, {None: None}])
+def test_a_source_that_returns_garbage_is_unreadable(garbage: object) -> None:
+    """No crash, no silence: the verdict is `error`, and the blindness is counted."""
+    clock = ManualClock()
+    a_plane, source, _ = baking(clock)
+    source.garbage = garbage
+    clock.pass_s(POLL_S)
+    a_plane.step()
+    verdicts = a_plane.charges[0].verdicts
+    assert [v.outcome for v in verdicts] == [Outcome.ERROR]
+    assert verdicts[0].evidence.blind_since is not None
+
+
+def test_a_router_that_acknowledges_and_does_nothing_is_not_stormed_with_writes() -> None:
+    """A read-back that is not the wish backs off as an error does."""
+
+    class Deaf(Alias):
+        writes = 0
+
+        def _write(self, traffic: Traffic, stamp: Stamp | None, after: Reading) -> Reading:
+            self.writes += 1
+            return self._reading()
+
+    clock = ManualClock()
+    journal, source = MemoryJournal(clock), Quiet(clock)
+    like = alias_for("api", clock)
+    alias = Deaf(clock=like.clock, faults=like.faults, traffic=like.traffic)
+    a_plane = plane(clock, journal=journal, source=source)
+    a_plane.take(charge("api", journal, clock, alias))
+    for _ in range(120):
+        clock.pass_s(max(a_plane.step(), 0.01))
+    assert a_plane.charges[0].rollout.phase is Phase.SHIFTING
+    assert 3 <= alias.writes <= 15
+    assert "read back" in a_plane.charges[0].trouble
+
+
+def test_a_router_that_returns_garbage_is_unreadable() -> None:
+    """And says so."""
+    clock = ManualClock()
+    a_plane, _, _ = baking(clock)
+    a_charge = a_plane.charges[0]
+    assert not a_charge.saw({"traffic": "42"})
+    assert a_charge.trouble == "the router gave dict, not a reading"
+
+
+def test_a_hanging_router_does_not_stop_another_rollouts_shift() -> None:
+    """Its answer is waited for until the deadline at most, and it is asked one time only."""
+    release, asked = threading.Event(), [0]
+
+    class Hanging(Alias):
+        def read(self) -> Reading:
+            asked[0] += 1
+            release.wait(60.0)
+            return super().read()
+
+    class Impatient(ThreadFanout):
+        def run(self, calls, *, deadline_s, interruptible=False):  # type: ignore[no-untyped-def]
+            return super().run(calls, deadline_s=0.3, interruptible=interruptible)
+
+    clock = ManualClock()
+    journal = MemoryJournal(clock)
+    like = alias_for("slow", clock)
+    slow = Hanging(clock=like.clock, faults=like.faults, traffic=like.traffic, target=like.target)
+    quick = alias_for("quick", clock)
+    a_plane = plane(clock, journal=journal, fanout=Impatient(SystemClock()))
+    a_plane.take(charge("slow", journal, clock, slow))
+    a_plane.take(charge("quick", journal, clock, quick))
+    for _ in range(5):
+        a_plane.step()
+    release.set()
+    assert [c.rollout.phase for c in a_plane.charges] == [Phase.PENDING, Phase.BAKING]
+    assert asked == [1]
+
+
+def test_two_hundred_rollouts_share_a_plane() -> None:
+    """Each is shifted and confirmed, and all are asked for in one read."""
+    clock = ManualClock()
+    journal, source = MemoryJournal(clock), Quiet(clock)
+    a_plane = plane(clock, journal=journal, source=source)
+    for number in range(200):
+        name = f"s{number}"
+        a_plane.take(charge(name, journal, clock, alias_for(name, clock)))
+    for _ in range(5):
+        a_plane.step()
+    assert {c.rollout.phase for c in a_plane.charges} == {Phase.BAKING}
+    clock.pass_s(POLL_S)
+    a_plane.step()
+    assert len(source.asked) == 1
+
+
+def test_planes_that_share_a_fan_out_read_side_by_side() -> None:
+    """Two regions poll at the same moment: neither is refused as the other's second call."""
+    clock = ManualClock()
+    fanout = ThreadFanout(SystemClock())
+    together = threading.Barrier(2, timeout=20.0)
+
+    class Meeting(Quiet):
+        def read(self, asks, *, now):  # type: ignore[no-untyped-def]
+            together.wait()
+            return super().read(asks, now=now)
+
+    planes = []
+    for name in ("a", "b"):
+        journal = MemoryJournal(clock)
+        a_plane = plane(clock, journal=journal, source=Meeting(clock), fanout=fanout)
+        a_plane.take(charge(name, journal, clock, alias_for(name, clock)))
+        for _ in range(5):
+            a_plane.step()
+        planes.append(a_plane)
+    clock.pass_s(POLL_S)
+    threads = [threading.Thread(target=p.step) for p in planes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30.0)
+    outcomes = [v.outcome for p in planes for v in p.charges[0].verdicts]
+    assert len(outcomes) == 2
+    assert Outcome.ERROR not in outcomes
+
+
+def test_a_stale_charge_that_is_lost_does_nothing() -> None:
+    """It reads nothing, decides nothing, writes nothing."""
+    clock = ManualClock()
+    a_plane, source, alias = baking(clock)
+    a_plane.charges[0].lost = True
+    wrote, asked = len(alias.guardian_wrote), len(source.asked)
+    alias.by_person(replace(alias.traffic, secondary=None))
+    clock.pass_s(POLL_S)
+    a_plane.step()
+    assert (len(alias.guardian_wrote), len(source.asked)) == (wrote, asked)

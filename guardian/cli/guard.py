@@ -6,21 +6,25 @@ import getpass
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from guardian.cli.output import Output
-from guardian.core.rollout import Phase, Rollout
+from guardian.core.entries import HoldReason, OrderKind
+from guardian.core.rollout import Rollout, fold
 from guardian.engine.emergency import NoMetrics
 from guardian.engine.outcome import Exit, outcome, worst
-from guardian.engine.session import Limits, Session, TargetHeld, Task
-from guardian.ports import GuardianError, Journal, UsageError
+from guardian.engine.session import Limits, Session, Task
+from guardian.ports import Journal, UsageError
 
 if TYPE_CHECKING:
     from guardian.wiring import Wiring
 
+FOR_A_PERSON = (HoldReason.PERSON, HoldReason.CONFLICT, HoldReason.BREACH)
+FOLLOW_S = 0.5
+"""Real seconds between two looks at somebody else's rollout."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -45,22 +49,10 @@ def guard(
     allow: frozenset[Exit] = frozenset(),
 ) -> int:
     """Carry out the tasks to their end; the process's exit code."""
-    session = Session(
-        journal=wiring.journal,
-        sources={"none": NoMetrics(), **wiring.sources(tasks)},
-        lanes=wiring.lanes(),
-        clock=wiring.clock,
-        luck=wiring.luck,
-        owner=f"{actor()} pid {os.getpid()}",
-        observer=output.report,
-        say=output.say,
-    )
-    with _signals_to(session):
-        try:
-            results = session.run(tasks, limits)
-        except TargetHeld as held:
-            output.say(f"{held}; following it read-only")
-            results = follow(wiring, [t.plan.target for t in tasks], limits)
+    followed = held_by_others(wiring.journal, tasks, output)
+    mine = [task for task in tasks if task.plan.service not in followed]
+    results = carry_out(wiring, mine, output, limits) if mine else {}
+    results |= follow(wiring, followed, limits)
     code = worst([e for _, e in results.values() if e not in allow]).value
     for rollout, exit_ in results.values():
         if exit_ in allow:
@@ -103,26 +95,54 @@ class _signals_to:  # noqa: N801 - a context manager, read as a verb
         self._session.signal(number)
 
 
-def follow(
-    wiring: Wiring, targets: Sequence[str], limits: Limits
+def carry_out(
+    wiring: Wiring, tasks: Sequence[Task], output: Output, limits: Limits
 ) -> dict[str, tuple[Rollout, Exit]]:
-    """Wait for the rollouts that another process drives on these targets, by the journal alone."""
-    from guardian.core.rollout import fold
+    """Run a session over the tasks, with signals handed to it."""
+    session = Session(
+        journal=wiring.journal,
+        sources={"none": NoMetrics(), **wiring.sources(tasks)},
+        lanes=wiring.lanes(),
+        clock=wiring.clock,
+        luck=wiring.luck,
+        owner=f"{actor()} pid {os.getpid()}",
+        observer=output.report,
+        say=output.say,
+    )
+    with _signals_to(session):
+        return session.run(tasks, limits)
 
+
+def held_by_others(journal: Journal, tasks: Sequence[Task], output: Output) -> dict[str, str]:
+    """Services that another living process drives, and the rollouts to follow there."""
+    followed: dict[str, str] = {}
+    for task in tasks:
+        target = task.plan.target
+        holder = journal.holder(target)
+        if holder is None or task.order is OrderKind.ABORT:
+            continue
+        live = [head.rollout for head in journal.live() if head.target == target]
+        if live:
+            followed[task.plan.service] = live[-1]
+            output.say(f"{target} is in the charge of {holder}; following {live[-1]} read-only")
+    return followed
+
+
+def follow(
+    wiring: Wiring, followed: Mapping[str, str], limits: Limits
+) -> dict[str, tuple[Rollout, Exit]]:
+    """Wait for rollouts that another process drives, by the journal alone."""
     journal: Journal = wiring.journal
-    heads = [h for h in journal.live() if h.target in targets]
-    if not heads:
-        raise GuardianError(
-            f"{', '.join(targets)}: held by another process that has no live rollout on it;"
-            " try again in a minute"
-        )
     started = wiring.clock.now()
     results: dict[str, tuple[Rollout, Exit]] = {}
-    while len(results) < len(heads):
+    while len(results) < len(followed):
         over = limits.timeout_s is not None and wiring.clock.now() - started >= limits.timeout_s
-        for head in heads:
-            state = fold(r.entry for r in journal.read(head.rollout))
-            if not state.live or state.phase is Phase.HELD or over:
-                results[head.service] = (state, Exit.TIMEOUT if over else outcome(state))
-        Event().wait(timeout=1.0)
+        for service, rollout in followed.items():
+            state = fold(record.entry for record in journal.read(rollout))
+            left = state.live and journal.holder(state.plan.target) is None
+            if over or left:
+                results[service] = (state, Exit.TIMEOUT if over else Exit.WAITING)
+            elif not state.live or (state.hold is not None and state.hold.why in FOR_A_PERSON):
+                results[service] = (state, outcome(state))
+        Event().wait(timeout=FOLLOW_S)
     return results

@@ -64,8 +64,10 @@ class Limits:
     """A signal leaves traffic as it is, instead of putting it back first."""
 
 
-class TargetHeld(Exception):
+class TargetHeld(GuardianError):
     """Another living process holds the target."""
+
+    exit_code = Exit.WAITING.value
 
     def __init__(self, target: str, holder: str) -> None:
         super().__init__(f"{target} is in the charge of {holder}")
@@ -134,6 +136,7 @@ class Session:
                 self._drain()
                 self._supervisor.stop()
             if self._supervisor.death is not None:
+                self._say(_finish_by_hand(charges))
                 raise self._supervisor.death
             return {c.rollout.plan.service: (c.rollout, self._exit(c)) for c in charges}
         finally:

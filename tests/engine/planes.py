@@ -40,6 +40,13 @@ class Quiet:
         return {a.query: Measurement(settled_before=settled) for a in asks}
 
 
+class UndyingJournal(MemoryJournal):
+    """Leases live without a beat."""
+
+    def _alive(self, lease: str | None) -> bool:
+        return lease is not None
+
+
 def plane(
     clock: ManualClock,
     *,

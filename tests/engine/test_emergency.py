@@ -1,0 +1,183 @@
+"""What `guardian rollback` restores, where it knows it from, and when it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from guardian.core.entries import Completed, RolloutStarted, StepEntered, WeightConfirmed
+from guardian.core.model import Stamp, Traffic
+from guardian.core.plan import Drive, Plan
+from guardian.engine.emergency import Emergency, NoMetrics, plan_emergency
+from guardian.engine.start import plan_rollout, plan_watch
+from guardian.ports import ConfigError
+from tests.engine.shop import CANARY, SPLIT, STABLE, Shop, everything
+from tests.engine.test_start import completed
+
+
+def back(shop: Shop, to: str | None = None) -> Emergency:
+    """What would be done."""
+    return plan_emergency(shop.service, shop.request(), to=to, journal=shop.journal)
+
+
+def refused(shop: Shop, to: str | None = None) -> str:
+    """Why nothing is."""
+    with pytest.raises(ConfigError) as refusal:
+        back(shop, to)
+    return str(refusal.value)
+
+
+def rollout(shop: Shop, name: str = "r-old") -> Plan:
+    """A rollout from 41 to 42."""
+    shop.target.traffic = STABLE
+    return plan_rollout(
+        shop.service,
+        shop.request(rollout=name),
+        to="42",
+        journal=shop.journal,
+        longest_s=lambda: None,
+    )
+
+
+def test_a_named_version_is_restored_whatever_else_is_known() -> None:
+    """`--to` outranks every record."""
+    shop = Shop(CANARY)
+    shop.snapshot("41")
+    found = back(shop, "40")
+    assert (found.stable, found.origin, found.resumes, found.done) == ("40", "--to", False, False)
+    assert found.plan.drive is Drive.WATCH
+    assert found.plan.restores
+    assert found.describe()[1:] == ["  live now: 42 100%", "  restore:  40 100%  (--to)"]
+
+
+def test_a_live_rollout_is_taken_over() -> None:
+    """Its snapshot is what was live before it began."""
+    shop = Shop()
+    plan = rollout(shop)
+    shop.lived(RolloutStarted(at=plan.snapshot.taken_at, plan=plan))
+    shop.target.traffic = SPLIT
+    found = back(shop)
+    assert (found.plan, found.resumes) == (plan, True)
+    assert found.origin == "the snapshot of rollout r-old"
+    assert back(shop, "41").resumes
+
+
+def test_another_version_than_the_live_rollouts_is_refused() -> None:
+    """First back, then on."""
+    shop = Shop()
+    plan = rollout(shop)
+    shop.lived(RolloutStarted(at=plan.snapshot.taken_at, plan=plan))
+    said = refused(shop, "39")
+    assert "rollout r-old is live" in said
+    assert "`--to 39` after it" in said
+
+
+def test_a_live_rollout_that_restores_nothing_is_refused() -> None:
+    """A gate knows no way back."""
+    shop = Shop()
+    plan = replace(rollout(shop), restores=False)
+    shop.lived(RolloutStarted(at=plan.snapshot.taken_at, plan=plan))
+    assert "has nothing to restore" in refused(shop)
+
+
+def test_somebody_elses_version_under_a_live_rollout_is_refused() -> None:
+    """Its snapshot says nothing of what came before that one."""
+    shop = Shop()
+    plan = rollout(shop)
+    shop.lived(RolloutStarted(at=plan.snapshot.taken_at, plan=plan))
+    shop.target.traffic = Traffic(primary="43")
+    assert "somebody else deployed" in refused(shop)
+
+
+def test_a_completed_rollout_is_taken_back_to_its_snapshot() -> None:
+    """It stays takeable back as long as what it brought is live."""
+    shop = Shop()
+    shop.lived(*completed(rollout(shop)))
+    shop.target.traffic = CANARY
+    found = back(shop)
+    assert (found.stable, found.origin) == ("41", "the snapshot of rollout r-old, completed")
+    assert not found.done
+
+
+def test_a_completed_gate_does_not_hide_what_was_live_before_it() -> None:
+    """A version judged against nothing is no version to go back to."""
+    shop = Shop()
+    shop.lived(*completed(rollout(shop)))
+    shop.target.traffic = CANARY
+    shop.snapshot("42")
+    gate = plan_watch(
+        shop.service,
+        shop.request(rollout="r-gate"),
+        duration_s=600.0,
+        rollback_to=None,
+        journal=shop.journal,
+        longest_s=lambda: None,
+        heard=everything,
+    )
+    at = gate.snapshot.taken_at
+    shop.lived(
+        RolloutStarted(at=at, plan=gate),
+        StepEntered(at=at, step=0),
+        WeightConfirmed(at=at, weight=gate.steps[0].weight),
+        Completed(at=at),
+    )
+    assert back(shop).stable == "41"
+
+
+def test_a_snapshot_is_restored_with_its_age_and_author() -> None:
+    """Somebody else's deploy, recorded before."""
+    shop = Shop(CANARY)
+    shop.snapshot("41", hours_ago=30)
+    found = back(shop)
+    assert (found.stable, found.origin) == ("41", "snapshot taken 30.0 hours ago by bob")
+
+
+def test_a_snapshot_of_another_target_says_nothing() -> None:
+    """The service moved."""
+    shop = Shop(CANARY)
+    shop.snapshot("41", target="another target")
+    assert "name the version" in refused(shop)
+
+
+def test_a_version_older_than_the_snapshot_is_refused() -> None:
+    """Somebody went back already; forward is not back."""
+    shop = Shop(Traffic(primary="40"))
+    shop.snapshot("41", hours_ago=1)
+    assert "somebody went back already" in refused(shop)
+
+
+def test_guardians_stamp_is_enough_without_a_journal() -> None:
+    """A new machine, and nothing but the target itself."""
+    shop = Shop(SPLIT)
+    shop.target.stamp = Stamp(rollout="r-lost", epoch=3, stable="41")
+    found = back(shop)
+    assert (found.stable, found.origin) == ("41", "guardian's stamp of rollout r-lost")
+
+
+def test_without_any_record_the_version_has_to_be_named() -> None:
+    """Guardian does not guess."""
+    assert "guardian rollback agents-api --to VERSION" in refused(Shop(CANARY))
+
+
+def test_a_version_that_cannot_serve_is_refused() -> None:
+    """With the reason."""
+    shop = Shop(CANARY)
+    shop.target.problems = ("It was deleted.",)
+    assert "version 41 cannot take the traffic:\n  It was deleted." in refused(shop, "41")
+
+
+def test_what_is_live_already_is_nothing_to_do() -> None:
+    """Unless guardian's stamp is still on it."""
+    shop = Shop(STABLE)
+    found = back(shop, "41")
+    assert found.done
+    assert found.describe()[-1] == "  nothing to do: it is live already"
+    shop.target.stamp = Stamp(rollout="r-lost", epoch=3, stable="41")
+    assert not back(shop, "41").done
+
+
+def test_no_metrics_are_asked() -> None:
+    """The emergency path works while CloudWatch does not."""
+    assert NoMetrics().read([], now=0.0) == {}
+    assert back(Shop(CANARY), "41").plan.criteria == ()

@@ -1,0 +1,69 @@
+"""What a rollout's end means to whoever waited: the exit codes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from guardian.core.entries import Completed, HoldReason
+from guardian.core.model import Evidence, Outcome, Verdict
+from guardian.core.rollout import Phase
+from guardian.engine.outcome import WORST_FIRST, Exit, outcome, worst
+from tests.core.rollouts import held, in_phase
+
+
+@pytest.mark.parametrize(
+    ("phase", "code"),
+    [
+        (Phase.ROLLED_BACK, 4),
+        (Phase.ROLLING_BACK, 6),
+        (Phase.SUPERSEDED, 7),
+        (Phase.CANCELLED, 7),
+        (Phase.BAKING, 7),
+    ],
+)
+def test_each_phase_has_its_code(phase: Phase, code: int) -> None:
+    """A promise of docs/cli.md."""
+    assert outcome(in_phase(phase)).value == code
+
+
+@pytest.mark.parametrize(
+    ("unproven", "verdict", "confirmed", "code"),
+    [
+        ((), None, True, 0),
+        (("error-rate",), Outcome.INCONCLUSIVE, True, 5),
+        (("error-rate",), Outcome.ERROR, True, 8),
+        ((), None, False, 6),
+    ],
+)
+def test_completion_tells_proven_unproven_blind_and_unread_apart(
+    unproven: tuple[str, ...], verdict: Outcome | None, confirmed: bool, code: int
+) -> None:
+    """Zero is for what was proven and read back alone."""
+    verdicts: tuple[Verdict, ...] = ()
+    if verdict is not None:
+        evidence = Evidence(limit="above 5%")
+        verdicts = (Verdict(criterion="error-rate", outcome=verdict, evidence=evidence, why="so"),)
+    state = replace(
+        in_phase(Phase.COMPLETED),
+        completed=Completed(at=1.0, verdicts=verdicts, unproven=unproven),
+        primary_confirmed=confirmed,
+    )
+    assert outcome(state).value == code
+
+
+def test_a_hold_waits_for_a_person_and_blindness_for_aws() -> None:
+    """7 and 8."""
+    assert outcome(in_phase(Phase.BAKING, held(HoldReason.CONFLICT))).value == 7
+    assert outcome(in_phase(Phase.BAKING, held(HoldReason.BLIND))).value == 8
+
+
+def test_the_worst_service_decides() -> None:
+    """In the documented order, and nothing at all is healthy."""
+    assert worst([]) is Exit.HEALTHY
+    codes = [Exit.HEALTHY, Exit.UNPROVEN, Exit.WAITING, Exit.BLIND, Exit.GATE_FAILED]
+    codes += [Exit.ROLLED_BACK, Exit.STUCK]
+    for count in range(1, len(codes) + 1):
+        assert worst(codes[:count]) is codes[count - 1]
+    assert set(WORST_FIRST) == set(Exit)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FOR_A_PERSON = (HoldReason.PERSON, HoldReason.CONFLICT, HoldReason.BREACH)
 FOLLOW_S = 0.5
 """Real seconds between two looks at somebody else's rollout."""
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def actor() -> str:
@@ -77,7 +77,10 @@ def allowed(text: str) -> frozenset[Exit]:
 
 
 class _signals_to:  # noqa: N801 - a context manager, read as a verb
-    """Hands SIGINT and SIGTERM to a session while it runs, and gives them back after."""
+    """Hands signals to a session while it runs, and gives them back after.
+
+    A terminal that closes (SIGHUP) is a SIGTERM, unless whoever started us had it ignored (nohup).
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -85,6 +88,8 @@ class _signals_to:  # noqa: N801 - a context manager, read as a verb
 
     def __enter__(self) -> None:
         for number in SIGNALS:
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue
             self._before[number] = signal.signal(number, self._heard)
 
     def __exit__(self, *_: object) -> None:
@@ -92,7 +97,7 @@ class _signals_to:  # noqa: N801 - a context manager, read as a verb
             signal.signal(number, handler)  # type: ignore[arg-type] # what signal() returned
 
     def _heard(self, number: int, _frame: FrameType | None) -> None:
-        self._session.signal(number)
+        self._session.signal(signal.SIGTERM if number == signal.SIGHUP else number)
 
 
 def carry_out(

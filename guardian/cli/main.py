@@ -62,9 +62,9 @@ def run(argv: list[str] | None = None) -> None:
         error.show()
         sys.exit(2)
     except BrokenPipeError:
-        # Whoever read our output went away; that is no error of ours.
+        # Whoever read our output went away, and cannot know what was found: never a success.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        sys.exit(1)
     except Exception as error:
         from guardian.ports import GuardianError
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
 
 import click
 
+from guardian.clock import SystemClock
 from guardian.core.codec import rfc3339
 from guardian.core.model import Instant, Outcome, Verdict
 from guardian.core.notices import Notice
@@ -17,6 +20,7 @@ from guardian.core.rollout import Phase, Rollout
 from guardian.core.status import Picture
 from guardian.engine.outcome import Exit
 from guardian.engine.tick import Recorded, Report
+from guardian.ports import GuardianError
 
 SCHEMA = "guardian/event/v1"
 _COLOURS = {
@@ -37,18 +41,34 @@ class Output:
         self._verbose = verbose
         self._events: list[dict[str, Any]] = []
         self._shown: dict[str, str] = {}
+        self._trouble = ""
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """An error that ends the command is a record too, where a program reads the output."""
+        try:
+            yield
+        except GuardianError as error:
+            if self._form != "text":
+                self._end([], error.exit_code, SystemClock().now(), error=str(error))
+            raise
 
     def say(self, text: str) -> None:
         """A remark for people; never mixed into machine-readable output."""
-        click.echo(f"guardian: {text}", err=True)
+        show(f"guardian: {text}", err=True)
+
+    def line(self, text: str) -> None:
+        """A line of the output for people."""
+        show(text)
 
     def report(self, report: Report) -> None:
         """One tick."""
         pictures = {p.rollout: p for p in report.pictures}
         for item in report.recorded:
             self._recorded(item, pictures[item.rollout], report.at)
-        if report.trouble and self._form == "text":
+        if report.trouble and report.trouble != self._trouble:
             self.say(report.trouble)
+        self._trouble = report.trouble
         if not report.polled:
             return
         for picture in report.pictures:
@@ -61,8 +81,17 @@ class Output:
         """The outcome of the whole command."""
         if self._form == "text":
             for rollout, exit_ in results:
-                click.echo(summary(rollout, exit_))
+                show(summary(rollout, exit_))
             return
+        self._end(results, code, now)
+
+    def _end(
+        self,
+        results: Sequence[tuple[Rollout, Exit]],
+        code: int,
+        now: Instant,
+        **extra: object,
+    ) -> None:
         last = {
             "schema": SCHEMA,
             "time": rfc3339(now),
@@ -77,6 +106,7 @@ class Output:
                 }
                 for rollout, exit_ in results
             ],
+            **extra,
         }
         if self._form == "jsonl":
             self._line(last)
@@ -90,7 +120,7 @@ class Output:
             extra = {"title": item.notice.title, "did": item.notice.did} if item.notice else {}
             self._event(_snake(type(item.entry).__name__), picture, at, **extra)
         elif item.notice is not None:
-            click.echo(told(item.notice, at))
+            show(told(item.notice, at))
 
     def _progress(self, picture: Picture) -> None:
         """One line a poll, and only when it says something new (or always with -v)."""
@@ -103,7 +133,7 @@ class Output:
         line = f"{where}, {picture.waiting_for}  |  {verdicts}"
         if self._shown.get(picture.rollout) != line or self._verbose:
             self._shown[picture.rollout] = line
-            click.echo(f"{_clock(picture.at)}  {picture.service}: {line}")
+            show(f"{_clock(picture.at)}  {picture.service}: {line}")
 
     # --- records -------------------------------------------------------------------------------
 
@@ -125,8 +155,25 @@ class Output:
             self._events.append(record)
 
     def _line(self, record: dict[str, Any]) -> None:
-        sys.stdout.write(json.dumps(record, separators=(",", ":")) + "\n")
-        sys.stdout.flush()
+        show(json.dumps(record, separators=(",", ":")))
+
+
+def show(text: str, *, err: bool = False) -> None:
+    """Print a line; a reader that went away is told nothing more, and never ends the guarding."""
+    try:
+        click.echo(text, err=err)
+    except (OSError, ValueError):
+        _silence(sys.stderr if err else sys.stdout)
+
+
+def _silence(stream: TextIO) -> None:
+    """Send the rest of a broken stream nowhere, also what the interpreter flushes at its end."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        return  # Closed for good: there is nothing left to flush.
 
 
 def verdict_record(verdict: Verdict) -> dict[str, Any]:
@@ -191,7 +238,14 @@ def summary(rollout: Rollout, exit_: Exit) -> str:
     }
     colour, word = words[exit_]
     head = click.style(f"{plan.service}: {word}", fg=colour, bold=True)
-    return f"{head} ({rollout.phase.value.replace('_', ' ')}, rollout {plan.rollout})"
+    end = f"{head} ({rollout.phase.value.replace('_', ' ')}, rollout {plan.rollout})"
+    if not rollout.live or not rollout.moved:
+        return end
+    return (
+        f"{end}\n  this process ends here, and nothing guards version {plan.canary} from now on:"
+        f" `guardian rollback {plan.service}` puts version"
+        f" {plan.snapshot.traffic.primary} back"
+    )
 
 
 def _clock(at: Instant) -> str:

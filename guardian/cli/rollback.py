@@ -49,7 +49,7 @@ def rollback(
     with open_wiring(config) as wiring, TemporaryDirectory() as scratch:
         journal = wiring.journal_or_scratch(scratch, output.say)
         emergency = wiring.emergency(service, to=to, actor=actor(), reason=reason, journal=journal)
-        click.echo("\n".join(emergency.describe()))
+        output.line("\n".join(emergency.describe()))
         if emergency.done:
             return 0
         if not yes and not _agreed(emergency):

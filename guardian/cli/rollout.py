@@ -71,7 +71,7 @@ def start(
         raise UsageError("--again needs --reason: say why the version may be tried again")
     permitted = allowed(allow)
     output = Output(form, quiet=quiet, verbose=verbose)
-    with open_wiring(config) as wiring:
+    with output.failing(), open_wiring(config) as wiring:
         if not wait:
             raise EdgeError(
                 Reason.UNAVAILABLE,

@@ -85,7 +85,8 @@ def watch(
     colour(no_color)
     permitted = allowed(allow)
     output = Output(form, quiet=quiet, verbose=verbose)
-    with open_wiring(config, without_file=function is not None) as wiring:
+    without = function is not None
+    with output.failing(), open_wiring(config, without_file=without) as wiring:
         if function is not None:
             names = [wiring.add_lambda(function)]
         else:

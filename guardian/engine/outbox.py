@@ -33,6 +33,7 @@ INFORMATION_LIVES_S = 3600.0
 """A message that only informs is dropped when this old; a page never is."""
 BACK_OFF_S = (1.0, 60.0)
 IDLE_S = 1.0
+UNKNOWN_LANE_S = 60.0
 DIRECT_RETRY_S = 10.0
 """How soon a notice that the journal could not take is sent again to a lane that failed."""
 DUE_LIMIT = 1000
@@ -169,7 +170,10 @@ class Outbox:
     def _sender(self, pending: Pending) -> Callable[[], object]:
         lane = self._lanes.get(pending.lane)
         if lane is None:
-            return lambda: Dead(error=f"no notifier is configured for {pending.lane} any more")
+            # A page waits for a guardian that knows the lane; a mere message does not.
+            error = f"no notifier is configured here for {pending.lane}"
+            later = Retry(at=self._clock.now() + UNKNOWN_LANE_S, error=error)
+            return lambda: later if _vital(pending.notice) else Dead(error=error)
         return lambda: Sent(handle=lane.notifier.send(pending.notice, handle=pending.handle))
 
     def _settle(self, pending: Pending, result: object, now: Instant) -> None:
@@ -185,16 +189,20 @@ class Outbox:
             self.last_error = str(error)
 
     def _verdict(self, pending: Pending, result: object, now: Instant) -> Sent | Retry | Dead:
-        if isinstance(result, Sent | Dead):
+        if isinstance(result, Sent | Retry | Dead):
             return result
         error = result.detail if isinstance(result, EdgeError) else "no answer"
         notice = pending.notice
-        vital = bool(notice.pages or notice.resolves)
         final = isinstance(result, NotifyError) and not result.retryable
-        if final or (not vital and now - notice.at > INFORMATION_LIVES_S):
+        if final or (not _vital(notice) and now - notice.at > INFORMATION_LIVES_S):
             return Dead(error=error)
         asked = result.after_s if isinstance(result, NotifyError) and result.after_s else 0.0
         first, most = BACK_OFF_S
         back_off = min(most, first * 2.0 ** min(pending.attempts, 10))
         real_s = max(asked, back_off * (0.5 + self._luck.uniform() / 2))
         return Retry(at=now + real_s / self._clock.real_s(1.0), error=error)
+
+
+def _vital(notice: Notice) -> bool:
+    """Whether somebody has to be woken, or may sleep again: never dropped."""
+    return bool(notice.pages or notice.resolves)

@@ -64,6 +64,8 @@ class Schedule:
             if self._stopped:
                 return
             self._stopped = True
+        # Waits until no job is being handed out: APScheduler's own thread would trip over the end.
+        self._scheduler.remove_all_jobs()
         self._scheduler.shutdown(wait=False)
 
     def _arm(self, name: str, delay_s: float) -> None:

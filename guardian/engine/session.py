@@ -36,6 +36,8 @@ from guardian.ports import (
     Source,
 )
 
+FOREVER: Instant = 32_503_680_000.0
+"""The year 3000: later than any notice is due."""
 DRAIN_S = 20.0
 """Real seconds that the end of a command waits for its last notices to be delivered."""
 
@@ -133,7 +135,7 @@ class Session:
                 self._wait(charges, limits)
             finally:
                 self._schedule.stop()
-                self._drain()
+                self._drain({c.id for c in charges})
                 self._supervisor.stop()
             if self._supervisor.death is not None:
                 self._say(_finish_by_hand(charges))
@@ -328,23 +330,27 @@ class Session:
 
     # --- end -----------------------------------------------------------------------------------
 
-    def _drain(self) -> None:
+    def _drain(self, rollouts: set[str]) -> None:
         """Wait, within bounds, for the last notices; what is left is said, and kept."""
         ends_at = self._clock.monotonic() + DRAIN_S
         try:
-            while self._journal.pending() and self._clock.monotonic() < ends_at:
+            while (left := self._untold(rollouts)) and self._clock.monotonic() < ends_at:
                 self._wake_outbox()
                 self._supervisor.changed.wait(timeout=0.1)
                 self._supervisor.changed.clear()
-            left = self._journal.pending()
         except JournalError as error:
             self._say(f"the last notices may not have been delivered: {error}")
             return
         if left:
             self._say(
-                f"{left} notices are not delivered yet ({self._outbox.last_error or 'no answer'});"
-                " they stay in the journal, and the next guardian on it delivers them"
+                f"{left} notifiers were not reached ({self._outbox.last_error or 'no answer'});"
+                " what they miss stays in the journal, and the next guardian on it delivers it"
             )
+
+    def _untold(self, rollouts: set[str]) -> int:
+        """How many lanes still wait for a notice of these rollouts, now or later."""
+        waiting = self._journal.due(FOREVER, limit=1000)
+        return sum(pending.notice.rollout in rollouts for pending in waiting)
 
     def _exit(self, charge: Charge) -> Exit:
         rollout = charge.rollout

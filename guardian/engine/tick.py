@@ -116,7 +116,7 @@ class Plane:
         for item in recorded:
             self._outbox.release(item.rollout)
         self._tell_unrecorded(mine)
-        self._observer(
+        self._show(
             Report(
                 at=now,
                 polled=polling,
@@ -129,6 +129,13 @@ class Plane:
         delay_s = 0.0 if recorded or acted else self._delay_s(mine)
         self.due_by = self._clock.monotonic() + delay_s
         return delay_s
+
+    def _show(self, report: Report) -> None:
+        """Tell the observer; whatever it does wrong must not stop a rollback."""
+        try:
+            self._observer(report)
+        except Exception as error:  # noqa: BLE001 - a closed terminal is no reason to stop guarding
+            self._trouble = f"the output failed: {error}"
 
     # --- observe and judge ---------------------------------------------------------------------
 
@@ -269,7 +276,11 @@ class Plane:
     def _act(self, charges: Sequence[Charge]) -> bool:
         """Write what is not as wished, rollbacks first; whether a write took effect."""
         monotonic = self._clock.monotonic()
-        due = [(c, w) for c in charges if (w := c.due_write(monotonic)) is not None]
+        due = [
+            (c, w)
+            for c in charges
+            if (w := c.due_write(monotonic)) is not None and self._may_write(c, w)
+        ]
         due.sort(key=lambda item: item[1].verb is not Verb.RESTORE)
         if not due:
             return False
@@ -283,6 +294,18 @@ class Plane:
             for c, w in due
         ]
         return any(took)
+
+    def _may_write(self, charge: Charge, wanted: Wish) -> bool:
+        """Whether the claim still holds: what a newer holder did must not be undone.
+
+        With the journal away only the way back is left, under the vendor's precondition.
+        """
+        try:
+            charge.lost = not self._journal.holds(charge.claim)
+        except JournalError as error:
+            self._trouble = str(error)
+            return wanted.verb is Verb.RESTORE
+        return not charge.lost
 
     def _delay_s(self, charges: Sequence[Charge]) -> float:
         until_poll_s = max(0.0, min(self._poll_s, self._next_poll - self._clock.now()))

@@ -32,8 +32,9 @@ class Leases:
         self._boot = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
 
     def open(self, db: sqlite3.Connection, owner: str, token: str) -> Lease:
-        """Insert a living lease, whose id is never used again, and bury the dead."""
-        for row in db.execute("SELECT * FROM leases").fetchall():
+        """Insert a living lease, whose id is never used again, and bury the dead without claims."""
+        claimless = "SELECT * FROM leases WHERE id NOT IN (SELECT lease FROM claims)"
+        for row in db.execute(claimless).fetchall():
             if not self.lives(row):
                 db.execute("DELETE FROM leases WHERE id = ?", (row["id"],))
                 self.drop(row["id"])
@@ -48,21 +49,19 @@ class Leases:
         return lease
 
     def check(self, db: sqlite3.Connection, lease: str) -> None:
-        """Raise Fenced unless the lease lives."""
-        row = find(db, lease)
-        if row is None:
+        """Raise Fenced when the lease was given up, or buried.
+
+        One that was merely silent may go on: whatever was taken from it has a newer epoch, which
+        fences it there, and what nobody took is still its own.
+        """
+        if find(db, lease) is None:
             raise Fenced(
                 f"lease {lease} was given up, or it was silent for {LIFE_S:g} s and taken for dead:"
                 " open a new one and read every rollout again before acting"
             )
-        if not self.lives(row):
-            raise Fenced(
-                f"lease {lease} of {row['owner']} did not beat for {LIFE_S:g} s and counts as dead:"
-                " open a new one and read every rollout again before acting"
-            )
 
     def beat(self, db: sqlite3.Connection, lease: str) -> None:
-        """Go on living; raises Fenced for the dead."""
+        """Go on living, also after a silence; raises Fenced for the buried."""
         self.check(db, lease)
         db.execute("UPDATE leases SET beat = ? WHERE id = ?", (self._clock.monotonic(), lease))
 

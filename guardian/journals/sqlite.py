@@ -141,6 +141,18 @@ class SqliteJournal:
         )
         return next((str(row["owner"]) for row in rows if self._leases.lives(row)), None)
 
+    def holds(self, claim: Claim) -> bool:
+        """Whether the claim is still its target's newest one."""
+        rows = self._file.rows(
+            f"say whether the claim on {claim.target} holds",
+            "SELECT 1 FROM claims c JOIN leases l ON l.id = c.lease"
+            " WHERE c.target = ? AND c.epoch = ? AND c.lease = ?",
+            claim.target,
+            claim.epoch,
+            claim.lease,
+        )
+        return bool(rows)
+
     def _fence(self, db: sqlite3.Connection, claim: Claim, target: str) -> None:
         """Raise Fenced unless the claim is the newest one of `target` and its lease lives."""
         if claim.target != target:

@@ -104,7 +104,10 @@ class Journal(Protocol):
         ...
 
     def beat(self, lease: Lease) -> None:
-        """Go on living. Raises Fenced when the lease was given up or taken for dead."""
+        """Go on living, also after a silence in which nobody took anything from it.
+
+        Raises Fenced when the lease was given up or taken for dead.
+        """
         ...
 
     def close_lease(self, lease: Lease) -> None:
@@ -125,6 +128,10 @@ class Journal(Protocol):
 
     def holder(self, target: str) -> str | None:
         """The owner text of the living lease that holds a target, if any."""
+        ...
+
+    def holds(self, claim: Claim) -> bool:
+        """Whether the claim is still the newest one of its target: asked before each write."""
         ...
 
     def live(self) -> list[Head]:
@@ -154,7 +161,7 @@ class Journal(Protocol):
         """Entries, finished orders and outgoing notices in one transaction; the new last seq.
 
         `live` says whether the rollout is live afterwards. Raises Fenced when the claim's epoch
-        is not the target's newest or its lease is dead; Conflict when the last seq is not
+        is not the target's newest or its lease was given up; Conflict when the last seq is not
         `expected`, or when the target has another live rollout.
         """
         ...

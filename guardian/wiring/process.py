@@ -99,9 +99,12 @@ class Wiring:
     def journal_or_scratch(self, folder: str, say: Callable[[str], None]) -> Journal:
         """The journal, or an empty one in `folder` when it cannot be used: for emergencies."""
         try:
+            # Opening a full disk's journal succeeds; only a write tells.
+            self.journal.close_lease(self.journal.open_lease("guardian rollback, looking"))
             return self.journal
         except (JournalError, ConfigError) as error:
             say(f"going on without the journal: {error}")
+            self.close()
             self._journal = self._open(f"sqlite:{Path(folder) / 'guardian.db'}")
             return self._journal
 
@@ -306,14 +309,15 @@ class Wiring:
         }
 
     def lanes(self) -> list[Lane]:
-        """The configured notifiers."""
+        """The configured notifiers, each for the services of its own file alone."""
         configured = self.config.lanes if self.config is not None else ()
+        services = frozenset(self.config.services) if self.config is not None else frozenset()
         return [
             Lane(
                 name=lane.name,
                 notifier=self._notifier(lane.to),
                 events=lane.on,
-                services=lane.services,
+                services=services if lane.services is None else lane.services,
             )
             for lane in configured
         ]

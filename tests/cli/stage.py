@@ -22,7 +22,7 @@ from guardian.sim.world import Event
 
 ROOT = Path(__file__).resolve().parents[2]
 ORIGIN = 1_800_000_000.0
-SPEED = 300.0
+SPEED = 200.0
 SERVICE = "agents-api"
 CONFIG = """\
 version: 1

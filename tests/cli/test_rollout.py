@@ -9,7 +9,7 @@ from pathlib import Path
 from guardian.sim.traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
 
-START = ("rollout", "start", SERVICE, "--wait")
+START = ("rollout", "start", SERVICE, "--wait", "--rollback-timeout", "10h")
 BAD = Behaviour(failure_rate=0.3)
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from guardian.sim.traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
 
-WATCH = ("watch", SERVICE, "--duration", "30m")
+PATIENT = ("--rollback-timeout", "10h")
+"""The clock is fast, and a busy machine is slow."""
+WATCH = ("watch", SERVICE, "--duration", "30m", *PATIENT)
 BAD = Behaviour(failure_rate=0.3)
 
 
@@ -102,7 +104,7 @@ def test_a_refused_rollback_is_tried_again_paged_and_exits_6(tmp_path: Path) -> 
     with stage(tmp_path, speed=120.0) as s:
         deployed(s, BAD)
         s.simulator.faults.add(kind="access_denied", service="lambda", operation="UpdateAlias")
-        ended = s.run(*WATCH)
+        ended = s.run(*WATCH, "--rollback-timeout", "5m")
         assert ended.code == 6, ended.out + ended.err
         assert s.alias.version == "42"
         assert s.simulator.calls("lambda", "UpdateAlias") >= 2
@@ -117,7 +119,7 @@ def test_a_rollback_that_is_refused_for_a_while_still_happens(tmp_path: Path) ->
         deployed(s, Behaviour(failure_rate=0.9))
         fault = {"kind": "access_denied", "service": "lambda", "operation": "UpdateAlias"}
         s.simulator.faults.add(**fault, times=3)  # type: ignore[arg-type] # one dict, two types
-        ended = s.run(*WATCH, "--rollback-timeout", "2h")
+        ended = s.run(*WATCH)
         assert ended.code == 4, ended.out + ended.err
         assert s.alias.version == "41"
         stuck = [i for i in s.simulator.pagerduty.incidents if i.key.endswith("/stuck")]

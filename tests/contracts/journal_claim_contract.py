@@ -161,18 +161,44 @@ class ClaimContract:
         assert other.holder(TARGET) is None
         assert claimed(other, other.open_lease("b")).epoch > claim.epoch
 
-    def test_a_dead_lease_stays_dead(self, store: JournalStore) -> None:
-        """A process that was frozen must not go on as if nothing had happened."""
+    def test_a_silent_lease_lives_again_with_its_next_beat(self, store: JournalStore) -> None:
+        """A process that was frozen goes on with what nobody took meanwhile."""
         journal = store.open()
         lease = journal.open_lease("a")
+        claim = claimed(journal, lease)
         store.clock.pass_s(30.5)
-        with pytest.raises(Fenced):
-            journal.beat(lease)
-        with pytest.raises(Fenced):
-            journal.claim(lease, TARGET)
-        assert claimed(journal, journal.open_lease("a")).target == TARGET
+        assert journal.holder(TARGET) is None
+        journal.beat(lease)
+        assert journal.holder(TARGET) is not None
+        assert journal.holds(claim)
 
-    def test_a_dead_lease_stays_dead_after_others_came(self, store: JournalStore) -> None:
+    def test_a_frozen_process_does_not_hold_what_was_taken_from_it(
+        self, store: JournalStore
+    ) -> None:
+        """It learns so before its next write."""
+        journal, other = store.open(), store.open()
+        lease = journal.open_lease("a")
+        claim = claimed(journal, lease)
+        store.clock.pass_s(31)
+        newer = claimed(other, other.open_lease("b"))
+        journal.beat(lease)
+        assert not journal.holds(claim)
+        assert other.holds(newer)
+        journal.close_lease(lease)
+        assert other.holds(newer)
+
+    def test_a_released_claim_is_not_held(self, store: JournalStore) -> None:
+        """Nor one whose lease was given up."""
+        journal = store.open()
+        lease = journal.open_lease("a")
+        claim = claimed(journal, lease)
+        journal.release(claim)
+        assert not journal.holds(claim)
+        again = claimed(journal, lease)
+        journal.close_lease(lease)
+        assert not journal.holds(again)
+
+    def test_a_silent_lease_without_claims_is_buried(self, store: JournalStore) -> None:
         """Whatever tidying a newcomer does, the dead are not revived by it."""
         journal, other = store.open(), store.open()
         lease = journal.open_lease("a")

@@ -194,13 +194,18 @@ class RolloutContract:
         with pytest.raises(Fenced):
             put(journal, claim, 0, started("r1"))
 
-    def test_a_silent_lease_is_fenced(self, store: JournalStore) -> None:
-        """A frozen process that wakes up writes nothing more, even if nobody took over."""
+    def test_a_silent_process_goes_on_with_what_nobody_took(self, store: JournalStore) -> None:
+        """A frozen process that wakes up is fenced by a newer epoch, and by nothing else."""
         journal = store.open()
         claim = begun(journal)
         store.clock.pass_s(31)
+        assert journal.holds(claim)
+        assert put(journal, claim, 1, HOLD) == 2
+        other = store.open()
+        assert other.claim(other.open_lease("b"), claim.target) is not None
+        assert not journal.holds(claim)
         with pytest.raises(Fenced):
-            put(journal, claim, 1, HOLD)
+            put(journal, claim, 2, HOLD)
 
     def test_a_claim_on_another_target_is_fenced(self, store: JournalStore) -> None:
         """A right ends at its target."""

@@ -109,7 +109,7 @@ class Model:
         """The error that an append must end with."""
         kept = self.rollouts.get(rollout)
         held = self.claims.get(claim.target) == (claim.epoch, claim.lease)
-        if not held or not self.lives(claim.lease, now):
+        if not held or claim.lease not in self.beats:
             return Fenced
         if kept is not None and kept.target != claim.target:
             return Fenced
@@ -160,7 +160,11 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(target=leases, side=side)
     def open_lease(self, side: int) -> Lease:
-        """A process begins to live."""
+        """A process begins to live, and buries the dead that hold nothing."""
+        holders = {holder for _, holder in self.model.claims.values()}
+        for name in list(self.model.beats):
+            if name not in holders and not self.model.lives(name, self.uptime):
+                del self.model.beats[name]
         lease = self.sides[side].open_lease(f"side {side}")
         self.model.beats[lease.id] = self.uptime
         return lease
@@ -171,9 +175,9 @@ class JournalMachine(RuleBasedStateMachine):
         try:
             self.sides[side].beat(lease)
         except Fenced:
-            assert not self.model.lives(lease.id, self.uptime)
+            assert lease.id not in self.model.beats
         else:
-            assert self.model.lives(lease.id, self.uptime)
+            assert lease.id in self.model.beats
             self.model.beats[lease.id] = self.uptime
 
     @rule(side=side, seconds=st.sampled_from([5.0, 20.0]))
@@ -201,7 +205,7 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(target=claims, lease=leases, side=side, name=target, take_over=st.booleans())
     def claim(self, lease: Lease, side: int, name: str, take_over: bool) -> object:
         """A process asks for a target."""
-        lives = self.model.lives(lease.id, self.uptime)
+        lives = lease.id in self.model.beats
         epoch, holder = self.model.claims.get(name, (0, ""))
         try:
             found = self.sides[side].claim(lease, name, take_over=take_over)

@@ -283,7 +283,15 @@ def test_a_notice_for_a_lane_that_is_no_longer_configured_is_dead() -> None:
     post = Post("chat")
     post.put(NOTICE, "gone")
     post.outbox.steppers()["outbox"]()
-    assert post.journal.settled == [Dead(error="no notifier is configured for gone any more")]
+    assert post.journal.settled == [Dead(error="no notifier is configured here for gone")]
+
+
+def test_a_page_for_an_unknown_lane_waits_for_a_guardian_that_knows_it() -> None:
+    """Another configuration on the same journal must not lose somebody's page."""
+    post = Post("chat")
+    post.put(replace(NOTICE, resolves=("guardian/production/agents-api/r1/stuck",)), "gone")
+    post.outbox.steppers()["outbox"]()
+    assert [type(result) for result in post.journal.settled] == [Retry]
 
 
 def test_a_delivered_notice_is_not_delivered_again_while_the_journal_is_full() -> None:

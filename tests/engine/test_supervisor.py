@@ -67,13 +67,17 @@ def test_a_beat_keeps_the_lease_alive() -> None:
     assert lost == []
 
 
-def test_a_beat_that_comes_too_late_says_that_the_lease_is_lost() -> None:
-    """Somebody else may be acting already."""
+def test_a_beat_of_a_lease_that_was_given_up_says_so() -> None:
+    """Somebody else may be acting already; a mere silence is no such thing."""
     clock = ManualClock()
     journal = MemoryJournal(clock)
     lost: list[bool] = []
-    beat = Beat(journal, journal.open_lease("tests"), on_lost=lambda: lost.append(True))
+    lease = journal.open_lease("tests")
+    beat = Beat(journal, lease, on_lost=lambda: lost.append(True))
     clock.pass_s(LIFE_S + 1)
+    beat.step()
+    assert lost == []
+    journal.close_lease(lease)
     beat.step()
     assert lost == [True]
 

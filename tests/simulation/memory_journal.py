@@ -86,7 +86,7 @@ class MemoryJournal:
 
     def beat(self, lease: Lease) -> None:
         """Go on living."""
-        if not self._alive(lease.id):
+        if lease.id not in self._store.beats:
             raise Fenced(f"the lease of {lease.owner} is over")
         self._store.beats[lease.id] = (lease.owner, self._clock.monotonic())
 
@@ -96,7 +96,7 @@ class MemoryJournal:
 
     def claim(self, lease: Lease, target: str, *, take_over: bool = False) -> Claim | None:
         """The right to act on a target."""
-        if not self._alive(lease.id):
+        if lease.id not in self._store.beats:
             raise Fenced("the lease is over")
         epoch, holder = self._store.targets.get(target, (0, None))
         if holder == lease.id:
@@ -115,6 +115,11 @@ class MemoryJournal:
         """Who holds a target."""
         _, lease = self._store.targets.get(target, (0, None))
         return self._store.beats[lease][0] if lease and self._alive(lease) else None
+
+    def holds(self, claim: Claim) -> bool:
+        """Whether a claim is still its target's newest."""
+        held = self._store.targets.get(claim.target)
+        return held == (claim.epoch, claim.lease) and claim.lease in self._store.beats
 
     def live(self) -> list[Head]:
         """Live rollouts, oldest first."""
@@ -147,7 +152,7 @@ class MemoryJournal:
         """Entries, orders and notices in one step."""
         store = self._store
         held = store.targets.get(claim.target)
-        if held != (claim.epoch, claim.lease) or not self._alive(claim.lease):
+        if held != (claim.epoch, claim.lease) or claim.lease not in store.beats:
             raise Fenced(f"epoch {claim.epoch} of {claim.target} is over")
         rows = store.rows.get(rollout, [])
         if rows and rows[-1].txid == txid:

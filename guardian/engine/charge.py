@@ -14,7 +14,7 @@ from guardian.core.rollout import LIVE, Phase, Rollout, fold, step_traffic
 from guardian.core.standing import Seen, gating
 from guardian.core.status import Picture, picture
 from guardian.core.wishes import Verb, Wish, must_write, strangers, wish
-from guardian.ports import Claim, EdgeError, Journal, Router, RouterError
+from guardian.ports import Claim, EdgeError, Guard, Journal, Router, RouterError
 
 CLEAN_UP_TRIES = 5
 """Attempts to take guardian's stamp off after the end; it moves no traffic."""
@@ -31,6 +31,8 @@ class Charge:
     observed_until: Instant | None = None
     reading: Reading | None = None
     """As last read, in this tick or an earlier one."""
+    replaced: set[str] = field(default_factory=set)
+    """Revisions that a newer one has replaced: a reading that shows one is stale."""
     gone: str | None = None
     read_trouble: str = ""
     write_trouble: str = ""
@@ -81,15 +83,26 @@ class Charge:
 
         After a failed read the older one stays: its guard token keeps a write made from it safe.
         """
-        if isinstance(outcome, Reading):
-            self.reading, self.gone, self.read_trouble = outcome, None, ""
+        if isinstance(outcome, Reading) and outcome.revision in self.replaced:
+            self.read_trouble = "the router showed a state that was replaced before: a stale read"
+        elif isinstance(outcome, Reading):
+            self._replace(outcome)
+            self.gone, self.read_trouble = None, ""
             return True
-        if isinstance(outcome, EdgeError):
+        elif isinstance(outcome, EdgeError):
             self.read_trouble = outcome.detail
             self.gone = outcome.detail if outcome.reason is Reason.NOT_FOUND else self.gone
         else:
             self.read_trouble = f"the router gave {type(outcome).__name__}, not a reading"
         return False
+
+    def _replace(self, newer: Reading) -> None:
+        """Where the vendor compares revisions, each is given once: an older one never returns."""
+        known = self.reading
+        hard = known is not None and self.router.guard is Guard.HARD
+        if known is not None and hard and known.revision != newer.revision:
+            self.replaced.add(known.revision)
+        self.reading = newer
 
     def judge(self, measurements: Mapping[Query, Measurement], now: Instant) -> None:
         """Criteria -> verdicts, over everything since the first shift."""
@@ -204,7 +217,9 @@ class Charge:
         self.tried = True
         self.write_trouble = outcome.detail if isinstance(outcome, EdgeError) else "no answer"
         if isinstance(outcome, Reading):
-            self.reading, self.wrote, self.fenced = outcome, True, True
+            if outcome.revision not in self.replaced:
+                self._replace(outcome)
+            self.wrote = self.fenced = True
             if outcome.traffic == wanted.traffic:
                 self.write_trouble = ""
                 self.tries += self.rollout.phase is Phase.ROLLED_BACK

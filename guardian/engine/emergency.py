@@ -119,6 +119,10 @@ def _known(
 ) -> tuple[Snapshot, str] | None:
     """The newest record of what was live before what is live now, and where it comes from."""
     live = reading.traffic.secondary or reading.traffic.primary
+    for rollout in past[:1]:
+        plan = rollout.plan
+        if rollout.phase is Phase.ROLLED_BACK and reading.traffic == plan.snapshot.traffic:
+            return plan.snapshot, f"rollout {plan.rollout} was rolled back already"
     for rollout in past:
         plan = rollout.plan
         # A gate that judged a version against nothing knows no other to go back to.

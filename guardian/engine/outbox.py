@@ -33,7 +33,6 @@ INFORMATION_LIVES_S = 3600.0
 """A message that only informs is dropped when this old; a page never is."""
 BACK_OFF_S = (1.0, 60.0)
 IDLE_S = 1.0
-UNKNOWN_LANE_S = 60.0
 DIRECT_RETRY_S = 10.0
 """How soon a notice that the journal could not take is sent again to a lane that failed."""
 DUE_LIMIT = 1000
@@ -81,6 +80,8 @@ class Outbox:
         self.sent = 0
         self.failed = 0
         self.last_error = ""
+        self.refused: dict[str, str] = {}
+        """Lanes of ours that refused a notice for good, and why: nobody will hear of it."""
 
     def route(self, notice: Notice | None) -> list[Outgoing]:
         """Which lanes a notice leaves by."""
@@ -110,7 +111,8 @@ class Outbox:
         now = self._clock.now()
         try:
             self._settle_again(mine)
-            waiting = [p for p in self._journal.due(now, limit=DUE_LIMIT) if mine(p.lane)]
+            due = self._journal.due(now, limit=DUE_LIMIT)
+            waiting = [p for p in due if mine(p.lane) and self._is_for_us(p, now)]
         except JournalError as error:
             self.last_error = str(error)
             return 5.0
@@ -158,6 +160,17 @@ class Outbox:
                 self._journal.settle(pending, verdict)
                 del self._unsettled[key]
 
+    def _is_for_us(self, pending: Pending, now: Instant) -> bool:
+        """Not what another guardian on this journal tells by its own lanes, of its own services.
+
+        Only what informs and is too old by now is cleared away, whosever it was.
+        """
+        lane = self._lanes.get(pending.lane)
+        if lane is not None and (lane.services is None or pending.notice.service in lane.services):
+            return True
+        old = now - pending.notice.at > INFORMATION_LIVES_S
+        return old and lane is None and not _vital(pending.notice)
+
     def _may_go(self, pending: Pending) -> bool:
         key = (pending.notice.rollout, pending.notice.seq)
         with self._lock:
@@ -170,10 +183,7 @@ class Outbox:
     def _sender(self, pending: Pending) -> Callable[[], object]:
         lane = self._lanes.get(pending.lane)
         if lane is None:
-            # A page waits for a guardian that knows the lane; a mere message does not.
-            error = f"no notifier is configured here for {pending.lane}"
-            later = Retry(at=self._clock.now() + UNKNOWN_LANE_S, error=error)
-            return lambda: later if _vital(pending.notice) else Dead(error=error)
+            return lambda: Dead(error=f"no notifier is configured here for {pending.lane}")
         return lambda: Sent(handle=lane.notifier.send(pending.notice, handle=pending.handle))
 
     def _settle(self, pending: Pending, result: object, now: Instant) -> None:
@@ -182,6 +192,8 @@ class Outbox:
         if not isinstance(verdict, Sent):
             self.failed += 1
             self.last_error = f"{pending.lane}: {verdict.error}"
+        if isinstance(verdict, Dead) and pending.lane in self._lanes:
+            self.refused[pending.lane] = verdict.error
         try:
             self._journal.settle(pending, verdict)
         except JournalError as error:
@@ -189,7 +201,7 @@ class Outbox:
             self.last_error = str(error)
 
     def _verdict(self, pending: Pending, result: object, now: Instant) -> Sent | Retry | Dead:
-        if isinstance(result, Sent | Retry | Dead):
+        if isinstance(result, Sent | Dead):
             return result
         error = result.detail if isinstance(result, EdgeError) else "no answer"
         notice = pending.notice

@@ -292,7 +292,12 @@ class Session:
             if charge.rollout.plan.drive is Drive.WATCH and _waits_in_vain(charge.rollout, now):
                 self._ends.setdefault(charge.id, outcome(charge.rollout))
                 self._give(charge, OrderKind.LEAVE, "only a person can go on from here")
-        return all(_hopeless(c.rollout, limits, now) for c in waiting)
+            elif _never_shifted(charge.rollout) and charge.id not in self._ends:
+                self._ends[charge.id] = Exit.BLIND
+                self._give(charge, OrderKind.INTERRUPT, "the first shift was never confirmed")
+        return all(
+            _unrecorded(c, limits, now) or _hopeless(c.rollout, limits, now) for c in waiting
+        )
 
     def _order(self, charges: Sequence[Charge], leave: bool, *, reason: str) -> None:
         for charge in charges:
@@ -341,6 +346,8 @@ class Session:
         except JournalError as error:
             self._say(f"the last notices may not have been delivered: {error}")
             return
+        for lane, why in self._outbox.refused.items():
+            self._say(f"{lane} was not told, and will not be: {why}")
         if left:
             self._say(
                 f"{left} notifiers were not reached ({self._outbox.last_error or 'no answer'});"
@@ -354,7 +361,7 @@ class Session:
 
     def _exit(self, charge: Charge) -> Exit:
         rollout = charge.rollout
-        if rollout.phase is Phase.ROLLING_BACK:
+        if rollout.phase is Phase.ROLLING_BACK or charge.failsafe is not None:
             return Exit.STUCK
         if charge.id in self._ends:
             return self._ends[charge.id]
@@ -375,6 +382,18 @@ def _waits_in_vain(rollout: Rollout, now: Instant) -> bool:
     longest_s = plan.steps[0].max_bake_s + plan.policy.max_blind_s
     late = hold.resume_to is not Phase.BAKING and now - rollout.started_at >= longest_s
     return hold.why in (HoldReason.CONFLICT, HoldReason.BREACH) or late
+
+
+def _never_shifted(rollout: Rollout) -> bool:
+    """Whether a driven rollout is held because not even its first weight was ever confirmed."""
+    blind = rollout.hold is not None and rollout.hold.why is HoldReason.BLIND
+    return blind and rollout.moved and not rollout.confirmed
+
+
+def _unrecorded(charge: Charge, limits: Limits, now: Instant) -> bool:
+    """Whether a rollback that the journal could not take has waited for it long enough."""
+    failsafe = charge.failsafe
+    return failsafe is not None and now - failsafe.at >= limits.rollback_timeout_s
 
 
 def _hopeless(rollout: Rollout, limits: Limits, now: Instant) -> bool:

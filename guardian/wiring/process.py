@@ -101,12 +101,11 @@ class Wiring:
         try:
             # Opening a full disk's journal succeeds; only a write tells.
             self.journal.close_lease(self.journal.open_lease("guardian rollback, looking"))
-            return self.journal
         except (JournalError, ConfigError) as error:
             say(f"going on without the journal: {error}")
             self.close()
             self._journal = self._open(f"sqlite:{Path(folder) / 'guardian.db'}")
-            return self._journal
+        return self.journal
 
     def _journal_address(self) -> str:
         configured = self.config.journal if self.config is not None else None

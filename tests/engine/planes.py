@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import cast
@@ -13,7 +13,7 @@ from guardian.core.rollout import start
 from guardian.engine.charge import Charge
 from guardian.engine.fanout import SerialFanout
 from guardian.engine.outbox import Outbox
-from guardian.engine.tick import Plane
+from guardian.engine.tick import Plane, Report
 from guardian.ports import Ask, Fanout, Journal, Source
 from tests.contracts.journal_values import ManualClock
 from tests.simulation.memory_journal import MemoryJournal
@@ -53,6 +53,7 @@ def plane(
     journal: Journal | None = None,
     source: Source | None = None,
     fanout: Fanout | None = None,
+    observer: Callable[[Report], None] = lambda _: None,
 ) -> Plane:
     """A plane without rollouts."""
     journal = journal or MemoryJournal(clock)
@@ -65,6 +66,7 @@ def plane(
         outbox=outbox,
         clock=clock,
         luck=luck,
+        observer=observer,
     )
 
 

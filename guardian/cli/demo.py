@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def demo(*, speed: float, no_color: bool) -> int:
     with Simulator(clock) as simulator, tempfile.TemporaryDirectory() as folder:
         _set_the_stage(simulator)
         environ = {
-            **os.environ,
+            **_bare(os.environ),
             "AWS_ENDPOINT_URL": simulator.url,
             "AWS_ACCESS_KEY_ID": "demo",
             "AWS_SECRET_ACCESS_KEY": "demo",
@@ -52,10 +53,22 @@ def demo(*, speed: float, no_color: bool) -> int:
             "GUARDIAN_PAGERDUTY_EVENTS_URL": simulator.pagerduty_events_url,
             "GUARDIAN_SIMULATED_CLOCK": f"{clock.origin},{clock.speed},{clock.started}",
         }
-        for name in ("AWS_REGION", "AWS_ACCOUNT_ID", "ENVIRONMENT", "AWS_PROFILE"):
-            environ.pop(name, None)
+        # botocore reads the process's own environment, so that has to be the demo's too.
+        os.environ.clear()
         os.environ.update(environ)
         return _perform(simulator, environ, speed)
+
+
+def _bare(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without anybody's AWS, guardian and proxy settings."""
+    ours = ("AWS_", "GUARDIAN_", "BOTO_", "ENVIRONMENT", "LOG_LEVEL")
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(ours) and not name.lower().endswith("_proxy")
+    }
+    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    return {**kept, **nowhere, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def _set_the_stage(simulator: Simulator) -> None:
@@ -89,8 +102,8 @@ def _perform(simulator: Simulator, environ: dict[str, str], speed: float) -> int
         " back and confirmed)."
     )
     click.echo(
-        "Next: README.md shows the rule file; `guardian watch --lambda FUNCTION:ALIAS --duration"
-        " 30m` guards a real release."
+        "Next: README.md shows a rule file; `guardian watch --lambda FUNCTION:ALIAS --rollback-to"
+        " VERSION`\nguards a real release for 30 minutes, without any file."
     )
     return 0 if (good, bad) == (Exit.HEALTHY, Exit.ROLLED_BACK) else 1
 
@@ -104,6 +117,14 @@ def _prologue(speed: float, environ: dict[str, str]) -> None:
         "What runs here is the real program with the shipped rules. Only the cloud is simulated,"
         " on 127.0.0.1:\nAWS Lambda and CloudWatch with 20 requests a second, Slack, and PagerDuty."
         f" The clock runs {speed:g} times as fast.\n"
+    )
+    click.echo(
+        "Stable is the version that users have now; the canary is the new one. In each step the"
+        " canary gets\na share of the traffic and bakes: it must stay healthy for some minutes. A"
+        " minute counts as observed\nwhen CloudWatch no longer changes its numbers, a few minutes"
+        " later. The verdict of a criterion is pass,\nfail, or inconclusive (`0 of 60 requests`: 60"
+        " are needed). Only a proven breach fails: `log e`, the\nstrength of the evidence, has"
+        " reached its limit.\n"
     )
     with open_wiring(demo_config(), environ=environ) as wiring:
         service = wiring.service(SERVICE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,3 +75,8 @@ def colour(no_color: bool) -> None:
     if no_color or os.environ.get("NO_COLOR"):
         context = click.get_current_context()
         context.color = False
+
+
+def aliases(services: Sequence[str]) -> bool:
+    """Whether all of these are `FUNCTION:ALIAS`, which needs no config file."""
+    return bool(services) and all(":" in service for service in services)

@@ -216,9 +216,7 @@ def short(verdict: Verdict) -> str:
 def long(verdict: Verdict) -> str:
     """A verdict with what it rests on."""
     word = click.style(f"{verdict.outcome.value:12}", fg=_COLOURS[verdict.outcome])
-    evidence = verdict.evidence
-    limit = f"fails {evidence.limit}, {evidence.samples} samples"
-    return f"{word} {verdict.criterion:22} {verdict.why}  ({limit})"
+    return f"{word} {verdict.criterion:22} {verdict.why}  (fails {verdict.evidence.limit})"
 
 
 def summary(rollout: Rollout, exit_: Exit) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from guardian.cli.options import DURATION, config_option
+from guardian.cli.options import DURATION, aliases, config_option
 
 if TYPE_CHECKING:
     from guardian.engine.emergency import Emergency
@@ -46,7 +46,11 @@ def rollback(
     from guardian.wiring import open_wiring
 
     output = Output("text", quiet=True)
-    with open_wiring(config) as wiring, TemporaryDirectory() as scratch:
+    with (
+        open_wiring(config, without_file=aliases([service])) as wiring,
+        TemporaryDirectory() as scratch,
+    ):
+        service = wiring.named(service)
         journal = wiring.journal_or_scratch(scratch, output.say)
         emergency = wiring.emergency(service, to=to, actor=actor(), reason=reason, journal=journal)
         output.line("\n".join(emergency.describe()))

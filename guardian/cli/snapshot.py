@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from guardian.cli.options import config_option
+from guardian.cli.options import aliases, config_option
 
 
 @click.command()
@@ -33,15 +33,18 @@ def snapshot(
     """Record what stable is, so that `guardian watch` knows what to restore."""
     from guardian.cli.guard import actor
     from guardian.core.codec import plain
-    from guardian.engine.start import take_snapshot
+    from guardian.engine.start import is_gate, take_snapshot
     from guardian.ports import UsageError
     from guardian.wiring import open_wiring
 
-    if not services and not everything:
-        raise UsageError("name the services, or say --all")
+    if bool(services) is everything:
+        raise UsageError("either name the services, or say --all")
     taken = []
-    with open_wiring(config) as wiring:
+    with open_wiring(config, without_file=aliases(services)) as wiring:
         for name in wiring.names(list(services)):
+            if is_gate(wiring.service(name).router):
+                click.echo(f"{name}: nothing to record, its router is `none`", err=True)
+                continue
             found = take_snapshot(wiring.service(name), actor=actor(), now=wiring.clock.now())
             wiring.journal.save_snapshot(found)
             taken.append(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 
 PROGRESS_MIN = 2
 """Observed minutes between two lines of progress."""
-WIDTH = 120
-"""Characters of a message that are shown."""
+WIDTH = 100
+"""Characters of a message in a line."""
 
 
 class Story:
@@ -134,6 +136,7 @@ class Story:
         click.echo(f"{rfc3339(at)[11:16]}  {text}")
 
     def _aside(self, who: str, text: str) -> None:
-        line = text.splitlines()[0]
-        line = line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
-        click.echo(click.style(f"         {who:9}  ", fg="cyan") + line)
+        first, *rest = textwrap.wrap(html.unescape(text), WIDTH)
+        click.echo(click.style(f"         {who:9}  ", fg="cyan") + first)
+        for line in rest:
+            click.echo(" " * 20 + line)

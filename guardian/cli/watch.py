@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from guardian.cli.options import DURATION, colour, config_option, output_options
+from guardian.cli.options import DURATION, aliases, colour, config_option, output_options
 
 if TYPE_CHECKING:
     from guardian.core.plan import Plan
@@ -75,17 +75,20 @@ def watch(
     """Guard what is live now: judge it, roll back on a breach, and say so in the exit code.
 
     SERVICES are names of the config file; with none, those whose live version differs from their
-    snapshot. Without a file: `guardian watch --lambda agents-api:live --duration 30m`.
+    snapshot or that have none. With no file: `guardian watch --lambda agents-api:live`.
     """
     from guardian.cli.guard import actor, allowed, guard
     from guardian.cli.output import Output
     from guardian.engine.session import Limits
+    from guardian.ports import UsageError
     from guardian.wiring import open_wiring
 
     colour(no_color)
     permitted = allowed(allow)
     output = Output(form, quiet=quiet, verbose=verbose)
-    without = function is not None
+    if function is not None and services:
+        raise UsageError(f"--lambda {function} is all that is watched: leave out {services[0]}")
+    without = function is not None or aliases(services)
     with output.failing(), open_wiring(config, without_file=without) as wiring:
         if function is not None:
             names = [wiring.add_lambda(function)]

@@ -178,10 +178,10 @@ def _expected(case: Case, since: Instant, until: Instant) -> float:
 
 def _unproven(case: Case) -> _Answer | None:
     """Are there too few samples in this step, or is what they show over the limit?"""
-    few = f"{case.step.total:.0f} of {case.criterion.min_samples} requests"
+    few = f"{case.step.total:.0f} of the {case.criterion.min_samples} samples needed"
     short = case.step.total < case.criterion.min_samples
     if case.over:
-        detail = f"{out_of(case.step)}; {few} needed" if short else out_of(case.step)
+        detail = f"{out_of(case.step)}; {few}" if short else out_of(case.step)
         why = f"{against_limit(case.criterion, case.step, over=True)}, not yet proven ({detail})"
         return _Answer(Outcome.INCONCLUSIVE, why)
     return _Answer(Outcome.INCONCLUSIVE, few) if short or not case.step.total else None

@@ -76,7 +76,7 @@ def against_limit(criterion: Criterion, events: Count, *, over: bool) -> str:
 
 def out_of(events: Count) -> str:
     """How many of how many were bad."""
-    return f"{events.bad:.0f} of {events.total:.0f} requests"
+    return f"{events.bad:.0f} bad of {events.total:.0f} samples"
 
 
 def duration(seconds: float) -> str:

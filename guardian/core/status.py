@@ -90,6 +90,8 @@ def _waiting_for(rollout: Rollout, seen: Seen) -> str:
     match rollout.phase:
         case Phase.PENDING:
             return "the first look at the traffic"
+        case Phase.SHIFTING if plan.drive is Drive.WATCH:
+            return "the first look at the traffic"
         case Phase.SHIFTING:
             weight = step.weight if step else ""
             return f"the router to show {weight} ({seen.trouble or 'shift asked for'})"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from guardian.core.model import Measurement, Query, Reading, Snapshot, Step, Traffic
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, fold
-from guardian.engine.start import Request, Service
+from guardian.engine.start import Request, Service, resolved
 from guardian.ports import Ask, ConfigError, Journal
 
 
@@ -75,7 +75,7 @@ def plan_emergency(
             f" `--to {to}` after it"
         )
     if to is not None:
-        stable = router.resolve(to)
+        stable = resolved(router, to)
         return _emergency(
             service, request, reading, Traffic(primary=stable), detail={}, origin="--to"
         )

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from enum import Enum
 
 from guardian.core.entries import GateFailed, HoldReason
-from guardian.core.model import Outcome
+from guardian.core.model import Instant, Outcome
+from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout
 
 
@@ -72,3 +73,31 @@ def _completed(rollout: Rollout) -> Exit:
 def worst(exits: Sequence[Exit]) -> Exit:
     """The exit of several services together."""
     return min(exits, key=WORST_FIRST.index, default=Exit.HEALTHY)
+
+
+def waits_in_vain(rollout: Rollout, now: Instant) -> bool:
+    """Whether a watch is held for what only a person can change, or never came to judge."""
+    hold = rollout.hold
+    if hold is None:
+        return False
+    plan = rollout.plan
+    longest_s = plan.steps[0].max_bake_s + plan.policy.max_blind_s
+    late = hold.resume_to is not Phase.BAKING and now - rollout.started_at >= longest_s
+    return hold.why in (HoldReason.CONFLICT, HoldReason.BREACH) or late
+
+
+def never_shifted(rollout: Rollout) -> bool:
+    """Whether a driven rollout is held because not even its first weight was ever confirmed."""
+    blind = rollout.hold is not None and rollout.hold.why is HoldReason.BLIND
+    return blind and rollout.moved and not rollout.confirmed
+
+
+def hopeless(rollout: Rollout, rollback_timeout_s: float, now: Instant) -> bool:
+    """Whether waiting longer is of no use: a person is needed."""
+    if rollout.phase is Phase.ROLLING_BACK and rollout.rollback is not None:
+        return now - rollout.rollback.at >= rollback_timeout_s
+    if rollout.phase is Phase.COMPLETED and rollout.completed is not None:
+        return now - rollout.completed.at >= rollback_timeout_s
+    if rollout.hold is None or rollout.plan.drive is Drive.WATCH:
+        return False
+    return rollout.hold.why in (HoldReason.CONFLICT, HoldReason.BREACH)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from guardian.core.entries import (
     Cancelled,
     Cause,
-    HoldReason,
     Order,
     OrderKind,
     RolloutStarted,
@@ -20,7 +19,7 @@ from guardian.core.rollout import Phase, Rollout, apply, fold, start
 from guardian.engine.charge import Charge, resumed
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.outbox import Lane, Outbox
-from guardian.engine.outcome import Exit, outcome
+from guardian.engine.outcome import Exit, hopeless, never_shifted, outcome, waits_in_vain
 from guardian.engine.schedule import Schedule
 from guardian.engine.supervisor import Beat, Supervisor, Watchdog
 from guardian.engine.tick import Plane, Recorded, Report
@@ -289,14 +288,15 @@ class Session:
         """Whether what remains needs a person; ends watches that can only wait for one."""
         waiting = [c for c in charges if not c.over]
         for charge in waiting:
-            if charge.rollout.plan.drive is Drive.WATCH and _waits_in_vain(charge.rollout, now):
+            if charge.rollout.plan.drive is Drive.WATCH and waits_in_vain(charge.rollout, now):
                 self._ends.setdefault(charge.id, outcome(charge.rollout))
                 self._give(charge, OrderKind.LEAVE, "only a person can go on from here")
-            elif _never_shifted(charge.rollout) and charge.id not in self._ends:
+            elif never_shifted(charge.rollout) and charge.id not in self._ends:
                 self._ends[charge.id] = Exit.BLIND
                 self._give(charge, OrderKind.INTERRUPT, "the first shift was never confirmed")
         return all(
-            _unrecorded(c, limits, now) or _hopeless(c.rollout, limits, now) for c in waiting
+            _unrecorded(c, limits, now) or hopeless(c.rollout, limits.rollback_timeout_s, now)
+            for c in waiting
         )
 
     def _order(self, charges: Sequence[Charge], leave: bool, *, reason: str) -> None:
@@ -373,38 +373,10 @@ class Session:
         return Exit.WAITING if charge.lost else outcome(rollout)
 
 
-def _waits_in_vain(rollout: Rollout, now: Instant) -> bool:
-    """Whether a watch is held for what only a person can change, or never came to judge."""
-    hold = rollout.hold
-    if hold is None:
-        return False
-    plan = rollout.plan
-    longest_s = plan.steps[0].max_bake_s + plan.policy.max_blind_s
-    late = hold.resume_to is not Phase.BAKING and now - rollout.started_at >= longest_s
-    return hold.why in (HoldReason.CONFLICT, HoldReason.BREACH) or late
-
-
-def _never_shifted(rollout: Rollout) -> bool:
-    """Whether a driven rollout is held because not even its first weight was ever confirmed."""
-    blind = rollout.hold is not None and rollout.hold.why is HoldReason.BLIND
-    return blind and rollout.moved and not rollout.confirmed
-
-
 def _unrecorded(charge: Charge, limits: Limits, now: Instant) -> bool:
     """Whether a rollback that the journal could not take has waited for it long enough."""
     failsafe = charge.failsafe
     return failsafe is not None and now - failsafe.at >= limits.rollback_timeout_s
-
-
-def _hopeless(rollout: Rollout, limits: Limits, now: Instant) -> bool:
-    """Whether waiting longer is of no use: a person is needed."""
-    if rollout.phase is Phase.ROLLING_BACK and rollout.rollback is not None:
-        return now - rollout.rollback.at >= limits.rollback_timeout_s
-    if rollout.phase is Phase.COMPLETED and rollout.completed is not None:
-        return now - rollout.completed.at >= limits.rollback_timeout_s
-    if rollout.hold is None or rollout.plan.drive is Drive.WATCH:
-        return False
-    return rollout.hold.why in (HoldReason.CONFLICT, HoldReason.BREACH)
 
 
 def _finish_by_hand(charges: Sequence[Charge]) -> str:

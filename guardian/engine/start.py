@@ -14,6 +14,7 @@ from guardian.core.model import (
     Instant,
     Query,
     Reading,
+    Reason,
     Scope,
     Snapshot,
     Step,
@@ -23,7 +24,7 @@ from guardian.core.notices import page_key
 from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.rollout import Phase, Rollout, fold
 from guardian.namespaces import LAMBDA_STAMPS_AT_START
-from guardian.ports import ConfigError, Guard, Journal, Router
+from guardian.ports import ConfigError, Guard, Journal, Router, RouterError
 
 SNAPSHOT_LIVES_S = 24 * 3600.0
 """An older snapshot is not taken as what stable is."""
@@ -74,13 +75,13 @@ def plan_rollout(
 ) -> Plan:
     """The plan that brings `to` live step by step; ConfigError when it must not start."""
     router = service.router
-    if router.guard is Guard.NONE and router.target.startswith("none:"):
+    if is_gate(router):
         raise ConfigError(
             f"service {service.name} has the router `none`: guardian cannot shift its traffic;"
             f" guard a deploy with `guardian watch {service.name}` instead"
         )
     reading = router.read()
-    canary = router.resolve(to)
+    canary = resolved(router, to)
     traffic = reading.traffic
     if traffic == Traffic(primary=canary):
         raise NothingToDo(f"version {canary} is live at 100% already: nothing to do")
@@ -138,7 +139,7 @@ def plan_watch(
     criteria = _bound(service, stable=stable, canary=live, longest_s=longest_s)
     if reading.traffic == Traffic(primary=live):
         criteria = tuple(_audible(service.router, c, live, stable, heard) for c in criteria)
-    if service.router.guard is Guard.NONE and stable == live:
+    if is_gate(service.router):
         criteria = tuple(replace(c, scope=Scope.CANARY) for c in criteria)
     settle_s = max((c.settle_s for c in criteria), default=0.0)
     step = Step(
@@ -165,6 +166,21 @@ def plan_watch(
         rules=service.rules,
         open_pages=_open_pages(past),
     )
+
+
+def is_gate(router: Router) -> bool:
+    """Whether there is nothing to shift and nothing to put back: the router `none`."""
+    return router.guard is Guard.NONE and router.target.startswith("none:")
+
+
+def resolved(router: Router, version: str) -> str:
+    """The version that a person named; ConfigError when there is none of that name."""
+    try:
+        return router.resolve(version)
+    except RouterError as error:
+        if error.reason not in (Reason.NOT_FOUND, Reason.INVALID):
+            raise
+        raise ConfigError(error.detail) from error
 
 
 def live_on(journal: Journal, target: str) -> Rollout | None:
@@ -202,11 +218,11 @@ def _sides(
 ) -> tuple[str, str, bool]:
     """(live, stable, whether a breach can be rolled back) of what a watch finds."""
     router, traffic = service.router, reading.traffic
-    if router.guard is Guard.NONE and router.target.startswith("none:"):
+    if is_gate(router):
         return traffic.primary, traffic.primary, False
     live = traffic.secondary or traffic.primary
     if rollback_to is not None:
-        stable = router.resolve(rollback_to)
+        stable = resolved(router, rollback_to)
         if stable == live:
             raise ConfigError(
                 f"--rollback-to {rollback_to} is the version to be judged on {router.target}:"

@@ -31,7 +31,7 @@ MAX_DESCRIPTION: Final = 256
 """Characters in an alias's description (API reference)."""
 _MAX_PAGES: Final = 200
 """Of 50 versions each, when looking for the latest: a bound against endless answers."""
-_VERSION: Final = re.compile(r"[1-9][0-9]*")
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,19}")
 _ALIAS_ARN: Final = re.compile(
     r"arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):function:[^:]+:[^:]+"
 )
@@ -340,8 +340,8 @@ def _require_published(version: str) -> None:
         hint = "$LATEST changes under its callers" if version == "$LATEST" else "it is no number"
         raise RouterError(
             Reason.INVALID,
-            f"{version!r} is not a published version ({hint}): publish one and name its number, "
-            "or say `latest` for the highest",
+            f"{version[:40]!r} is not a published version ({hint}): publish one and name its "
+            "number, or say `latest` for the highest",
         )
 
 

@@ -9,21 +9,27 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
 
 from guardian import config, rulefile
 from guardian.aws import Account, Sessions
-from guardian.clock import ScaledClock, SystemClock, SystemLuck
+from guardian.clock import SystemLuck
 from guardian.core.codec import rfc3339
 from guardian.core.model import Query, floor_to
 from guardian.core.plan import Policy
 from guardian.engine.emergency import Emergency, plan_emergency
 from guardian.engine.outbox import Lane
 from guardian.engine.session import Busy, Task
-from guardian.engine.start import Request, Service, live_on, plan_rollout, plan_watch
+from guardian.engine.start import (
+    Request,
+    Service,
+    is_gate,
+    live_on,
+    plan_rollout,
+    plan_watch,
+    resolved,
+)
 from guardian.ports import (
     Ask,
-    Clock,
     ConfigError,
     Context,
     EdgeError,
@@ -36,32 +42,13 @@ from guardian.ports import (
 from guardian.settings import Settings
 from guardian.settings import load as load_settings
 from guardian.wiring.adapters import adapter, checked
+from guardian.wiring.clocks import clock_of
 from guardian.wiring.services import service_criteria
 
 DEFAULT_CONFIG = Path("config/production.yaml")
 HEARD_S = 3600.0
 """How far back a series' datapoints show that it speaks at all."""
 HEARD_PERIOD_S = 300
-
-
-def clock_of(settings: Settings, environ: Mapping[str, str]) -> Clock:
-    """The machine's clock; a simulated one only while AWS is simulated on loopback too."""
-    text = settings.simulated_clock
-    if not text:
-        return SystemClock()
-    endpoint = urlsplit(environ.get("AWS_ENDPOINT_URL", ""))
-    if endpoint.hostname not in ("127.0.0.1", "localhost", "::1"):
-        raise ConfigError(
-            "GUARDIAN_SIMULATED_CLOCK is only for simulations: it needs AWS_ENDPOINT_URL to be on"
-            " loopback. Against real AWS, unset it"
-        )
-    try:
-        origin, speed, started = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise ConfigError(
-            f"GUARDIAN_SIMULATED_CLOCK is {text!r}: write it as ORIGIN,SPEED,STARTED"
-        ) from error
-    return ScaledClock(origin=origin, speed=speed, started=started)
 
 
 class Wiring:
@@ -127,10 +114,17 @@ class Wiring:
 
     def names(self, asked: Sequence[str]) -> list[str]:
         """The services asked for, or all that are not switched off."""
-        configured = self._configured()
         if asked:
-            return [configured.service(name).name for name in asked]
+            return [self.named(name) for name in asked]
+        configured = self._configured()
         return [n for n, s in configured.services.items() if s.mode is not config.Mode.OFF]
+
+    def named(self, name: str) -> str:
+        """A configured service; `FUNCTION:ALIAS` that no file names is that Lambda alias."""
+        known = self.config is not None and name in self.config.services
+        if ":" in name and not known:
+            return self.add_lambda(name)
+        return self._configured().service(name).name
 
     def service(self, name: str, *, observe: bool = False) -> Service:
         """A service with its router built and its rules loaded."""
@@ -167,25 +161,25 @@ class Wiring:
         aws = config.Aws(account_id=account_id, region=region)
         rules = rulefile.load(["preset:lambda"])
         options = checked(lambda_alias.Options, {"function": function, "alias": alias})
-        self._aws[function] = aws
-        self._services[function] = Service(
-            name=function,
+        self._aws[text] = aws
+        self._services[text] = Service(
+            name=text,
             environment=self._environ.get("ENVIRONMENT", "ci"),
-            router=lambda_alias.build(options, self._context(aws, service=function)),
+            router=lambda_alias.build(options, self._context(aws, service=text)),
             criteria=rules.criteria,
             rules=rules.files,
             steps=(),
             policy=Policy(),
         )
-        return function
+        return text
 
     def changed(self) -> list[str]:
-        """Services whose live version differs from their newest snapshot, or that have none."""
+        """Services to watch: gates, and those that differ from their snapshot or have none."""
         found = []
         for name in self.names([]):
             router = self.service(name).router
             taken = self.journal.snapshots(name, limit=1)
-            if not taken or router.read().traffic != taken[0].traffic:
+            if is_gate(router) or not taken or router.read().traffic != taken[0].traffic:
                 found.append(name)
         return found
 
@@ -213,7 +207,7 @@ class Wiring:
         service = self.service(name, observe=observe)
         left = live_on(self.journal, service.router.target)
         if left is not None:
-            if left.moved and left.plan.canary == service.router.resolve(to):
+            if left.moved and left.plan.canary == resolved(service.router, to):
                 plane = self._plane(name)
                 return Task(plan=left.plan, router=service.router, plane=plane, resume=True)
             if left.moved:
@@ -261,7 +255,7 @@ class Wiring:
         now = self.clock.now()
         stamp = rfc3339(now)[:16].replace("-", "").replace(":", "")
         return Request(
-            rollout=f"{name}-{stamp}-{self.luck.token()[:4]}",
+            rollout=f"{name.replace(':', '-')}-{stamp}-{self.luck.token()[:4]}",
             actor=actor,
             reason=reason,
             now=now,
@@ -309,16 +303,17 @@ class Wiring:
 
     def lanes(self) -> list[Lane]:
         """The configured notifiers, each for the services of its own file alone."""
-        configured = self.config.lanes if self.config is not None else ()
-        services = frozenset(self.config.services) if self.config is not None else frozenset()
+        if self.config is None:
+            return []
+        everything = frozenset(self.config.services)
         return [
             Lane(
                 name=lane.name,
                 notifier=self._notifier(lane.to),
                 events=lane.on,
-                services=services if lane.services is None else lane.services,
+                services=everything if lane.services is None else lane.services,
             )
-            for lane in configured
+            for lane in self.config.lanes
         ]
 
     def _notifier(self, choice: config.Choice) -> Notifier:

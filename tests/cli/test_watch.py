@@ -195,6 +195,12 @@ def test_an_alias_is_watched_with_no_file_at_all(tmp_path: Path) -> None:
         )
         assert ended.code == 4, ended.out + ended.err
         assert "333333333333" in ended.err
+        s.deploy("42")
+        name = f"{SERVICE}:live"
+        assert f"`guardian rollback {name}`" in ended.out
+        back = s.run("rollback", name, "--to", "41", "--yes", AWS_REGION="us-east-1")
+        assert back.code == 0, back.out + back.err
+        assert s.alias.version == "41"
 
 
 def test_the_wrong_account_is_refused_before_anything_is_read(tmp_path: Path) -> None:
@@ -267,3 +273,20 @@ def test_a_second_watch_follows_the_first(tmp_path: Path) -> None:
         assert followed.code == 4, followed.out + followed.err
         assert "following" in followed.err
         assert len({e.data["key"] for e in s.events("pagerduty.trigger")}) == 1
+
+
+def test_a_gate_is_always_watched(tmp_path: Path) -> None:
+    """There is no version to compare with a snapshot: it must not end as nothing to watch."""
+    with stage(tmp_path, rate=0.0) as s:
+        gate = s.config.read_text().replace(
+            "{type: lambda_alias, function: agents-api, alias: live}", "{type: none}"
+        )
+        rules = s.folder / "rules" / "production.yaml"
+        text = rules.read_text().replace("${router.function}", "agents-api")
+        rules.write_text(text.replace("${router.alias}", "live"))
+        s.config.write_text(gate)
+        taken = s.run("snapshot", "--all")
+        assert taken.code == 0, taken.err
+        assert "nothing to record" in taken.err
+        ended = s.run("watch", "--duration", "5m")
+        assert ended.code == 5, ended.out + ended.err

@@ -40,32 +40,38 @@ from tests.core.builders import (
 @pytest.mark.parametrize(
     ("criterion", "rows", "outcome", "value", "why"),
     [
-        (ERRORS, [(1, 50)] * 4, Outcome.PASS, "2.0%", "2.0%, within 5% (4 of 200 requests)"),
-        (ERRORS, [(0, 50)] * 4, Outcome.PASS, "0.0%", "0.0%, within 5% (0 of 200 requests)"),
-        (ERRORS, [(1, 1000)] * 4, Outcome.PASS, "0.10%", "0.10%, within 5% (4 of 4000 requests)"),
-        (ERRORS, [(5, 100)] * 4, Outcome.PASS, "5.0%", "5.0%, within 5% (20 of 400 requests)"),
-        (ERRORS, [(0, 19)] * 2, Outcome.INCONCLUSIVE, "0.0%", "38 of 60 requests"),
-        (ERRORS, [(None, None)] * 2, Outcome.INCONCLUSIVE, None, "0 of 60 requests"),
+        (ERRORS, [(1, 50)] * 4, Outcome.PASS, "2.0%", "2.0%, within 5% (4 bad of 200 samples)"),
+        (ERRORS, [(0, 50)] * 4, Outcome.PASS, "0.0%", "0.0%, within 5% (0 bad of 200 samples)"),
+        (
+            ERRORS,
+            [(1, 1000)] * 4,
+            Outcome.PASS,
+            "0.10%",
+            "0.10%, within 5% (4 bad of 4000 samples)",
+        ),
+        (ERRORS, [(5, 100)] * 4, Outcome.PASS, "5.0%", "5.0%, within 5% (20 bad of 400 samples)"),
+        (ERRORS, [(0, 19)] * 2, Outcome.INCONCLUSIVE, "0.0%", "38 of the 60 samples needed"),
+        (ERRORS, [(None, None)] * 2, Outcome.INCONCLUSIVE, None, "0 of the 60 samples needed"),
         (
             ERRORS,
             [(19, 310)] * 2,
             Outcome.INCONCLUSIVE,
             "6.1%",
-            "6.1% over 5%, not yet proven (38 of 620 requests)",
+            "6.1% over 5%, not yet proven (38 bad of 620 samples)",
         ),
         (
             ERRORS,
             [(1, 3)],
             Outcome.INCONCLUSIVE,
             "33.3%",
-            "33.3% over 5%, not yet proven (1 of 3 requests; 3 of 60 requests needed)",
+            "33.3% over 5%, not yet proven (1 bad of 3 samples; 3 of the 60 samples needed)",
         ),
         (
             ERRORS,
             [(36, 300)] * 4,
             Outcome.FAIL,
             "12.0%",
-            "12.0% over 5%: proven (144 of 1200 requests, log e 10.8 >= 3.0)",
+            "12.0% over 5%: proven (144 bad of 1200 samples, log e 10.8 >= 3.0)",
         ),
         (
             ERRORS,
@@ -79,56 +85,56 @@ from tests.core.builders import (
             [(90, 100)] * 4,
             Outcome.PASS,
             "90.0%",
-            "90.0%, not under 80% (40 of 400 requests)",
+            "90.0%, not under 80% (40 bad of 400 samples)",
         ),
         (
             SUCCESS,
             [(80, 100)] * 4,
             Outcome.PASS,
             "80.0%",
-            "80.0%, not under 80% (80 of 400 requests)",
+            "80.0%, not under 80% (80 bad of 400 samples)",
         ),
         (
             SUCCESS,
             [(79, 100)] * 4,
             Outcome.INCONCLUSIVE,
             "79.0%",
-            "79.0% under 80%, not yet proven (84 of 400 requests)",
+            "79.0% under 80%, not yet proven (84 bad of 400 samples)",
         ),
         (
             SUCCESS,
             [(50, 100)] * 4,
             Outcome.FAIL,
             "50.0%",
-            "50.0% under 80%: proven (200 of 400 requests, log e 11.0 >= 3.0)",
+            "50.0% under 80%: proven (200 bad of 400 samples, log e 11.0 >= 3.0)",
         ),
         (
             P95,
             [(988, 1000)] * 4,
             Outcome.PASS,
             "1.2% slower than 10s",
-            "1.2% slower than 10s, within 5% (48 of 4000 requests)",
+            "1.2% slower than 10s, within 5% (48 bad of 4000 samples)",
         ),
         (
             P95,
             [(950, 1000)] * 4,
             Outcome.PASS,
             "5.0% slower than 10s",
-            "5.0% slower than 10s, within 5% (200 of 4000 requests)",
+            "5.0% slower than 10s, within 5% (200 bad of 4000 samples)",
         ),
         (
             P95,
             [(940, 1000)] * 2,
             Outcome.INCONCLUSIVE,
             "6.0% slower than 10s",
-            "6.0% slower than 10s, over 5%, not yet proven (120 of 2000 requests)",
+            "6.0% slower than 10s, over 5%, not yet proven (120 bad of 2000 samples)",
         ),
         (
             P95,
             [(800, 1000)] * 4,
             Outcome.FAIL,
             "20.0% slower than 10s",
-            "20.0% slower than 10s, over 5%: proven (800 of 4000 requests, log e 11.0 >= 3.0)",
+            "20.0% slower than 10s, over 5%: proven (800 bad of 4000 samples, log e 11.0 >= 3.0)",
         ),
     ],
 )
@@ -227,7 +233,7 @@ def test_a_breach_once_proven_stays_proven_when_the_canary_recovers() -> None:
     """It does not matter in which minute one looked; the sentence names the bad stretch."""
     found = verdict(ERRORS, read([(0, 300)] * 5 + TERRIBLE + [(0, 300)] * 40))
     assert failing(found)
-    assert found.why.startswith("50.0% over 5%: proven (200 of 400 requests")
+    assert found.why.startswith("50.0% over 5%: proven (200 bad of 400 samples")
 
 
 def test_a_read_error_is_an_error_with_the_sources_words_and_since_when() -> None:

@@ -39,7 +39,7 @@ def test_a_canary_within_its_limit_and_worse_than_stable_fails() -> None:
     assert failing(found)
     assert found.why == (
         "4.0% against 1.0% on stable: proven worse"
-        " (96 of 2400 requests against 216 of 21600 requests, log e 22.8 >= 3.0)"
+        " (96 bad of 2400 samples against 216 bad of 21600 samples, log e 22.8 >= 3.0)"
     )
     assert found.evidence.value == "4.0%"
 

@@ -142,7 +142,7 @@ def test_errors_in_unsettled_minutes_are_evidence_already() -> None:
     found = verdict(ERRORS, read(QUIET + [(60, 90)] * 3, settled=5))
     assert failing(found)
     assert (found.evidence.samples, found.evidence.bad) == (300, 180)
-    assert found.why.startswith("60.0% over 5%: proven (180 of 300 requests")
+    assert found.why.startswith("60.0% over 5%: proven (180 bad of 300 samples")
 
 
 def test_one_unsettled_minute_proves_nothing() -> None:

@@ -1,0 +1,221 @@
+"""What a hostile day does to `guardian`: each test is an attack that once succeeded."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from guardian.sim.traffic import Behaviour
+from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
+
+START = ("rollout", "start", SERVICE, "--wait", "--to", "42")
+BAD = Behaviour(failure_rate=0.3)
+
+
+def shifted(a_stage: Stage) -> bool:
+    """Whether the canary has traffic."""
+    return bool(a_stage.alias.weights)
+
+
+def at_stable(a_stage: Stage) -> bool:
+    """Whether all is as it was before the rollout."""
+    alias = a_stage.alias
+    return (alias.version, alias.weights, alias.description) == ("41", {}, "by CDK")
+
+
+def outbox(a_stage: Stage) -> set[tuple[str, str]]:
+    """Lanes and states of the notices in the journal."""
+    db = sqlite3.connect(a_stage.folder / "guardian.db")
+    try:
+        return set(db.execute("SELECT lane, state FROM outbox"))
+    finally:
+        db.close()
+
+
+def test_a_reader_that_goes_away_does_not_end_the_guarding(tmp_path: Path) -> None:
+    """Standard output closes after the first shift: the breach is rolled back all the same."""
+    with stage(tmp_path, speed=100.0) as s:
+        s.behave("42", BAD)
+        process = s.start(*START, "-v")
+        s.wait_for("the first shift", lambda: shifted(s))
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read()
+        process.stderr.close()
+        assert process.wait(timeout=60) == 4, errors
+        assert at_stable(s)
+
+
+def test_rollback_into_a_closed_pipe_still_rolls_back(tmp_path: Path) -> None:
+    """The emergency path does not depend on anybody reading what it says."""
+    with stage(tmp_path) as s:
+        assert s.run("snapshot", SERVICE).code == 0
+        s.deploy("42")
+        process = s.start("rollback", SERVICE, "--yes")
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        process.stderr.read()
+        process.stderr.close()
+        assert process.wait(timeout=60) == 0
+        assert s.alias.version == "41"
+
+
+def test_a_terminal_that_closes_puts_traffic_back(tmp_path: Path) -> None:
+    """SIGHUP is an order to stop like SIGTERM, with its exit code."""
+    with stage(tmp_path, speed=60.0) as s:
+        process = s.start(*START)
+        s.wait_for("the first shift", lambda: shifted(s))
+        interrupt(process, signal.SIGHUP)
+        ended = finish(process)
+        assert ended.code == 143, ended.out + ended.err
+        assert at_stable(s)
+
+
+def test_nohup_is_respected(tmp_path: Path) -> None:
+    """Whoever started it with SIGHUP ignored meant it: the rollout goes on."""
+    with stage(tmp_path) as s:
+        process = subprocess.Popen(
+            [shutil.which("nohup") or "nohup", sys.executable, "-m", "guardian", *START],
+            cwd=s.folder,
+            env=s.environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+        s.wait_for("the first shift", lambda: shifted(s))
+        interrupt(process, signal.SIGHUP)
+        ended = finish(process)
+        assert ended.code == 0, ended.out + ended.err
+        assert s.alias.version == "42"
+
+
+def test_stale_reads_are_nobody_elses_change(tmp_path: Path) -> None:
+    """A read that shows a revision already replaced is no conflict: the rollout goes on."""
+    with stage(tmp_path) as s:
+        fault = s.simulator.faults.add(
+            kind="stale", service="lambda", operation="GetAlias", times=4, skip=7
+        )
+        ended = s.run(*START, timeout_s=90)
+        assert fault.hits == 4
+        assert ended.code == 0, ended.out + ended.err
+        assert (s.alias.version, s.alias.weights) == ("42", {})
+
+
+def test_a_role_that_may_not_write_ends_blind_and_not_hours_later(tmp_path: Path) -> None:
+    """Nothing was ever shifted: exit 8 after `max_blind`, not 4 after `max_hold`."""
+    with stage(tmp_path) as s:
+        s.simulator.faults.add(kind="access_denied", service="lambda", operation="UpdateAlias")
+        started = s.clock.now()
+        ended = s.run(*START)
+        assert ended.code == 8, ended.out + ended.err
+        assert s.clock.now() - started < 4 * 3600.0
+        assert "lambda:UpdateAlias" in ended.out
+        assert at_stable(s)
+
+
+def test_another_guardian_on_the_journal_loses_no_page(tmp_path: Path) -> None:
+    """One without those notifiers leaves them alone; the next one that has them delivers."""
+    with stage(tmp_path) as s:
+        s.behave("42", BAD)
+        s.simulator.faults.add(kind="server_error", service="pagerduty")
+        assert s.run(*START, timeout_s=90).code == 4
+        s.simulator.faults.clear()
+        assert ("pagerduty", "pending") in outbox(s)
+        alone = ("watch", "--lambda", "agents-api:live", "--duration", "5m", "--observe")
+        assert s.run(*alone, AWS_REGION="us-east-1").code == 0
+        assert ("pagerduty", "dead") not in outbox(s)
+        assert s.run("watch", SERVICE, "--duration", "5m", "--observe").code == 0
+        assert any(i.status == "triggered" for i in s.simulator.pagerduty.incidents)
+
+
+def test_a_page_that_is_refused_for_good_is_said(tmp_path: Path) -> None:
+    """A wrong routing key must not be found out by the next outage."""
+    with stage(tmp_path) as s:
+        s.behave("42", BAD)
+        s.simulator.faults.add(kind="access_denied", service="pagerduty")
+        ended = s.run(*START)
+        assert ended.code == 4, ended.out + ended.err
+        assert "pagerduty was not told" in ended.err
+        assert s.simulator.pagerduty.routing_key not in ended.out + ended.err
+
+
+def test_a_journal_destroyed_while_running_rolls_back_and_ends(tmp_path: Path) -> None:
+    """The breach is taken back unrecorded; the process does not stay for ever: exit 6."""
+    with stage(tmp_path, speed=100.0) as s:
+        s.behave("42", BAD)
+        process = s.start(*START)
+        s.wait_for("the first confirmed weight", lambda: len(s.events("slack.post")) >= 2)
+        for file in s.folder.glob("guardian.db*"):
+            if file.is_file():
+                file.write_bytes(b"\xa5" * 20_000)
+        ended = finish(process)
+        assert ended.code in (6, 8), ended.out + ended.err
+        assert (s.alias.version, s.alias.weights) == ("41", {})
+        assert len(ended.err.splitlines()) < 40
+
+
+def test_rollback_without_a_usable_journal_still_works(tmp_path: Path) -> None:
+    """A journal on a full disk opens and cannot be written: --to, or the stamp, is enough."""
+    with stage(tmp_path, speed=60.0) as s:
+        process = s.start(*START)
+        s.wait_for("the first shift", lambda: shifted(s))
+        process.kill()
+        finish(process)
+        ended = s.run("rollback", SERVICE, "--yes", GUARDIAN_JOURNAL="sqlite:/dev/full")
+        assert ended.code == 0, ended.out + ended.err
+        assert (s.alias.version, s.alias.weights) == ("41", {})
+
+
+def test_rollback_after_guardians_own_is_nothing_to_do(tmp_path: Path) -> None:
+    """The operator who comes late is told so, with exit 0, and not asked for a version."""
+    with stage(tmp_path) as s:
+        s.behave("42", BAD)
+        assert s.run(*START).code == 4
+        ended = s.run("rollback", SERVICE, "--yes")
+        assert ended.code == 0, ended.out + ended.err
+        assert "rolled back already" in ended.out
+
+
+def test_a_conflict_hold_says_that_nothing_guards_any_more(tmp_path: Path) -> None:
+    """Exit 7 leaves the canary where it is; the last line says what that means."""
+    with stage(tmp_path, speed=100.0) as s:
+        process = s.start(*START)
+        s.wait_for("the first shift", lambda: shifted(s))
+        s.wait_for("the first bake", lambda: len(s.events("slack.post")) >= 2)
+        s.simulator.aliases.write_as_person(SERVICE, "live", version="41", weights={"42": 0.3})
+        ended = finish(process)
+        assert ended.code == 7, ended.out + ended.err
+        assert "nothing guards version 42 from now on" in ended.out
+
+
+def test_errors_before_the_start_are_json_where_json_was_asked_for(tmp_path: Path) -> None:
+    """Exit 3 and 8 print a document too, with the code and the sentence."""
+    with stage(tmp_path) as s:
+        unknown = s.run("watch", "nope", "-o", "json")
+        assert unknown.code == 3
+        assert json.loads(unknown.out)["exit_code"] == 3
+        s.simulator.faults.add(kind="access_denied", service="lambda")
+        for form in ("json", "jsonl"):
+            refused = s.run(*START, "-o", form)
+            assert refused.code == 8
+            record = refused.records()[-1]
+            assert record["exit_code"] == 8
+            assert "lambda:GetAlias" in record["error"]
+
+
+def test_a_version_that_does_not_exist_is_a_start_condition(tmp_path: Path) -> None:
+    """Exit 3, whatever is typed, and control characters do not reach the terminal."""
+    with stage(tmp_path) as s:
+        for version in ("99", "x\n\x1b[31m", "", "9" * 100_000):
+            ended = s.run("rollout", "start", SERVICE, "--wait", "--to", version)
+            assert ended.code == 3, (version[:20], ended.err[:500])
+            assert "\x1b" not in ended.err
+            assert len(ended.err) < 2000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,20 +81,14 @@ def watch(
     from guardian.cli.guard import actor, allowed, guard
     from guardian.cli.output import Output
     from guardian.engine.session import Limits
-    from guardian.ports import UsageError
     from guardian.wiring import open_wiring
 
     colour(no_color)
     permitted = allowed(allow)
     output = Output(form, quiet=quiet, verbose=verbose)
-    if function is not None and services:
-        raise UsageError(f"--lambda {function} is all that is watched: leave out {services[0]}")
-    without = function is not None or aliases(services)
-    with output.failing(), open_wiring(config, without_file=without) as wiring:
-        if function is not None:
-            names = [wiring.add_lambda(function)]
-        else:
-            names = wiring.names(services) if services else wiring.changed()
+    asked = _asked(services, function)
+    with output.failing(), open_wiring(config, without_file=aliases(asked)) as wiring:
+        names = wiring.names(asked) if asked else wiring.changed()
         if not names:
             output.say("nothing to watch: every service serves what its snapshot says")
             output.end([], 0, wiring.clock.now())
@@ -117,6 +112,19 @@ def watch(
             leave_on_exit=on_exit == "leave",
         )
         return guard(wiring, tasks, output, limits=limits, allow=permitted)
+
+
+def _asked(services: Sequence[str], function: str | None) -> Sequence[str]:
+    """The services that were named, one way or the other."""
+    from guardian.ports import UsageError
+
+    if function is None:
+        return services
+    if services:
+        raise UsageError(f"--lambda {function} is all that is watched: leave out {services[0]}")
+    if ":" not in function:
+        raise UsageError(f"--lambda {function}: write it as FUNCTION:ALIAS, e.g. agents-api:live")
+    return [function]
 
 
 def _first_words(plan: Plan, duration_s: float, now: float) -> str:

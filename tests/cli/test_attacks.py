@@ -144,7 +144,9 @@ def test_another_guardian_on_the_journal_loses_no_page(tmp_path: Path) -> None:
         assert ("pagerduty", "pending") in outbox(s)
         no_longer_backing_off(s)
         assert s.run("watch", SERVICE, "--duration", "5m", "--observe").code == 0
-        assert any(i.status == "triggered" for i in s.simulator.pagerduty.incidents)
+        assert [e.data["key"].split("/")[-1] for e in s.events("pagerduty.trigger")] == [
+            "rolled_back"
+        ]
 
 
 def test_a_page_that_is_refused_for_good_is_said(tmp_path: Path) -> None:

@@ -72,6 +72,12 @@ def test_trouble_takes_the_place_of_waiting() -> None:
         assert shown.trouble == "AccessDenied"
 
 
+def test_a_watch_waits_for_a_look_and_not_for_a_shift() -> None:
+    """It asks the router for nothing."""
+    shown = picture(in_phase(Phase.SHIFTING, plan=WATCH), saw(), T0, traffic=None)
+    assert shown.waiting_for == "the first look at the traffic"
+
+
 def test_the_weight_is_the_one_just_read() -> None:
     """What the router shows is nearer to the truth than the journal."""
     half = Traffic(primary="41", secondary="42", weight=FULL)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from guardian.core.criteria import Memory, Window, judge, observed_until
 from guardian.core.decide import decide
-from guardian.core.entries import Order, RollbackStarted, Superseded
+from guardian.core.entries import Order, RollbackStarted, Superseded, WeightConfirmed
 from guardian.core.model import Instant, Measurement, Query, Reading, Reason, Stamp, Verdict
 from guardian.core.orders import Decision
-from guardian.core.rollout import LIVE, Phase, Rollout, fold, step_traffic
+from guardian.core.rollout import LIVE, Phase, Rollout, apply, fold, step_traffic
 from guardian.core.standing import Seen, gating
 from guardian.core.status import Picture, picture
 from guardian.core.wishes import Verb, Wish, must_write, strangers, wish
@@ -48,10 +48,18 @@ class Charge:
     failsafe: RollbackStarted | None = None
     """A rollback that this process saw to be needed and could not record."""
 
+    unrecorded: WeightConfirmed | None = None
+    """A weight that was read back and could not be recorded: it is judged all the same."""
+
     @property
     def id(self) -> str:
         """The rollout's id."""
         return self.rollout.plan.rollout
+
+    @property
+    def judged(self) -> Rollout:
+        """The rollout as its traffic is, for judging: also where the journal is behind."""
+        return self.rollout if self.unrecorded is None else apply(self.rollout, self.unrecorded)
 
     @property
     def over(self) -> bool:
@@ -125,7 +133,7 @@ class Charge:
 
     def window(self) -> Window | None:
         """What the evidence covers; None before the first confirmed shift."""
-        rollout = self.rollout
+        rollout = self.judged
         if rollout.first_shift_at is None:
             return None
         return Window(
@@ -165,7 +173,7 @@ class Charge:
 
     def advanced(self, after: Rollout) -> None:
         """An entry was recorded: forget what belonged to the phase before."""
-        before, self.rollout = self.rollout, after
+        before, self.rollout, self.unrecorded = self.rollout, after, None
         if after.phase is Phase.ROLLING_BACK or not after.live:
             self.failsafe = None
         if after.phase is not before.phase or after.step != before.step:

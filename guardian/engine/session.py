@@ -141,7 +141,14 @@ class Session:
                 raise self._supervisor.death
             return {c.rollout.plan.service: (c.rollout, self._exit(c)) for c in charges}
         finally:
+            self._let_go(lease)
+
+    def _let_go(self, lease: Lease) -> None:
+        try:
             self._journal.close_lease(lease)
+        except JournalError as error:
+            # A lease that cannot be closed runs out; what the rollouts came to matters more.
+            self._say(str(error))
 
     def signal(self, number: int) -> None:
         """A signal came: safe to call from a handler."""

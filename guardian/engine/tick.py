@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from guardian.core.entries import Entry, Order, RollbackStarted
+from guardian.core.entries import Entry, Order, RollbackStarted, WeightConfirmed
 from guardian.core.invariants import check
 from guardian.core.model import Instant, Problem, Query, Reason, floor_to
 from guardian.core.notices import Notice, notice
@@ -177,7 +177,7 @@ class Plane:
         """Every query of the live rollouts: from when on, and how long until it is settled."""
         wanted: dict[Query, tuple[Instant, float]] = {}
         for charge in charges:
-            since = charge.rollout.first_shift_at
+            since = charge.judged.first_shift_at
             if since is None or not charge.rollout.live:
                 continue
             for criterion in charge.rollout.plan.criteria:
@@ -188,7 +188,7 @@ class Plane:
 
     def _judge(self, charges: Sequence[Charge], now: Instant) -> None:
         for charge in charges:
-            since = charge.rollout.first_shift_at
+            since = charge.judged.first_shift_at
             if since is not None:
                 queries = charge.rollout.plan.queries()
                 charge.judge(self._series.measurements(queries, since=since), now)
@@ -257,6 +257,8 @@ class Plane:
 
     def _fail_safe(self, charge: Charge, entries: Sequence[Entry]) -> None:
         """The journal is down: no advance; a rollback seen to be needed still happens."""
+        if entries and isinstance(entries[0], WeightConfirmed) and charge.unrecorded is None:
+            charge.unrecorded = entries[0]
         if not entries or not isinstance(entries[0], RollbackStarted):
             return
         if charge.failsafe is None:

@@ -170,9 +170,23 @@ def test_a_journal_destroyed_while_running_rolls_back_and_ends(tmp_path: Path) -
             if file.is_file():
                 file.write_bytes(b"\xa5" * 20_000)
         ended = finish(process)
-        assert ended.code in (6, 8), ended.out + ended.err
+        assert ended.code == 6, ended.out + ended.err
         assert (s.alias.version, s.alias.weights) == ("41", {})
         assert len(ended.err.splitlines()) < 40
+
+
+def test_a_journal_lost_right_after_the_first_shift_hides_no_breach(tmp_path: Path) -> None:
+    """The weight could not even be recorded as confirmed: it is judged, and taken back, anyway."""
+    with stage(tmp_path, speed=100.0) as s:
+        s.behave("42", BAD)
+        process = s.start(*START)
+        s.wait_for("the first shift", lambda: shifted(s))
+        for file in s.folder.glob("guardian.db*"):
+            if file.is_file():
+                file.write_bytes(b"\xa5" * 20_000)
+        ended = finish(process)
+        assert ended.code == 6, ended.out + ended.err
+        assert (s.alias.version, s.alias.weights) == ("41", {})
 
 
 def test_rollback_without_a_usable_journal_still_works(tmp_path: Path) -> None:

@@ -19,10 +19,13 @@ help:  ## Say what each target does
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
+.venv/tools: .venv/dev tests/tools/package.json tests/tools/package-lock.json tests/tools/.npmrc tests/tools/install.sh
+	sh tests/tools/install.sh
+
 demo: .venv/runtime  ## The whole story offline: a healthy release goes live, a bad one is rolled back
 	$(BIN)/guardian demo
 
-test: .venv/dev lint types  ## Everything CI checks: style, types, imports, tests, coverage of the core
+test: .venv/dev .venv/tools lint types  ## Everything CI checks: style, types, imports, tests, coverage of the core
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q tests/core
 	$(BIN)/coverage report --include='guardian/core/*' --fail-under=100

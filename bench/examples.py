@@ -5,19 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from guardian.core.criteria import Window
-from guardian.core.model import (
-    Criterion,
-    Direction,
-    Instant,
-    Limit,
-    Query,
-    Ratio,
-    Snapshot,
-    Step,
-    Traffic,
-    Weight,
-)
+from guardian.core.model import Criterion, Direction, Instant, Limit, Query, Ratio
 from guardian.core.plan import Drive, Plan, Policy
+from guardian.core.traffic import Snapshot, Step, Traffic, Weight
 
 ORIGIN: Instant = 1_800_000_000.0
 TARGET = "lambda_alias:333333333333:us-east-1:agents-api:live"

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 import guardian
-from guardian.aws_errors import NO_CREDENTIALS, talking
+from guardian.aws_errors import NO_CREDENTIALS, problem_of, reason_of, talking
 from guardian.core.model import Reason
-from guardian.ports import ConfigError, RouterError
+from guardian.ports import ConfigError, Meter, RouterError, Unmetered
 
 CONNECT_TIMEOUT_S: Final = 2
 READ_TIMEOUT_S: Final = 8
@@ -32,9 +33,13 @@ _SESSION_NAME: Final = re.compile(r"[^\w+=,.@-]", re.ASCII)
 
 
 class Sessions:
-    """Builds accounts whose botocore sessions share one data loader. Thread-safe."""
+    """Builds accounts whose botocore sessions share one data loader. Thread-safe.
 
-    def __init__(self) -> None:
+    Every request that any of their clients makes is counted by `meter`, asked for at each one.
+    """
+
+    def __init__(self, meter: Callable[[], Meter] = Unmetered) -> None:
+        self._meter = meter
         self._lock = threading.Lock()
         self._loader: Any = None
 
@@ -68,11 +73,32 @@ class Sessions:
         from botocore.session import Session
 
         session = Session()
+        session.register("after-call", self._answered)
+        session.register("after-call-error", self._unanswered)
         with self._lock:
             if self._loader is None:
                 self._loader = session.get_component("data_loader")
             session.register_component("data_loader", self._loader)
         return session
+
+    def _answered(self, event_name: str, http_response: Any, parsed: Any, **_: Any) -> None:
+        """A request was answered, with what was asked or with an error."""
+        outcome = "ok"
+        if http_response.status_code >= 300:
+            error = parsed.get("Error", {})
+            outcome = reason_of(
+                str(error.get("Code", "")), str(error.get("Message", "")), http_response.status_code
+            ).value
+        self._count(event_name, outcome)
+
+    def _unanswered(self, event_name: str, exception: Exception, **_: Any) -> None:
+        """A request had no answer, or could not be sent."""
+        self._count(event_name, problem_of(exception, action=event_name, where="").reason.value)
+
+    def _count(self, event_name: str, outcome: str) -> None:
+        # after-call.cloudwatch.GetMetricData: botocore hyphenates the service's id.
+        _, service, operation = event_name.split(".", 2)
+        self._meter().aws(service, operation, outcome)
 
 
 def check_arguments(*, region: str, account_id: str | None, role_arn: str | None) -> None:

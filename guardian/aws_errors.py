@@ -124,6 +124,11 @@ def problem_of(exc: BaseException, *, action: str, where: str) -> Problem:
     return Problem(reason=reason, detail=detail)
 
 
+def reason_of(code: str, message: str, status: int) -> Reason:
+    """Why AWS refused, from its error code and message and the HTTP status."""
+    return _SAY[_kind(code, message, status)][0]
+
+
 @contextmanager
 def talking(action: str, where: str, error: type[EdgeError]) -> Iterator[None]:
     """Run one vendor's call; whatever it raises becomes `error` with a reason and a sentence."""

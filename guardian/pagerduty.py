@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from guardian.core.model import Reason
 
 EVENTS_URL: Final = "https://events.pagerduty.com"
+API_URL: Final = "https://api.pagerduty.com"
 _LOADING: Final = threading.Lock()
 
 
@@ -54,6 +55,13 @@ def change_events(routing_key: str, *, url: str | None, timeout_s: float) -> Any
     return _bounded(load().ChangeEventsAPISession(routing_key), url or EVENTS_URL, timeout_s)
 
 
+def rest(api_token: str, *, url: str | None, timeout_s: float) -> Any:
+    """An APISession for `fetch` that makes one attempt and never sleeps."""
+    session = _bounded(load().APISession(api_token), url or API_URL, timeout_s)
+    session.postprocess = _refuse_read
+    return session
+
+
 def _bounded(session: Any, url: str, timeout_s: float) -> Any:
     """Take pdpyras's own retries away; whoever calls has better ones.
 
@@ -84,6 +92,54 @@ def call(method: Callable[..., object], *arguments: object, **named: object) -> 
         raise _unreadable() from None
 
 
+def fetch(session: Any, path: str, asked: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
+    """Read one resource of the REST API; raises PagerDutyError and nothing else."""
+    pdpyras = load()
+    try:
+        found = session.get(path, params={k: _listed(v) for k, v in asked.items()}).json()
+    except pdpyras.PDHTTPError:
+        raise _not_theirs() from None
+    except pdpyras.PDClientError as error:
+        raise _unreachable(error.__cause__, _LATE_READ) from None
+    except (AttributeError, TypeError, ValueError):
+        raise _not_theirs() from None
+    if not isinstance(found, dict):
+        raise _not_theirs()
+    return found
+
+
+def _listed(value: str | Sequence[str]) -> str | list[str]:
+    return value if isinstance(value, str) else list(value)
+
+
+def _refuse_read(response: Any) -> None:
+    """Raise for every answer that is not a 2xx (developer.pagerduty.com, REST API, errors)."""
+    status = int(response.status_code)
+    if 200 <= status < 300:
+        return
+    said = f"PagerDuty does not show its incidents (HTTP {status})"
+    if status == 429:
+        raise PagerDutyError(
+            Reason.THROTTLED,
+            f"{said}: too many requests with this API token",
+            retryable=True,
+            after_s=_retry_after(response.headers),
+        )
+    if status >= 500:
+        raise PagerDutyError(Reason.UNAVAILABLE, f"{said}: PagerDuty has trouble", retryable=True)
+    if status == 408:
+        raise _late(_LATE_READ)
+    if status in {401, 403}:
+        detail = f"{said}: check GUARDIAN_PAGERDUTY_API_TOKEN (a REST API key that may read)"
+        raise PagerDutyError(Reason.AUTH, detail, retryable=False)
+    if status == 404:
+        detail = f"{said}: there is no such thing; check GUARDIAN_PAGERDUTY_API_URL and the ids"
+        raise PagerDutyError(Reason.NOT_FOUND, detail, retryable=False)
+    raise PagerDutyError(
+        Reason.INVALID, f"{said}: it takes the question for wrong", retryable=False
+    )
+
+
 def _refuse(response: Any) -> None:
     """Raise for every answer that is not a 2xx.
 
@@ -99,7 +155,7 @@ def _refuse(response: Any) -> None:
             Reason.THROTTLED,
             f"{said}: too many events for this routing key",
             retryable=True,
-            after_s=_retry_after(response.headers.get("Retry-After", "")),
+            after_s=_retry_after(response.headers),
         )
     if status >= 500:
         raise PagerDutyError(Reason.UNAVAILABLE, f"{said}: PagerDuty has trouble", retryable=True)
@@ -119,16 +175,18 @@ def _refuse(response: Any) -> None:
     )
 
 
-def _retry_after(text: str) -> float | None:
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait: the Events API says `Retry-After`, the REST API `ratelimit-reset`."""
+    text = headers.get("Retry-After") or headers.get("ratelimit-reset") or ""
     return float(text) if text.isdecimal() else None
 
 
-def _late() -> PagerDutyError:
-    return PagerDutyError(
-        Reason.TIMEOUT,
-        "PagerDuty did not answer in time; the event may or may not have arrived",
-        retryable=True,
-    )
+_LATE_EVENT: Final = "PagerDuty did not answer in time; the event may or may not have arrived"
+_LATE_READ: Final = "PagerDuty did not tell of its incidents in time"
+
+
+def _late(detail: str = _LATE_EVENT) -> PagerDutyError:
+    return PagerDutyError(Reason.TIMEOUT, detail, retryable=True)
 
 
 def _unreadable() -> PagerDutyError:
@@ -139,11 +197,19 @@ def _unreadable() -> PagerDutyError:
     )
 
 
-def _unreachable(cause: BaseException | None) -> PagerDutyError:
+def _not_theirs() -> PagerDutyError:
+    return PagerDutyError(
+        Reason.UNKNOWN,
+        "what answers in PagerDuty's place does not speak its language: is a proxy in between?",
+        retryable=True,
+    )
+
+
+def _unreachable(cause: BaseException | None, late: str = _LATE_EVENT) -> PagerDutyError:
     """Only the kind of the error is repeated: its text may hold an address or a body."""
     kind = type(cause).__name__
     if kind.endswith("Timeout"):
-        return _late()
+        return _late(late)
     return PagerDutyError(
         Reason.UNAVAILABLE,
         f"PagerDuty cannot be reached ({kind}): check the network and any proxy",

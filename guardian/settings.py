@@ -64,6 +64,13 @@ def _journal(text: str) -> str:
     return text
 
 
+def _listen(text: str) -> str:
+    _, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("must be an address to listen on, like 127.0.0.1:9464")
+    return text
+
+
 Address = Annotated[str, AfterValidator(_address)]
 
 
@@ -92,12 +99,16 @@ class Settings(BaseSettings):
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = Field(
         default="text", description="How it is logged."
     )
+    metrics_listen: Annotated[str, AfterValidator(_listen)] = Field(
+        default="127.0.0.1:9464",
+        description="Where `guardian run` serves metrics and health: HOST:PORT.",
+    )
     slack_token: SecretStr | None = Field(default=None, description="A bot's token (xoxb-...).")
     pagerduty_routing_key: SecretStr | None = Field(
         default=None, description="Integration key of an Events API v2 integration."
     )
     pagerduty_api_token: SecretStr | None = Field(
-        default=None, description="For reading incidents; not used by this version."
+        default=None, description="REST API key that may read; for incidents as criteria."
     )
     slack_base_url: Address | None = Field(default=None, description="Instead of Slack's.")
     pagerduty_events_url: Address | None = Field(default=None, description="Instead of theirs.")

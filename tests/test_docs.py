@@ -16,7 +16,15 @@ from pydantic import BaseModel
 
 from guardian import config, rulefile
 from guardian.cli.main import COMMANDS, guardian
-from guardian.config.model import AwsModel, ConfigModel, NotifyModel, ServiceModel, StepModel
+from guardian.config.model import (
+    ApprovalModel,
+    AwsModel,
+    ConfigModel,
+    GroupModel,
+    NotifyModel,
+    ServiceModel,
+    StepModel,
+)
 from guardian.core.notices import Event
 from guardian.core.rollout import REMEMBERED, TRANSITIONS
 from guardian.engine.outcome import WORST_FIRST, Exit
@@ -263,7 +271,8 @@ def test_the_page_of_config_files_names_every_key() -> None:
         "The environment": {f"GUARDIAN_{name.upper()}" for name in Settings.model_fields},
     }.items():
         assert {first.strip("`") for first, *_ in rows(page[heading])} == wanted
-    nested = {*AwsModel.model_fields, *StepModel.model_fields, *NotifyModel.model_fields}
+    models = (AwsModel, StepModel, NotifyModel, ApprovalModel, GroupModel)
+    nested = {key for model in models for key in model.model_fields}
     assert [key for key in sorted(nested) if f"`{key}`" not in read("docs/config.md")] == []
 
 

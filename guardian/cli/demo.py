@@ -51,6 +51,8 @@ def demo(*, speed: float, no_color: bool) -> int:
             "GUARDIAN_SLACK_BASE_URL": simulator.slack_url,
             "GUARDIAN_PAGERDUTY_ROUTING_KEY": simulator.pagerduty.routing_key,
             "GUARDIAN_PAGERDUTY_EVENTS_URL": simulator.pagerduty_events_url,
+            "GUARDIAN_PAGERDUTY_API_TOKEN": simulator.pagerduty.api_token,
+            "GUARDIAN_PAGERDUTY_API_URL": simulator.pagerduty_api_url,
             "GUARDIAN_SIMULATED_CLOCK": f"{clock.origin},{clock.speed},{clock.started}",
         }
         # botocore reads the process's own environment, so that has to be the demo's too.

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from guardian.cli.output import Output
 from guardian.core.entries import HoldReason, OrderKind
 from guardian.core.rollout import Rollout, fold
-from guardian.engine.emergency import NoMetrics
 from guardian.engine.outcome import Exit, outcome, worst
 from guardian.engine.session import Limits, Session, Task
 from guardian.ports import Journal, UsageError
@@ -22,7 +21,12 @@ from guardian.ports import Journal, UsageError
 if TYPE_CHECKING:
     from guardian.wiring import Wiring
 
-FOR_A_PERSON = (HoldReason.PERSON, HoldReason.CONFLICT, HoldReason.BREACH)
+FOR_A_PERSON = (
+    HoldReason.PERSON,
+    HoldReason.APPROVAL,
+    HoldReason.CONFLICT,
+    HoldReason.BREACH,
+)
 FOLLOW_S = 0.5
 """Real seconds between two looks at somebody else's rollout."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -106,13 +110,14 @@ def carry_out(
     """Run a session over the tasks, with signals handed to it."""
     session = Session(
         journal=wiring.journal,
-        sources={"none": NoMetrics(), **wiring.sources(tasks)},
+        sources=wiring.sources(tasks),
         lanes=wiring.lanes(),
         clock=wiring.clock,
         luck=wiring.luck,
         owner=f"{actor()} pid {os.getpid()}",
         observer=output.report,
         say=output.say,
+        groups=wiring.config.groups if wiring.config is not None else {},
     )
     with _signals_to(session):
         return session.run(tasks, limits)

@@ -12,11 +12,19 @@ from guardian import __version__
 
 COMMANDS = {
     "demo": "guardian.cli.demo",
+    "init": "guardian.cli.init",
     "watch": "guardian.cli.watch",
     "snapshot": "guardian.cli.snapshot",
     "rollout": "guardian.cli.rollout",
     "rollback": "guardian.cli.rollback",
+    "freeze": "guardian.cli.freeze",
+    "unfreeze": "guardian.cli.freeze",
+    "run": "guardian.cli.run",
     "rules": "guardian.cli.rules",
+    "config": "guardian.cli.config",
+    "iam": "guardian.cli.iam",
+    "doctor": "guardian.cli.doctor",
+    "report": "guardian.cli.report",
     "version": "guardian.cli.version",
 }
 """Each command's module; it is imported when the command is used or helped with."""

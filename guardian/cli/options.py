@@ -35,6 +35,14 @@ class Duration(click.ParamType[float]):
 DURATION = Duration()
 
 
+FIXES = click.option(
+    "--fixes",
+    multiple=True,
+    metavar="INCIDENT",
+    help="An open incident that this release is to mend; it neither holds nor fails it.",
+)
+
+
 def config_option(command: F) -> F:
     """`-c/--config FILE`."""
     return click.option(
@@ -58,10 +66,11 @@ def output_options(command: F) -> F:
             "-o",
             "--output",
             "form",
-            type=click.Choice(["text", "json", "jsonl"]),
+            type=click.Choice(["text", "json", "jsonl", "github"]),
             default="text",
             show_default=True,
-            help="json: one document at the end; jsonl: one record a line, as it happens.",
+            help="json: one document at the end; jsonl: one record a line, as it happens;"
+            " github: annotations, step summary and outputs for GitHub Actions.",
         ),
     ):
         command = option(command)

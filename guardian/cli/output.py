@@ -1,4 +1,4 @@
-"""What commands print: text for people, `json` and `jsonl` for programs."""
+"""What commands print: text for people, `json` and `jsonl` for programs, `github` for its logs."""
 
 from __future__ import annotations
 
@@ -7,20 +7,28 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from guardian.cli.closing import WORDS, Closing
 from guardian.clock import SystemClock
 from guardian.core.codec import rfc3339
-from guardian.core.model import Instant, Outcome, Verdict
+from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout
 from guardian.core.status import Picture
+from guardian.core.verdict import Outcome, Verdict
 from guardian.engine.outcome import Exit
 from guardian.engine.tick import Recorded, Report
 from guardian.ports import GuardianError
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from guardian.cli.github import GitHub
 
 SCHEMA = "guardian/event/v1"
 _COLOURS = {
@@ -35,13 +43,25 @@ _COLOURS = {
 class Output:
     """Prints reports as they come, and the end; every line is complete in itself."""
 
-    def __init__(self, form: str, *, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self,
+        form: str,
+        *,
+        quiet: bool = False,
+        verbose: bool = False,
+        junit: Path | None = None,
+    ) -> None:
         self._form = form
+        self._records = form in ("json", "jsonl")
         self._quiet = quiet
         self._verbose = verbose
         self._events: list[dict[str, Any]] = []
         self._shown: dict[str, str] = {}
         self._trouble = ""
+        self._junit = _report_at(junit)
+        self._github = _github() if form == "github" else None
+        self._seen: dict[str, tuple[Verdict, ...]] = {}
+        self._told: dict[str, list[Notice]] = {}
 
     @contextmanager
     def failing(self) -> Iterator[None]:
@@ -49,21 +69,46 @@ class Output:
         try:
             yield
         except GuardianError as error:
-            if self._form != "text":
-                self._end([], error.exit_code, SystemClock().now(), error=str(error))
+            self._failed(error)
+            if self._github is None:
+                raise
+            # It is told already, and the text of an outsider must not reach the runner unescaped.
+            raise click.exceptions.Exit(error.exit_code) from None
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
             raise
+        except Exception as error:
+            if self._github is not None:
+                self._github.failed(f"internal error: {type(error).__name__}: {error}", 1)
+            raise
+
+    def _failed(self, error: GuardianError) -> None:
+        if self._github is not None:
+            self._github.failed(str(error), error.exit_code)
+        elif self._records:
+            self._end([], error.exit_code, SystemClock().now(), error=str(error))
+        if self._junit is not None:
+            from guardian.cli import junit
+
+            self._report(self._junit, junit.failure(str(error)))
 
     def say(self, text: str) -> None:
         """A remark for people; never mixed into machine-readable output."""
-        show(f"guardian: {text}", err=True)
+        if self._github is not None:
+            self._github.say(f"guardian: {text}")
+        else:
+            show(f"guardian: {text}", err=True)
 
     def line(self, text: str) -> None:
         """A line of the output for people."""
-        show(text)
+        if self._github is not None:
+            self._github.say(text)
+        else:
+            show(text)
 
     def report(self, report: Report) -> None:
         """One tick."""
         pictures = {p.rollout: p for p in report.pictures}
+        self._seen |= {p.rollout: p.verdicts for p in report.pictures}
         for item in report.recorded:
             self._recorded(item, pictures[item.rollout], report.at)
         if report.trouble and report.trouble != self._trouble:
@@ -72,18 +117,41 @@ class Output:
         if not report.polled:
             return
         for picture in report.pictures:
-            if self._form == "text":
-                self._progress(picture)
-            else:
+            if self._records:
                 self._event("tick", picture, report.at)
+            else:
+                self._progress(picture)
 
     def end(self, results: Sequence[tuple[Rollout, Exit]], code: int, now: Instant) -> None:
         """The outcome of the whole command."""
-        if self._form == "text":
-            for rollout, exit_ in results:
+        closings = [self._closing(rollout, exit_) for rollout, exit_ in results]
+        if self._records:
+            self._end(results, code, now)
+        for rollout, exit_ in results:
+            if self._github is not None:
+                self._github.say(summary(rollout, exit_))
+            elif not self._records:
                 show(summary(rollout, exit_))
-            return
-        self._end(results, code, now)
+        if self._github is not None:
+            self._github.end(closings, code)
+        if self._junit is not None:
+            from guardian.cli import junit
+
+            self._report(self._junit, junit.report(closings))
+
+    def _closing(self, rollout: Rollout, exit_: Exit) -> Closing:
+        name = rollout.plan.rollout
+        told = tuple(self._told.get(name, ()))
+        return Closing(rollout=rollout, exit=exit_, seen=self._seen.get(name, ()), notices=told)
+
+    def _report(self, path: Path, root: Element) -> None:
+        """Write the report; a disk that is full by now never changes what the command found."""
+        from guardian.cli import junit
+
+        try:
+            junit.write(path, root)
+        except OSError as error:
+            self.say(f"--junit {path} could not be written: {error}")
 
     def _end(
         self,
@@ -116,11 +184,16 @@ class Output:
     # --- text ----------------------------------------------------------------------------------
 
     def _recorded(self, item: Recorded, picture: Picture, at: Instant) -> None:
-        if self._form != "text":
-            extra = {"title": item.notice.title, "did": item.notice.did} if item.notice else {}
+        notice = item.notice
+        if notice is not None:
+            self._told.setdefault(item.rollout, []).append(notice)
+        if self._records:
+            extra = {"title": notice.title, "did": notice.did} if notice else {}
             self._event(_snake(type(item.entry).__name__), picture, at, **extra)
-        elif item.notice is not None:
-            show(told(item.notice, at))
+        elif notice is not None and self._github is not None:
+            self._github.notice(notice, told(notice, at))
+        elif notice is not None:
+            show(told(notice, at))
 
     def _progress(self, picture: Picture) -> None:
         """One line a poll, and only when it says something new (or always with -v)."""
@@ -133,7 +206,11 @@ class Output:
         line = f"{where}, {picture.waiting_for}  |  {verdicts}"
         if self._shown.get(picture.rollout) != line or self._verbose:
             self._shown[picture.rollout] = line
-            show(f"{_clock(picture.at)}  {picture.service}: {line}")
+            shown = f"{_clock(picture.at)}  {picture.service}: {line}"
+            if self._github is not None:
+                self._github.progress(shown, f"{picture.service}: {picture.canary} is watched")
+            else:
+                show(shown)
 
     # --- records -------------------------------------------------------------------------------
 
@@ -156,6 +233,20 @@ class Output:
 
     def _line(self, record: dict[str, Any]) -> None:
         show(json.dumps(record, separators=(",", ":")))
+
+
+def _github() -> GitHub:
+    from guardian.cli.github import GitHub
+
+    return GitHub(os.environ, show)
+
+
+def _report_at(path: Path | None) -> Path | None:
+    if path is None:
+        return None
+    from guardian.cli import junit
+
+    return junit.writable(path)
 
 
 def show(text: str, *, err: bool = False) -> None:
@@ -222,19 +313,7 @@ def long(verdict: Verdict) -> str:
 def summary(rollout: Rollout, exit_: Exit) -> str:
     """The last words on one rollout: what happened, where traffic is, what to do."""
     plan = rollout.plan
-    words = {
-        Exit.HEALTHY: ("green", "healthy"),
-        Exit.ROLLED_BACK: ("red", "rolled back, and read back"),
-        Exit.UNPROVEN: ("yellow", "the time is over without enough evidence"),
-        Exit.STUCK: ("red", "NOT CONFIRMED: a person is needed"),
-        Exit.WAITING: ("yellow", "waiting for a person"),
-        Exit.BLIND: ("magenta", "guardian could not see"),
-        Exit.GATE_FAILED: ("red", "breach, and on purpose not rolled back"),
-        Exit.TIMEOUT: ("yellow", "--timeout is over"),
-        Exit.INTERRUPTED: ("yellow", "interrupted"),
-        Exit.TERMINATED: ("yellow", "interrupted"),
-    }
-    colour, word = words[exit_]
+    colour, word = WORDS[exit_]
     head = click.style(f"{plan.service}: {word}", fg=colour, bold=True)
     end = f"{head} ({rollout.phase.value.replace('_', ' ')}, rollout {plan.rollout})"
     if not rollout.live or not rollout.moved:

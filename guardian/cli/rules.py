@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 
 @click.group()
 def rules() -> None:
-    """Check rule files."""
+    """Check rule files, put them into words, describe them to editors."""
 
 
 @rules.command()
@@ -41,3 +42,80 @@ def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
             f" {len(errors)} errors, {len(report.findings) - len(errors)} warnings"
         )
     return 3 if errors or (strict and report.findings) else 0
+
+
+@rules.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATHS...|SERVICE")
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Explain the criteria of SERVICE in this config file, its overrides and steps with them.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: one document with every value and its origin.",
+)
+def explain(*, paths: tuple[str, ...], config: Path | None, form: str) -> int:
+    """Put rule files into plain English, with every default and where each value is written."""
+    from guardian.rulefile.explain import explained
+
+    if config is None:
+        found = explained(paths)
+        if form == "json":
+            record = {"schema": "guardian/explain/1", "rules": [e.record() for e in found]}
+            click.echo(json.dumps(record))
+        else:
+            click.echo("\n".join(e.text() for e in found), nl=False)
+        return 0
+    if len(paths) != 1:
+        from guardian.ports import UsageError
+
+        raise UsageError("with -c, name one service of the config file")
+    _explain_service(config, paths[0], form)
+    return 0
+
+
+def _explain_service(config: Path, name: str, form: str) -> None:
+    import os
+
+    from guardian.config import load
+    from guardian.core.wording import span
+    from guardian.rulefile.explain import explain as put_into_words
+    from guardian.wiring.services import service_criteria
+
+    loaded = load(config, environ=os.environ)
+    service = loaded.service(name)
+    chance = service.policy.false_rollback
+    explanation = put_into_words(service_criteria(loaded, name), false_rollback=chance)
+    steps: list[dict[str, Any]] = [
+        {"weight": str(s.weight), "bake": span(s.bake_s), "max_bake": span(s.max_bake_s)}
+        for s in service.steps
+    ]
+    if form == "json":
+        record = {"service": name, "steps": steps, **explanation.record()}
+        click.echo(json.dumps({"schema": "guardian/explain/1", "rules": [record]}))
+        return
+    click.echo(explanation.text())
+    click.echo(f"The steps of {name}")
+    for step in steps:
+        click.echo(
+            "  {weight} of traffic for {bake}, extended to {max_bake} at most".format(**step)
+        )
+    if not steps:
+        click.echo("  none: it is watched, and nothing is shifted")
+    click.echo(f"Everything else that is configured: guardian config show {name}")
+
+
+@rules.command()
+def schema() -> int:
+    """Print the JSON Schema of rule files, for editors and other programs."""
+    from guardian.rulefile.schema import rule_schema
+
+    click.echo(json.dumps(rule_schema(), indent=2))
+    return 0

@@ -21,8 +21,9 @@ from guardian.core.entries import (
     StepEntered,
     WeightConfirmed,
 )
-from guardian.core.model import Instant, Verdict
+from guardian.core.model import Instant
 from guardian.core.status import Picture
+from guardian.core.verdict import Verdict
 
 if TYPE_CHECKING:
     from guardian.engine.tick import Report

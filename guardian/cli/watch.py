@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from guardian.cli.options import DURATION, aliases, colour, config_option, output_options
+from guardian.cli.options import DURATION, FIXES, aliases, colour, config_option, output_options
 
 if TYPE_CHECKING:
+    from guardian.cli.output import Output
     from guardian.core.plan import Plan
+    from guardian.engine.task import Task
 
 
 @click.command()
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     help="The time that is judged, from now on; the command returns when it has settled.",
 )
 @click.option("--rollback-to", metavar="VERSION", help="What a breach restores.")
+@FIXES
 @click.option("--observe", is_flag=True, help="Judge and tell, and never act.")
 @click.option(
     "--on-exit",
@@ -54,6 +57,12 @@ if TYPE_CHECKING:
     help="Turn exit code 5 (inconclusive) or 7 (waiting) into 0 with a warning; comma-separated.",
 )
 @click.option("--reason", default="", help="Why; recorded.")
+@click.option(
+    "--junit",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a JUnit report: a suite for each service, a case for each criterion.",
+)
 @output_options
 def watch(
     *,
@@ -62,12 +71,14 @@ def watch(
     function: str | None,
     duration: float,
     rollback_to: str | None,
+    fixes: tuple[str, ...],
     observe: bool,
     on_exit: str,
     timeout: float | None,
     rollback_timeout: float,
     allow: str,
     reason: str,
+    junit: Path | None,
     form: str,
     quiet: bool,
     verbose: bool,
@@ -78,6 +89,7 @@ def watch(
     SERVICES are names of the config file; with none, those whose live version differs from their
     snapshot or that have none. With no file: `guardian watch --lambda agents-api:live`.
     """
+    from guardian.cli.begin import mending
     from guardian.cli.guard import actor, allowed, guard
     from guardian.cli.output import Output
     from guardian.engine.session import Limits
@@ -85,7 +97,7 @@ def watch(
 
     colour(no_color)
     permitted = allowed(allow)
-    output = Output(form, quiet=quiet, verbose=verbose)
+    output = Output(form, quiet=quiet, verbose=verbose, junit=junit)
     asked = _asked(services, function)
     with output.failing(), open_wiring(config, without_file=aliases(asked)) as wiring:
         names = wiring.names(asked) if asked else wiring.changed()
@@ -104,8 +116,8 @@ def watch(
             )
             for name in names
         ]
-        for task in tasks:
-            output.say(_first_words(task.plan, duration, wiring.clock.now()))
+        tasks = [mending(task, fixes) for task in tasks]
+        _announce(output, tasks, duration, wiring.clock.now())
         limits = Limits(
             timeout_s=timeout,
             rollback_timeout_s=rollback_timeout,
@@ -125,6 +137,11 @@ def _asked(services: Sequence[str], function: str | None) -> Sequence[str]:
     if ":" not in function:
         raise UsageError(f"--lambda {function}: write it as FUNCTION:ALIAS, e.g. agents-api:live")
     return [function]
+
+
+def _announce(output: Output, tasks: Sequence[Task], duration_s: float, now: float) -> None:
+    for task in tasks:
+        output.say(_first_words(task.plan, duration_s, now))
 
 
 def _first_words(plan: Plan, duration_s: float, now: float) -> str:

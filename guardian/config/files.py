@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
+from guardian.config.compose import composed, folder_of
 from guardian.config.model import (
     EVENTS,
+    ApprovalModel,
     AwsModel,
     ConfigModel,
+    GroupModel,
     NotifyModel,
     PolicyModel,
     RouterModel,
     ServiceModel,
 )
-from guardian.core.model import FULL, Step
+from guardian.config.values import Aws, Choice, Config, Lane, Mode, Service
 from guardian.core.notices import Event
-from guardian.core.plan import Blind, LowTraffic, Policy
-from guardian.ports import ConfigError
+from guardian.core.plan import Approval, Blind, LowTraffic, Policy, Unapproved
+from guardian.core.traffic import FULL, Step
 from guardian.text.findings import Document, Finding, Node, Place, did_you_mean, refuse
-from guardian.text.validation import validate, validate_options
-from guardian.text.yaml import read
+from guardian.text.validation import validate
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -35,113 +35,12 @@ MAX_BAKES: Final = 3.0
 """`max_bake` is this many bakes where the file does not say."""
 
 
-class Mode(Enum):
-    """What guardian does for a service."""
-
-    ENFORCE = "enforce"
-    OBSERVE = "observe"
-    """Judge and tell, never write."""
-    OFF = "off"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aws:
-    """One account and region, and the role to act as."""
-
-    account_id: str
-    region: str
-    role_arn: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """An adapter by name, and its options as they stand in the file."""
-
-    name: str
-    node: Node = field(repr=False)
-    key: str
-    """What names it there: `type` or `to`."""
-    own: frozenset[str] = field(repr=False)
-    """Keys beside the options that are not the adapter's."""
-
-    def options(self, model: type[M], *, environ: Mapping[str, str]) -> M:
-        """The adapter's options, secrets resolved. Raises ConfigError with every error."""
-        base = Path(self.node.document.path).parent
-        options, found = validate_options(
-            model, self.node, without=self.own, environ=environ, base=base
-        )
-        refuse(found)
-        assert options is not None  # noqa: S101 - refuse() raises where there are none
-        return options
-
-    def refusal(self, message: str) -> ConfigError:
-        """An error at the adapter's name."""
-        return ConfigError(str(self.node.finding((self.key,), message)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lane:
-    """Who is told of which events, of which services; None means all."""
-
-    name: str
-    """Stays the same while the entries before it do: `slack`, `pagerduty`, `slack-2`."""
-    to: Choice
-    on: frozenset[Event] | None = None
-    services: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """One service as configured."""
-
-    name: str
-    router: Choice
-    rules: tuple[str, ...]
-    steps: tuple[Step, ...]
-    mode: Mode
-    aws: Aws
-    policy: Policy
-    node: Node = field(repr=False)
-    """Where it stands."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """A whole configuration."""
-
-    path: Path
-    environment: str
-    aws: Aws | None
-    """None where every service says its own."""
-    journal: str | None
-    services: Mapping[str, Service]
-    lanes: tuple[Lane, ...]
-
-    @property
-    def folder(self) -> Path:
-        """What the file's paths start from."""
-        return self.path.parent
-
-    @property
-    def root(self) -> Path:
-        """What the file's paths must stay below: the folder that holds the file's folder."""
-        return self.path.resolve().parent.parent
-
-    def service(self, name: str) -> Service:
-        """A service by its name; ConfigError with what is there when there is none."""
-        if name in self.services:
-            return self.services[name]
-        known = ", ".join(self.services)
-        meant = did_you_mean(name, self.services)
-        raise ConfigError(f"{self.path} has no service '{name}'{meant}; known are {known}")
-
-
 def load(path: Path, *, environ: Mapping[str, str]) -> Config:
     """A configuration file. Raises ConfigError with every error of the file."""
-    document = read(path)
-    refuse(document.findings)
-    builder = _Builder(document, environ)
-    config = builder.config(path)
+    read = composed(path)
+    refuse(read.document.findings)
+    builder = _Builder(read.document, environ)
+    config = builder.config(path, read.files)
     refuse(builder.findings)
     assert config is not None  # noqa: S101 - without findings there is a configuration
     return config
@@ -161,7 +60,7 @@ class _Builder:
         """Services that say themselves who is told."""
         self.findings: list[Finding] = []
 
-    def config(self, path: Path) -> Config | None:
+    def config(self, path: Path, files: tuple[Path, ...]) -> Config | None:
         """The configuration; None only with findings."""
         model, found = validate(ConfigModel, self._document)
         self.findings.extend(found)
@@ -170,8 +69,8 @@ class _Builder:
         aws = self._from_environment(model.aws) if model is not None else None
         written_env = model.environment if model is not None else None
         environment = self._filled("ENVIRONMENT", written_env, ("environment",))
-        defaults = model.defaults if model is not None else PolicyModel()
-        services = [self._service(name, defaults, aws) for name in names]
+        groups = self._groups(names)
+        services = [self._service(name, groups, aws) for name in names]
         self._twice([s for s in services if s is not None])
         others = frozenset(names) - self._own
         if others:
@@ -186,9 +85,12 @@ class _Builder:
             path=path,
             environment=environment,
             aws=self._aws(aws, ("aws",), required=False),
-            journal=_from(path.parent, model.journal),
+            journal=_from(folder_of(Node(self._document, ("journal",))), model.journal),
             services={s.name: s for s in services if s is not None},
             lanes=tuple(self._lanes),
+            groups=groups,
+            files=files,
+            document=self._document,
         )
 
     def _say(self, place: Place, message: str, *, key: bool = False) -> None:
@@ -235,7 +137,9 @@ class _Builder:
 
     # --- services ------------------------------------------------------------------------
 
-    def _service(self, name: str, defaults: PolicyModel, aws: AwsModel | None) -> Service | None:
+    def _service(
+        self, name: str, groups: Mapping[str, tuple[str, ...]], aws: AwsModel | None
+    ) -> Service | None:
         place: Place = ("services", name)
         model, found = validate(ServiceModel, self._document, place)
         before = len(self.findings)
@@ -250,6 +154,7 @@ class _Builder:
         if model is None or aws is None:
             return None
         steps = self._steps(model, place)
+        approvals = self._approvals(place, len(steps))
         where = (*place, "aws") if model.aws else ("aws",)
         account = self._aws(_merged(aws, model.aws), where)
         if len(self.findings) > before or router is None or account is None:
@@ -257,13 +162,66 @@ class _Builder:
         return Service(
             name=name,
             router=router,
-            rules=tuple(model.rules),
+            rules=tuple(self._rules(model, place)),
             steps=steps,
             mode=Mode(model.mode),
             aws=account,
-            policy=_policy(model, defaults),
+            policy=_policy(model),
+            approvals=approvals,
+            group=next((g for g, members in groups.items() if name in members), ""),
             node=Node(self._document, place),
         )
+
+    def _rules(self, model: ServiceModel, place: Place) -> Iterator[str]:
+        """The references, as paths from the configuration's own folder."""
+        top = Path(self._document.path).parent
+        for index, reference in enumerate(model.rules):
+            folder = folder_of(Node(self._document, (*place, "rules", index)))
+            preset = reference.partition(":")[0] == "preset"
+            same = preset or folder == top or Path(reference).is_absolute()
+            yield reference if same else os.path.relpath(folder / reference, top)
+
+    def _approvals(self, place: Place, steps: int) -> tuple[Approval, ...]:
+        """Who has to agree: one approval, or a list of them, at most one a step."""
+        given = self._document.at((*place, "approval"))
+        found: dict[int, Approval] = {}
+        for index in range(len(given)) if isinstance(given, list) else [None] * (given is not None):
+            at = (*place, "approval", *(() if index is None else (index,)))
+            model, wrong = validate(ApprovalModel, self._document, at)
+            self.findings.extend(wrong)
+            if model is None:
+                continue
+            number = 1 if model.before == "start" else int(model.before.split()[1])
+            if number > max(steps, 1):
+                self._say((*at, "before"), f"there is no step {number}: the service has {steps}")
+            if number - 1 in found:
+                self._say((*at, "before"), f"step {number} has an approval already")
+            found[number - 1] = Approval(
+                before_step=number - 1,
+                timeout_s=model.timeout,
+                on_timeout=Unapproved(model.on_timeout),
+            )
+        return tuple(found[step] for step in sorted(found))
+
+    def _groups(self, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The groups' members; each a service of this configuration, in one group at most."""
+        written = self._document.at(("groups",))
+        groups: dict[str, tuple[str, ...]] = {}
+        owner: dict[str, str] = {}
+        for group in written if isinstance(written, dict) else ():
+            place: Place = ("groups", group)
+            model, found = validate(GroupModel, self._document, place)
+            self.findings.extend(found)
+            for index, name in enumerate(model.services if model is not None else ()):
+                at = (*place, "services", index)
+                if name not in names:
+                    meant = did_you_mean(name, names)
+                    self._say(at, f"there is no service '{name}'{meant}")
+                elif name in owner:
+                    self._say(at, f"'{name}' is in the group '{owner[name]}' already")
+                owner.setdefault(name, group)
+            groups[group] = tuple(model.services) if model is not None else ()
+        return groups
 
     def _choice(
         self,
@@ -321,15 +279,31 @@ class _Builder:
         entries = self._document.at(place)
         for index in range(len(entries) if isinstance(entries, list) else 0):
             at = (*place, index)
-            choice = self._choice(at, "to", frozenset({"to", "on"}), NotifyModel)
+            choice = self._choice(at, "to", frozenset({"to", "on", "services"}), NotifyModel)
             events = self._events((*at, "on"))
+            heard = self._heard((*at, "services"), services)
             if choice is None:
                 continue
-            taken = sum(
-                lane.to.name == choice.name and lane.services == services for lane in self._lanes
-            )
-            name = prefix + choice.name + (f"-{taken + 1}" if taken else "")
-            self._lanes.append(Lane(name=name, to=choice, on=events, services=services))
+            name = prefix + choice.name
+            taken = sum(lane.name.rpartition("-")[0] == name for lane in self._lanes)
+            taken += any(lane.name == name for lane in self._lanes)
+            name += f"-{taken + 1}" if taken else ""
+            self._lanes.append(Lane(name=name, to=choice, on=events, services=heard))
+
+    def _heard(self, place: Place, services: frozenset[str] | None) -> frozenset[str] | None:
+        """The services that an entry tells of; None means all."""
+        written = self._document.at(place)
+        if not isinstance(written, list):
+            return services
+        known = self._document.at(("services",))
+        named = known if isinstance(known, dict) else {}
+        for index, name in enumerate(written):
+            if name not in named:
+                meant = did_you_mean(str(name), named)
+                self._say((*place, index), f"there is no service '{name}'{meant}")
+            elif services is not None and name not in services:
+                self._say((*place, index), f"'{name}' has a notify of its own")
+        return frozenset(str(name) for name in written)
 
     def _events(self, place: Place) -> frozenset[Event] | None:
         """The events of `on:`; None means all."""
@@ -351,8 +325,8 @@ def _merged(aws: AwsModel, own: AwsModel | None) -> AwsModel:
     return aws if own is None else aws.model_copy(update=own.model_dump(exclude_none=True))
 
 
-def _policy(own: PolicyModel, defaults: PolicyModel) -> Policy:
-    said = defaults.model_dump(exclude_none=True) | {
+def _policy(own: PolicyModel) -> Policy:
+    said = {
         key: value for key in PolicyModel.model_fields if (value := getattr(own, key)) is not None
     }
     usual = Policy()

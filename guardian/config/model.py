@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field
@@ -15,6 +16,7 @@ from guardian.text.validation import Strict
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}", re.ASCII)
+_BEFORE: Final = re.compile(r"start|step [1-9][0-9]?")
 _WEEK_S: Final = 7 * 86400.0
 EVENTS: Final = tuple(event.value for event in Event)
 
@@ -107,16 +109,47 @@ class StepModel(Strict):
     max_bake: Bake | None = Field(default=None, description="Default: three times the bake.")
 
 
+def _before(text: str) -> str:
+    if not _BEFORE.fullmatch(text):
+        raise ValueError(f"{told(text)} is no step: write start, or a step like step 2")
+    return text
+
+
+class ApprovalModel(Strict):
+    """A person has to agree before a step begins."""
+
+    before: Annotated[str, AfterValidator(_before)] = Field(
+        description="`start`, or `step 2`: counted from 1."
+    )
+    timeout: Duration = Field(default=86400.0, description="How long guardian waits for it.")
+    on_timeout: Literal["abort", "hold"] = Field(
+        default="abort", description="Then: take the canary back, or go on waiting."
+    )
+
+
+class GroupModel(Strict):
+    """Services that are rolled back together."""
+
+    services: Annotated[list[str], Field(min_length=2)] = Field(
+        description="Its members, in the order in which they are taken back."
+    )
+    rollback: Literal["together"] = Field(description="What binds them.")
+
+
 class ServiceModel(PolicyModel):
     """One service."""
 
-    promised: ClassVar[frozenset[str]] = frozenset({"approval", "actions", "group"})
+    promised: ClassVar[frozenset[str]] = frozenset({"actions"})
+    meant: ClassVar[Mapping[str, str]] = {"group": "groups", "approvals": "approval"}
 
     router: dict[str, Any] = Field(description="type: the router; the rest are its options.")
     rules: Annotated[list[str], Field(min_length=1)] = Field(description="Rule files, presets.")
     vars: dict[str, str] = Field(default_factory=dict, description="For the rule files.")
     override: dict[str, Any] = Field(default_factory=dict, description="Changes of criteria.")
     steps: list[StepModel] = Field(default_factory=list, description="For rollouts.")
+    approval: Any = Field(
+        default=None, description="Who has to agree, before which step; one, or a list."
+    )
     mode: Literal["enforce", "observe", "off"] = Field(default="enforce", description="What acts.")
     aws: AwsModel | None = Field(default=None, description="Where it differs from the file's.")
     notify: list[Any] | None = Field(default=None, description="Instead of the file's.")
@@ -125,14 +158,21 @@ class ServiceModel(PolicyModel):
 class ConfigModel(Strict):
     """A configuration; each service is validated by itself, so that all errors show."""
 
-    promised: ClassVar[frozenset[str]] = frozenset({"extends", "include", "groups"})
-
     version: Version = Field(description="Of the format.")
+    extends: str | None = Field(default=None, description="A file that this one changes.")
+    include: str | list[str] | None = Field(
+        default=None, description="Files with more services and groups, e.g. services.d/*.yaml."
+    )
     environment: Label | None = Field(default=None, description="production, staging ...")
     aws: AwsModel = Field(default_factory=AwsModel, description="Where guardian acts.")
     journal: JournalText | None = Field(default=None, description="sqlite:PATH.")
-    defaults: PolicyModel = Field(default_factory=PolicyModel, description="For every service.")
+    defaults: dict[str, Any] = Field(
+        default_factory=dict, description="What every service has unless it says otherwise."
+    )
     services: Annotated[dict[Label, Any], Field(min_length=1)] = Field(description="By name.")
+    groups: dict[Label, GroupModel] = Field(
+        default_factory=dict, description="Services that are rolled back together."
+    )
     notify: list[Any] = Field(default_factory=list, description="Who hears what.")
 
 
@@ -141,6 +181,9 @@ class NotifyModel(Strict):
 
     to: str = Field(description="The notifier.")
     on: Any = Field(default="all", description="Which events.")
+    services: list[str] | None = Field(
+        default=None, description="Of which services; without it, of all."
+    )
 
 
 class RouterModel(Strict):

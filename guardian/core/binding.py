@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
-from guardian.core.model import Criterion, Latency, Query, Ratio, queries_of
+from guardian.core.model import Criterion, Incidents, Measure, Query, queries_of
 
+_M = TypeVar("_M", bound=Measure)
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -30,38 +32,40 @@ def bind(criterion: Criterion, variables: Mapping[str, str]) -> Criterion:
     return replace(criterion, measure=measure, compare=compare)
 
 
-def _measure(name: str, measure: Ratio | Latency, variables: Mapping[str, str]) -> Ratio | Latency:
-    return swapped(measure, {q: _query(name, q, variables) for q in queries_of(measure)})
+def _measure(name: str, measure: _M, variables: Mapping[str, str]) -> _M:
+    found = swapped(measure, {q: _query(name, q, variables) for q in queries_of(measure)})
+    if isinstance(found, Incidents):
+        services = tuple(_filled(name, service, variables) for service in found.services)
+        return replace(found, services=services)
+    return found
+
+
+def _filled(name: str, value: str, variables: Mapping[str, str]) -> str:
+    """A text with its variables replaced."""
+
+    def look_up(match: re.Match[str]) -> str:
+        variable = match.group(1)
+        if variable not in variables:
+            raise UnboundVariable(name, variable, tuple(sorted(variables)))
+        return variables[variable]
+
+    return _VARIABLE.sub(look_up, value)
 
 
 def _query(name: str, query: Query, variables: Mapping[str, str]) -> Query:
-    def text(value: str) -> str:
-        def look_up(match: re.Match[str]) -> str:
-            variable = match.group(1)
-            if variable not in variables:
-                raise UnboundVariable(name, variable, tuple(sorted(variables)))
-            return variables[variable]
-
-        return _VARIABLE.sub(look_up, value)
-
     return replace(
         query,
-        namespace=text(query.namespace),
-        metric=text(query.metric),
-        dimensions=tuple((key, text(value)) for key, value in query.dimensions),
+        namespace=_filled(name, query.namespace, variables),
+        metric=_filled(name, query.metric, variables),
+        dimensions=tuple((k, _filled(name, v, variables)) for k, v in query.dimensions),
     )
 
 
-def swapped(measure: Ratio | Latency, swaps: Mapping[Query, Query]) -> Ratio | Latency:
+def swapped(measure: _M, swaps: Mapping[Query, Query]) -> _M:
     """The measure with some of its queries replaced by others."""
-    if isinstance(measure, Ratio):
-        return replace(
-            measure,
-            part=swaps.get(measure.part, measure.part),
-            total=swaps.get(measure.total, measure.total),
-        )
-    return replace(
-        measure,
-        count=swaps.get(measure.count, measure.count),
-        within=swaps.get(measure.within, measure.within),
-    )
+    changed: dict[str, Any] = {
+        field.name: swaps[value]
+        for field in fields(measure)
+        if isinstance(value := getattr(measure, field.name), Query) and value in swaps
+    }
+    return replace(measure, **changed) if changed else measure

@@ -5,23 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from guardian.core.counts import Count, Counts, Span, count
+from guardian.core.counts import Count, Countable, Counts, Span, count
 from guardian.core.model import (
     MINUTE_S,
     Criterion,
+    Gauge,
+    Incident,
+    Incidents,
     Instant,
+    Judge,
     Measurement,
+    Percentile,
     Query,
+    Rate,
     Scope,
-    Weight,
     ceil_to,
 )
-from guardian.core.observed import over_limit
-from guardian.core.sequential import CompareTest, LimitTest, Minute, Run, Track
+from guardian.core.observed import over_limit, rising
+from guardian.core.sequential import CompareTest, LimitTest, Minute, RateTest, Run, Track
+from guardian.core.traffic import Weight
+from guardian.core.verdict import Outcome
 
 RECENT_PERIODS = 5
 """The busiest of this many settled periods tells what an unsettled one may still become."""
+NO_TRACK = Track(log_stakes=())
+"""Where a criterion stands that no sequential test judges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +46,38 @@ class Window:
     """The false-alarm probability of each statistical test."""
     horizon: int
     """The longest the rollout may last, in minutes."""
+    bake_s: float = math.inf
+    """Observed time that the present step must stay healthy."""
+    fixes: tuple[str, ...] = ()
+    """Incidents that this release is to mend: they never fail it."""
+    watching: bool = False
+    """Whether somebody else shifted, at a time that guardian does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What one judgement leaves for the next: it saves work and never changes a verdict."""
+    """What one judgement leaves for the next: it saves work and never changes a verdict.
+
+    Incidents are the exception: a tracker tells of open ones alone, and what was seen to open
+    after the first shift counts for as long as it is remembered.
+    """
 
     criterion: Criterion
     alpha: float
     horizon: int
-    limit: Run
-    compare: Run | None
+    limit: Run | None = None
+    compare: Run | None = None
+    incidents: tuple[Incident, ...] = ()
+
+
+class Answer(NamedTuple):
+    """What decides, in one sentence."""
+
+    outcome: Outcome
+    why: str
+    blind_since: Instant | None = None
+    counted: Count | None = None
+    """What the proof rests on, when that is not simply the step's settled periods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +104,17 @@ class Case:
     @property
     def threshold(self) -> float:
         """The log evidence that proves a breach."""
-        return self.memory.limit.test.threshold
+        return -math.log(self.window.alpha)
+
+    def sampled(self, counts: Sequence[Count]) -> float:
+        """How many samples, or how many datapoints of what has none."""
+        timed = isinstance(self.criterion.measure, Rate)
+        return sum((c.total > 0) if timed else c.total for c in counts)
+
+    @property
+    def samples(self) -> float:
+        """What is held against `min_samples`: the step's."""
+        return self.sampled([c for c in self.counts.settled if c.start >= self.step_begin])
 
     @property
     def over(self) -> bool:
@@ -83,24 +124,28 @@ class Case:
 
 def examine(
     criterion: Criterion,
+    measure: Countable,
     measurements: Mapping[Query, Measurement],
     window: Window,
     *,
     now: Instant,
     memory: Memory | None,
 ) -> Case:
-    """Count, and bring the tests up to date."""
+    """Count what the criterion measures, and bring the tests up to date."""
     span = Span.of(criterion, window.first_shift_at, [at for at, _ in window.confirmed])
     step_begin = ceil_to(window.step_confirmed_at + criterion.warm_up_s, span.period_s)
-    counts = count(criterion.measure, measurements, span)
-    memory = _usable(memory, criterion, window) or _blank(criterion, window, span.period_s)
-    limit = memory.limit.over(tuple((c.bad, c.total) for c in counts.settled))
+    counts = count(measure, measurements, span, direction=criterion.fail_if.direction)
+    memory = usable(memory, criterion, window) or _blank(criterion, window, span.period_s)
+    limit, track = memory.limit, NO_TRACK
+    partial: tuple[Minute, ...] = ()
+    if limit is not None:
+        limit = limit.over(tuple((c.bad, c.total) for c in counts.settled))
+        track, partial = _with_partial(limit, counts, _busiest(criterion, window, counts))
     stable = criterion.compare.stable if criterion.compare is not None else None
     compare, stable_counts = memory.compare, None
     if compare is not None and stable is not None:
         stable_counts = count(stable, measurements, span)
         compare = compare.over(_paired(counts, stable_counts))
-    track, partial = _with_partial(limit, counts, _busiest(criterion, window, counts))
     return Case(
         criterion=criterion,
         measurements=measurements,
@@ -117,7 +162,14 @@ def examine(
     )
 
 
-def _usable(memory: Memory | None, criterion: Criterion, window: Window) -> Memory | None:
+def sequential(criterion: Criterion) -> bool:
+    """Whether the evidence of all periods together decides, and not M of N datapoints."""
+    return criterion.judge is Judge.SEQUENTIAL and not isinstance(
+        criterion.measure, Gauge | Percentile | Incidents
+    )
+
+
+def usable(memory: Memory | None, criterion: Criterion, window: Window) -> Memory | None:
     """The memory, if it is of the very same tests."""
     if memory is None or (memory.alpha, memory.horizon) != (window.alpha, window.horizon):
         return None
@@ -127,13 +179,7 @@ def _usable(memory: Memory | None, criterion: Criterion, window: Window) -> Memo
 def _blank(criterion: Criterion, window: Window, period_s: float) -> Memory:
     """The tests before the first period. The horizon is counted in periods, as evidence is."""
     horizon = math.ceil(window.horizon * MINUTE_S / period_s)
-    limit = LimitTest(
-        limit=criterion.limit_rate,
-        horizon=horizon,
-        alpha=window.alpha,
-        sustain=criterion.sustain,
-        cluster_size=criterion.cluster_size,
-    )
+    limit = Run(test=_limit_test(criterion, window, horizon)) if sequential(criterion) else None
     compare = None
     if criterion.compare is not None and criterion.compare.stable is not None:
         test = CompareTest(
@@ -148,8 +194,28 @@ def _blank(criterion: Criterion, window: Window, period_s: float) -> Memory:
         criterion=criterion,
         alpha=window.alpha,
         horizon=window.horizon,
-        limit=Run(test=limit),
+        limit=limit,
         compare=compare,
+    )
+
+
+def _limit_test(criterion: Criterion, window: Window, horizon: int) -> LimitTest | RateTest:
+    """The test of the criterion's own limit."""
+    if isinstance(criterion.measure, Rate):
+        return RateTest(
+            limit=criterion.fail_if.value,
+            fewer=not rising(criterion),
+            horizon=horizon,
+            alpha=window.alpha,
+            sustain=criterion.sustain,
+            cluster_size=criterion.cluster_size,
+        )
+    return LimitTest(
+        limit=criterion.limit_rate,
+        horizon=horizon,
+        alpha=window.alpha,
+        sustain=criterion.sustain,
+        cluster_size=criterion.cluster_size,
     )
 
 
@@ -173,10 +239,10 @@ def _with_partial(run: Run, counts: Counts, busiest: float) -> tuple[Track, tupl
     Bad events are only ever added to a period, and so are requests: the count of requests is taken
     as the larger of what is reported and what a busy period has.
     """
-    track, kept = run.track, []
+    track, kept, timed = run.track, [], isinstance(run.test, RateTest)
     for partial in counts.partial:
         total = max(partial.total, busiest)
-        minute = (min(partial.bad, total), total)
+        minute = (partial.bad if timed else min(partial.bad, total), total)
         raised = run.next(track, minute)
         if raised.log_e > track.log_e:
             track = raised
@@ -186,7 +252,7 @@ def _with_partial(run: Run, counts: Counts, busiest: float) -> tuple[Track, tupl
 
 def _busiest(criterion: Criterion, window: Window, counts: Counts) -> float:
     """How many requests an unsettled period may come to have, at the present weight."""
-    if not counts.partial:
+    if not counts.partial or isinstance(criterion.measure, Rate):
         return 0.0
     recent = counts.settled[-RECENT_PERIODS:]
     if not recent:

@@ -21,7 +21,8 @@ from types import UnionType
 from typing import Any, Final, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from guardian.core.entries import Entry
-from guardian.core.model import Instant, Weight
+from guardian.core.model import Instant
+from guardian.core.traffic import Weight
 
 VERSION: Final = 1
 """The schema number that every entry carries as `v`; a greater one is refused."""

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import inf
-from typing import NamedTuple
+from math import inf, isfinite
+from typing import NamedTuple, TypeAlias, assert_never
 
 from guardian.core.model import (
+    MINUTE_S,
     Criterion,
     Datapoint,
+    Direction,
+    Gauge,
     Instant,
     Latency,
     Measurement,
+    Percentile,
     Query,
+    Rate,
     Ratio,
     ceil_to,
     floor_to,
 )
+
+Countable: TypeAlias = Ratio | Latency | Percentile | Gauge | Rate
+"""What datapoints are read for."""
 
 
 class Count(NamedTuple):
@@ -87,9 +95,36 @@ class Counts:
 
 
 def count(
+    measure: Countable,
+    measurements: Mapping[Query, Measurement],
+    span: Span,
+    *,
+    direction: Direction = Direction.ABOVE,
+) -> Counts:
+    """Count a measure's events, settled and partial ones; `direction` tells what hurts.
+
+    What a count is of depends on the measure: of a ratio and a latency, bad events of all; of a
+    rate, events in so many minutes; of a percentile, the samples it rests on; of a gauge, its
+    datapoints.
+    """
+    match measure:
+        case Ratio() | Latency():
+            return _shares(measure, measurements, span)
+        case Rate():
+            fewer = direction in {Direction.BELOW, Direction.AT_OR_BELOW}
+            return _rates(measure, measurements, span, fewer=fewer)
+        case Percentile():
+            return _samples(measure, measurements, span)
+        case Gauge():
+            return _present(measure, measurements, span)
+        case _:
+            assert_never(measure)
+
+
+def _shares(
     measure: Ratio | Latency, measurements: Mapping[Query, Measurement], span: Span
 ) -> Counts:
-    """Count a measure's events, settled and partial ones.
+    """Bad events of all.
 
     The denominator decides: without its datapoint a period says nothing, and only with a settled
     one is a missing numerator zero.
@@ -117,6 +152,75 @@ def count(
         busiest_partial=max((totals[at] for at in later), default=0.0),
         until=until,
     )
+
+
+def _rates(
+    measure: Rate, measurements: Mapping[Query, Measurement], span: Span, *, fewer: bool
+) -> Counts:
+    """Events in so many minutes: of a period without a datapoint, none in no time.
+
+    There is no denominator that could tell a silent period from one without events.
+    """
+    events, fault = _by_period(measure.events, measurements, span)
+    if fault:
+        return Counts(fault=fault)
+    until = settled_until((measure.events,), measurements, span.period_s)
+    minutes = span.period_s / MINUTE_S
+    later = [at for at in sorted(events) if at + span.period_s > until and span.counts(at)]
+    return Counts(
+        settled=tuple(
+            Count(at, events[at], minutes) if at in events else Count(at, 0.0, 0.0)
+            for at in span.starts(until)
+        ),
+        partial=() if fewer else tuple(Count(at, events[at], minutes) for at in later),
+        busiest_partial=minutes,
+        until=until,
+    )
+
+
+def _samples(measure: Percentile, measurements: Mapping[Query, Measurement], span: Span) -> Counts:
+    """How many samples each period of a percentile rests on."""
+    sums, fault = _by_period(measure.count, measurements, span)
+    fault = fault or _not_a_number(measure.series, measurements)
+    return (
+        Counts(fault=fault)
+        if fault
+        else _heard((measure.series, measure.count), sums, measurements, span)
+    )
+
+
+def _present(measure: Gauge, measurements: Mapping[Query, Measurement], span: Span) -> Counts:
+    """1 for each period in which a gauge spoke."""
+    if fault := _not_a_number(measure.series, measurements):
+        return Counts(fault=fault)
+    spoke = dict.fromkeys(values(measure.series, measurements, span), 1.0)
+    return _heard((measure.series,), spoke, measurements, span)
+
+
+def _heard(
+    queries: Sequence[Query],
+    sums: Mapping[Instant, float],
+    measurements: Mapping[Query, Measurement],
+    span: Span,
+) -> Counts:
+    until = settled_until(queries, measurements, span.period_s)
+    settled = (Count(at, 0.0, sums.get(at, 0.0)) for at in span.starts(until))
+    return Counts(settled=tuple(settled), until=until)
+
+
+def values(
+    query: Query, measurements: Mapping[Query, Measurement], span: Span
+) -> dict[Instant, float]:
+    """A query's values by the span's periods, the newest of each."""
+    points = measurements[query].points if query in measurements else ()
+    return {point.start // span.period_s * span.period_s: point.value for point in points}
+
+
+def _not_a_number(query: Query, measurements: Mapping[Query, Measurement]) -> Fault | None:
+    """A value that cannot be held against anything."""
+    points = measurements[query].points if query in measurements else ()
+    wrong = next((p for p in points if not isfinite(p.value)), None)
+    return None if wrong is None else _fault(query, wrong, "which is not a number")
 
 
 def settled_until(
@@ -154,8 +258,11 @@ def _by_period(
         if start < begin:
             continue
         if not 0.0 <= point.value < inf:
-            at = datetime.fromtimestamp(point.start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            detail = f"{queried(query)} reported {point.value:g} at {at}, which cannot be a count"
-            return {}, Fault(start, detail)
+            return {}, _fault(query, point, "which cannot be a count")
         sums[start] = sums.get(start, 0.0) + point.value
     return sums, None
+
+
+def _fault(query: Query, point: Datapoint, why: str) -> Fault:
+    at = datetime.fromtimestamp(point.start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Fault(point.start, f"{queried(query)} reported {point.value:g} at {at}, {why}")

@@ -10,13 +10,12 @@ from __future__ import annotations
 from guardian.core.entries import (
     Cancelled,
     Cause,
-    Completed,
     Entry,
     GateFailed,
     Held,
     HoldReason,
     PrimaryConfirmed,
-    Resumed,
+    PromotionStuck,
     RollbackConfirmed,
     RollbackStarted,
     RollbackStuck,
@@ -24,15 +23,30 @@ from guardian.core.entries import (
     Superseded,
     WeightConfirmed,
 )
-from guardian.core.model import MINUTE_S, Instant, OnFail, Outcome, Step, Traffic
-from guardian.core.orders import Decision, obey
-from guardian.core.plan import Blind, Drive, LowTraffic
+from guardian.core.gates import frozen, incident, unapproved, unknown
+from guardian.core.model import Instant, OnFail
+from guardian.core.orders import ORDERED, Decision, obey
+from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout, step_traffic
-from guardian.core.standing import Seen, baked, blinded, observed_s, short_of_pass, waited_s
+from guardian.core.standing import (
+    Seen,
+    baked,
+    breaches,
+    failing,
+    freeze_detail,
+    frozen_back,
+    said,
+    short_of_pass,
+)
+from guardian.core.traffic import Traffic
+from guardian.core.verdict import Verdict
+from guardian.core.waiting import advance, blind, held, out_of_time, warning
 from guardian.core.wishes import changed_after_completion, strangers
 
 STUCK_AFTER_S = (60.0, 300.0)
 """When an unconfirmed rollback pages, and pages again."""
+PROMOTION_STUCK_AFTER_S = 60.0
+"""When a promotion that the router does not show pages."""
 
 
 def decide(rollout: Rollout, seen: Seen, now: Instant) -> Decision:
@@ -42,8 +56,12 @@ def decide(rollout: Rollout, seen: Seen, now: Instant) -> Decision:
         return by_order
     entry: Entry | None = None
     if rollout.live:
-        entry = _superseded(rollout, seen, now) or _by_phase(rollout, seen, now)
-    return Decision(entry=entry, orders_done=by_order.orders_done)
+        entry = (
+            _superseded(rollout, seen, now)
+            or _by_phase(rollout, seen, now)
+            or warning(rollout, seen, now)
+        )
+    return Decision(entry=entry, answers=by_order.answers)
 
 
 def _by_phase(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
@@ -57,11 +75,11 @@ def _by_phase(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
                 _breach(rollout, seen, now)
                 or _conflict(rollout, seen, now)
                 or _bake_over(rollout, seen, now)
-                or _blind(rollout, seen, now)
-                or _out_of_time(rollout, seen, now)
+                or blind(rollout, seen, now)
+                or out_of_time(rollout, seen, now)
             )
         case Phase.HELD:
-            return _breach(rollout, seen, now) or _held(rollout, seen, now)
+            return _breach(rollout, seen, now) or held(rollout, seen, now)
         case Phase.ROLLING_BACK:
             return _rolling_back(rollout, seen, now)
         case _:
@@ -109,20 +127,34 @@ def _conflict(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
 def _begin(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     plan = rollout.plan
     if seen.reading is None:
-        if now - rollout.last_at < plan.policy.max_blind_s:
-            return None
-        return Held(
-            at=now,
-            why=HoldReason.BLIND,
-            detail=f"the traffic of {plan.target} cannot be read ({seen.trouble or 'no answer'})",
-        )
+        trouble = seen.trouble or "no answer"
+        return _unseen(rollout, f"the traffic of {plan.target} cannot be read ({trouble})", now)
     if seen.reading.traffic != plan.found:
         return Cancelled(
             at=now,
             detail=f"the traffic changed before the first shift: found {seen.reading.traffic},"
             f" planned from {plan.found}",
         )
-    return StepEntered(at=now, step=0)
+    if plan.drive is Drive.WATCH:
+        return StepEntered(at=now, step=0)
+    if asked := unapproved(rollout, seen, now):
+        return asked
+    if names := unknown(rollout, seen):
+        why = {v.criterion: v.why for v in seen.verdicts}
+        told = "; ".join(f"{name}: {why.get(name, 'it was not asked yet')}" for name in names)
+        return _unseen(rollout, f"nobody knows whether an incident is open ({told})", now)
+    return (
+        incident(rollout, seen, now)
+        or frozen(rollout, seen, now)
+        or StepEntered(at=now, step=0, verdicts=seen.verdicts)
+    )
+
+
+def _unseen(rollout: Rollout, detail: str, now: Instant) -> Held | None:
+    """What is waited for without an answer; after `max_blind` people hear of it."""
+    if now - rollout.phase_since < rollout.plan.policy.max_blind_s:
+        return None
+    return Held(at=now, why=HoldReason.BLIND, detail=detail)
 
 
 def _confirm(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
@@ -130,163 +162,74 @@ def _confirm(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     if reading is not None:
         if reading.traffic == step_traffic(plan, rollout.step):
             return WeightConfirmed(at=now, weight=plan.steps[rollout.step].weight)
-        before = plan.found if rollout.step == 0 else step_traffic(plan, rollout.step - 1)
+        last = rollout.confirmed[-1][0] if rollout.confirmed else None
+        before = plan.found if last is None else step_traffic(plan, last)
         if reading.traffic != before:
             return _conflict(rollout, seen, now)
-    if now - rollout.last_at < plan.policy.max_blind_s:
-        return None
     weight = plan.steps[rollout.step].weight
-    return Held(
-        at=now,
-        why=HoldReason.BLIND,
-        detail=f"the shift to {weight} is not confirmed"
-        f" ({seen.trouble or 'the router does not show it'})",
-    )
+    trouble = seen.trouble or "the router does not show it"
+    return _unseen(rollout, f"the shift to {weight} is not confirmed ({trouble})", now)
 
 
 def _promoted(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
-    if seen.reading is None:
+    found = "the traffic cannot be read"
+    if seen.reading is not None:
+        traffic, last = seen.reading.traffic, step_traffic(rollout.plan, rollout.step)
+        if traffic == Traffic(primary=rollout.plan.canary):
+            return PrimaryConfirmed(at=now)
+        if changed_after_completion(rollout, traffic):
+            return Superseded(
+                at=now,
+                detail=f"somebody else changed the weights after the last bake: found {traffic},"
+                f" expected {last}",
+            )
+        found = f"found {traffic}"
+    if rollout.promotion_stuck or now - rollout.phase_since < PROMOTION_STUCK_AFTER_S:
         return None
-    traffic, last = seen.reading.traffic, step_traffic(rollout.plan, rollout.step)
-    if traffic == Traffic(primary=rollout.plan.canary):
-        return PrimaryConfirmed(at=now)
-    if changed_after_completion(rollout, traffic):
-        return Superseded(
-            at=now,
-            detail=f"somebody else changed the weights after the last bake: found {traffic},"
-            f" expected {last}",
-        )
-    return None
+    return PromotionStuck(at=now, detail=f"{seen.trouble or 'not read back yet'}; {found}")
 
 
 def _bake_over(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     """The next step, or the end, once the bake was observed and every gating criterion passes."""
-    if not baked(rollout, seen) or short_of_pass(rollout.plan, seen.verdicts):
+    if not baked(rollout, seen) or short_of_pass(rollout, seen.verdicts):
         return None
-    return _advance(rollout, seen, now)
-
-
-def _advance(
-    rollout: Rollout, seen: Seen, now: Instant, *, unproven: tuple[str, ...] = ()
-) -> Entry:
-    if rollout.last_step:
-        return Completed(at=now, verdicts=seen.verdicts, unproven=unproven)
-    return StepEntered(at=now, step=rollout.step + 1, verdicts=seen.verdicts)
+    return advance(rollout, seen, now)
 
 
 # --- a breach ----------------------------------------------------------------------------------
 
 
-def _step(rollout: Rollout) -> Step:
-    return rollout.plan.steps[rollout.step]
-
-
 def _breach(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
-    plan = rollout.plan
-    if rollout.hold is not None and rollout.hold.resume_to is Phase.ROLLING_BACK:
-        return None  # A person stopped this very rollback.
-    on_fail = {c.name: c.on_fail for c in plan.criteria}
-    failed = [v for v in seen.verdicts if v.outcome is Outcome.FAIL]
-    taking_back = [v for v in failed if on_fail[v.criterion] is OnFail.ROLLBACK]
-    if taking_back:
-        detail = "; ".join(f"{v.criterion}: {v.why}" for v in taking_back)
-        if plan.restores:
-            return RollbackStarted(
-                at=now, cause=Cause.BREACH, detail=detail, verdicts=seen.verdicts
-            )
-        if not rollout.moved:
-            return GateFailed(at=now, detail=detail, verdicts=seen.verdicts)
-    holding = taking_back or [v for v in failed if on_fail[v.criterion] is OnFail.HOLD]
-    if holding and (rollout.phase is not Phase.HELD or not rollout.moved):
-        detail = "; ".join(f"{v.criterion}: {v.why}" for v in holding)
-        if not rollout.moved:
-            return GateFailed(at=now, detail=detail, verdicts=seen.verdicts)
-        return Held(at=now, why=HoldReason.BREACH, detail=detail, verdicts=seen.verdicts)
-    return None
-
-
-# --- waiting -----------------------------------------------------------------------------------
-
-
-def _blind(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
-    """Unreadable, or silent where there was traffic, for `max_blind`."""
-    policy = rollout.plan.policy
-    longest = max(
-        (now - v.evidence.blind_since for v in blinded(rollout, seen) if v.evidence.blind_since),
-        default=0.0,
-    )
-    if longest < policy.max_blind_s:
+    plan, hold = rollout.plan, rollout.hold
+    if rollout.step < 0 or (hold is not None and hold.resume_to is Phase.ROLLING_BACK):
+        return None  # Nothing has begun, or a person or a freeze stopped this very rollback.
+    taking_back = breaches(rollout, seen)
+    if taking_back and plan.restores:
+        return _back(rollout, seen, taking_back, now)
+    holding = taking_back or failing(rollout, seen, OnFail.HOLD)
+    if not holding or (rollout.phase is Phase.HELD and rollout.moved):
         return None
-    detail = "; ".join(f"{v.criterion}: {v.why}" for v in blinded(rollout, seen))
-    if policy.on_blind is Blind.ROLLBACK and rollout.plan.restores:
-        return RollbackStarted(at=now, cause=Cause.BLIND, detail=detail, verdicts=seen.verdicts)
-    return Held(at=now, why=HoldReason.BLIND, detail=detail, verdicts=seen.verdicts)
+    if not rollout.moved:
+        return GateFailed(at=now, detail=said(holding), verdicts=seen.verdicts)
+    return Held(at=now, why=HoldReason.BREACH, detail=said(holding), verdicts=seen.verdicts)
 
 
-def _out_of_time(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
-    """The step has lasted `max_bake` and still lacks the evidence to pass."""
-    if waited_s(rollout, now) < _step(rollout).max_bake_s:
-        return None
-    plan = rollout.plan
-    short = short_of_pass(plan, seen.verdicts)
-    names = tuple(v.criterion for v in short) or ("observed time",)
-    detail = "; ".join(f"{v.criterion}: {v.why}" for v in short) or (
-        f"only {observed_s(rollout, seen.observed_until) / MINUTE_S:.0f} of"
-        f" {_step(rollout).bake_s / MINUTE_S:.0f} minutes could be observed"
-    )
-    if plan.drive is Drive.WATCH:
-        return Completed(at=now, verdicts=seen.verdicts, unproven=names)
-    if blinded(rollout, seen):
-        return None  # `max_blind` decides how long not seeing is waited for.
-    quiet = bool(short) and all(
-        v.outcome in (Outcome.INCONCLUSIVE, Outcome.NO_DATA) and not v.evidence.over_limit
-        for v in short
-    )
-    if quiet and plan.policy.on_low_traffic is LowTraffic.ROLLBACK and plan.restores:
+def _back(rollout: Rollout, seen: Seen, failed: list[Verdict], now: Instant) -> Entry | None:
+    """A proven breach is rolled back; where a freeze forbids that, people hear of it, once."""
+    freeze, hold = frozen_back(seen), rollout.hold
+    if freeze is None:
         return RollbackStarted(
-            at=now, cause=Cause.LOW_TRAFFIC, detail=detail, verdicts=seen.verdicts
+            at=now, cause=Cause.BREACH, detail=said(failed), verdicts=seen.verdicts
         )
-    if quiet and (rollout.last_step or plan.policy.on_low_traffic is LowTraffic.ADVANCE):
-        return _advance(rollout, seen, now, unproven=names)
-    return Held(at=now, why=HoldReason.NO_EVIDENCE, detail=detail, verdicts=seen.verdicts)
-
-
-def _held(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
-    """A hold ends by itself when what it waited for has come, or when it lasted too long."""
-    hold, plan = rollout.hold, rollout.plan
-    if hold is None:
+    if hold is not None and hold.spared and {v.criterion for v in failed} <= set(hold.failed):
         return None
-    if hold.why is HoldReason.BLIND and _in_sight(rollout, seen, hold.resume_to):
-        return Resumed(at=now, detail="the router shows what was waited for")
-    if hold.resume_to is Phase.BAKING:
-        if hold.why is HoldReason.BLIND and seen.verdicts and not blinded(rollout, seen):
-            return Resumed(at=now, detail="the metrics can be read again")
-        proven = baked(rollout, seen) and not short_of_pass(plan, seen.verdicts)
-        if hold.why is HoldReason.NO_EVIDENCE:
-            if proven:
-                return Resumed(at=now, detail="the evidence has come: every criterion passes")
-            if blind := _blind(rollout, seen, now):
-                return blind
-        if plan.drive is Drive.WATCH:
-            return _out_of_time(rollout, seen, now)
-    if rollout.moved and plan.restores and now - hold.since >= plan.policy.max_hold_s:
-        hours = plan.policy.max_hold_s / 3600
-        return RollbackStarted(
-            at=now,
-            cause=Cause.HELD_TOO_LONG,
-            detail=f"held for {hours:g} hours ({hold.detail})",
-            verdicts=seen.verdicts,
-        )
-    return None
-
-
-def _in_sight(rollout: Rollout, seen: Seen, resume_to: Phase) -> bool:
-    """Whether the router, unreadable or not as wished when a hold began, is so no more."""
-    if seen.reading is None or resume_to not in (Phase.PENDING, Phase.SHIFTING):
-        return False
-    if resume_to is Phase.PENDING:
-        return True
-    return seen.reading.traffic == step_traffic(rollout.plan, rollout.step)
+    return Held(
+        at=now,
+        why=HoldReason.BREACH,
+        detail=f"{said(failed)}; it is not rolled back, because {freeze_detail(freeze)}",
+        verdicts=seen.verdicts,
+        actor=freeze.actor,
+    )
 
 
 def _rolling_back(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
@@ -301,7 +244,15 @@ def _rolling_back(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
             return RollbackConfirmed(
                 at=now, by_guardian=False, detail=f"somebody else put it back: {reading.traffic}"
             )
-    since = started.at if started is not None else rollout.last_at
+    freeze = frozen_back(seen)
+    if freeze is not None and started is not None and started.cause not in ORDERED:
+        return Held(
+            at=now,
+            why=HoldReason.FREEZE,
+            detail=f"the rollback under way was stopped: {freeze_detail(freeze)}",
+            actor=freeze.actor,
+        )
+    since = rollout.phase_since
     level = rollout.stuck_level
     if level < len(STUCK_AFTER_S) and now - since >= STUCK_AFTER_S[level]:
         found = f"found {reading.traffic}" if reading else "the traffic cannot be read"

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-from guardian.core.model import Instant, Verdict, Weight
+from guardian.core.model import Instant
 from guardian.core.plan import Plan
+from guardian.core.traffic import Weight
+from guardian.core.verdict import Verdict
 
 
 class HoldReason(Enum):
-    """Why a rollout is held; `person` and `conflict` end only by a person's order."""
+    """Why a rollout is held; `person`, `approval` and `conflict` end only by a person's order."""
 
     PERSON = "person"
+    APPROVAL = "approval"
+    FREEZE = "freeze"
+    """Advances were stopped for the service or for all; ends with the freeze."""
+    INCIDENT = "incident"
+    """An incident was open before the first shift; ends when it is over."""
     NO_EVIDENCE = "no_evidence"
     BLIND = "blind"
     CONFLICT = "conflict"
@@ -29,6 +37,9 @@ class Cause(Enum):
     BLIND = "blind"
     LOW_TRAFFIC = "low_traffic"
     HELD_TOO_LONG = "held_too_long"
+    UNAPPROVED = "unapproved"
+    GROUP = "group"
+    """Another member of its group went back."""
 
 
 class OrderKind(Enum):
@@ -37,11 +48,21 @@ class OrderKind(Enum):
     HOLD = "hold"
     RESUME = "resume"
     PROMOTE = "promote"
+    """End this bake and take the next step; with `full`, all traffic to the canary now."""
+    APPROVE = "approve"
+    RETRY = "retry"
+    """Ask the router again for what it did not show."""
+    WAIVE = "waive"
+    """One criterion no longer counts, for this rollout."""
     ABORT = "abort"
+    GROUP = "group"
+    """Another member of the group went back: go back too."""
     INTERRUPT = "interrupt"
     """The process that drives it was told to stop: put traffic back."""
     LEAVE = "leave"
     """The process that watches it was told to stop: leave traffic as it is."""
+    START = "start"
+    """Begin a rollout; addressed to a service (see `for_service`), taken by its daemon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +77,42 @@ class Order:
     at: Instant
     expect_step: int | None = None
     """The step (counted from 0) the person saw; another one refuses the order as stale."""
+    full: bool = False
+    """For promote: to 100 % now. For hold: stop a rollback under way as well."""
+    subject: str = ""
+    """For waive: the criterion. For start: the version."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """For start: `again` ("yes"), `fixes` (ids, comma-separated)."""
+
+
+def for_service(service: str) -> str:
+    """What an order names in place of a rollout when it is for a service: `@agents-api`."""
+    return f"@{service}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of an order: obeyed, or refused with the reason."""
+
+    order: str
+    refused: str = ""
+    """Why not, in a sentence for whoever gave it; empty when it was obeyed."""
+    rollout: str = ""
+    """The rollout that a start began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """Advances are stopped, for one service or for all, until a time."""
+
+    scope: str
+    """A service's name, or `*`."""
+    until: Instant
+    actor: str
+    reason: str
+    at: Instant
+    rollbacks_too: bool = False
+    """Nothing is rolled back by guardian's own judgement either; a person's abort still is."""
 
 
 # --- entries: everything that can happen -------------------------------------------------------
@@ -111,6 +168,37 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """A person agreed to a step."""
+
+    at: Instant
+    step: int
+    actor: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waived:
+    """One criterion counts no longer, by a person's order."""
+
+    at: Instant
+    criterion: str
+    actor: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """Something is to be known and stops nothing: `warn_if`, `on_fail: notify`; once a rollout."""
+
+    at: Instant
+    about: tuple[str, ...]
+    """The criteria that are told of."""
+    detail: str
+    verdicts: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackStarted:
     """The recorded stable state is wanted from now on."""
 
@@ -161,6 +249,14 @@ class Completed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionStuck:
+    """The canary passed everything, and the router does not show it as the primary version."""
+
+    at: Instant
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrimaryConfirmed:
     """The router's read-back shows the canary as the primary version."""
 
@@ -198,11 +294,15 @@ Entry: TypeAlias = (
     | WeightConfirmed
     | Held
     | Resumed
+    | Approved
+    | Waived
+    | Warned
     | RollbackStarted
     | RollbackStuck
     | RollbackConfirmed
     | GateFailed
     | Completed
+    | PromotionStuck
     | PrimaryConfirmed
     | Cancelled
     | Superseded

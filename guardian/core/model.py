@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, TypeAlias, assert_never
 
@@ -22,117 +22,6 @@ def floor_to(at: Instant, period_s: float) -> Instant:
 def ceil_to(at: Instant, period_s: float) -> Instant:
     """The first multiple of `period_s` that is not before `at`."""
     return math.ceil(at / period_s) * period_s
-
-
-# --- traffic -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Weight:
-    """Share of traffic that goes to the canary, in millionths, so that equality is exact."""
-
-    millionths: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.millionths <= 1_000_000:
-            raise ValueError(
-                f"a weight lies between 0% and 100%, not {self.millionths / 10_000:g}%"
-            )
-
-    @classmethod
-    def percent(cls, percent: float) -> Weight:
-        """A weight from a percentage, 0 to 100."""
-        return cls(round(percent * 10_000))
-
-    @classmethod
-    def ratio_of(cls, ratio: float) -> Weight:
-        """A weight from a share, 0.0 to 1.0."""
-        return cls(round(ratio * 1_000_000))
-
-    @property
-    def ratio(self) -> float:
-        """The share, 0.0 to 1.0."""
-        return self.millionths / 1_000_000
-
-    def __str__(self) -> str:
-        return f"{self.millionths / 10_000:g}%"
-
-
-NONE = Weight(0)
-FULL = Weight(1_000_000)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traffic:
-    """Who receives requests: a primary version, and perhaps a second one with a weight."""
-
-    primary: str
-    secondary: str | None = None
-    weight: Weight = NONE
-    """The share of `secondary`; the primary keeps the rest."""
-
-    def share(self, version: str) -> Weight:
-        """The share of traffic that `version` receives."""
-        if version == self.secondary:
-            return self.weight
-        if version == self.primary:
-            return Weight(FULL.millionths - self.weight.millionths)
-        return NONE
-
-    @property
-    def versions(self) -> frozenset[str]:
-        """Every version that is named, also at weight 0."""
-        return frozenset({self.primary} | ({self.secondary} if self.secondary else set()))
-
-    def __str__(self) -> str:
-        if self.secondary is None:
-            return f"{self.primary} 100%"
-        rest = Weight(FULL.millionths - self.weight.millionths)
-        return f"{self.primary} {rest}, {self.secondary} {self.weight}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
-    """What guardian leaves on a target: which rollout wrote, under which epoch, what stable is."""
-
-    rollout: str
-    epoch: int
-    stable: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What a router found: the traffic, the vendor's guard token, and guardian's stamp if any."""
-
-    traffic: Traffic
-    revision: str
-    """The vendor's optimistic-lock token (RevisionId, ETag); empty where there is none."""
-    stamp: Stamp | None = None
-    detail: Mapping[str, str] = field(default_factory=dict)
-    """What the router needs to put everything back (e.g. the alias description before)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """Everything needed to restore stable, recorded before the first change."""
-
-    service: str
-    target: str
-    traffic: Traffic
-    taken_at: Instant
-    taken_by: str
-    detail: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """A weight and a bake."""
-
-    weight: Weight
-    bake_s: float
-    """Observed time, in seconds, that the step must stay healthy."""
-    max_bake_s: float
-    """Wall time since the confirmed shift after which the step stops waiting for evidence."""
 
 
 # --- what is asked, and what came back ---------------------------------------------------------
@@ -166,6 +55,20 @@ class Datapoint:
     value: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """Something that people were paged for, as an incident tracker tells it."""
+
+    id: str
+    title: str
+    priority: str
+    """By name: "P0"; empty where the tracker gives none."""
+    service: str
+    """The tracker's id of the service it is on."""
+    opened_at: Instant
+    url: str = ""
+
+
 class Reason(Enum):
     """Why an edge could not do what it was asked; also a metric label."""
 
@@ -193,6 +96,8 @@ class Measurement:
 
     points: tuple[Datapoint, ...] = ()
     """Ascending by `start`; periods without a datapoint are simply absent."""
+    incidents: tuple[Incident, ...] = ()
+    """The open ones, oldest first, where incidents were asked for; guardian's own are left out."""
     settled_before: Instant = 0.0
     """Periods that end at or before this instant no longer change."""
     problem: Problem | None = None
@@ -264,11 +169,82 @@ class Latency:
     """Stat `TC(:L)`: the samples at or below the limit."""
 
 
-def queries_of(measure: Ratio | Latency) -> tuple[Query, Query]:
-    """The two series that a measure is made of."""
-    if isinstance(measure, Ratio):
-        return (measure.part, measure.total)
-    return (measure.count, measure.within)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Percentile:
+    """A percentile as CloudWatch computes it, where a metric's samples cannot be counted.
+
+    Judged by threshold: M of N datapoints, each resting on enough samples.
+    """
+
+    percentile: float
+    """Between 0 and 100, exclusive."""
+    series: Query
+    """Stat `p95` or its like."""
+    count: Query
+    """Stat `SampleCount`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauge:
+    """One metric's value: CPU, memory, the age of a queue. Judged by threshold."""
+
+    series: Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """`count` in a rule file: events a minute, with no count of all events to hold them against."""
+
+    events: Query
+    """A stat that counts: `Sum` or `SampleCount`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incidents:
+    """Open incidents of these priorities; one that opened after the first shift is a breach."""
+
+    open: Query
+    """Asked of an incident tracker; see `incident_query`."""
+    priorities: tuple[str, ...]
+    services: tuple[str, ...]
+    """The tracker's ids; may hold `${...}` until the rollout binds them."""
+
+
+def incident_query(source: str, priorities: tuple[str, ...], services: tuple[str, ...]) -> Query:
+    """How a source is asked for open incidents: one dimension for each priority and service."""
+    return Query(
+        source=source,
+        namespace="incidents",
+        metric="open",
+        stat="open",
+        dimensions=(
+            *(("priority", name) for name in priorities),
+            *(("service", id_) for id_ in services),
+        ),
+    )
+
+
+Measure: TypeAlias = Ratio | Latency | Percentile | Gauge | Rate | Incidents
+"""What a criterion measures."""
+
+
+def queries_of(measure: Measure) -> tuple[Query, ...]:
+    """The series that a measure is made of."""
+    match measure:
+        case Ratio():
+            return (measure.part, measure.total)
+        case Latency():
+            return (measure.count, measure.within)
+        case Percentile():
+            return (measure.series, measure.count)
+        case Gauge():
+            return (measure.series,)
+        case Rate():
+            return (measure.events,)
+        case Incidents():
+            return (measure.open,)
+        case _:
+            assert_never(measure)
 
 
 class OnFail(Enum):
@@ -277,6 +253,28 @@ class OnFail(Enum):
     ROLLBACK = "rollback"
     HOLD = "hold"
     NOTIFY = "notify"
+
+
+class Judge(Enum):
+    """How a criterion's datapoints become a verdict."""
+
+    SEQUENTIAL = "sequential"
+    """By the evidence of all of them together: the probability of a false alarm is bounded."""
+    THRESHOLD = "threshold"
+    """M of the last N datapoints over the limit, as a CloudWatch alarm does."""
+    PRESENCE = "presence"
+    """One is enough: incidents."""
+
+
+class Missing(Enum):
+    """What a missing datapoint of a gauge counts as, in CloudWatch's words."""
+
+    MISSING = "missing"
+    """It is passed over."""
+    IGNORE = "ignore"
+    """It repeats the datapoint before it."""
+    BREACHING = "breaching"
+    NOT_BREACHING = "notBreaching"
 
 
 class Scope(Enum):
@@ -302,8 +300,15 @@ class Criterion:
     """One condition of a rule file, every default filled in."""
 
     name: str
-    measure: Ratio | Latency
+    measure: Measure
     fail_if: Limit
+    """For incidents: above 0."""
+    warn_if: Limit | None = None
+    """Crossing it is told once and stops nothing; judged on the step's observed value."""
+    judge: Judge = Judge.SEQUENTIAL
+    datapoints: tuple[int, int] = (3, 5)
+    """(M, N): for `threshold`, M of the last N sufficient datapoints."""
+    treat_missing: Missing = Missing.MISSING
     description: str = ""
     scope: Scope = Scope.CANARY
     on_fail: OnFail = OnFail.ROLLBACK
@@ -322,10 +327,17 @@ class Criterion:
 
     @property
     def limit_rate(self) -> float:
-        """The largest share of bad events that is still allowed, between 0 and 1."""
-        if isinstance(self.measure, Latency):
-            return 1.0 - self.measure.percentile / 100.0
-        return 1.0 - self.fail_if.value if self.measure.good else self.fail_if.value
+        """The largest share of bad events that is still allowed, between 0 and 1.
+
+        1 for what is not a share: gauges, counts, incidents.
+        """
+        match self.measure:
+            case Latency() | Percentile():
+                return 1.0 - self.measure.percentile / 100.0
+            case Ratio():
+                return 1.0 - self.fail_if.value if self.measure.good else self.fail_if.value
+            case _:
+                return 1.0
 
     @property
     def gating(self) -> bool:
@@ -335,56 +347,10 @@ class Criterion:
     @property
     def tests(self) -> int:
         """How many statistical tests it runs: each takes a share of `false_rollback`."""
-        return 2 if self.compare is not None else 1
+        return (self.judge is Judge.SEQUENTIAL) + (self.compare is not None)
 
     def queries(self) -> Iterator[Query]:
         """Every series this criterion reads."""
         yield from queries_of(self.measure)
         if self.compare is not None and self.compare.stable is not None:
             yield from queries_of(self.compare.stable)
-
-
-class Outcome(Enum):
-    """The five verdicts."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
-    NO_DATA = "no_data"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What a verdict rests on. Counts are events; times are instants; shares lie in 0..1."""
-
-    limit: str
-    """As the user wrote it, with its direction: "above 5%"."""
-    value: str | None = None
-    """The step's observed value as text with its unit: "6.1%"; None without samples."""
-    bad: int = 0
-    samples: int = 0
-    """Events in the present step that are settled."""
-    min_samples: int = 0
-    all_samples: int = 0
-    """Settled events since the first shift."""
-    window_start: Instant | None = None
-    window_end: Instant | None = None
-    """The end of the newest settled period that was read."""
-    log_e: float = 0.0
-    log_e_limit: float = 0.0
-    """A breach is proven at `log_e >= log_e_limit` = ln(1/alpha)."""
-    blind_since: Instant | None = None
-    """Since when it could not be read, or is silent where there was traffic."""
-    over_limit: bool = False
-    """The step's observed value is over the limit."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """The judgement of one criterion at one instant, with its evidence and one sentence why."""
-
-    criterion: str
-    outcome: Outcome
-    evidence: Evidence
-    why: str

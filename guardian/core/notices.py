@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeAlias, assert_never
 
-from guardian.core import telling
+from guardian.core import standstill, telling
 from guardian.core.entries import (
+    Approved,
     Cancelled,
     Completed,
     Entry,
@@ -15,6 +16,7 @@ from guardian.core.entries import (
     Held,
     HoldReason,
     PrimaryConfirmed,
+    PromotionStuck,
     Resumed,
     Retired,
     RollbackConfirmed,
@@ -23,12 +25,16 @@ from guardian.core.entries import (
     RolloutStarted,
     StepEntered,
     Superseded,
+    Waived,
+    Warned,
     WeightConfirmed,
 )
-from guardian.core.model import Instant, Verdict
+from guardian.core.model import Instant
+from guardian.core.phrases import Words
 from guardian.core.plan import Plan
-from guardian.core.rollout import Phase, Rollout
+from guardian.core.rollout import Phase, Rollout, of_blindness
 from guardian.core.status import confirmed_weight
+from guardian.core.verdict import Verdict
 
 
 class Event(Enum):
@@ -38,6 +44,7 @@ class Event(Enum):
     BAKING = "baking"
     HELD = "held"
     BLIND = "blind"
+    WARNING = "warning"
     RESUMED = "resumed"
     ROLLING_BACK = "rolling_back"
     STUCK = "stuck"
@@ -109,7 +116,14 @@ _ROLLED_BACK = "rolled_back"
 _STUCK = ("stuck", "stuck-2")
 _BLIND = "blind"
 _SUPERSEDED = "superseded"
+_FROZEN = "frozen"
+_PROMOTION = "promotion"
+_BEYOND = 1_000_000
+_QUARANTINED = "quarantined"
 _OPENED_BY = {
+    _FROZEN: Event.STUCK,
+    _PROMOTION: Event.STUCK,
+    _QUARANTINED: Event.STUCK,
     _ROLLED_BACK: Event.ROLLED_BACK,
     _STUCK[0]: Event.STUCK,
     _STUCK[1]: Event.STUCK,
@@ -143,7 +157,7 @@ class _Row:
     """What the table says of one entry."""
 
     event: Event
-    words: telling.Words
+    words: Words
     page: tuple[str, Severity] | None = None
     verdicts: tuple[Verdict, ...] = ()
     change: bool = False
@@ -159,13 +173,31 @@ def notice(before: Rollout | None, entry: Entry, after: Rollout) -> Notice | Non
     row = _row(earlier, entry, after)
     if row is None:
         return None
-    plan = after.plan
-    page = row.page
+    return _notice(row, after, seq=after.seq, resolves=_resolved(earlier, entry, after))
+
+
+def quarantined(rollout: Rollout, why: str, now: Instant) -> Notice:
+    """What to tell when one rollout is put aside because an entry was impossible or a bug.
+
+    `rollout` is its state before that entry. The notice's number is beyond any entry's, so that it
+    takes the place of none that may follow.
+    """
+    row = _Row(
+        event=Event.STUCK,
+        words=telling.quarantined(rollout, why),
+        page=(_QUARANTINED, Severity.CRITICAL),
+    )
+    told = _notice(row, rollout, seq=rollout.seq + _BEYOND, resolves=())
+    return replace(told, at=max(now, rollout.last_at))
+
+
+def _notice(row: _Row, after: Rollout, *, seq: int, resolves: tuple[str, ...]) -> Notice:
+    plan, page = after.plan, row.page
     return Notice(
         event=row.event,
         at=after.last_at,
         rollout=plan.rollout,
-        seq=after.seq,
+        seq=seq,
         service=plan.service,
         environment=plan.environment,
         stable=plan.stable,
@@ -178,7 +210,7 @@ def notice(before: Rollout | None, entry: Entry, after: Rollout) -> Notice | Non
         todo=row.words.todo,
         verdicts=row.verdicts,
         pages=() if page is None else (Page(key=page_key(plan, page[0]), severity=page[1]),),
-        resolves=_resolved(earlier, entry),
+        resolves=resolves,
         change=row.change,
         final=row.final,
     )
@@ -195,21 +227,39 @@ def _row(before: Rollout, entry: Entry, after: Rollout) -> _Row | None:
             return _Row(event=Event.BAKING, words=telling.baking(after))
         case Held():
             return _held(entry, after)
-        case Resumed():
-            return _Row(event=Event.RESUMED, words=telling.resumed(entry, after))
-        case RollbackStarted():
-            words = telling.rolling_back(entry, before, after)
-            return _Row(event=Event.ROLLING_BACK, words=words, verdicts=entry.verdicts)
-        case RollbackStuck():
-            cause = _STUCK[0] if entry.level == 1 else _STUCK[1]
-            words = telling.stuck(entry, before, after)
-            return _Row(event=Event.STUCK, words=words, page=(cause, Severity.CRITICAL))
+        case Resumed() | Approved() | Waived() | Warned():
+            return _meanwhile(entry, after)
+        case RollbackStarted() | RollbackStuck():
+            return _going_back(before, entry, after)
         case RollbackConfirmed() | GateFailed() | Completed() | Cancelled() | Superseded() as end:
             return _ended(before, end, after)
-        case PrimaryConfirmed() | Retired():
+        case PromotionStuck() | PrimaryConfirmed():
+            return _promotion(before, entry, after)
+        case Retired():
             return None
         case _:
             assert_never(entry)
+
+
+def _going_back(before: Rollout, entry: RollbackStarted | RollbackStuck, after: Rollout) -> _Row:
+    if isinstance(entry, RollbackStarted):
+        words = telling.rolling_back(entry, before, after)
+        return _Row(event=Event.ROLLING_BACK, words=words, verdicts=entry.verdicts)
+    cause = _STUCK[0] if entry.level == 1 else _STUCK[1]
+    words = telling.stuck(entry, before, after)
+    return _Row(event=Event.STUCK, words=words, page=(cause, Severity.CRITICAL))
+
+
+def _promotion(
+    before: Rollout, entry: PromotionStuck | PrimaryConfirmed, after: Rollout
+) -> _Row | None:
+    """Silent in the ordinary course, where the completion was told."""
+    if isinstance(entry, PromotionStuck):
+        words = telling.promotion_stuck(entry, after)
+        return _Row(event=Event.STUCK, words=words, page=(_PROMOTION, Severity.ERROR))
+    if before.promotion_stuck:
+        return _Row(event=Event.COMPLETED, words=telling.promotion_confirmed(after))
+    return None
 
 
 def _step_entered(before: Rollout, entry: StepEntered, after: Rollout) -> _Row | None:
@@ -221,11 +271,31 @@ def _step_entered(before: Rollout, entry: StepEntered, after: Rollout) -> _Row |
 
 
 def _held(entry: Held, after: Rollout) -> _Row:
-    words = telling.held(entry, after)
+    words, verdicts = standstill.held(entry, after), entry.verdicts
+    if _spared(after):
+        page = (_FROZEN, Severity.CRITICAL)
+        return _Row(event=Event.STUCK, words=words, page=page, verdicts=verdicts)
     if entry.why is HoldReason.BLIND:
         page = (_BLIND, Severity.ERROR)
-        return _Row(event=Event.BLIND, words=words, page=page, verdicts=entry.verdicts)
-    return _Row(event=Event.HELD, words=words, verdicts=entry.verdicts)
+        return _Row(event=Event.BLIND, words=words, page=page, verdicts=verdicts)
+    return _Row(event=Event.HELD, words=words, verdicts=verdicts)
+
+
+def _meanwhile(entry: Resumed | Approved | Waived | Warned, after: Rollout) -> _Row:
+    """What moves no traffic: people's words, and warnings."""
+    match entry:
+        case Resumed():
+            return _Row(event=Event.RESUMED, words=standstill.resumed(entry, after))
+        case Approved():
+            return _Row(event=Event.RESUMED, words=standstill.approved(entry, after))
+        case Waived():
+            return _Row(event=Event.WARNING, words=standstill.waived(entry, after))
+        case _:
+            words, verdicts = standstill.warned(entry, after), entry.verdicts
+            if after.hold is not None and of_blindness(after.plan, entry):
+                page = (_BLIND, Severity.ERROR)
+                return _Row(event=Event.BLIND, words=words, page=page, verdicts=verdicts)
+            return _Row(event=Event.WARNING, words=words, verdicts=verdicts)
 
 
 _End: TypeAlias = RollbackConfirmed | GateFailed | Completed | Cancelled | Superseded
@@ -266,22 +336,27 @@ def _rolling_back(rollout: Rollout) -> bool:
 # --- pages that are over -----------------------------------------------------------------------
 
 
-def _resolved(before: Rollout, entry: Entry) -> tuple[str, ...]:
-    """The keys of the pages that `entry` ends."""
+def _resolved(before: Rollout, entry: Entry, after: Rollout) -> tuple[str, ...]:
+    """The keys of the pages that `entry` ends.
+
+    The page for blindness lasts as long as the hold in which it was opened, whatever reasons
+    follow each other in that: a page too many beats one too few.
+    """
     plan, over = before.plan, []
-    if before.hold is not None and before.hold.why is HoldReason.BLIND and not _still_blind(entry):
+    if before.hold is not None and before.hold.blind_paged and after.hold is None:
         over.append(page_key(plan, _BLIND))
+    if before.hold is not None and before.hold.spared and not _spared(after):
+        over.append(page_key(plan, _FROZEN))
     if isinstance(entry, RollbackStarted | _End):
         over += [page_key(plan, cause) for cause in _STUCK[: before.stuck_level]]
+    if before.promotion_stuck and isinstance(
+        entry, PrimaryConfirmed | RollbackStarted | Superseded
+    ):
+        over.append(page_key(plan, _PROMOTION))
     if isinstance(entry, Completed):
         over += plan.open_pages
     return tuple(dict.fromkeys(over))
 
 
-def _still_blind(entry: Entry) -> bool:
-    """Whether the page of a blind hold must stay: the hold goes on, or says nothing of sight.
-
-    A conflict can take the place of a blind hold while the metrics are still unreadable; that
-    page then stays until a person closes it, since a page too many beats one too few.
-    """
-    return isinstance(entry, Held) and entry.why in {HoldReason.BLIND, HoldReason.CONFLICT}
+def _spared(rollout: Rollout) -> bool:
+    return rollout.hold is not None and rollout.hold.spared

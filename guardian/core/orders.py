@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from guardian.core.entries import (
+    Answer,
+    Approved,
     Cancelled,
     Cause,
     Completed,
@@ -17,95 +19,272 @@ from guardian.core.entries import (
     Resumed,
     RollbackStarted,
     StepEntered,
+    Waived,
 )
-from guardian.core.model import Instant
+from guardian.core.gates import approval_of
+from guardian.core.model import Instant, OnFail
 from guardian.core.plan import Drive
-from guardian.core.rollout import Phase, Rollout
-from guardian.core.standing import Seen, breaches, short_of_pass
+from guardian.core.rollout import Phase, Rollout, criteria_of
+from guardian.core.standing import (
+    Seen,
+    breaches,
+    failing,
+    freeze_detail,
+    frozen_back,
+    short_of_pass,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """At most one entry, and the orders that are dealt with by it (or refused)."""
+    """At most one entry, and what became of the orders that were looked at."""
 
     entry: Entry | None = None
-    orders_done: tuple[str, ...] = ()
+    answers: tuple[Answer, ...] = ()
 
 
-_FIRST = (OrderKind.ABORT, OrderKind.INTERRUPT)
+ORDERED = frozenset({Cause.ABORTED, Cause.INTERRUPTED})
+"""Causes of rollbacks that no freeze stops: a person stands behind them."""
+_FIRST = (OrderKind.ABORT, OrderKind.INTERRUPT, OrderKind.GROUP)
+
+_Result: TypeAlias = Entry | str | None
+"""The entry that obeys; or why not, in a sentence; "" when it is so already; None to wait."""
 
 
 def obey(rollout: Rollout, seen: Seen, now: Instant) -> Decision:
-    """The first order that can be obeyed; those that cannot are done without an entry."""
-    done: list[str] = []
+    """The first order that can be obeyed; those that cannot are answered without an entry."""
+    answers: list[Answer] = []
     for order in sorted(seen.orders, key=lambda o: (o.kind not in _FIRST, o.at, o.id)):
-        done.append(order.id)
-        if order.expect_step is not None and order.expect_step != rollout.step:
-            continue
-        entry = _obey(rollout, order, seen, now)
-        if entry is not None:
-            return Decision(entry=entry, orders_done=tuple(done))
-    return Decision(orders_done=tuple(done))
+        result = _too_late(rollout, order) or _obey(rollout, order, seen, now)
+        if isinstance(result, str):
+            answers.append(Answer(order=order.id, refused=result))
+        elif result is not None:
+            answers.append(Answer(order=order.id))
+            return Decision(entry=result, answers=tuple(answers))
+    return Decision(answers=tuple(answers))
 
 
-def _obey(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> Entry | None:
+def _obey(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Result:
     match order.kind:
-        case OrderKind.ABORT:
-            return _take_back(rollout, order, Cause.ABORTED, now)
-        case OrderKind.INTERRUPT:
-            return _take_back(rollout, order, Cause.INTERRUPTED, now)
+        case OrderKind.ABORT | OrderKind.INTERRUPT | OrderKind.GROUP:
+            return _take_back(rollout, order, seen, now)
         case OrderKind.LEAVE:
-            if rollout.phase is Phase.ROLLING_BACK or not rollout.live or rollout.moved:
-                return None
-            return Cancelled(at=now, detail=_said(order), actor=order.actor)
+            return _leave(rollout, order, now)
         case OrderKind.HOLD:
-            if not rollout.live or rollout.phase in (Phase.ROLLING_BACK, Phase.COMPLETED):
-                return None
-            return Held(at=now, why=HoldReason.PERSON, detail=_said(order), actor=order.actor)
+            return _hold(rollout, order, now)
         case OrderKind.RESUME:
-            if rollout.phase is not Phase.HELD:
-                return None
-            return Resumed(at=now, detail=_said(order), actor=order.actor)
+            return _resume(rollout, order, seen, now)
+        case OrderKind.RETRY:
+            return _retry(rollout, order, seen, now)
         case OrderKind.PROMOTE:
             return _promote(rollout, order, seen, now)
+        case OrderKind.APPROVE:
+            return _approve(rollout, order, now)
+        case OrderKind.WAIVE:
+            return _waive(rollout, order, now)
+        case OrderKind.START:
+            return "an order to start is for a service, not for a rollout that has begun"
         case _:
             assert_never(order.kind)
+
+
+def _too_late(rollout: Rollout, order: Order) -> str:
+    """Why an order comes too late, whatever it asks; "" when it does not."""
+    if rollout.phase is not Phase.COMPLETED and not rollout.live:
+        return f"the rollout is over ({_phase(rollout)}): nothing can be asked of it any more"
+    if order.expect_step is None or order.expect_step == rollout.step:
+        return ""
+    return (
+        f"it is at {_step(rollout.step)} by now, and you expected {_step(order.expect_step)}:"
+        " look at the status and order again"
+    )
 
 
 def _said(order: Order) -> str:
     return f"{order.kind.value} by {order.actor}" + (f": {order.reason}" if order.reason else "")
 
 
-def _take_back(rollout: Rollout, order: Order, cause: Cause, now: Instant) -> Entry | None:
+def _step(step: int) -> str:
+    return f"step {step + 1}" if step >= 0 else "the beginning, before the first step"
+
+
+def _phase(rollout: Rollout) -> str:
+    return rollout.phase.value.replace("_", " ")
+
+
+def _command(rollout: Rollout, words: str) -> str:
+    return f"`guardian rollout {words.replace('SERVICE', rollout.plan.service)}`"
+
+
+# --- the way back ------------------------------------------------------------------------------
+
+
+_CAUSES = {
+    OrderKind.ABORT: Cause.ABORTED,
+    OrderKind.INTERRUPT: Cause.INTERRUPTED,
+    OrderKind.GROUP: Cause.GROUP,
+}
+
+
+def _take_back(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Result:
+    plan, cause = rollout.plan, _CAUSES[order.kind]
+    frozen = frozen_back(seen) is not None
     if rollout.phase is Phase.ROLLING_BACK:
-        return None
+        own = rollout.rollback is not None and rollout.rollback.cause not in ORDERED
+        # A freeze is about to hold guardian's own rollback: the order then begins it anew.
+        return None if own and frozen and cause in ORDERED else ""
     if rollout.phase is Phase.COMPLETED and cause is Cause.INTERRUPTED:
-        return None  # A signal is no judgement of a release that has passed.
-    if rollout.phase is Phase.COMPLETED or rollout.live:
-        begun = rollout.step >= 0 or rollout.plan.drive is Drive.WATCH
-        if rollout.moved or (rollout.plan.restores and begun):
-            return RollbackStarted(at=now, cause=cause, detail=_said(order), actor=order.actor)
-        if rollout.live and not rollout.moved:
-            return Cancelled(at=now, detail=_said(order), actor=order.actor)
-    return None
+        return "it has completed: a signal is no judgement of a release that has passed"
+    if cause is Cause.GROUP and frozen:
+        return None  # A freeze ends, and the other member is still back then.
+    begun = rollout.step >= 0 or plan.drive is Drive.WATCH
+    own = cause is Cause.GROUP and not plan.restores
+    if begun and not own and (rollout.moved or plan.restores):
+        return RollbackStarted(at=now, cause=cause, detail=_said(order), actor=order.actor)
+    if rollout.live and not (rollout.moved or (own and begun)):
+        return Cancelled(at=now, detail=_said(order), actor=order.actor)
+    if rollout.moved:
+        return "it is only observed: guardian takes it back by a person's order alone"
+    return "it has nothing to restore: guardian recorded no stable version to go back to"
 
 
-def _promote(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> Entry | None:
-    """End this bake and take the next step, over whatever had not passed."""
-    baking = rollout.phase is Phase.BAKING or (
-        rollout.hold is not None and rollout.hold.resume_to is Phase.BAKING
-    )
-    if not baking or rollout.plan.drive is Drive.WATCH or breaches(rollout.plan, seen.verdicts):
-        return None
-    short = tuple(v.criterion for v in short_of_pass(rollout.plan, seen.verdicts))
+def _leave(rollout: Rollout, order: Order, now: Instant) -> _Result:
+    if rollout.phase is Phase.ROLLING_BACK:
+        return "a rollback is under way: it is finished first"
+    if rollout.phase is Phase.COMPLETED or rollout.moved:
+        return "guardian has moved traffic: whoever comes next finishes what was begun"
+    return Cancelled(at=now, detail=_said(order), actor=order.actor)
+
+
+# --- hold and resume ---------------------------------------------------------------------------
+
+
+def _hold(rollout: Rollout, order: Order, now: Instant) -> _Result:
+    hold = rollout.hold
+    if rollout.phase is Phase.COMPLETED:
+        back = _command(rollout, "abort SERVICE")
+        return f"it has completed: there is nothing left to hold; {back} takes it back"
+    if hold is not None and hold.why is HoldReason.PERSON:
+        return ""
+    held = rollout.phase if hold is None else hold.resume_to
+    if held is Phase.ROLLING_BACK and not order.full:
+        brake = _command(rollout, "hold SERVICE --stop-rollback")
+        return f"a rollback is under way; {brake} stops that too"
+    return Held(at=now, why=HoldReason.PERSON, detail=_said(order), actor=order.actor)
+
+
+def _resume(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Result:
+    if rollout.hold is None:
+        return f"it is not held: it is {_phase(rollout)}"
+    why_not = _no_resume(rollout, seen)
+    return why_not or Resumed(at=now, detail=_said(order), actor=order.actor)
+
+
+def _no_resume(rollout: Rollout, seen: Seen) -> str:
+    """Why a person's resume alone would not end the hold; "" when it would."""
+    match rollout.hold and rollout.hold.why:
+        case HoldReason.APPROVAL:
+            return "it waits for an approval: say " + _command(rollout, "approve SERVICE")
+        case HoldReason.FREEZE:
+            freeze = freeze_detail(seen.freeze) if seen.freeze else "the freeze is just over"
+            return f"{freeze}; `guardian unfreeze` ends a freeze, and the rollout then goes on"
+        case HoldReason.INCIDENT:
+            waive = _command(rollout, "waive SERVICE CRITERION --reason ...")
+            return f"an incident is open; it goes on when that is over, or say {waive}"
+        case HoldReason.BREACH if failed := failing(rollout, seen, OnFail.ROLLBACK, OnFail.HOLD):
+            names = ", ".join(v.criterion for v in failed)
+            waive = _command(rollout, "waive SERVICE CRITERION --reason ...")
+            back = _command(rollout, "abort SERVICE")
+            return f"the breach is still there ({names}): say {waive}, or {back}"
+        case _:
+            return ""
+
+
+def _retry(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Result:
+    hold = rollout.hold
+    if hold is None:
+        return f"it is not held: while it is {_phase(rollout)}, guardian itself tries again"
+    if hold.resume_to is not Phase.SHIFTING:
+        resume = _command(rollout, "resume SERVICE")
+        return f"no shift waits for the router in this hold; {resume} ends a hold"
+    why_not = _no_resume(rollout, seen)
+    return why_not or Resumed(at=now, detail=_said(order), actor=order.actor)
+
+
+# --- the way forward ---------------------------------------------------------------------------
+
+
+def _promote(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Result:
+    """End this bake and take the next step, or the last, over whatever had not passed."""
+    why_not = _no_promotion(rollout, seen)
+    if why_not:
+        return why_not
+    short = tuple(v.criterion for v in short_of_pass(rollout, seen.verdicts))
     if rollout.last_step:
         return Completed(
             at=now, verdicts=seen.verdicts, unproven=short, actor=order.actor, overridden=short
         )
     return StepEntered(
         at=now,
-        step=rollout.step + 1,
+        step=len(rollout.plan.steps) - 1 if order.full else rollout.step + 1,
         verdicts=seen.verdicts,
         actor=order.actor,
         overridden=short,
     )
+
+
+def _no_promotion(rollout: Rollout, seen: Seen) -> str:
+    """Why there is no bake to end; "" when there is one."""
+    hold = rollout.hold
+    phase = rollout.phase if hold is None else hold.resume_to
+    if rollout.plan.drive is Drive.WATCH:
+        return "a watch shifts nothing: there is no step to take"
+    if phase is Phase.COMPLETED:
+        return "it has completed: there is no step left"
+    if phase is Phase.ROLLING_BACK:
+        return "it is on its way back: a rollback is not promoted"
+    if phase is Phase.PENDING:
+        if hold is not None and hold.why is HoldReason.APPROVAL:
+            approve = _command(rollout, "approve SERVICE")
+            return f"it has not begun and waits for an approval: say {approve}"
+        return "it has not begun: the first step needs no promotion"
+    if seen.freeze is not None:
+        return f"{freeze_detail(seen.freeze)}; `guardian unfreeze` ends a freeze"
+    if phase is Phase.SHIFTING:
+        return "its weight is not confirmed yet: only a bake can be ended"
+    if failed := breaches(rollout, seen):
+        names = ", ".join(v.criterion for v in failed)
+        waive = _command(rollout, "waive SERVICE CRITERION --reason ...")
+        return f"a breach is proven ({names}), and nothing would judge it afterwards; {waive} first"
+    return ""
+
+
+def _approve(rollout: Rollout, order: Order, now: Instant) -> _Result:
+    hold, step, plan = rollout.hold, rollout.step + 1, rollout.plan
+    if step in rollout.approved:
+        return f"{_step(step)} was approved already"
+    phase = rollout.phase if hold is None else hold.resume_to
+    if phase in (Phase.ROLLING_BACK, Phase.COMPLETED) or approval_of(plan, step) is None:
+        asked = sorted(a.before_step for a in plan.approvals if a.before_step > step)
+        later = f"; {_step(asked[0])} will, when it is next" if asked else ""
+        return f"nothing waits for an approval now{later}"
+    if hold is not None and hold.why is not HoldReason.APPROVAL:
+        return (
+            f"it is held for another reason ({hold.detail}): {_step(step)} asks for its approval"
+            " when that is over"
+        )
+    return Approved(at=now, step=step, actor=order.actor, detail=_said(order))
+
+
+def _waive(rollout: Rollout, order: Order, now: Instant) -> _Result:
+    name, known = order.subject, criteria_of(rollout)
+    if rollout.phase in (Phase.ROLLING_BACK, Phase.COMPLETED):
+        return f"it is {_phase(rollout)}: no criterion decides anything any more"
+    if name in rollout.waived:
+        return f"{name} was waived already"
+    if name not in known:
+        left = ", ".join(c for c in known if c not in rollout.waived) or "none"
+        return f"there is no criterion {name or 'without a name'}; the ones that count are: {left}"
+    if not order.reason.strip():
+        return f"say why {name} shall not count: --reason"
+    return Waived(at=now, criterion=name, actor=order.actor, detail=_said(order))

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-from guardian.core.model import MINUTE_S, Criterion, Query, Snapshot, Step, Traffic
+from guardian.core.model import MINUTE_S, Criterion, Query
+from guardian.core.traffic import Snapshot, Step, Traffic
 
 
 class Drive(Enum):
@@ -31,6 +32,23 @@ class Blind(Enum):
 
     HOLD = "hold"
     ROLLBACK = "rollback"
+
+
+class Unapproved(Enum):
+    """What becomes of a rollout that nobody approved in time."""
+
+    ABORT = "abort"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A person has to agree before a step begins."""
+
+    before_step: int
+    """Counted from 0: 0 is before the start."""
+    timeout_s: float = 24 * 3600.0
+    on_timeout: Unapproved = Unapproved.ABORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +88,19 @@ class Plan:
     reason: str = ""
     rules: tuple[str, ...] = ()
     """The rule files it came from, for people."""
+    approvals: tuple[Approval, ...] = ()
+    """At most one a step."""
+    fixes: tuple[str, ...] = ()
+    """Ids of open incidents that this release is to mend: they neither hold nor fail it."""
+    group: str = ""
+    """The group whose members are rolled back together; empty for none."""
     open_pages: tuple[str, ...] = ()
     """Keys of pages from earlier rollouts that this one's completion resolves."""
 
     @property
     def alpha(self) -> float:
         """The false-alarm probability of each statistical test (Bonferroni)."""
-        tests = sum(c.tests for c in self.criteria) or 1
+        tests = sum(c.tests for c in self.criteria) or 1  # Those judged otherwise run none.
         return self.policy.false_rollback / tests
 
     @property

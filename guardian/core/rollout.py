@@ -11,18 +11,19 @@ Three rules hold here.
 `pending` has moved nothing. `shifting` has asked the router for a weight and waits until the
 router's read-back equals the wish. `baking` collects evidence at a confirmed weight. `held` stops
 advancing, writes nothing, and remembers where to resume; criteria are still judged in it.
-`rolling_back` puts the recorded stable state back and has no exit but confirmation, a person, or
-somebody else's change. The rest are ends; `completed` alone can still be taken back, by a person,
-until it is retired. The diagram in docs/rollout.md is generated from the table below.
+`rolling_back` puts the recorded stable state back and has no exit but confirmation, a person (by an
+order, or by a freeze that spares nothing), or somebody else's change. The rest are ends;
+`completed` alone can still be taken back, by an order, until it is retired. The diagram in
+docs/rollout.md is generated from the table below.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 
 from guardian.core.entries import (
+    Approved,
     Cancelled,
     Completed,
     Entry,
@@ -30,6 +31,7 @@ from guardian.core.entries import (
     Held,
     HoldReason,
     PrimaryConfirmed,
+    PromotionStuck,
     Resumed,
     Retired,
     RollbackConfirmed,
@@ -38,28 +40,30 @@ from guardian.core.entries import (
     RolloutStarted,
     StepEntered,
     Superseded,
+    Waived,
+    Warned,
     WeightConfirmed,
 )
-from guardian.core.model import Instant, Step, Traffic
-from guardian.core.plan import Drive, Plan
+from guardian.core.model import Instant, OnFail
+from guardian.core.plan import Plan
+from guardian.core.state import LIVE, Hold, Phase, Rollout, step_traffic
+from guardian.core.verdict import Outcome
 
-
-class Phase(Enum):
-    """Where a rollout is."""
-
-    PENDING = "pending"
-    SHIFTING = "shifting"
-    BAKING = "baking"
-    HELD = "held"
-    ROLLING_BACK = "rolling_back"
-    ROLLED_BACK = "rolled_back"
-    COMPLETED = "completed"
-    RETIRED = "retired"
-    CANCELLED = "cancelled"
-    SUPERSEDED = "superseded"
-
-
-LIVE = frozenset({Phase.PENDING, Phase.SHIFTING, Phase.BAKING, Phase.HELD, Phase.ROLLING_BACK})
+__all__ = [
+    "LIVE",
+    "REMEMBERED",
+    "TRANSITIONS",
+    "Hold",
+    "IllegalEntry",
+    "Phase",
+    "Rollout",
+    "apply",
+    "criteria_of",
+    "fold",
+    "of_blindness",
+    "start",
+    "step_traffic",
+]
 
 
 # --- the table ---------------------------------------------------------------------------------
@@ -71,11 +75,16 @@ REMEMBERED = None
 TRANSITIONS: dict[tuple[Phase, type[Entry]], Phase | None] = {
     (_P.PENDING, StepEntered): _P.SHIFTING,
     (_P.PENDING, Held): _P.HELD,
+    (_P.PENDING, Approved): _P.PENDING,
+    (_P.PENDING, Waived): _P.PENDING,
     (_P.PENDING, RollbackStarted): _P.ROLLING_BACK,
     (_P.PENDING, Cancelled): _P.CANCELLED,
     (_P.PENDING, Superseded): _P.SUPERSEDED,
     (_P.SHIFTING, WeightConfirmed): _P.BAKING,
     (_P.SHIFTING, Held): _P.HELD,
+    (_P.SHIFTING, Approved): _P.SHIFTING,
+    (_P.SHIFTING, Waived): _P.SHIFTING,
+    (_P.SHIFTING, Warned): _P.SHIFTING,
     (_P.SHIFTING, RollbackStarted): _P.ROLLING_BACK,
     (_P.SHIFTING, GateFailed): _P.CANCELLED,
     (_P.SHIFTING, Cancelled): _P.CANCELLED,
@@ -83,12 +92,18 @@ TRANSITIONS: dict[tuple[Phase, type[Entry]], Phase | None] = {
     (_P.BAKING, StepEntered): _P.SHIFTING,
     (_P.BAKING, Completed): _P.COMPLETED,
     (_P.BAKING, Held): _P.HELD,
+    (_P.BAKING, Approved): _P.BAKING,
+    (_P.BAKING, Waived): _P.BAKING,
+    (_P.BAKING, Warned): _P.BAKING,
     (_P.BAKING, RollbackStarted): _P.ROLLING_BACK,
     (_P.BAKING, GateFailed): _P.CANCELLED,
     (_P.BAKING, Cancelled): _P.CANCELLED,
     (_P.BAKING, Superseded): _P.SUPERSEDED,
     (_P.HELD, Resumed): REMEMBERED,
+    (_P.HELD, Approved): REMEMBERED,
     (_P.HELD, Held): _P.HELD,
+    (_P.HELD, Waived): _P.HELD,
+    (_P.HELD, Warned): _P.HELD,
     (_P.HELD, StepEntered): _P.SHIFTING,
     (_P.HELD, Completed): _P.COMPLETED,
     (_P.HELD, RollbackStarted): _P.ROLLING_BACK,
@@ -99,6 +114,7 @@ TRANSITIONS: dict[tuple[Phase, type[Entry]], Phase | None] = {
     (_P.ROLLING_BACK, RollbackConfirmed): _P.ROLLED_BACK,
     (_P.ROLLING_BACK, Held): _P.HELD,
     (_P.ROLLING_BACK, Superseded): _P.SUPERSEDED,
+    (_P.COMPLETED, PromotionStuck): _P.COMPLETED,
     (_P.COMPLETED, PrimaryConfirmed): _P.COMPLETED,
     (_P.COMPLETED, RollbackStarted): _P.ROLLING_BACK,
     (_P.COMPLETED, Superseded): _P.SUPERSEDED,
@@ -110,87 +126,6 @@ class IllegalEntry(Exception):
     """An entry that the present state does not allow: a bug, or a damaged journal."""
 
 
-# --- the state ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """Why, since when, and where to resume."""
-
-    why: HoldReason
-    since: Instant
-    detail: str
-    resume_to: Phase
-    actor: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollout:
-    """The state of one rollout: the fold of its entries."""
-
-    plan: Plan
-    phase: Phase
-    seq: int
-    """How many entries were folded."""
-    started_at: Instant
-    last_at: Instant
-    step: int = -1
-    """Index into `plan.steps`; -1 before the first."""
-    entered_at: Instant | None = None
-    confirmed: tuple[tuple[int, Instant], ...] = ()
-    """Each (step, time) whose weight was read back, in order."""
-    hold: Hold | None = None
-    person_held_s: float = 0.0
-    """Seconds of the present bake that a person held; `max_bake` does not count them."""
-    rollback: RollbackStarted | None = None
-    stuck_level: int = 0
-    completed: Completed | None = None
-    primary_confirmed: bool = False
-    end: Entry | None = None
-    """The entry that ended it, if one did."""
-
-    @property
-    def first_shift_at(self) -> Instant | None:
-        """When the first weight was confirmed; evidence counts from there."""
-        return self.confirmed[0][1] if self.confirmed else None
-
-    @property
-    def step_confirmed_at(self) -> Instant | None:
-        """When the present step's weight was confirmed."""
-        if self.confirmed and self.confirmed[-1][0] == self.step:
-            return self.confirmed[-1][1]
-        return None
-
-    @property
-    def current_step(self) -> Step | None:
-        """The present step, or None before the first."""
-        return self.plan.steps[self.step] if self.step >= 0 else None
-
-    @property
-    def last_step(self) -> bool:
-        """Whether there is no step after the present one."""
-        return self.step == len(self.plan.steps) - 1
-
-    @property
-    def moved(self) -> bool:
-        """Whether guardian may have moved traffic."""
-        return self.plan.drive is Drive.ROLLOUT and self.step >= 0
-
-    @property
-    def live(self) -> bool:
-        """Whether guardian still has something to do: a live phase, or an unread promotion."""
-        if self.phase is Phase.COMPLETED:
-            return self.plan.drive is Drive.ROLLOUT and not self.primary_confirmed
-        return self.phase in LIVE
-
-
-def step_traffic(plan: Plan, step: int) -> Traffic:
-    """What the router shall report at a step: stable plus canary; for a watch, what was found."""
-    if plan.drive is Drive.WATCH:
-        return plan.found
-    return Traffic(primary=plan.stable, secondary=plan.canary, weight=plan.steps[step].weight)
-
-
 # --- the door ----------------------------------------------------------------------------------
 
 
@@ -199,7 +134,12 @@ def start(entry: Entry) -> Rollout:
     if not isinstance(entry, RolloutStarted):
         raise IllegalEntry(f"a rollout begins with RolloutStarted, not {type(entry).__name__}")
     return Rollout(
-        plan=entry.plan, phase=Phase.PENDING, seq=1, started_at=entry.at, last_at=entry.at
+        plan=entry.plan,
+        phase=Phase.PENDING,
+        seq=1,
+        started_at=entry.at,
+        last_at=entry.at,
+        phase_since=entry.at,
     )
 
 
@@ -213,10 +153,12 @@ def apply(rollout: Rollout, entry: Entry) -> Rollout:
     if phase is REMEMBERED:
         assert rollout.hold is not None  # noqa: S101 - a held rollout always has its hold
         phase = rollout.hold.resume_to
-    after = replace(
-        rollout, phase=phase, seq=rollout.seq + 1, last_at=max(entry.at, rollout.last_at)
-    )
-    return _remember(rollout, entry, _leave_hold(rollout, after))
+    at = max(entry.at, rollout.last_at)
+    since = rollout.phase_since if phase is rollout.phase else at
+    after = replace(rollout, phase=phase, seq=rollout.seq + 1, last_at=at, phase_since=since)
+    if not isinstance(entry, Waived | Warned):
+        after = _leave_hold(rollout, after)
+    return _remember(rollout, entry, after)
 
 
 def fold(entries: Iterable[Entry]) -> Rollout:
@@ -232,8 +174,8 @@ def fold(entries: Iterable[Entry]) -> Rollout:
 def _guard(rollout: Rollout, entry: Entry) -> None:
     """What a row of the table cannot say."""
     match entry:
-        case StepEntered(step=step) if step != rollout.step + 1 or step >= len(rollout.plan.steps):
-            raise IllegalEntry(f"step {step} does not follow step {rollout.step}")
+        case StepEntered() if not _follows(rollout, entry):
+            raise IllegalEntry(f"step {entry.step} does not follow step {rollout.step}")
         case WeightConfirmed(weight=weight) if weight != rollout.plan.steps[rollout.step].weight:
             raise IllegalEntry(f"step {rollout.step} does not ask for {weight}")
         case Completed() if not rollout.last_step or rollout.step_confirmed_at is None:
@@ -244,15 +186,44 @@ def _guard(rollout: Rollout, entry: Entry) -> None:
             rollout.plan.restores or (rollout.moved and actor is not None)
         ):
             raise IllegalEntry("this rollout has nothing to restore")
+        case Approved(step=step) if step in rollout.approved or not _asks(rollout, step):
+            raise IllegalEntry(f"nothing waits for an approval of step {step}")
+        case Waived(criterion=name) if name in rollout.waived or name not in criteria_of(rollout):
+            raise IllegalEntry(f"{name} is no criterion that could be waived")
         case _:
             return
 
 
+def _follows(rollout: Rollout, entry: StepEntered) -> bool:
+    """The next step; a person's full promotion of what has begun leads straight to the last."""
+    last = len(rollout.plan.steps) - 1
+    jump = entry.actor is not None and 0 <= rollout.step < entry.step == last
+    return jump or (entry.step == rollout.step + 1 and entry.step <= last)
+
+
+def _asks(rollout: Rollout, step: int) -> bool:
+    """Whether the plan asks for an approval of this step, and no other hold is in the way."""
+    waiting = rollout.hold is None or rollout.hold.why is HoldReason.APPROVAL
+    return (
+        waiting
+        and step == rollout.step + 1
+        and any(a.before_step == step for a in rollout.plan.approvals)
+    )
+
+
+def criteria_of(rollout: Rollout) -> list[str]:
+    """The names of the plan's criteria, in its order."""
+    return [c.name for c in rollout.plan.criteria]
+
+
+_BY_PEOPLE = frozenset({HoldReason.PERSON, HoldReason.APPROVAL, HoldReason.FREEZE})
+
+
 def _leave_hold(before: Rollout, after: Rollout) -> Rollout:
-    """Close a hold that ends here, and book a person's part of it."""
+    """Close a hold that ends here, and book people's part of it."""
     if before.hold is None:
         return after
-    held = after.last_at - before.hold.since if before.hold.why is HoldReason.PERSON else 0.0
+    held = after.last_at - before.hold.since if before.hold.why in _BY_PEOPLE else 0.0
     return replace(after, hold=None, person_held_s=before.person_held_s + held)
 
 
@@ -261,18 +232,42 @@ def _remember(before: Rollout, entry: Entry, after: Rollout) -> Rollout:
     at = after.last_at
     match entry:
         case StepEntered():
-            return replace(after, step=entry.step, entered_at=at, person_held_s=0.0)
+            return _entered(before, entry, after)
         case WeightConfirmed():
             confirmed = (*before.confirmed, (before.step, at))
-            return replace(after, confirmed=confirmed, person_held_s=0.0)
+            return replace(after, confirmed=confirmed, person_held_s=0.0, resumed_at=None)
         case Held():
             return replace(after, hold=_held(before, entry, at))
+        case Resumed() if entry.actor is not None:
+            return replace(after, resumed_at=at, person_held_s=0.0)
         case RollbackStarted():
             return replace(after, rollback=replace(entry, at=at), stuck_level=0)
         case RollbackStuck():
             return replace(after, stuck_level=entry.level)
+        case Approved() | Waived() | Warned():
+            return _noted(before, entry, after)
+        case _:
+            return _ended(entry, after)
+
+
+def _noted(before: Rollout, entry: Approved | Waived | Warned, after: Rollout) -> Rollout:
+    """What leaves the phase as it is."""
+    match entry:
+        case Approved():
+            return replace(after, approved=(*before.approved, entry.step))
+        case Waived():
+            return replace(after, waived=(*before.waived, entry.criterion))
+        case _:
+            return _warned(before, entry, after)
+
+
+def _ended(entry: Entry, after: Rollout) -> Rollout:
+    """What is an end, and what follows one."""
+    match entry:
         case Completed():
             return replace(after, completed=entry)
+        case PromotionStuck():
+            return replace(after, promotion_stuck=True)
         case PrimaryConfirmed():
             return replace(after, primary_confirmed=True)
         case RollbackConfirmed() | GateFailed() | Cancelled() | Superseded() | Retired():
@@ -281,11 +276,48 @@ def _remember(before: Rollout, entry: Entry, after: Rollout) -> Rollout:
             return after
 
 
+def _entered(before: Rollout, entry: StepEntered, after: Rollout) -> Rollout:
+    """A new step; a person who ordered it has thereby agreed to it, and to what it passes over."""
+    agreed = range(before.step + 1, entry.step + 1) if entry.actor is not None else ()
+    return replace(
+        after,
+        step=entry.step,
+        entered_at=after.last_at,
+        person_held_s=0.0,
+        resumed_at=None,
+        approved=tuple(dict.fromkeys((*before.approved, *agreed))),
+    )
+
+
+def of_blindness(plan: Plan, entry: Warned) -> bool:
+    """Whether a warning is of criteria that cannot be read, rather than of what they read."""
+    loud = {c.name for c in plan.criteria if c.on_fail is not OnFail.NOTIFY}
+    return bool(entry.verdicts) and all(
+        v.criterion in loud and v.evidence.blind_since is not None for v in entry.verdicts
+    )
+
+
+def _warned(before: Rollout, entry: Warned, after: Rollout) -> Rollout:
+    if before.hold is not None and of_blindness(before.plan, entry):
+        return replace(after, hold=replace(before.hold, blind_paged=True))
+    return replace(after, warned=tuple(dict.fromkeys((*before.warned, *entry.about))))
+
+
 def _held(before: Rollout, entry: Held, at: Instant) -> Hold:
     """The hold, and where it resumes: after a conflict the weight has to be confirmed anew."""
     resume_to = before.hold.resume_to if before.hold else before.phase
     if entry.why is HoldReason.CONFLICT and resume_to is Phase.BAKING:
         resume_to = Phase.SHIFTING
+    quiet = {c.name for c in before.plan.criteria if c.on_fail is OnFail.NOTIFY}
+    quiet.update(before.waived)
+    failed = [v.criterion for v in entry.verdicts if v.outcome is Outcome.FAIL]
+    paged = before.hold is not None and before.hold.blind_paged
     return Hold(
-        why=entry.why, since=at, detail=entry.detail, resume_to=resume_to, actor=entry.actor
+        why=entry.why,
+        since=at,
+        detail=entry.detail,
+        resume_to=resume_to,
+        actor=entry.actor,
+        failed=tuple(n for n in failed if n not in quiet),
+        blind_paged=paged or entry.why is HoldReason.BLIND,
     )

@@ -11,7 +11,8 @@ limit. The alternative that multiplies the odds of `p` by `g` gains, in logs,
 
 Against a limit, `p` is the limit and `n` the requests. Canary against stable, `n` is the errors of
 both sides and `p` the canary's share of the requests (Lindon and Malek 2022, conditional on the
-minute's errors). The bets are mixed over a grid of `g`, and over the minute in which the release
+minute's errors). Events a minute against a limit without a count of all events are Poisson: see
+RateTest. The bets are mixed over a grid of `g`, and over the minute in which the release
 went bad (weighted Shiryaev-Roberts; Shin, Ramdas and Rinaldo 2022), so that a good past does not
 hide a late regression.
 """
@@ -34,7 +35,7 @@ FIRST: Final = 0.5
 """Prior probability that a bad release is bad from its first minute."""
 
 Minute: TypeAlias = Sequence[float]
-"""(errors, total), or (errors, total, stable's errors, stable's total), of one period."""
+"""(errors, total), (events, minutes), or (errors, total, stable's errors, stable's total)."""
 
 
 # --- fixed totals ------------------------------------------------------------------------------
@@ -214,6 +215,39 @@ class LimitTest(_ChangePointTest):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RateTest(_ChangePointTest):
+    """Are there more (or fewer) events a minute than `limit`? Minutes are (events, minutes).
+
+    Of `x` Poisson events in `t` minutes, the alternative that multiplies the limit by `g` gains
+    `x ln(g) - t (g - 1) limit` in logs: what LimitTest's formula becomes as shares go to zero.
+    """
+
+    limit: float
+    """Events a minute, 0 or more."""
+    fewer: bool = False
+    """Whether too few events hurt."""
+    _each: tuple[tuple[float, float], ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _ChangePointTest.__post_init__(self)
+        if not 0.0 <= self.limit < inf:
+            raise ValueError(f"a rate is 0 or more events a minute, not {self.limit:g}")
+        times = [1.0 / g if self.fewer else g for g in ODDS_RATIOS]
+        object.__setattr__(self, "_each", tuple((log(g), (g - 1.0) * self.limit) for g in times))
+
+    def start(self) -> Track:
+        """No evidence either way."""
+        return Track(log_stakes=(-inf,) * len(ODDS_RATIOS))
+
+    def advance(self, track: Track, minute: Minute) -> Track:
+        """The track after one more period; one without a datapoint changes no evidence."""
+        events, minutes = minute
+        if minutes <= 0:
+            return self._idle(track)
+        return self._bet(track, [events * gain - minutes * cost for gain, cost in self._each])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompareTest(_ChangePointTest):
     """Is the canary's error rate over `margin_ratio` times stable's?
 
@@ -295,7 +329,7 @@ class Run:
     When an earlier minute changes, only the minutes from there on are gone through again.
     """
 
-    test: LimitTest | CompareTest
+    test: LimitTest | RateTest | CompareTest
     minutes: tuple[Minute, ...] = ()
     tracks: tuple[Track, ...] = ()
 

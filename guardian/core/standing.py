@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from guardian.core.entries import Order
-from guardian.core.model import (
-    MINUTE_S,
-    Criterion,
-    Evidence,
-    Instant,
-    OnFail,
-    Outcome,
-    Reading,
-    Verdict,
-    ceil_to,
-)
+from guardian.core.entries import Freeze, Order
+from guardian.core.model import MINUTE_S, Criterion, Incidents, Instant, OnFail, ceil_to
 from guardian.core.plan import Plan
 from guardian.core.rollout import Rollout
+from guardian.core.traffic import Reading
+from guardian.core.verdict import Evidence, Outcome, Verdict
+from guardian.core.wording import moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +32,8 @@ class Seen:
     trouble: str = ""
     """The last router error, for people."""
     orders: tuple[Order, ...] = ()
+    freeze: Freeze | None = None
+    """The freeze that is in force for the service now."""
 
 
 def observed_s(rollout: Rollout, seen_until: Instant | None) -> float:
@@ -50,9 +45,11 @@ def observed_s(rollout: Rollout, seen_until: Instant | None) -> float:
 
 
 def waited_s(rollout: Rollout, now: Instant) -> float:
-    """Wall seconds since the present step's shift was confirmed, less what a person held."""
-    confirmed_at = rollout.step_confirmed_at
-    return 0.0 if confirmed_at is None else now - confirmed_at - rollout.person_held_s
+    """Wall seconds of the present bake, less what people held; anew from a person's resume."""
+    since = rollout.step_confirmed_at
+    if since is None:
+        return 0.0
+    return now - max(since, rollout.resumed_at or since) - rollout.person_held_s
 
 
 def baked(rollout: Rollout, seen: Seen) -> bool:
@@ -60,14 +57,14 @@ def baked(rollout: Rollout, seen: Seen) -> bool:
     return observed_s(rollout, seen.observed_until) >= rollout.plan.steps[rollout.step].bake_s
 
 
-def gating(plan: Plan) -> dict[str, Criterion]:
-    """The criteria a step waits for, by name."""
-    return {c.name: c for c in plan.criteria if c.gating}
+def gating(plan: Plan, waived: Collection[str] = ()) -> dict[str, Criterion]:
+    """The criteria a step waits for, by name; what was waived is waited for no longer."""
+    return {c.name: c for c in plan.criteria if c.gating and c.name not in waived}
 
 
-def short_of_pass(plan: Plan, verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+def short_of_pass(rollout: Rollout, verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
     """Gating criteria without a pass. With nothing that gates, nothing can ever pass."""
-    gates = gating(plan)
+    gates = gating(rollout.plan, rollout.waived)
     judged = {v.criterion: v for v in verdicts}
     missing = [name for name in gates if name not in judged]
     short = [judged[n] for n in gates if n in judged and judged[n].outcome is not Outcome.PASS]
@@ -84,14 +81,60 @@ def _unjudged(name: str) -> Verdict:
 
 
 def blinded(rollout: Rollout, seen: Seen) -> list[Verdict]:
-    """Gating criteria that cannot be read, or are silent where there was traffic."""
-    gates = gating(rollout.plan)
+    """Gating criteria that cannot be read, or are silent where there was traffic.
+
+    Before the first shift: incident criteria, which alone are judged then.
+    """
+    gates = set(gating(rollout.plan, rollout.waived))
+    if rollout.step < 0:
+        gates |= {c.name for c in before_start(rollout)}
     return [v for v in seen.verdicts if v.criterion in gates and v.evidence.blind_since is not None]
 
 
-def breaches(plan: Plan, verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Proven breaches of criteria that roll back."""
-    on_fail = {c.name: c.on_fail for c in plan.criteria}
+def blind_s(rollout: Rollout, seen: Seen, now: Instant) -> float:
+    """The longest that a gating criterion is blind, in seconds; anew from a person's resume."""
+    since = [v.evidence.blind_since for v in blinded(rollout, seen)]
+    from_ = rollout.resumed_at or 0.0
+    return max((now - max(at, from_) for at in since if at is not None), default=0.0)
+
+
+def before_start(rollout: Rollout) -> list[Criterion]:
+    """The incident criteria that have a say before the first shift: no rollout starts into one."""
     return [
-        v for v in verdicts if v.outcome is Outcome.FAIL and on_fail[v.criterion] is OnFail.ROLLBACK
+        c
+        for c in rollout.plan.criteria
+        if isinstance(c.measure, Incidents)
+        and c.on_fail is not OnFail.NOTIFY
+        and c.name not in rollout.waived
     ]
+
+
+def failing(rollout: Rollout, seen: Seen, *kinds: OnFail) -> list[Verdict]:
+    """Proven breaches of criteria that do one of these and were not waived."""
+    on_fail = {c.name: c.on_fail for c in rollout.plan.criteria if c.name not in rollout.waived}
+    return [
+        v for v in seen.verdicts if v.outcome is Outcome.FAIL and on_fail.get(v.criterion) in kinds
+    ]
+
+
+def breaches(rollout: Rollout, seen: Seen) -> list[Verdict]:
+    """Proven breaches of criteria that roll back."""
+    return failing(rollout, seen, OnFail.ROLLBACK)
+
+
+def frozen_back(seen: Seen) -> Freeze | None:
+    """The freeze that forbids guardian's own rollbacks, if that is in force."""
+    return seen.freeze if seen.freeze is not None and seen.freeze.rollbacks_too else None
+
+
+def said(verdicts: Iterable[Verdict]) -> str:
+    """Verdicts as a detail: "error-rate: 29 of 480 failed; ..."."""
+    return "; ".join(f"{v.criterion}: {v.why}" for v in verdicts)
+
+
+def freeze_detail(freeze: Freeze) -> str:
+    """Who froze it until when, and why."""
+    because = f": {freeze.reason}" if freeze.reason else ""
+    whom = "everything" if freeze.scope == "*" else freeze.scope
+    whom += ", guardian's own rollbacks too," if freeze.rollbacks_too else ""
+    return f"{freeze.actor} froze {whom} until {moment(freeze.until)}{because}"

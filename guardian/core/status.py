@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from guardian.core.entries import HoldReason
-from guardian.core.model import MINUTE_S, Instant, Traffic, Verdict, Weight
+from guardian.core.gates import approval_due, approval_of, unknown
+from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout, step_traffic
-from guardian.core.standing import Seen, observed_s, short_of_pass, waited_s
+from guardian.core.standing import Seen, freeze_detail, observed_s, short_of_pass, waited_s
+from guardian.core.traffic import Traffic, Weight
+from guardian.core.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,31 @@ class Picture:
     unproven: tuple[str, ...]
     waiting_for: str
     """One sentence: why nothing moves, or what comes next."""
+    seq: int = 0
+    """How many entries were recorded."""
+    started_at: Instant = 0.0
+    entered_at: Instant | None = None
+    """When the present step was entered."""
+    phase_since: Instant = 0.0
+    restores: bool = True
+    """Whether a breach is rolled back; False for a gate and under `--observe`."""
+    hold_detail: str = ""
+    """Why it is held, as recorded; empty when it is not."""
+    held_since: Instant | None = None
+    resume_to: Phase | None = None
+    """Where a hold leads back to; `rolling_back` for a rollback that was stopped."""
+    approval_due: Instant | None = None
+    """Until when an approval is waited for, while one is."""
+    approved: tuple[int, ...] = ()
+    """Steps that a person agreed to, counted from 1."""
+    waived: tuple[str, ...] = ()
+    """Criteria that count no longer."""
+    frozen: str = ""
+    """Who froze advances until when and why; empty without a freeze."""
+    rollbacks_frozen: bool = False
+    """The freeze forbids guardian's own rollbacks as well."""
+    stuck: bool = False
+    """People were paged because a rollback or a promotion is not confirmed."""
 
 
 def confirmed_weight(rollout: Rollout) -> Weight:
@@ -82,14 +110,34 @@ def picture(rollout: Rollout, seen: Seen, now: Instant, *, traffic: Traffic | No
         trouble=seen.trouble,
         unproven=rollout.completed.unproven if rollout.completed else (),
         waiting_for=_waiting_for(rollout, seen),
+        seq=rollout.seq,
+        started_at=rollout.started_at,
+        entered_at=rollout.entered_at,
+        phase_since=rollout.phase_since,
+        restores=plan.restores,
+        hold_detail=rollout.hold.detail if rollout.hold else "",
+        held_since=rollout.hold.since if rollout.hold else None,
+        resume_to=rollout.hold.resume_to if rollout.hold else None,
+        approval_due=approval_due(rollout),
+        approved=tuple(step + 1 for step in rollout.approved),
+        waived=rollout.waived,
+        frozen=freeze_detail(seen.freeze) if seen.freeze else "",
+        rollbacks_frozen=seen.freeze is not None and seen.freeze.rollbacks_too,
+        stuck=_stuck(rollout),
     )
+
+
+def _stuck(rollout: Rollout) -> bool:
+    if rollout.phase is Phase.ROLLING_BACK:
+        return rollout.stuck_level > 0
+    return rollout.phase is Phase.COMPLETED and rollout.live and rollout.promotion_stuck
 
 
 def _waiting_for(rollout: Rollout, seen: Seen) -> str:
     plan, step = rollout.plan, rollout.current_step
     match rollout.phase:
         case Phase.PENDING:
-            return "the first look at the traffic"
+            return _pending_for(rollout, seen)
         case Phase.SHIFTING if plan.drive is Drive.WATCH:
             return "the first look at the traffic"
         case Phase.SHIFTING:
@@ -99,19 +147,33 @@ def _waiting_for(rollout: Rollout, seen: Seen) -> str:
             return f"held: {rollout.hold.detail}" if rollout.hold else "held"
         case Phase.ROLLING_BACK:
             return f"the router to show {plan.snapshot.traffic} ({seen.trouble or 'asked for'})"
+        case Phase.COMPLETED if rollout.live:
+            return f"the router to show {plan.canary} 100% ({seen.trouble or 'asked for'})"
         case Phase.BAKING:
             return _baking_for(rollout, seen)
         case _:
             return ""
 
 
+def _pending_for(rollout: Rollout, seen: Seen) -> str:
+    unasked = rollout.plan.drive is Drive.ROLLOUT and unknown(rollout, seen)
+    if seen.reading is not None and unasked:
+        return f"word of open incidents ({', '.join(unasked)})"
+    return "the first look at the traffic"
+
+
 def _baking_for(rollout: Rollout, seen: Seen) -> str:
     step = rollout.current_step
     bake_min = step.bake_s / MINUTE_S if step else 0.0
     observed_min = observed_s(rollout, seen.observed_until) / MINUTE_S
-    short = [v.criterion for v in short_of_pass(rollout.plan, seen.verdicts)]
+    short = [v.criterion for v in short_of_pass(rollout, seen.verdicts)]
     if observed_min < bake_min:
         return f"{observed_min:.0f} of {bake_min:.0f} minutes observed"
     if short:
         return f"evidence for {', '.join(short)}"
+    nexts = rollout.step + 1
+    if seen.freeze is not None and rollout.plan.drive is Drive.ROLLOUT:
+        return f"the end of a freeze: {freeze_detail(seen.freeze)}"
+    if approval_of(rollout.plan, nexts) is not None and nexts not in rollout.approved:
+        return f"an approval of step {nexts + 1}"
     return "the next step"

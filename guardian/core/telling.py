@@ -2,81 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import assert_never
-
 from guardian.core.entries import (
     Cancelled,
     Cause,
     Completed,
     GateFailed,
-    Held,
-    HoldReason,
-    Resumed,
+    PromotionStuck,
     RollbackConfirmed,
     RollbackStarted,
     RollbackStuck,
     StepEntered,
     Superseded,
 )
-from guardian.core.model import Outcome, Verdict
-from guardian.core.plan import Drive, Plan
+from guardian.core.phrases import Words, breach_of, by_whom, cure, joined, numbers, take_back
+from guardian.core.plan import Drive
 from guardian.core.rollout import Rollout
 from guardian.core.status import confirmed_weight
-from guardian.core.wording import because, hour_minute, measured, span
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """A notice's three texts; each is whole sentences, `title` is one line."""
-
-    title: str
-    did: str
-    todo: str = ""
-
-
-def _joined(*sentences: str) -> str:
-    return " ".join(s for s in sentences if s)
-
-
-def _failed(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    return [v for v in verdicts if v.outcome is Outcome.FAIL]
-
-
-def _breach(verdicts: Sequence[Verdict]) -> str:
-    """The breach for a title: "error-rate 6.1% (limit above 5%)"; "" without one."""
-    return ", ".join(
-        f"{v.criterion} {v.evidence.value or 'without a value'} (limit {v.evidence.limit})"
-        for v in _failed(verdicts)
-    )
-
-
-def _numbers(verdicts: Sequence[Verdict]) -> str:
-    """One sentence for each verdict that is not a pass."""
-    return " ".join(
-        f"{v.criterion} is {v.outcome.value}: {measured(v)}."
-        for v in verdicts
-        if v.outcome is not Outcome.PASS
-    )
-
-
-def _cure(plan: Plan) -> str:
-    if plan.restores:
-        return f"puts version {plan.stable} back on a breach"
-    return "only reports a breach: nothing is rolled back"
-
-
-def _take_back(plan: Plan) -> str:
-    """How a person takes the canary back."""
-    if plan.restores:
-        return f"`guardian rollback {plan.service}` puts version {plan.stable} back now."
-    return f"`guardian rollback {plan.service} --to VERSION` puts another version back."
-
-
-def _by(actor: str | None) -> str:
-    return f" by {actor}" if actor else ""
-
+from guardian.core.wording import because, hour_minute, span
 
 # --- the way forward ---------------------------------------------------------------------------
 
@@ -92,24 +34,24 @@ def started(after: Rollout) -> Words:
         bake = span(sum(s.bake_s for s in plan.steps))
         return Words(
             title=f"{plan.service}: watching version {plan.canary}, live with {share}",
-            did=_joined(
+            did=joined(
                 f"guardian judges version {plan.canary} for {bake}, shifts no traffic,"
-                f" and {_cure(plan)}.",
+                f" and {cure(plan)}.",
                 judged,
                 by,
             ),
-            todo=_take_back(plan),
+            todo=take_back(plan),
         )
     steps = ", then ".join(f"{s.weight} for {span(s.bake_s)}" for s in plan.steps)
     return Words(
         title=f"{plan.service}: rollout of version {plan.canary} started, {plan.stable} is stable",
-        did=_joined(
+        did=joined(
             f"Nothing has moved yet. guardian gives version {plan.canary} {steps} of the traffic,"
-            f" and {_cure(plan)}.",
+            f" and {cure(plan)}.",
             judged,
             by,
         ),
-        todo=_take_back(plan),
+        todo=take_back(plan),
     )
 
 
@@ -120,12 +62,12 @@ def promoted(entry: StepEntered, after: Rollout) -> Words:
     return Words(
         title=f"{plan.service}: version {plan.canary} goes on to {weight}"
         + (f", promoted by {entry.actor}" if entry.actor else ""),
-        did=_joined(
+        did=joined(
             f"guardian asks the router to give version {plan.canary} {weight} and reads it back.",
             over,
-            _numbers(entry.verdicts),
+            numbers(entry.verdicts),
         ),
-        todo=_take_back(plan),
+        todo=take_back(plan),
     )
 
 
@@ -136,8 +78,8 @@ def baking(after: Rollout) -> Words:
         return Words(
             title=f"{plan.service}: judging version {plan.canary} at {step.weight}",
             did=f"The router shows {step.weight} of the traffic on version {plan.canary}."
-            f" guardian judges it for {span(step.bake_s)}, and {_cure(plan)}.",
-            todo=_take_back(plan),
+            f" guardian judges it for {span(step.bake_s)}, and {cure(plan)}.",
+            todo=take_back(plan),
         )
     follows = (
         f"version {plan.canary} becomes the primary one"
@@ -149,7 +91,7 @@ def baking(after: Rollout) -> Words:
         f" (step {after.step + 1} of {len(plan.steps)})",
         did=f"The router's read-back shows {step.weight} on version {plan.canary}."
         f" guardian bakes it for {span(step.bake_s)}; when every criterion passes, {follows}.",
-        todo=_take_back(plan),
+        todo=take_back(plan),
     )
 
 
@@ -167,90 +109,53 @@ def completed(entry: Completed, after: Rollout) -> Words:
             title=f"{plan.service}: the watch of version {plan.canary} {outcome}"
             if entry.unproven
             else f"{plan.service}: version {plan.canary} {outcome}, the watch is over",
-            did=_joined(
+            did=joined(
                 f"guardian left the traffic as it is: {plan.found}.",
                 proof,
-                _numbers(entry.verdicts),
+                numbers(entry.verdicts),
             ),
-            todo=_take_back(plan) if entry.unproven else "",
+            todo=take_back(plan) if entry.unproven else "",
         )
     keep = span(plan.policy.keep_previous_s)
     proven = "completed without enough evidence" if entry.unproven else "completed"
     return Words(
         title=f"{plan.service}: rollout of version {plan.canary} {proven}",
-        did=_joined(
+        did=joined(
             f"guardian makes version {plan.canary} the primary one;"
             f" version {plan.stable} is kept for {keep}.",
             proof,
-            _numbers(entry.verdicts),
+            numbers(entry.verdicts),
         ),
         todo=f"`guardian rollback {plan.service}` still puts version {plan.stable} back.",
     )
 
 
-# --- standing still ----------------------------------------------------------------------------
-
-
-def held(entry: Held, after: Rollout) -> Words:
-    """Advancing stopped."""
-    plan, weight = after.plan, confirmed_weight(after)
-    happened = {
-        HoldReason.PERSON: f"held at {weight}{_by(entry.actor)}",
-        HoldReason.NO_EVIDENCE: f"held at {weight}, not enough evidence to go on",
-        HoldReason.BLIND: f"guardian is blind, version {plan.canary} stays at {weight}",
-        HoldReason.CONFLICT: "held, somebody else changed the traffic",
-        HoldReason.BREACH: f"held at {weight}: {_breach(entry.verdicts) or 'a breach'}",
-    }[entry.why]
-    watch = "Criteria are still judged, as far as they can be read: guardian " + _cure(plan) + "."
+def promotion_stuck(entry: PromotionStuck, after: Rollout) -> Words:
+    """The canary passed, and is not the primary version."""
+    plan = after.plan
     return Words(
-        title=f"{plan.service}: {happened}",
-        did=_joined(
-            f"guardian stopped advancing and leaves the traffic of version {plan.canary} as it is.",
-            watch,
+        title=f"{plan.service}: the promotion of version {plan.canary} is NOT confirmed after"
+        " 60 seconds",
+        did=joined(
+            f"Version {plan.canary} has passed everything and keeps its traffic; guardian goes on"
+            f" asking {plan.target} to make it the primary version.",
             because(entry.detail),
-            _numbers(entry.verdicts),
-            _until(after),
         ),
-        todo=_joined(_unhold(entry.why, plan), _take_back(plan)),
+        todo=joined(
+            f"Look at {plan.target} in AWS: can guardian write to it, is AWS throttling?"
+            f" Or make version {plan.canary} the primary one by hand: guardian will see it.",
+            take_back(plan),
+        ),
     )
 
 
-def _until(after: Rollout) -> str:
-    """What ends a hold that nobody touches."""
-    if not (after.moved and after.plan.restores):
-        return ""
-    longest = span(after.plan.policy.max_hold_s)
-    return f"A hold of {longest} is rolled back."
-
-
-def _unhold(why: HoldReason, plan: Plan) -> str:
-    """What a person can do about a hold, by its reason."""
-    match why:
-        case HoldReason.NO_EVIDENCE:
-            return "It goes on by itself when the evidence comes: send it traffic, or wait."
-        case HoldReason.BLIND:
-            return (
-                "Check that guardian's role may read the metrics and the router, and that AWS"
-                " answers; it goes on by itself when it can see."
-            )
-        case HoldReason.CONFLICT:
-            return f"Find out who changed {plan.target}: guardian does not write over it."
-        case HoldReason.PERSON | HoldReason.BREACH:
-            return "It stays so until a person decides."
-        case _:
-            assert_never(why)
-
-
-def resumed(entry: Resumed, after: Rollout) -> Words:
-    """Back to where the hold began."""
-    plan, weight = after.plan, confirmed_weight(after)
+def promotion_confirmed(after: Rollout) -> Words:
+    """A promotion that had been stuck was read back."""
+    plan = after.plan
     return Words(
-        title=f"{plan.service}: resumed at {weight}{_by(entry.actor)}",
-        did=_joined(
-            f"guardian goes on where the hold began: {after.phase.value.replace('_', ' ')}.",
-            because(entry.detail),
-        ),
-        todo=_take_back(plan),
+        title=f"{plan.service}: version {plan.canary} is the primary version now",
+        did="The router's read-back shows the promotion that had been missing.",
+        todo=take_back(plan),
     )
 
 
@@ -259,12 +164,14 @@ def resumed(entry: Resumed, after: Rollout) -> Words:
 
 def _why_back(entry: RollbackStarted) -> str:
     return {
-        Cause.BREACH: _breach(entry.verdicts) or "a breach",
-        Cause.ABORTED: f"ordered{_by(entry.actor)}",
+        Cause.BREACH: breach_of(entry.verdicts) or "a breach",
+        Cause.ABORTED: f"ordered{by_whom(entry.actor)}",
         Cause.INTERRUPTED: "the process that drove it was stopped",
         Cause.BLIND: "guardian could not see for too long",
         Cause.LOW_TRAFFIC: "too little traffic to judge it",
         Cause.HELD_TOO_LONG: "it was held for too long",
+        Cause.UNAPPROVED: "nobody approved it in time",
+        Cause.GROUP: "another service of its group went back",
     }[entry.cause]
 
 
@@ -274,7 +181,7 @@ def rolling_back(entry: RollbackStarted, before: Rollout, after: Rollout) -> Wor
     return Words(
         title=f"{plan.service}: rolling back version {plan.canary} at {confirmed_weight(before)}:"
         f" {_why_back(entry)}",
-        did=_joined(
+        did=joined(
             f"guardian asks the router for the recorded stable traffic, {plan.snapshot.traffic},"
             " and retries until it reads it back.",
             because(entry.detail),
@@ -290,7 +197,7 @@ def stuck(entry: RollbackStuck, before: Rollout, after: Rollout) -> Words:
     return Words(
         title=f"{plan.service}: the rollback to version {plan.stable} is NOT confirmed after"
         f" {how_long}, version {plan.canary} had {weight}",
-        did=_joined(
+        did=joined(
             f"guardian keeps trying to put {plan.snapshot.traffic} back on {plan.target}."
             f" Until then users may still reach version {plan.canary}.",
             because(entry.detail),
@@ -322,12 +229,12 @@ def rolled_back(entry: RollbackConfirmed, after: Rollout) -> Words:
     return Words(
         title=f"{plan.service}: version {plan.canary} was rolled back{who},"
         f" traffic is now {plan.snapshot.traffic}",
-        did=_joined(
+        did=joined(
             f"The router shows the stable traffic since {hour_minute(after.last_at)} UTC"
             f" ({entry.detail}).",
             _rollback_began(after.rollback),
         ),
-        todo=_joined(
+        todo=joined(
             f"CloudFormation was not told: a stack that deployed version {plan.canary} still names"
             " it, and its next deploy may put it back. Fix or revert the change before it.",
             f'`guardian rollout start {plan.service} --to {plan.canary} --again --reason "…"`'
@@ -342,13 +249,13 @@ def gate_failed(entry: GateFailed, after: Rollout) -> Words:
     plan = after.plan
     return Words(
         title=f"{plan.service}: gate failed for version {plan.canary}:"
-        f" {_breach(entry.verdicts) or 'a breach'}",
-        did=_joined(
+        f" {breach_of(entry.verdicts) or 'a breach'}",
+        did=joined(
             f"guardian did NOT roll back, as configured: the traffic stays {plan.found}.",
             because(entry.detail),
-            _numbers(entry.verdicts),
+            numbers(entry.verdicts),
         ),
-        todo=f"Version {plan.canary} is still live. {_take_back(plan)}",
+        todo=f"Version {plan.canary} is still live. {take_back(plan)}",
     )
 
 
@@ -358,8 +265,8 @@ def cancelled(entry: Cancelled, after: Rollout) -> Words:
     what = "watch" if plan.drive is Drive.WATCH else "rollout"
     return Words(
         title=f"{plan.service}: the {what} of version {plan.canary} was cancelled"
-        + _by(entry.actor),
-        did=_joined(f"guardian moved no traffic: {plan.found}.", because(entry.detail)),
+        + by_whom(entry.actor),
+        did=joined(f"guardian moved no traffic: {plan.found}.", because(entry.detail)),
     )
 
 
@@ -374,7 +281,7 @@ def superseded(entry: Superseded, before: Rollout, after: Rollout, *, unsafe: bo
     return Words(
         title=f"{plan.service}: somebody else changed {plan.target}, guardian lets go"
         + (" in the middle of a rollback" if unsafe else ""),
-        did=_joined(
+        did=joined(
             f"guardian writes nothing any more; when it last looked, version {plan.canary} had"
             f" {confirmed_weight(before)}.",
             cut,
@@ -383,4 +290,21 @@ def superseded(entry: Superseded, before: Rollout, after: Rollout, *, unsafe: bo
         ),
         todo=f"Look at what is live on {plan.target} now."
         f" `guardian rollback {plan.service} --to {plan.stable}` puts version {plan.stable} back.",
+    )
+
+
+def quarantined(rollout: Rollout, why: str) -> Words:
+    """A rollout that guardian can no longer handle."""
+    plan = rollout.plan
+    return Words(
+        title=f"{plan.service}: guardian has put the rollout of version {plan.canary} aside,"
+        f" a person is needed; it had {confirmed_weight(rollout)}",
+        did=joined(
+            f"A bug in guardian, or a damaged journal: it neither advances rollout {plan.rollout}"
+            " nor rolls it back any more. Its other rollouts go on.",
+            because(why),
+        ),
+        todo=f"Look at what is live on {plan.target} now."
+        f" `guardian rollback {plan.service} --to {plan.stable}` puts version {plan.stable} back."
+        " Report the reason above as a bug.",
     )

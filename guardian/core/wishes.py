@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from guardian.core.model import Reading, Traffic
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, step_traffic
+from guardian.core.traffic import Reading, Traffic
 
 
 class Verb(Enum):

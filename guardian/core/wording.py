@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from guardian.core.model import MINUTE_S, Evidence, Instant, Outcome, Verdict
+from guardian.core.model import MINUTE_S, Instant
+from guardian.core.verdict import Evidence, Outcome, Verdict
 
 HOUR_S = 60 * MINUTE_S
 SHORTENED = " … (shortened)"
@@ -20,6 +21,11 @@ _SPACES = frozenset({"Cc", "Zl", "Zp", "Cs"})
 def hour_minute(at: Instant) -> str:
     """The time of day, "03:10" in UTC."""
     return datetime.fromtimestamp(at, tz=UTC).strftime("%H:%M")
+
+
+def moment(at: Instant) -> str:
+    """Day and time, "2026-09-21 03:10 UTC"."""
+    return datetime.fromtimestamp(at, tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def span(seconds: float) -> str:

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 
 from guardian.core.criteria import Memory, Window, judge, observed_until
 from guardian.core.decide import decide
-from guardian.core.entries import Order, RollbackStarted, Superseded, WeightConfirmed
-from guardian.core.model import Instant, Measurement, Query, Reading, Reason, Stamp, Verdict
+from guardian.core.entries import Freeze, Order, RollbackStarted, Superseded, WeightConfirmed
+from guardian.core.incidents import before_shift
+from guardian.core.model import Criterion, Incidents, Instant, Measurement, Query, Reason
 from guardian.core.orders import Decision
+from guardian.core.plan import Drive
 from guardian.core.rollout import LIVE, Phase, Rollout, apply, fold, step_traffic
 from guardian.core.standing import Seen, gating
 from guardian.core.status import Picture, picture
+from guardian.core.traffic import Reading, Stamp
+from guardian.core.verdict import Verdict
 from guardian.core.wishes import Verb, Wish, must_write, strangers, wish
 from guardian.ports import Claim, EdgeError, Guard, Journal, Router, RouterError
 
@@ -34,6 +38,9 @@ class Charge:
     replaced: set[str] = field(default_factory=set)
     """Revisions that a newer one has replaced: a reading that shows one is stale."""
     gone: str | None = None
+    """Why the target is taken as gone: the router said so twice in a row."""
+    missed: str | None = None
+    """Why the last read did not find the target: once may be the vendor's mistake."""
     read_trouble: str = ""
     write_trouble: str = ""
     memories: dict[str, Memory] = field(default_factory=dict)
@@ -45,6 +52,8 @@ class Charge:
     """Monotonic time before which a failed write is not tried again."""
     lost: bool = False
     """Another process has taken over: stop acting."""
+    freeze: Freeze | None = None
+    """The one in force at the last tick."""
     failsafe: RollbackStarted | None = None
     """A rollback that this process saw to be needed and could not record."""
 
@@ -91,6 +100,7 @@ class Charge:
 
         After a failed read the older one stays: its guard token keeps a write made from it safe.
         """
+        missed, self.missed = self.missed, None
         if isinstance(outcome, Reading) and outcome.revision in self.replaced:
             self.read_trouble = "the router showed a state that was replaced before: a stale read"
         elif isinstance(outcome, Reading):
@@ -99,7 +109,9 @@ class Charge:
             return True
         elif isinstance(outcome, EdgeError):
             self.read_trouble = outcome.detail
-            self.gone = outcome.detail if outcome.reason is Reason.NOT_FOUND else self.gone
+            if outcome.reason is Reason.NOT_FOUND:
+                self.missed = outcome.detail
+                self.gone = self.gone if missed is None else outcome.detail
         else:
             self.read_trouble = f"the router gave {type(outcome).__name__}, not a reading"
         return False
@@ -113,10 +125,17 @@ class Charge:
         self.reading = newer
 
     def judge(self, measurements: Mapping[Query, Measurement], now: Instant) -> None:
-        """Criteria -> verdicts, over everything since the first shift."""
+        """Criteria -> verdicts, over everything since the first shift; incidents also before it."""
         rollout, plan = self.rollout, self.rollout.plan
+        if rollout.phase not in LIVE:
+            return
         window = self.window()
-        if window is None or rollout.phase not in LIVE:
+        if window is None:
+            self.verdicts = tuple(
+                before_shift(c, c.measure, measurements, now=now, fixes=plan.fixes)
+                for c in plan.criteria
+                if isinstance(c.measure, Incidents)
+            )
             return
         verdicts = []
         for criterion in plan.criteria:
@@ -125,11 +144,25 @@ class Charge:
             )
             verdicts.append(verdict)
         self.verdicts = tuple(verdicts)
-        gates = gating(plan).values() or plan.criteria
+        gates = gating(plan, rollout.waived).values() or plan.criteria
         seen = [observed_until(criterion, measurements) for criterion in gates]
         self.observed_until = min((s for s in seen if s is not None), default=None)
         if None in seen:
             self.observed_until = None
+
+    @property
+    def judged_since(self) -> Instant:
+        """From when on measurements matter: the first shift, or before it the start."""
+        first_shift_at = self.judged.first_shift_at
+        return self.rollout.started_at if first_shift_at is None else first_shift_at
+
+    @property
+    def judged_now(self) -> tuple[Criterion, ...]:
+        """The criteria that can be judged already: before the first shift, incidents alone."""
+        criteria = self.rollout.plan.criteria
+        if self.judged.first_shift_at is not None:
+            return criteria
+        return tuple(c for c in criteria if isinstance(c.measure, Incidents))
 
     def window(self) -> Window | None:
         """What the evidence covers; None before the first confirmed shift."""
@@ -145,9 +178,14 @@ class Charge:
             ),
             alpha=rollout.plan.alpha,
             horizon=rollout.plan.horizon,
+            bake_s=rollout.plan.steps[max(0, rollout.step)].bake_s,
+            fixes=rollout.plan.fixes,
+            watching=rollout.plan.drive is Drive.WATCH,
         )
 
-    def seen(self, orders: tuple[Order, ...] = (), *, fresh: bool = True) -> Seen:
+    def seen(
+        self, orders: tuple[Order, ...] = (), *, fresh: bool = True, freeze: Freeze | None = None
+    ) -> Seen:
         """What the core may know of this tick; `fresh`: the router was read in it."""
         return Seen(
             verdicts=self.verdicts,
@@ -158,15 +196,24 @@ class Charge:
             tried=self.tried,
             trouble=self.trouble,
             orders=orders,
+            freeze=freeze,
         )
 
-    def decide(self, orders: tuple[Order, ...], now: Instant, *, fresh: bool) -> Decision:
+    def decide(
+        self,
+        orders: tuple[Order, ...],
+        now: Instant,
+        *,
+        fresh: bool,
+        freeze: Freeze | None = None,
+    ) -> Decision:
         """The next entry of this rollout, or none.
 
         A rollback that was carried out and could not be recorded comes before whatever else the
         rollout, whose traffic it has moved, would make of what it finds.
         """
-        decision = decide(self.rollout, self.seen(orders, fresh=fresh), now)
+        self.freeze = freeze
+        decision = decide(self.rollout, self.seen(orders, fresh=fresh, freeze=freeze), now)
         if self.failsafe is None or isinstance(decision.entry, RollbackStarted | Superseded):
             return decision
         return Decision(entry=self.failsafe)
@@ -242,7 +289,7 @@ class Charge:
     def picture(self, now: Instant) -> Picture:
         """How this rollout looks at `now`."""
         traffic = self.reading.traffic if self.reading else None
-        return picture(self.rollout, self.seen(), now, traffic=traffic)
+        return picture(self.rollout, self.seen(freeze=self.freeze), now, traffic=traffic)
 
 
 def resumed(journal: Journal, claim: Claim, router: Router, rollout: str) -> Charge:

@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from guardian.core.model import Measurement, Query, Reading, Snapshot, Step, Traffic
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, fold
+from guardian.core.traffic import Reading, Snapshot, Step, Traffic
 from guardian.engine.start import Request, Service, resolved
-from guardian.ports import Ask, ConfigError, Journal
-
-
-class NoMetrics:
-    """A source that is never asked for anything."""
-
-    def read(self, asks: Sequence[Ask], *, now: float) -> Mapping[Query, Measurement]:  # noqa: ARG002 - the port's
-        """Nothing."""
-        return {}
+from guardian.ports import ConfigError, Journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,14 @@ from guardian.ports import (
     Journal,
     JournalError,
     Luck,
+    Meter,
     Notifier,
     NotifyError,
     Outgoing,
     Pending,
     Retry,
     Sent,
+    Unmetered,
 )
 
 ACT_FIRST_S = 5.0
@@ -65,9 +67,13 @@ class Outbox:
         fanout: Fanout,
         clock: Clock,
         luck: Luck,
+        meter: Meter | None = None,
     ) -> None:
         self._journal = journal
         self._lanes: Mapping[str, Lane] = {lane.name: lane for lane in lanes}
+        self._retired: Mapping[str, Lane] = {}
+        """Lanes that were taken out of the files: they deliver what they were given before."""
+        self._meter = meter or Unmetered()
         self._fanout = fanout
         self._clock = clock
         self._luck = luck
@@ -89,6 +95,18 @@ class Outbox:
             return []
         return [Outgoing(lane=n, notice=notice) for n, x in self._lanes.items() if x.wants(notice)]
 
+    def replace(self, lanes: Sequence[Lane]) -> list[str]:
+        """Other lanes from now on; the names of those that went, which only empty their queue."""
+        new = {lane.name: lane for lane in lanes}
+        gone = [name for name in self._lanes if name not in new]
+        before = {**self._retired, **self._lanes}
+        self._retired = {name: lane for name, lane in before.items() if name not in new}
+        self._lanes = new
+        return gone
+
+    def _lane(self, name: str) -> Lane | None:
+        return self._lanes.get(name) or self._retired.get(name)
+
     def hold_back(self, rollout: str, seq: int) -> None:
         """Before recording: never tell before the act was tried."""
         with self._lock:
@@ -103,8 +121,9 @@ class Outbox:
 
     def steppers(self) -> dict[str, Callable[[], float]]:
         """One for each lane, so that one vendor's hanging delays no other; one for lost lanes."""
-        steps = {f"outbox-{name}": partial(self.step, name.__eq__) for name in self._lanes}
-        return {**steps, "outbox": partial(self.step, lambda lane: lane not in self._lanes)}
+        ours = [*self._lanes, *self._retired]
+        steps = {f"outbox-{name}": partial(self.step, name.__eq__) for name in ours}
+        return {**steps, "outbox": partial(self.step, lambda name: self._lane(name) is None)}
 
     def step(self, mine: Callable[[str], bool] = lambda _: True) -> float:
         """Deliver what is due on the lanes that are `mine`; real seconds until the next look."""
@@ -165,7 +184,7 @@ class Outbox:
 
         Only what informs and is too old by now is cleared away, whosever it was.
         """
-        lane = self._lanes.get(pending.lane)
+        lane = self._lane(pending.lane)
         if lane is not None and (lane.services is None or pending.notice.service in lane.services):
             return True
         old = now - pending.notice.at > INFORMATION_LIVES_S
@@ -181,7 +200,7 @@ class Outbox:
         return True
 
     def _sender(self, pending: Pending) -> Callable[[], object]:
-        lane = self._lanes.get(pending.lane)
+        lane = self._lane(pending.lane)
         if lane is None:
             return lambda: Dead(error=f"no notifier is configured here for {pending.lane}")
         return lambda: Sent(handle=lane.notifier.send(pending.notice, handle=pending.handle))
@@ -189,10 +208,11 @@ class Outbox:
     def _settle(self, pending: Pending, result: object, now: Instant) -> None:
         verdict = self._verdict(pending, result, now)
         self.sent += isinstance(verdict, Sent)
+        self._meter.notice(pending.lane, _OUTCOMES[type(verdict)])
         if not isinstance(verdict, Sent):
             self.failed += 1
             self.last_error = f"{pending.lane}: {verdict.error}"
-        if isinstance(verdict, Dead) and pending.lane in self._lanes:
+        if isinstance(verdict, Dead) and self._lane(pending.lane) is not None:
             self.refused[pending.lane] = verdict.error
         try:
             self._journal.settle(pending, verdict)
@@ -213,6 +233,9 @@ class Outbox:
         back_off = min(most, first * 2.0 ** min(pending.attempts, 10))
         real_s = max(asked, back_off * (0.5 + self._luck.uniform() / 2))
         return Retry(at=now + real_s / self._clock.real_s(1.0), error=error)
+
+
+_OUTCOMES: Mapping[type, str] = {Sent: "sent", Retry: "failed", Dead: "dead"}
 
 
 def _vital(notice: Notice) -> bool:

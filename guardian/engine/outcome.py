@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from guardian.core.entries import GateFailed, HoldReason
-from guardian.core.model import Instant, Outcome
+from guardian.core.entries import (
+    Cancelled,
+    Cause,
+    Completed,
+    Entry,
+    GateFailed,
+    HoldReason,
+    RollbackConfirmed,
+    Superseded,
+)
+from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout
+from guardian.core.verdict import Outcome
+from guardian.ports import Meter
 
 
 class Exit(Enum):
@@ -52,7 +63,8 @@ def outcome(rollout: Rollout) -> Exit:
         case Phase.CANCELLED if isinstance(rollout.end, GateFailed):
             return Exit.GATE_FAILED
         case Phase.HELD if rollout.hold is not None:
-            return _HELD.get(rollout.hold.why, Exit.WAITING)
+            # A breach that a freeze keeps from going back: traffic is where it hurts.
+            return Exit.STUCK if rollout.hold.spared else _HELD.get(rollout.hold.why, Exit.WAITING)
         case _:
             return Exit.WAITING
 
@@ -101,3 +113,22 @@ def hopeless(rollout: Rollout, rollback_timeout_s: float, now: Instant) -> bool:
     if rollout.hold is None or rollout.plan.drive is Drive.WATCH:
         return False
     return rollout.hold.why in (HoldReason.CONFLICT, HoldReason.BREACH)
+
+
+def count(meter: Meter, entry: Entry, after: Rollout) -> None:
+    """Count an end, once for each entry that is one."""
+    match entry:
+        case Completed():
+            word = "unproven" if entry.unproven else "completed"
+        case RollbackConfirmed():
+            person = after.rollback is not None and after.rollback.cause is Cause.ABORTED
+            word = "aborted" if person else "rolled_back"
+            if after.rollback is not None:
+                meter.rolled_back(after.plan.service, max(0.0, entry.at - after.rollback.at))
+        case Superseded():
+            word = "superseded"
+        case Cancelled() | GateFailed():
+            word = "cancelled"
+        case _:
+            return
+    meter.ended(after.plan.service, word)

@@ -30,18 +30,22 @@ class Schedule:
         self._clock = SystemClock()
         self._on_death = on_death
         self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
         self._steps: dict[str, Callable[[], float]] = {}
         self._running: set[str] = set()
         self._woken: set[str] = set()
-        self._stopped = False
+        self._started = self._stopped = False
 
     def add(self, name: str, step: Callable[[], float]) -> None:
-        """A plane's tick; it runs first when the schedule starts."""
-        self._steps[name] = step
+        """A plane's tick; it runs first when the schedule starts, or now if that has begun."""
+        self._steps = {**self._steps, name: step}
+        if self._started:
+            self._arm(name, 0.0)
 
     def start(self) -> None:
         """Begin: every plane ticks at once."""
         self._scheduler.start()
+        self._started = True
         for name in self._steps:
             self._arm(name, 0.0)
 
@@ -68,6 +72,11 @@ class Schedule:
         self._scheduler.remove_all_jobs()
         self._scheduler.shutdown(wait=False)
 
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until no tick is under way, real seconds; whether none is."""
+        with self._idle:
+            return self._idle.wait_for(lambda: not self._running, timeout=timeout_s)
+
     def _arm(self, name: str, delay_s: float) -> None:
         with self._lock:
             if self._stopped:
@@ -90,6 +99,7 @@ class Schedule:
         finally:
             with self._lock:
                 self._running.discard(name)
+                self._idle.notify_all()
                 woken = name in self._woken
                 self._woken.discard(name)
         self._arm(name, 0.0 if woken else delay_s)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from guardian.core.model import (
     Datapoint,
+    Incident,
     Instant,
     Measurement,
     Problem,
@@ -25,6 +26,7 @@ class Series:
 
     def __init__(self) -> None:
         self.points: dict[Instant, float] = {}
+        self.incidents: tuple[Incident, ...] = ()
         self.since: Instant | None = None
         self.settled_before: Instant = 0.0
         self.problem: Problem | None = None
@@ -51,6 +53,7 @@ class Series:
         for start in [s for s in self.points if s >= ask.start]:
             del self.points[start]
         self.points.update((p.start, p.value) for p in found.points)
+        self.incidents = found.incidents
         self.since = ask.start if self.since is None else min(self.since, ask.start)
         # The newest read decides: what a clock that ran ahead called settled may still change.
         self.settled_before = found.settled_before
@@ -60,6 +63,7 @@ class Series:
         """Everything known from `since` on."""
         return Measurement(
             points=tuple(Datapoint(s, v) for s, v in sorted(self.points.items()) if s >= since),
+            incidents=self.incidents,
             settled_before=self.settled_before,
             problem=self.problem,
             blind_since=self.blind_since,
@@ -103,7 +107,13 @@ def _answer(found: object) -> Measurement:
     if found is None:
         detail = "the source gave no answer"
         return Measurement(problem=Problem(reason=Reason.UNAVAILABLE, detail=detail))
-    if isinstance(found, Measurement) and all(isinstance(p, Datapoint) for p in found.points):
+    if isinstance(found, Measurement) and _sound(found):
         return found
     detail = f"the source gave {type(found).__name__} in place of datapoints: a bug in its adapter"
     return Measurement(problem=Problem(reason=Reason.UNKNOWN, detail=detail))
+
+
+def _sound(found: Measurement) -> bool:
+    """Whether it holds what it should: adapters are not all type-checked."""
+    datapoints = all(isinstance(p, Datapoint) for p in found.points)
+    return datapoints and all(isinstance(i, Incident) for i in found.incidents)

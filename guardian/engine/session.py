@@ -5,54 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from guardian.core.entries import (
-    Cancelled,
-    Cause,
-    Order,
-    OrderKind,
-    RolloutStarted,
-)
+from guardian.core.entries import Cause, OrderKind
 from guardian.core.model import Instant
-from guardian.core.notices import notice
-from guardian.core.plan import Drive, Plan
-from guardian.core.rollout import Phase, Rollout, apply, fold, start
-from guardian.engine.charge import Charge, resumed
-from guardian.engine.fanout import ThreadFanout
-from guardian.engine.outbox import Lane, Outbox
+from guardian.core.plan import Drive
+from guardian.core.rollout import Phase, Rollout
+from guardian.engine.charge import Charge
+from guardian.engine.engine import Engine, Setting
+from guardian.engine.outbox import Lane
 from guardian.engine.outcome import Exit, hopeless, never_shifted, outcome, waits_in_vain
-from guardian.engine.schedule import Schedule
-from guardian.engine.supervisor import Beat, Supervisor, Watchdog
-from guardian.engine.tick import Plane, Recorded, Report
-from guardian.ports import (
-    Claim,
-    Clock,
-    GuardianError,
-    Journal,
-    JournalError,
-    Lease,
-    Luck,
-    Router,
-    Source,
-)
+from guardian.engine.report import Report
+from guardian.engine.task import Busy, TargetHeld, Task
+from guardian.ports import Claim, Clock, Journal, JournalError, Luck, Source
+
+__all__ = ["Busy", "Limits", "Session", "TargetHeld", "Task"]
 
 FOREVER: Instant = 32_503_680_000.0
 """The year 3000: later than any notice is due."""
 DRAIN_S = 20.0
 """Real seconds that the end of a command waits for its last notices to be delivered."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """A plan to carry out, and the adapters it needs."""
-
-    plan: Plan
-    router: Router
-    plane: str
-    """Which source reads its metrics."""
-    resume: bool = False
-    """Take over the live rollout of that id, instead of starting one."""
-    order: OrderKind | None = None
-    """Given to the rollout before its first tick."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,32 +35,6 @@ class Limits:
     """A signal leaves traffic as it is, instead of putting it back first."""
 
 
-class TargetHeld(GuardianError):
-    """Another living process holds the target."""
-
-    exit_code = Exit.WAITING.value
-
-    def __init__(self, target: str, holder: str) -> None:
-        super().__init__(f"{target} is in the charge of {holder}")
-        self.target = target
-        self.holder = holder
-
-
-class Busy(GuardianError):
-    """The target has a live rollout of its own that nobody drives any more."""
-
-    exit_code = Exit.WAITING.value
-
-    def __init__(self, rollout: Rollout) -> None:
-        plan = rollout.plan
-        super().__init__(
-            f"{plan.target} has a live rollout of version {plan.canary} ({plan.rollout}, in"
-            f" {rollout.phase.value.replace('_', ' ')}): finish it with `guardian rollout start"
-            f" {plan.service} --to {plan.canary} --wait`, or take it back with `guardian rollback"
-            f" {plan.service}`"
-        )
-
-
 class Session:
     """Runs tasks from their first entry to their last message."""
 
@@ -98,182 +42,90 @@ class Session:
         self,
         *,
         journal: Journal,
-        sources: Mapping[str, Source],
+        sources: Mapping[str, Mapping[str, Source]],
         lanes: Sequence[Lane],
         clock: Clock,
         luck: Luck,
         owner: str,
         observer: Callable[[Report], None],
         say: Callable[[str], None],
+        groups: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         self._journal = journal
         self._clock = clock
-        self._luck = luck
-        self._owner = owner
-        self._observer = observer
         self._say = say
-        self._supervisor = Supervisor()
-        self._schedule = Schedule(on_death=self._supervisor.died)
-        self._fanout = ThreadFanout(clock)
-        self._outbox = Outbox(
-            journal=journal, lanes=lanes, fanout=ThreadFanout(clock), clock=clock, luck=luck
+        setting = Setting(
+            journal=journal,
+            clock=clock,
+            luck=luck,
+            owner=owner,
+            observer=observer,
+            say=say,
+            groups=groups or {},
         )
-        self._planes = {name: self._plane(source) for name, source in sources.items()}
+        self._engine = Engine(setting, lanes, reaches=self._reaches)
+        self._sources = sources
         self._signals: list[int] = []
         self._ends: dict[str, Exit] = {}
         """What a watch came to that this session ended for want of a person."""
-        self._unheard: list[Order] = []
 
     def run(self, tasks: Sequence[Task], limits: Limits) -> dict[str, tuple[Rollout, Exit]]:
         """Carry out every task; the outcome by service. Raises TargetHeld and the ports' errors."""
-        lease = self._journal.open_lease(self._owner)
+        engine = self._engine
         try:
-            charges = [self._take(task, self._claim_for(task, lease)) for task in tasks]
-            self._start(lease)
+            # All of them first: a target that is held must not leave the others begun.
+            claims = [
+                engine.claim(t.plan.target, take_over=t.order is OrderKind.ABORT) for t in tasks
+            ]
+            for name, sources in self._sources.items():
+                engine.plane(name, sources)
+            charges = [self._take(t, c) for t, c in zip(tasks, claims, strict=True)]
+            engine.start()
             try:
                 self._wait(charges, limits)
             finally:
-                self._schedule.stop()
+                engine.schedule.stop()
                 self._drain({c.id for c in charges})
-                self._supervisor.stop()
-            if self._supervisor.death is not None:
+                engine.supervisor.stop()
+            if engine.supervisor.death is not None:
                 self._say(_finish_by_hand(charges))
-                raise self._supervisor.death
+                raise engine.supervisor.death
             return {c.rollout.plan.service: (c.rollout, self._exit(c)) for c in charges}
         finally:
-            self._let_go(lease)
-
-    def _let_go(self, lease: Lease) -> None:
-        try:
-            self._journal.close_lease(lease)
-        except JournalError as error:
-            # A lease that cannot be closed runs out; what the rollouts came to matters more.
-            self._say(str(error))
+            engine.close()
 
     def signal(self, number: int) -> None:
         """A signal came: safe to call from a handler."""
         self._signals.append(number)
-        self._fanout.interrupt()
-        self._supervisor.changed.set()
-
-    # --- begin ---------------------------------------------------------------------------------
-
-    def _plane(self, source: Source) -> Plane:
-        return Plane(
-            journal=self._journal,
-            source=source,
-            fanout=self._fanout,
-            outbox=self._outbox,
-            clock=self._clock,
-            luck=self._luck,
-            observer=self._observer,
-        )
-
-    def _claim_for(self, task: Task, lease: Lease) -> Claim:
-        target = task.plan.target
-        claim = self._journal.claim(lease, target, take_over=task.order is OrderKind.ABORT)
-        if claim is None:
-            raise TargetHeld(target, self._journal.holder(target) or "another process")
-        return claim
+        self._engine.fanout.interrupt()
+        self._engine.supervisor.changed.set()
 
     def _take(self, task: Task, claim: Claim) -> Charge:
+        plan = task.plan
         if task.resume:
-            charge = resumed(self._journal, claim, task.router, task.plan.rollout)
+            charge = self._engine.take_up(plan.rollout, claim, task.router, task.plane)
         else:
-            self._clear(claim)
-            charge = self._begin(task, claim)
-        self._planes[task.plane].take(charge)
+            charge = self._engine.begin(plan, claim, task.router, task.plane)
         if task.order is not None:
-            self._give(charge, task.order, task.plan.reason)
+            self._engine.give(charge, task.order, plan.reason)
         return charge
 
-    def _clear(self, claim: Claim) -> None:
-        """End a watch whose process died: it moved nothing. Anything else has to be finished."""
-        for head in self._journal.live():
-            if head.target != claim.target:
-                continue
-            left = fold(record.entry for record in self._journal.read(head.rollout))
-            if left.moved or left.phase is Phase.ROLLING_BACK:
-                raise Busy(left)
-            entry = Cancelled(at=self._clock.now(), detail="the process that watched it died")
-            after = apply(left, entry)
-            self._journal.append(
-                claim,
-                head.rollout,
-                expected=left.seq,
-                entries=[entry],
-                live=False,
-                outgoing=self._outbox.route(notice(left, entry, after)),
-                txid=self._luck.token(),
-            )
-
-    def _begin(self, task: Task, claim: Claim) -> Charge:
-        now = self._clock.now()
-        entry = RolloutStarted(at=now, plan=task.plan)
-        rollout = start(entry)
-        told = notice(None, entry, rollout)
-        self._journal.append(
-            claim,
-            task.plan.rollout,
-            expected=0,
-            entries=[entry],
-            live=True,
-            outgoing=self._outbox.route(told),
-            txid=self._luck.token(),
-        )
-        charge = Charge(rollout=rollout, claim=claim, router=task.router)
-        recorded = Recorded(
-            rollout=task.plan.rollout, service=task.plan.service, entry=entry, notice=told
-        )
-        picture = charge.picture(now)
-        self._observer(Report(at=now, polled=False, pictures=(picture,), recorded=(recorded,)))
-        return charge
-
-    def _start(self, lease: Lease) -> None:
-        for name, plane in self._planes.items():
-            self._schedule.add(name, self._step_and_signal(plane))
-        self._outbox.wake = self._wake_outbox
-        for name, step in self._outbox.steppers().items():
-            self._supervisor.add(name, step)
-        self._supervisor.add("beat", Beat(self._journal, lease, on_lost=self._lost).step)
-        watchdog = Watchdog(
-            list(self._planes.values()),
-            self._clock,
-            wake=self._schedule.wake_all,
-            alarm=self._say,
-        )
-        self._supervisor.add("watchdog", watchdog.step)
-        self._supervisor.start()
-        self._schedule.start()
-
-    def _step_and_signal(self, plane: Plane) -> Callable[[], float]:
-        def step() -> float:
-            delay_s = plane.step()
-            self._supervisor.changed.set()
-            return delay_s
-
-        return step
-
-    def _wake_outbox(self) -> None:
-        for name in self._outbox.steppers():
-            self._supervisor.wake(name)
-
-    def _lost(self) -> None:
-        for plane in self._planes.values():
-            for charge in plane.charges:
-                charge.lost = True
+    def _reaches(self, rollout: Rollout) -> bool:
+        """Whether an order to that rollout would be obeyed: here, or where it is driven."""
+        plan = rollout.plan
+        mine = any(charge.id == plan.rollout for charge in self._engine.charges)
+        return mine or (rollout.live and self._journal.holder(plan.target) is not None)
 
     # --- wait ----------------------------------------------------------------------------------
 
     def _wait(self, charges: Sequence[Charge], limits: Limits) -> None:
         """Until every charge is over, somebody stops us, or patience ends."""
         started_at, told = self._clock.now(), 0
-        while self._supervisor.death is None:
-            if all(c.over for c in charges):
+        while self._engine.supervisor.death is None:
+            if all(c.over for c in charges) and not self._engine.groups.outstanding():
                 return
             now = self._clock.now()
-            if self._unheard:
-                self._hand_over()
+            self._engine.hand_over()
             if len(self._signals) >= 2:
                 self._say(_finish_by_hand(charges))
                 return
@@ -288,8 +140,8 @@ class Session:
                 self._order(charges, limits.leave_on_exit, reason="--timeout is over")
             if self._given_up(charges, limits, now):
                 return
-            self._supervisor.changed.wait(timeout=0.5)
-            self._supervisor.changed.clear()
+            self._engine.supervisor.changed.wait(timeout=0.5)
+            self._engine.supervisor.changed.clear()
 
     def _given_up(self, charges: Sequence[Charge], limits: Limits, now: Instant) -> bool:
         """Whether what remains needs a person; ends watches that can only wait for one."""
@@ -297,11 +149,12 @@ class Session:
         for charge in waiting:
             if charge.rollout.plan.drive is Drive.WATCH and waits_in_vain(charge.rollout, now):
                 self._ends.setdefault(charge.id, outcome(charge.rollout))
-                self._give(charge, OrderKind.LEAVE, "only a person can go on from here")
+                self._engine.give(charge, OrderKind.LEAVE, "only a person can go on from here")
             elif never_shifted(charge.rollout) and charge.id not in self._ends:
                 self._ends[charge.id] = Exit.BLIND
-                self._give(charge, OrderKind.INTERRUPT, "the first shift was never confirmed")
-        return all(
+                why = "the first shift was never confirmed"
+                self._engine.give(charge, OrderKind.INTERRUPT, why)
+        return bool(waiting) and all(
             _unrecorded(c, limits, now) or hopeless(c.rollout, limits.rollback_timeout_s, now)
             for c in waiting
         )
@@ -310,35 +163,9 @@ class Session:
         for charge in charges:
             if charge.over or charge.rollout.phase is Phase.ROLLING_BACK:
                 continue
-            if leave:
-                self._leave(charge, reason=reason)
-            else:
-                self._give(charge, OrderKind.INTERRUPT, reason)
-        self._schedule.wake_all()
-
-    def _leave(self, charge: Charge, *, reason: str) -> None:
-        self._give(charge, OrderKind.LEAVE, reason)
-
-    def _give(self, charge: Charge, kind: OrderKind, reason: str) -> None:
-        order = Order(
-            id=f"{charge.id}-{kind.value}-{charge.claim.epoch}",
-            rollout=charge.id,
-            kind=kind,
-            actor=self._owner,
-            reason=reason,
-            at=self._clock.now(),
-        )
-        self._unheard.append(order)
-        self._hand_over()
-
-    def _hand_over(self) -> None:
-        """Leave the orders; those that the journal cannot take now are tried again."""
-        try:
-            while self._unheard:
-                self._journal.order(self._unheard[0])
-                del self._unheard[0]
-        except JournalError as error:
-            self._say(f"an order could not be recorded and is tried again: {error}")
+            kind = OrderKind.LEAVE if leave else OrderKind.INTERRUPT
+            self._engine.give(charge, kind, reason)
+        self._engine.schedule.wake_all()
 
     # --- end -----------------------------------------------------------------------------------
 
@@ -347,17 +174,18 @@ class Session:
         ends_at = self._clock.monotonic() + DRAIN_S
         try:
             while (left := self._untold(rollouts)) and self._clock.monotonic() < ends_at:
-                self._wake_outbox()
-                self._supervisor.changed.wait(timeout=0.1)
-                self._supervisor.changed.clear()
+                self._engine.wake_outbox()
+                self._engine.supervisor.changed.wait(timeout=0.1)
+                self._engine.supervisor.changed.clear()
         except JournalError as error:
             self._say(f"the last notices may not have been delivered: {error}")
             return
-        for lane, why in self._outbox.refused.items():
+        for lane, why in self._engine.outbox.refused.items():
             self._say(f"{lane} was not told, and will not be: {why}")
         if left:
+            why = self._engine.outbox.last_error or "no answer"
             self._say(
-                f"{left} notifiers were not reached ({self._outbox.last_error or 'no answer'});"
+                f"{left} notifiers were not reached ({why});"
                 " what they miss stays in the journal, and the next guardian on it delivers it"
             )
 

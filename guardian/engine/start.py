@@ -6,23 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from guardian.core.binding import UnboundVariable, bind, swapped
+from guardian.core.binding import UnboundVariable, bind
 from guardian.core.entries import Cause
-from guardian.core.model import (
-    MINUTE_S,
-    Criterion,
-    Instant,
-    Query,
-    Reading,
-    Reason,
-    Scope,
-    Snapshot,
-    Step,
-    Traffic,
-)
+from guardian.core.model import MINUTE_S, Criterion, Instant, Reason, Scope
 from guardian.core.notices import page_key
-from guardian.core.plan import Drive, Plan, Policy
+from guardian.core.plan import Approval, Drive, Plan, Policy
 from guardian.core.rollout import Phase, Rollout, fold
+from guardian.core.traffic import Reading, Snapshot, Step, Traffic
+from guardian.engine.audible import Heard, audible, countable
 from guardian.namespaces import LAMBDA_STAMPS_AT_START
 from guardian.ports import ConfigError, Guard, Journal, Router, RouterError
 
@@ -34,10 +25,6 @@ WATCH_GRACE_S = 2 * MINUTE_S
 
 Longest: TypeAlias = Callable[[], float | None]
 """Asks how many seconds the service's longest invocation took; None where nobody knows."""
-
-
-Heard: TypeAlias = Callable[[Sequence[Query]], frozenset[Query]]
-"""Asks which of these series had datapoints lately; nothing where it cannot be learned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +39,10 @@ class Service:
     steps: tuple[Step, ...]
     policy: Policy
     observe: bool = False
+    approvals: tuple[Approval, ...] = ()
+    """Steps of a rollout before which a person has to agree."""
+    group: str = ""
+    """The group whose members are rolled back together; empty for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +55,8 @@ class Request:
     now: Instant
     again: bool = False
     """Also start a version that was rolled back before."""
+    fixes: tuple[str, ...] = ()
+    """Ids of open incidents that this release is to mend."""
 
 
 class NothingToDo(Exception):
@@ -71,7 +64,13 @@ class NothingToDo(Exception):
 
 
 def plan_rollout(
-    service: Service, request: Request, *, to: str, journal: Journal, longest_s: Longest
+    service: Service,
+    request: Request,
+    *,
+    to: str,
+    journal: Journal,
+    longest_s: Longest,
+    heard: Heard,
 ) -> Plan:
     """The plan that brings `to` live step by step; ConfigError when it must not start."""
     router = service.router
@@ -98,6 +97,7 @@ def plan_rollout(
         )
     past = [fold(r.entry for r in journal.read(h.rollout)) for h in journal.history(service.name)]
     _refuse_rolled_back(past, canary, request)
+    criteria = _bound(service, stable=traffic.primary, canary=canary, longest_s=longest_s)
     return Plan(
         rollout=request.rollout,
         service=service.name,
@@ -110,11 +110,14 @@ def plan_rollout(
         snapshot=_snapshot(service, reading, traffic, request, past),
         restores=not service.observe,
         steps=service.steps,
-        criteria=_bound(service, stable=traffic.primary, canary=canary, longest_s=longest_s),
+        criteria=countable(service.router, criteria, canary, traffic.primary, heard),
         policy=service.policy,
         actor=request.actor,
         reason=request.reason,
         rules=service.rules,
+        approvals=service.approvals,
+        fixes=request.fixes,
+        group=service.group,
         open_pages=_open_pages(past),
     )
 
@@ -138,7 +141,8 @@ def plan_watch(
     past = [fold(r.entry for r in journal.read(h.rollout)) for h in journal.history(service.name)]
     criteria = _bound(service, stable=stable, canary=live, longest_s=longest_s)
     if reading.traffic == Traffic(primary=live):
-        criteria = tuple(_audible(service.router, c, live, stable, heard) for c in criteria)
+        criteria = tuple(audible(service.router, c, live, stable, heard) for c in criteria)
+    criteria = countable(service.router, criteria, live, stable, heard)
     if is_gate(service.router):
         criteria = tuple(replace(c, scope=Scope.CANARY) for c in criteria)
     settle_s = max((c.settle_s for c in criteria), default=0.0)
@@ -164,6 +168,8 @@ def plan_watch(
         actor=request.actor,
         reason=request.reason,
         rules=service.rules,
+        fixes=request.fixes,
+        group=service.group,
         open_pages=_open_pages(past),
     )
 
@@ -272,36 +278,6 @@ def _bound(
         raise ConfigError(f"{', '.join(service.rules)}: {error}") from error
     longest = longest_s()
     return tuple(_settled(criterion, longest) for criterion in bound)
-
-
-def _audible(
-    router: Router, criterion: Criterion, live: str, stable: str, heard: Heard
-) -> Criterion:
-    """The criterion on series that speak, where a version alone has none of its own.
-
-    Before the deploy stable was alone: if its series was silent then, while the whole target's
-    was not, the live version's will be silent too, and the whole target's is read instead.
-    """
-    swaps = {q: w for q in criterion.queries() if (w := router.instead(q, live=live)) is not None}
-    if not swaps:
-        return criterion
-    before = [_of_version(query, live, stable) for query in swaps]
-    found = heard([*before, *swaps.values()])
-    if found.intersection(before) or not found.intersection(swaps.values()):
-        return criterion
-    return replace(
-        criterion,
-        measure=swapped(criterion.measure, swaps),
-        note=f"read from the whole target, since version {live} takes all of its traffic",
-    )
-
-
-def _of_version(query: Query, live: str, stable: str) -> Query:
-    """The same series of the other version."""
-    return replace(
-        query,
-        dimensions=tuple((k, stable if v == live else v) for k, v in query.dimensions),
-    )
 
 
 def _settled(criterion: Criterion, longest_s: float | None) -> Criterion:

@@ -19,13 +19,14 @@ class Beat:
 
     def __init__(self, journal: Journal, lease: Lease, *, on_lost: Callable[[], None]) -> None:
         self._journal = journal
-        self._lease = lease
+        self.lease = lease
+        """Another one may take its place, when this one was lost."""
         self._on_lost = on_lost
 
     def step(self) -> float:
         """One heartbeat; returns the real seconds until the next."""
         try:
-            self._journal.beat(self._lease)
+            self._journal.beat(self.lease)
         except Fenced:
             self._on_lost()
         except JournalError:
@@ -38,7 +39,7 @@ class Watchdog:
 
     def __init__(
         self,
-        planes: Sequence[Plane],
+        planes: Callable[[], Sequence[Plane]],
         clock: Clock,
         *,
         wake: Callable[[], None],
@@ -54,7 +55,7 @@ class Watchdog:
     def step(self) -> float:
         """One look; returns the real seconds until the next."""
         now = self._clock.monotonic()
-        due = (self._since if p.due_by is None else p.due_by for p in self._planes)
+        due = (self._since if p.due_by is None else p.due_by for p in self._planes())
         late_s = max((now - at for at in due), default=0.0)
         if late_s > 1.0:
             self._wake()
@@ -71,19 +72,24 @@ class Supervisor:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._wakes: dict[str, threading.Event] = {}
+        self._started = False
         self.death: BaseException | None = None
         self.changed = threading.Event()
         """Set after every step and every death: what the main thread waits on."""
 
     def add(self, name: str, step: Callable[[], float]) -> None:
-        """Run `step` for ever in a thread called `name`, from `start` on."""
-        self._wakes[name] = threading.Event()
-        self._threads.append(
-            threading.Thread(target=self._loop, args=(name, step), name=name, daemon=True)
-        )
+        """Run `step` for ever in a thread called `name`, from `start` on; a known name stays."""
+        if name in self._wakes:
+            return
+        self._wakes = {**self._wakes, name: threading.Event()}
+        thread = threading.Thread(target=self._loop, args=(name, step), name=name, daemon=True)
+        self._threads.append(thread)
+        if self._started:
+            thread.start()
 
     def start(self) -> None:
         """Start every thread."""
+        self._started = True
         for thread in self._threads:
             thread.start()
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from guardian.core.entries import Entry, Order, RollbackStarted, WeightConfirmed
-from guardian.core.invariants import check
+from guardian.core.entries import Entry, Freeze, Order, RollbackStarted, WeightConfirmed
+from guardian.core.invariants import InvariantBroken, check
 from guardian.core.model import Instant, Problem, Query, Reason, floor_to
-from guardian.core.notices import Notice, notice
+from guardian.core.notices import notice
 from guardian.core.orders import Decision
-from guardian.core.rollout import apply, fold
-from guardian.core.status import Picture
+from guardian.core.rollout import IllegalEntry, apply, fold
 from guardian.core.wishes import Verb, Wish
 from guardian.engine.charge import Charge
 from guardian.engine.outbox import Outbox
+from guardian.engine.outcome import count
+from guardian.engine.report import Recorded, Report
 from guardian.engine.series import SeriesStore
 from guardian.ports import (
+    Ask,
     Clock,
     Conflict,
     EdgeError,
@@ -25,9 +27,14 @@ from guardian.ports import (
     Journal,
     JournalError,
     Luck,
+    Meter,
     OutcomeUnknown,
     Source,
+    SourceError,
+    Unmetered,
 )
+
+__all__ = ["Plane", "Recorded", "Report"]
 
 POLL_S = 30.0
 """How often metrics are asked for, on the wall clock."""
@@ -37,28 +44,6 @@ UNSETTLED_S = 1.0
 """How soon to look again while traffic is not as wished; failed writes back off to 30 s."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """An entry that is in the journal now, and what people are told of it."""
-
-    rollout: str
-    service: str
-    entry: Entry
-    notice: Notice | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What one tick did, for whoever shows it."""
-
-    at: Instant
-    polled: bool
-    pictures: tuple[Picture, ...]
-    recorded: tuple[Recorded, ...]
-    trouble: str = ""
-    """Why the journal could not be used, if so."""
-
-
 class Plane:
     """The loop over all rollouts that one (credential, region) can read in one batch."""
 
@@ -66,16 +51,24 @@ class Plane:
         self,
         *,
         journal: Journal,
-        source: Source,
+        sources: Mapping[str, Source],
         fanout: Fanout,
         outbox: Outbox,
         clock: Clock,
         luck: Luck,
         observer: Callable[[Report], None] = lambda _: None,
         poll_s: float = POLL_S,
+        name: str = "",
+        meter: Meter | None = None,
+        on_broken: Callable[[Charge, Exception], None] | None = None,
     ) -> None:
+        self.name = name
+        """`account:region:role`."""
+        self._meter = meter or Unmetered()
+        self._on_broken = on_broken
+        """Takes a rollout out of the loop that a bug has broken; without it the loop dies."""
         self._journal = journal
-        self._source = source
+        self._sources = sources
         self._fanout = fanout
         self._outbox = outbox
         self._clock = clock
@@ -84,20 +77,43 @@ class Plane:
         self._poll_s = poll_s
         self._series = SeriesStore()
         self._metrics = f"metrics-{id(self):x}"
-        """The key of this plane's read in a fan-out that several planes share."""
+        """Begins the keys of this plane's reads in a fan-out that several planes share."""
+        self._freezes: tuple[Freeze, ...] = ()
         self._next_poll: Instant = 0.0
         self._trouble = ""
         self.charges: list[Charge] = []
         self.ticks = 0
+        self.last_at: Instant = 0.0
+        """When the last tick ended; 0 for none yet."""
+        self.closing = False
+        """Record nothing and write nothing any more: the process leaves."""
         self.due_by: float | None = None
         """Monotonic time by which the next tick should have begun; the watchdog looks at it."""
 
     def take(self, charge: Charge) -> None:
         """Put a rollout into this process's charge."""
-        self.charges.append(charge)
+        self.charges = [*self.charges, charge]
+
+    def drop(self, charge: Charge) -> None:
+        """Let go of a rollout."""
+        self.charges = [c for c in self.charges if c is not charge]
+
+    def use(self, sources: Mapping[str, Source]) -> None:
+        """Read from these from now on; others that are known stay."""
+        self._sources = {**self._sources, **sources}
 
     def step(self) -> float:
         """One tick; returns the real seconds until it wants to run next."""
+        began = self._clock.monotonic()
+        lag_s = 0.0 if self.due_by is None else max(0.0, began - self.due_by)
+        delay_s = self._tick()
+        ended = self._clock.monotonic()
+        self.ticks += 1
+        self.last_at, self.due_by = self._clock.now(), ended + delay_s
+        self._meter.tick(self.name, at=self.last_at, took_s=ended - began, lag_s=lag_s)
+        return delay_s
+
+    def _tick(self) -> float:
         now = self._clock.now()
         self._trouble = ""
         # Also when the next poll is further off than polls are apart: the clock was set back.
@@ -107,11 +123,12 @@ class Plane:
         mine = [c for c in self.charges if not c.lost]
         orders = self._orders(mine)
         fresh = self._observe(mine, now, polling=polling)
+        if self.closing:
+            return POLL_S
         recorded: list[Recorded] = []
         for charge in mine:
             waiting = tuple(o for o in orders if o.rollout == charge.id)
-            decision = charge.decide(waiting, now, fresh=charge.id in fresh)
-            recorded += self._record(charge, decision, now)
+            recorded += self._decide(charge, waiting, now, fresh=charge.id in fresh)
         acted = self._act(mine)
         for item in recorded:
             self._outbox.release(item.rollout)
@@ -125,10 +142,7 @@ class Plane:
                 trouble=self._trouble,
             )
         )
-        self.ticks += 1
-        delay_s = 0.0 if recorded or acted else self._delay_s(mine)
-        self.due_by = self._clock.monotonic() + delay_s
-        return delay_s
+        return 0.0 if recorded or acted else self._delay_s(mine)
 
     def _show(self, report: Report) -> None:
         """Tell the observer; whatever it does wrong must not stop a rollback."""
@@ -141,10 +155,17 @@ class Plane:
 
     def _orders(self, charges: Sequence[Charge]) -> list[Order]:
         try:
+            self._freezes = tuple(self._journal.freezes()) if charges else ()
             return self._journal.orders([c.id for c in charges])
         except JournalError as error:
             self._trouble = str(error)
             return []
+
+    def _freeze_of(self, charge: Charge, now: Instant) -> Freeze | None:
+        """The freeze in force for a rollout; with the journal away, as last read."""
+        scopes = ("*", charge.rollout.plan.service)
+        in_force = [f for f in self._freezes if f.scope in scopes and f.until > now]
+        return max(in_force, key=lambda f: (f.rollbacks_too, f.until), default=None)
 
     def _observe(self, charges: Sequence[Charge], now: Instant, *, polling: bool) -> set[str]:
         """Read metrics and traffic side by side; returns whose traffic was read."""
@@ -153,34 +174,47 @@ class Plane:
             f"read-{name}": c.router.read for name, c in readers.items()
         }
         asks = self._series.asks(self._wanted(charges), now=now) if polling else []
-        if asks:
-            calls[self._metrics] = lambda: self._source.read(asks, now=now)
+        by_source: dict[str, list[Ask]] = {}
+        for ask in asks:
+            by_source.setdefault(ask.query.source, []).append(ask)
+        for name, mine in by_source.items():
+            calls[f"{self._metrics}-{name}"] = self._reader(name, mine, now)
         if not calls:
             return set()
         results = self._fanout.run(calls, deadline_s=DEADLINE_S, interruptible=True)
         read = {name for name, c in readers.items() if c.saw(results[f"read-{name}"])}
-        if asks:
-            found = results[self._metrics]
-            if isinstance(found, EdgeError):
-                problem = Problem(reason=found.reason, detail=found.detail)
-                self._series.fail(asks, problem, now)
-            elif isinstance(found, Mapping):
-                self._series.merge(asks, found, now)
-            else:
-                detail = f"the source gave {type(found).__name__}: a bug in its adapter"
-                self._series.fail(asks, Problem(reason=Reason.UNKNOWN, detail=detail), now)
+        for name, mine in by_source.items():
+            self._take_in(mine, results[f"{self._metrics}-{name}"], now)
         if polling:
             self._judge(charges, now)
         return read
+
+    def _reader(self, name: str, asks: Sequence[Ask], now: Instant) -> Callable[[], object]:
+        source = self._sources.get(name)
+        if source is None:
+            missing = SourceError(Reason.NOT_FOUND, f"no source called {name} is configured here")
+            return lambda: missing
+        return lambda: source.read(asks, now=now)
+
+    def _take_in(self, asks: Sequence[Ask], found: object, now: Instant) -> None:
+        """One source's answer, or why there is none."""
+        if isinstance(found, EdgeError):
+            problem = Problem(reason=found.reason, detail=found.detail)
+            self._series.fail(asks, problem, now)
+        elif isinstance(found, Mapping):
+            self._series.merge(asks, found, now)
+        else:
+            detail = f"the source gave {type(found).__name__}: a bug in its adapter"
+            self._series.fail(asks, Problem(reason=Reason.UNKNOWN, detail=detail), now)
 
     def _wanted(self, charges: Sequence[Charge]) -> dict[Query, tuple[Instant, float]]:
         """Every query of the live rollouts: from when on, and how long until it is settled."""
         wanted: dict[Query, tuple[Instant, float]] = {}
         for charge in charges:
-            since = charge.judged.first_shift_at
-            if since is None or not charge.rollout.live:
+            if not charge.rollout.live:
                 continue
-            for criterion in charge.rollout.plan.criteria:
+            since = charge.judged_since
+            for criterion in charge.judged_now:
                 for query in criterion.queries():
                     start, settle_s = wanted.get(query, (since, 0.0))
                     wanted[query] = (min(start, since), max(settle_s, criterion.settle_s))
@@ -188,16 +222,29 @@ class Plane:
 
     def _judge(self, charges: Sequence[Charge], now: Instant) -> None:
         for charge in charges:
-            since = charge.judged.first_shift_at
-            if since is not None:
-                queries = charge.rollout.plan.queries()
-                charge.judge(self._series.measurements(queries, since=since), now)
+            queries = [q for criterion in charge.judged_now for q in criterion.queries()]
+            charge.judge(self._series.measurements(queries, since=charge.judged_since), now)
 
     # --- record --------------------------------------------------------------------------------
 
+    def _decide(
+        self, charge: Charge, waiting: tuple[Order, ...], now: Instant, *, fresh: bool
+    ) -> list[Recorded]:
+        """Decide and record for one rollout; what breaks there need not break the others."""
+        try:
+            freeze = self._freeze_of(charge, now)
+            decision = charge.decide(waiting, now, fresh=fresh, freeze=freeze)
+            return self._record(charge, decision, now)
+        except (IllegalEntry, InvariantBroken) as error:
+            if self._on_broken is None:
+                raise
+            charge.lost = True
+            self._on_broken(charge, error)
+            return []
+
     def _record(self, charge: Charge, decision: Decision, now: Instant) -> list[Recorded]:
         """Append the decision; whatever goes wrong, the charge knows how to go on."""
-        if decision.entry is None and not decision.orders_done:
+        if decision.entry is None and not decision.answers:
             return []
         before, after = charge.rollout, charge.rollout
         entries: list[Entry] = []
@@ -218,7 +265,7 @@ class Plane:
                 entries=entries,
                 live=after.live,
                 outgoing=self._outbox.route(told),
-                orders_done=decision.orders_done,
+                answers=decision.answers,
                 txid=txid,
             )
         except JournalError as error:
@@ -227,6 +274,8 @@ class Plane:
         charge.failsafe = None
         charge.advanced(after)
         service = after.plan.service
+        for entry in entries:
+            count(self._meter, entry, after)
         return [Recorded(rollout=charge.id, service=service, entry=e, notice=told) for e in entries]
 
     def _recorded_after_all(
@@ -283,6 +332,8 @@ class Plane:
             for c in charges
             if (w := c.due_write(monotonic)) is not None and self._may_write(c, w)
         ]
+        if self.closing:
+            return False
         due.sort(key=lambda item: item[1].verb is not Verb.RESTORE)
         if not due:
             return False

@@ -1,4 +1,4 @@
-"""One SQLite file: its tables, opening it safely, one transaction at a time, what errors mean."""
+"""One SQLite file: opening it safely, one transaction at a time, what errors mean."""
 
 from __future__ import annotations
 
@@ -11,59 +11,13 @@ from pathlib import Path
 from threading import Event, RLock
 from typing import Any, Final
 
+from guardian.journals._sqlite_schema import APPLICATION_ID, SCHEMA_VERSION, create, upgrade
 from guardian.ports import ConfigError, JournalError, OutcomeUnknown, Unavailable
 
-SCHEMA_VERSION: Final = 1
-APPLICATION_ID: Final = 0x67756172
-"""The letters "guar", in SQLite's header field for the owner of a file's format."""
 BUSY_S: Final = 5.0
 """How long SQLite itself waits for another process's transaction."""
 OLDEST_SQLITE: Final = (3, 37, 0)
 """The first release with STRICT tables (sqlite.org/stricttables.html)."""
-
-SCHEMA: Final = """
-CREATE TABLE leases (
-  n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,
-  boot TEXT NOT NULL, beat REAL NOT NULL) STRICT;
-CREATE TABLE claims (
-  target TEXT PRIMARY KEY, epoch INTEGER NOT NULL CHECK (epoch > 0), lease TEXT NOT NULL
-  ) STRICT, WITHOUT ROWID;
-CREATE TRIGGER claims_stay BEFORE DELETE ON claims
-  BEGIN SELECT RAISE(ABORT, 'a claim keeps its epoch for ever'); END;
-CREATE TRIGGER epochs_grow BEFORE UPDATE ON claims WHEN NEW.epoch < OLD.epoch
-  BEGIN SELECT RAISE(ABORT, 'an epoch never goes back'); END;
-CREATE TABLE rollouts (
-  n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, service TEXT NOT NULL,
-  target TEXT NOT NULL, live INTEGER NOT NULL CHECK (live IN (0, 1)), seq INTEGER NOT NULL,
-  hash TEXT NOT NULL, started_at TEXT NOT NULL, last_at TEXT NOT NULL) STRICT;
-CREATE UNIQUE INDEX one_live_rollout ON rollouts (target) WHERE live = 1;
-CREATE INDEX rollouts_of_service ON rollouts (service, n);
-CREATE TABLE entries (
-  rollout TEXT NOT NULL REFERENCES rollouts (id), seq INTEGER NOT NULL CHECK (seq > 0),
-  epoch INTEGER NOT NULL, txid TEXT NOT NULL, body TEXT NOT NULL, sha256 TEXT NOT NULL,
-  prev TEXT NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (rollout, seq)) STRICT, WITHOUT ROWID;
-CREATE INDEX entries_of_txid ON entries (rollout, txid);
-CREATE TRIGGER entries_stay BEFORE DELETE ON entries
-  BEGIN SELECT RAISE(ABORT, 'a journal only grows'); END;
-CREATE TRIGGER entries_hold BEFORE UPDATE ON entries
-  BEGIN SELECT RAISE(ABORT, 'a journal only grows'); END;
-CREATE TABLE orders (
-  n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, rollout TEXT NOT NULL,
-  body TEXT NOT NULL, sha256 TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE INDEX orders_waiting ON orders (rollout) WHERE done = 0;
-CREATE TABLE outbox (
-  n INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, seq INTEGER NOT NULL,
-  lane TEXT NOT NULL, body TEXT NOT NULL, sha256 TEXT NOT NULL, state TEXT NOT NULL
-  DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'dead')), attempts INTEGER NOT NULL
-  DEFAULT 0, due_at TEXT NOT NULL DEFAULT '', error TEXT, UNIQUE (rollout, seq, lane)) STRICT;
-CREATE INDEX outbox_pending ON outbox (lane, rollout, n) WHERE state = 'pending';
-CREATE TABLE handles (
-  lane TEXT NOT NULL, rollout TEXT NOT NULL, handle TEXT, PRIMARY KEY (lane, rollout)
-  ) STRICT, WITHOUT ROWID;
-CREATE TABLE snapshots (
-  n INTEGER PRIMARY KEY AUTOINCREMENT, service TEXT NOT NULL, taken_at TEXT NOT NULL,
-  body TEXT NOT NULL, sha256 TEXT NOT NULL, UNIQUE (service, sha256)) STRICT;
-"""
 
 NETWORK_TYPES: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "glusterfs", "gpfs"}
@@ -248,28 +202,30 @@ class SqliteFile:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA foreign_keys = ON")
-        fresh = self._identify(connection)
+        found = self._identify(connection)
         self._use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
-        if fresh:
+        if found is None:
             self._create(connection)
         rows = connection.execute("PRAGMA quick_check(3)").fetchall()
         faults = " ".join("; ".join(str(row[0]) for row in rows).split())
         if faults != "ok":
             raise Unavailable(f"the journal {self.path} is damaged ({faults}): {_KEEP}")
+        if found not in (None, SCHEMA_VERSION):
+            self._upgrade(connection)
 
-    def _identify(self, connection: sqlite3.Connection) -> bool:
-        """Whether the file is empty; raises ConfigError when it is neither that nor ours."""
+    def _identify(self, connection: sqlite3.Connection) -> int | None:
+        """The file's schema; None when it is empty. Raises ConfigError when it is not ours."""
         if _number(connection, "SELECT count(*) FROM sqlite_schema") == 0:
-            return True
+            return None
         if _number(connection, "PRAGMA application_id") != APPLICATION_ID:
             raise ConfigError(
                 f"{self.path} is a database of another program: choose another path for the journal"
             )
         version = _number(connection, "PRAGMA user_version")
-        if version != SCHEMA_VERSION:
+        if not 1 <= version <= SCHEMA_VERSION:
             raise ConfigError(self._other_version(version))
-        return False
+        return version
 
     def _check_version(self, connection: sqlite3.Connection) -> None:
         version = _number(connection, "PRAGMA user_version")
@@ -302,11 +258,22 @@ class SqliteFile:
     def _create(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if self._identify(connection):
-                for statement in _statements(SCHEMA):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            if self._identify(connection) is None:
+                create(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            _roll_back(connection)
+            raise
+
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        """Bring an older file to this schema, all or nothing; another process may be faster.
+
+        A guardian of the older schema that is at work finds its next write refused, stops
+        advancing, and still puts traffic back.
+        """
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            upgrade(connection, self._identify(connection) or SCHEMA_VERSION)
             connection.execute("COMMIT")
         except BaseException:
             _roll_back(connection)
@@ -340,15 +307,6 @@ def refuse_network(path: Path, mounts: Path) -> None:
             "too), where SQLite can lose or damage what it wrote: choose a path on a local disk "
             "or on a block volume such as EBS"
         )
-
-
-def _statements(script: str) -> Iterator[str]:
-    statement = ""
-    for line in script.splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
 
 
 def _number(connection: sqlite3.Connection, sql: str) -> int:

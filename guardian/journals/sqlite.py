@@ -16,12 +16,15 @@ from guardian.core.codec import (
     rfc3339,
 )
 from guardian.core.entries import Entry
-from guardian.core.model import Instant, Snapshot
+from guardian.core.model import Instant
 from guardian.core.notices import Notice
+from guardian.core.traffic import Snapshot
 from guardian.journals import _sqlite_leases as leases
 from guardian.journals import _sqlite_rows as stored
 from guardian.journals._sqlite_file import SqliteFile
+from guardian.journals._sqlite_orders import SqliteOrders, finish
 from guardian.ports import (
+    Answer,
     Claim,
     Clock,
     Conflict,
@@ -32,7 +35,6 @@ from guardian.ports import (
     Journal,
     Lease,
     Luck,
-    Order,
     OutcomeUnknown,
     Outgoing,
     Pending,
@@ -70,15 +72,14 @@ def build(options: Options, context: Context) -> Journal:
     return SqliteJournal(file, clock=context.clock, luck=context.luck, locks=options.locks)
 
 
-class SqliteJournal:
+class SqliteJournal(SqliteOrders):
     """The Journal port on SQLite; may be used from several threads."""
 
     def __init__(self, file: SqliteFile, *, clock: Clock, luck: Luck, locks: bool = True) -> None:
-        self._file = file
+        super().__init__(file)
         self._luck = luck
         folder = file.path.with_name(f"{file.path.name}.leases")
         self._leases = leases.Leases(clock, folder if locks else None)
-        self._unreadable: set[str] = set()
 
     # --- leases and claims ---------------------------------------------------------------------
 
@@ -207,10 +208,10 @@ class SqliteJournal:
         entries: Sequence[Entry],
         live: bool,
         outgoing: Sequence[Outgoing] = (),
-        orders_done: Sequence[str] = (),
+        answers: Sequence[Answer] = (),
         txid: str,
     ) -> int:
-        """Entries, finished orders and outgoing notices in one transaction; the new last seq.
+        """Entries, answered orders and outgoing notices in one transaction; the new last seq.
 
         The same entries under the same `txid` are written once. Raises IllegalEntry when a first
         append does not begin with its own RolloutStarted; see the port for the rest.
@@ -239,8 +240,7 @@ class SqliteJournal:
                 "UPDATE rollouts SET seq = ?, hash = ?, live = ?, last_at = ? WHERE id = ?",
                 (expected + len(bodies), last, int(live), at, rollout),
             )
-            for id_ in orders_done:
-                db.execute("UPDATE orders SET done = 1 WHERE id = ?", (id_,))
+            finish(db, answers)
             for out, body in notices:
                 db.execute(
                     "INSERT INTO outbox (rollout, seq, lane, body, sha256) VALUES (?, ?, ?, ?, ?) "
@@ -249,32 +249,7 @@ class SqliteJournal:
                 )
             return expected + len(bodies)
 
-    # --- orders, notices, snapshots ------------------------------------------------------------
-
-    def order(self, order: Order) -> None:
-        """Leave an order; needs no claim. The same id twice is once."""
-        body = encode(order)
-        with self._file.write(f"take an order for {order.rollout}") as db:
-            db.execute(
-                "INSERT INTO orders (id, rollout, body, sha256) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT DO NOTHING",
-                (order.id, order.rollout, body, stored.sha256(body)),
-            )
-
-    def orders(self, rollouts: Sequence[str]) -> list[Order]:
-        """Waiting orders of these rollouts, oldest first; unreadable ones are logged, once."""
-        marks = ", ".join("?" * len(rollouts))
-        rows = self._file.rows(
-            "list orders",
-            f"SELECT * FROM orders WHERE done = 0 AND rollout IN ({marks}) ORDER BY n",  # noqa: S608 - question marks only
-            *rollouts,
-        )
-        found = [(row["id"], stored.intact(Order, row)) for row in rows]
-        for id_, order in found:
-            if isinstance(order, CodecError) and id_ not in self._unreadable:
-                self._unreadable.add(id_)
-                _LOG.error("order %s cannot be read and is passed over: %s", id_, order)
-        return [order for _, order in found if isinstance(order, Order)]
+    # --- notices, snapshots --------------------------------------------------------------------
 
     def due(self, now: Instant, *, limit: int = 50) -> list[Pending]:
         """Notices to deliver: per lane and rollout only the oldest one, and only once due.

@@ -6,8 +6,8 @@ from itertools import accumulate
 from typing import Any, Final
 
 from guardian.core.codec import rfc3339
-from guardian.core.model import Outcome, Verdict
 from guardian.core.notices import Event, Notice
+from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wording import SHORTENED, line, samples, window, worst_first
 
 # Slack's limits: docs.slack.dev, Block Kit reference ("header", "section", "context", "blocks").
@@ -23,6 +23,7 @@ _SYMBOL: Final = {
     Event.BAKING: "⏳",
     Event.HELD: "⏸️",
     Event.BLIND: "🙈",
+    Event.WARNING: "⚠️",
     Event.RESUMED: "▶️",
     Event.ROLLING_BACK: "↩️",
     Event.STUCK: "🚨",

@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from guardian import pagerduty
 from guardian.core.codec import rfc3339
-from guardian.core.model import Verdict
+from guardian.core.model import Reason
 from guardian.core.notices import Notice, Page
+from guardian.core.verdict import Verdict
 from guardian.core.wording import line, samples, window, worst_first
 from guardian.ports import ConfigError, Context, Notifier, NotifyError
+from guardian.ports.health import Health, Level
 
 PERMISSIONS: tuple[str, ...] = ()
 
@@ -75,6 +77,16 @@ class PagerDuty:
         if notice.change:
             self._change(notice)
         return handle
+
+    def examine(self) -> list[Health]:
+        """Whether PagerDuty answers, by an event that it refuses: nobody is paged."""
+        try:
+            pagerduty.call(self._events.post, "/v2/enqueue", json={})
+        except pagerduty.PagerDutyError as error:
+            if error.reason not in (Reason.INVALID, Reason.AUTH):
+                raise NotifyError(error.reason, error.detail, retryable=error.retryable) from None
+        what = "PagerDuty answers; whether the routing key is right shows with the first page"
+        return [Health(level=Level.OK, what=what)]
 
     def _trigger(self, notice: Notice, page: Page) -> None:
         _call(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,7 @@ from guardian.core.model import Reason
 from guardian.core.notices import Notice
 from guardian.notifiers._slack_blocks import live, plainly, reply
 from guardian.ports import ConfigError, Context, Notifier, NotifyError
+from guardian.ports.health import Health, Level
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -132,7 +133,13 @@ class Slack:
                 raise
         return True
 
-    def _call(self, method: Callable[..., Any], **arguments: object) -> Mapping[str, Any]:
+    def _call(
+        self,
+        method: Callable[..., Any],
+        *,
+        wanted: Sequence[str] = ("ts", "channel"),
+        **arguments: object,
+    ) -> Mapping[str, Any]:
         """One call of the Web API, its failure put into our words: never Slack's, never ours."""
         from slack_sdk.errors import SlackApiError, SlackClientError
 
@@ -149,9 +156,14 @@ class Slack:
         except (http.client.HTTPException, SlackClientError, ValueError) as error:
             raise _unreachable(error) from None
         data = answer.data
-        if not isinstance(data, dict) or not data.get("ts") or not data.get("channel"):
+        if not isinstance(data, dict) or not all(data.get(key) for key in wanted):
             raise NotifyError(Reason.UNKNOWN, _NOT_SLACK, retryable=True)
         return data
+
+    def examine(self) -> list[Health]:
+        """Whether Slack takes the token; whether the app may write shows with the first message."""
+        data = self._call(self._client.auth_test, wanted=("team",))
+        return [Health(level=Level.OK, what=f"Slack takes the token (workspace {data['team']})")]
 
 
 # --- failures ----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ GuardianError                 a sentence for people, never a secret; carries an 
     └── OutcomeUnknown           it may have been written: read and compare by txid
 """
 
-from guardian.core.entries import Order
+from guardian.core.entries import Answer, Freeze, Order
 from guardian.ports.errors import (
     ConfigError,
     Conflict,
@@ -41,12 +41,14 @@ from guardian.ports.journal import (
     Retry,
     Sent,
 )
+from guardian.ports.meter import Meter, Unmetered
 from guardian.ports.notifier import Notifier
 from guardian.ports.process import Clock, Context, Fanout, Luck
 from guardian.ports.router import Guard, Router
 from guardian.ports.source import Ask, Source
 
 __all__ = [
+    "Answer",
     "Ask",
     "Claim",
     "Clock",
@@ -57,6 +59,7 @@ __all__ = [
     "EdgeError",
     "Fanout",
     "Fenced",
+    "Freeze",
     "Guard",
     "GuardianError",
     "Head",
@@ -64,6 +67,7 @@ __all__ = [
     "JournalError",
     "Lease",
     "Luck",
+    "Meter",
     "Notifier",
     "NotifyError",
     "Order",
@@ -78,5 +82,6 @@ __all__ = [
     "Source",
     "SourceError",
     "Unavailable",
+    "Unmetered",
     "UsageError",
 ]

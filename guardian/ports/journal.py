@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from guardian.core.entries import Entry, Order
-from guardian.core.model import Instant, Snapshot
+from guardian.core.entries import Answer, Entry, Freeze, Order
+from guardian.core.model import Instant
 from guardian.core.notices import Notice
+from guardian.core.traffic import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,10 +156,10 @@ class Journal(Protocol):
         entries: Sequence[Entry],
         live: bool,
         outgoing: Sequence[Outgoing] = (),
-        orders_done: Sequence[str] = (),
+        answers: Sequence[Answer] = (),
         txid: str,
     ) -> int:
-        """Entries, finished orders and outgoing notices in one transaction; the new last seq.
+        """Entries, answered orders and outgoing notices in one transaction; the new last seq.
 
         `live` says whether the rollout is live afterwards. Raises Fenced when the claim's epoch
         is not the target's newest or its lease was given up; Conflict when the last seq is not
@@ -172,6 +173,26 @@ class Journal(Protocol):
 
     def orders(self, rollouts: Sequence[str]) -> list[Order]:
         """Waiting orders of these rollouts, oldest first."""
+        ...
+
+    def answer(self, answer: Answer) -> None:
+        """Finish an order without an entry; the first answer stands."""
+        ...
+
+    def answered(self, order: str) -> Answer | None:
+        """What became of an order; None while it waits, or when it is not known."""
+        ...
+
+    def freeze(self, freeze: Freeze) -> None:
+        """Stop advances; replaces an earlier freeze of the same scope. Needs no claim."""
+        ...
+
+    def unfreeze(self, scope: str) -> bool:
+        """End the freeze of a scope; whether there was one."""
+        ...
+
+    def freezes(self) -> list[Freeze]:
+        """Every freeze that was not ended, also those whose time is over, by scope."""
         ...
 
     def due(self, now: Instant, *, limit: int = 50) -> list[Pending]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from guardian.core.model import Instant
+from guardian.ports.meter import Meter, Unmetered
 
 
 class Clock(Protocol):
@@ -80,3 +81,4 @@ class Context:
     """A process secret by its settings name (`slack_token`); never logged."""
     base_url: Callable[[str], str | None]
     """Another address for a vendor (`slack_base_url`), for tests and proxies."""
+    meter: Meter = field(default_factory=Unmetered)

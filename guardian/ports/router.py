@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Protocol
 
-from guardian.core.model import Query, Reading, Snapshot, Stamp, Traffic
+from guardian.core.model import Query
+from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic
 
 
 class Guard(Enum):

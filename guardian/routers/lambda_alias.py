@@ -14,8 +14,11 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from guardian.aws_errors import talking
-from guardian.core.model import NONE, Query, Reading, Reason, Snapshot, Stamp, Traffic, Weight
+from guardian.core.model import Query, Reason
+from guardian.core.traffic import NONE, Reading, Snapshot, Stamp, Traffic, Weight
 from guardian.ports import Context, Guard, RouterError
+from guardian.ports.health import Health, Level
+from guardian.routers._lambda_stack import version_health
 from guardian.routers._lambda_versions import pair_problems, state_problems
 
 PERMISSIONS: tuple[str, ...] = (
@@ -25,6 +28,9 @@ PERMISSIONS: tuple[str, ...] = (
     "lambda:GetFunctionConfiguration",
     "lambda:GetProvisionedConcurrencyConfig",
 )
+
+EXAMINES: tuple[str, ...] = ("cloudformation:DescribeStackResources", "cloudformation:GetTemplate")
+"""What `guardian doctor` asks besides; without them it says what it could not learn."""
 
 NAMESPACE: Final = "AWS/Lambda"
 MAX_DESCRIPTION: Final = 256
@@ -63,6 +69,14 @@ class Options(BaseModel):
 def build(options: Options, context: Context) -> LambdaAlias:
     """The router of one alias."""
     return LambdaAlias(options, context)
+
+
+def resources(options: Options, *, account_id: str, region: str) -> dict[str, tuple[str, ...]]:
+    """The function, its versions and its aliases: IAM cannot tell one alias from another."""
+    kind = {"cn": "-cn", "us-gov": "-us-gov"}.get(region.rsplit("-", 2)[0], "")
+    function = f"arn:aws{kind}:lambda:{region}:{account_id}:function:{options.function}"
+    both = (function, f"{function}:*")
+    return dict.fromkeys(PERMISSIONS, both)
 
 
 class LambdaAlias:
@@ -107,6 +121,18 @@ class LambdaAlias:
         _require_published(version)
         self._configuration(version)
         return version
+
+    def examine(self) -> list[Health]:
+        """Whether the alias can be read, and the version that a rollback restores will be kept."""
+        reading = self.read()
+        problems = self.check(stable=reading.traffic.primary, canary=reading.traffic.primary)
+        serves = Health(
+            level=Level.WARN if problems else Level.OK,
+            what=f"{self.target} serves {reading.traffic}",
+            fix="; ".join(problems),
+        )
+        stack = self._context.client("cloudformation")
+        return [serves, version_health(stack, self._options.function)]
 
     def check(self, *, stable: str, canary: str) -> list[str]:
         """Missing or inactive versions, unequal roles or queues, provisioned concurrency."""

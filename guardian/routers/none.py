@@ -7,7 +7,8 @@ from typing import NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from guardian.core.model import Query, Reading, Reason, Snapshot, Stamp, Traffic
+from guardian.core.model import Query, Reason
+from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic
 from guardian.ports import Context, Guard, RouterError
 
 PERMISSIONS: tuple[str, ...] = ()

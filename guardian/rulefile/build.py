@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
@@ -12,247 +11,276 @@ from guardian.core.model import (
     Compare,
     Criterion,
     Direction,
+    Judge,
     Latency,
     Limit,
+    Measure,
+    Missing,
     OnFail,
     Query,
     Ratio,
     Scope,
+    queries_of,
 )
-from guardian.namespaces import MILLISECONDS, SECONDS, settle_s, unit
-from guardian.rulefile.model import CompareModel, CriterionModel, Metric
-from guardian.rulefile.query import Scene, names_canary, of_stable, query_of
-from guardian.text.findings import Place, did_you_mean
-from guardian.text.units import exact_seconds, exact_share, plain, told
+from guardian.namespaces import settle_s
+from guardian.rulefile.durations import latency
+from guardian.rulefile.gauges import gauge
+from guardian.rulefile.kinds import UPWARD, Kind, count, incidents, ratio
+from guardian.rulefile.model import CompareModel, CriterionModel, LimitModel
+from guardian.rulefile.query import Scene, names_canary, of_stable
+from guardian.text.findings import Place
+from guardian.text.units import MAX_DATAPOINTS
 
-_TIME_UNITS: Final = {
-    SECONDS: Decimal(1),
-    MILLISECONDS: Decimal(1000),
-    "Microseconds": Decimal(10**6),
-}
-"""How many of a unit make a second; CloudWatch's words."""
-_COUNT_UNITS: Final = ("Count", "None")
-_COUNTING_STATS: Final = ("Sum", "SampleCount")
-_MIN_BAD: Final = 3
-"""Samples are enough when this many bad ones were to be expected at the limit (rule of three)."""
+MEASURES: Final = ("ratio", "latency", "gauge", "count", "incidents")
+"""The keys of which a criterion has exactly one."""
+DATAPOINTS: Final = (3, 5)
+"""M of N where neither the criterion nor its file says otherwise."""
+_ANY: Final = Limit(direction=Direction.ABOVE, value=0.0, text="0")
+_OF_TESTS: Final = ("sustain", "cluster_size", "compare")
+_OF_THRESHOLDS: Final = ("datapoints", "evaluation_periods", "datapoints_to_alarm")
+_OF_DATAPOINTS: Final = (
+    *_OF_TESTS,
+    *_OF_THRESHOLDS,
+    *("treat_missing_data", "warn_if", "min_samples", "warm_up", "settle", "no_data_after"),
+)
+_NO_GAUGE: Final = (
+    "treat_missing_data is for a gauge judged by threshold: among counts, what is missing is no"
+    " traffic, and never health or harm"
+)
+_COUNTED: Final = (
+    "a latency judged by counts knows only the requests over its fail_if: write judge: threshold,"
+    " or a second criterion with on_fail: notify"
+)
 
 
 def build(model: CriterionModel, scene: Scene) -> Criterion | None:
     """The criterion with every default filled in; None when the scene has findings."""
-    measured = _measured(model, scene)
-    if measured is None or scene.findings:
+    which = measured(model)
+    if len(which) != 1:
+        _one_measure(model, which, scene)
         return None
-    measure, limit, rate = measured
-    queries = tuple(
-        Criterion(name=model.name, measure=measure, fail_if=limit, min_samples=1).queries()
-    )
+    judge = _judge(model, which[0], scene)
+    _unfit(model, which[0], judge, scene)
+    if judge is Judge.PRESENCE:
+        return _of_incidents(model, scene)
+    kind = _kind(model, which[0], judge, scene)
+    limit = _limit(model.fail_if, "fail_if", kind, scene)
+    if kind is None or limit is None or scene.findings:
+        return None
+    value = Decimal(str(limit.value))
+    measure = kind.measure(value)
+    queries = queries_of(measure)
     _alike(queries, scene)
+    criterion = _with_defaults(
+        Criterion(
+            name=model.name,
+            measure=measure,
+            fail_if=limit,
+            warn_if=_warning(model, limit, kind, scene),
+            judge=judge,
+            datapoints=_datapoints(model, scene),
+            treat_missing=_missing(model, which[0], scene),
+            min_samples=model.min_samples or kind.floor(value),
+            scope=_scope(model, queries),
+            compare=_compare(model.compare, measure, scene),
+        ),
+        model,
+        scene,
+    )
+    return None if scene.findings else criterion
+
+
+def measured(model: CriterionModel) -> list[str]:
+    """What a criterion measures: one thing, when it is right."""
+    return [name for name in MEASURES if getattr(model, name) is not None]
+
+
+def _one_measure(model: CriterionModel, which: list[str], scene: Scene) -> None:
+    if which:
+        words = f"{', '.join(MEASURES[:-1])} or {MEASURES[-1]}"
+        scene.say((which[1],), f"a criterion measures one thing: {words}", key=True)
+        return
+    scene.say(
+        (),
+        f"the criterion '{model.name}' measures nothing: give it a ratio, a latency, a gauge,"
+        " a count or incidents",
+    )
+
+
+def _with_defaults(criterion: Criterion, model: CriterionModel, scene: Scene) -> Criterion:
+    """What a criterion of any kind has."""
     defaults = scene.defaults
     settle = model.settle if model.settle is not None else defaults.settle
-    criterion = Criterion(
-        name=model.name,
+    of_namespaces = max(settle_s(q.namespace) for q in criterion.queries())
+    return replace(
+        criterion,
         description=model.description,
-        measure=measure,
-        fail_if=limit,
-        scope=_scope(model, queries),
         on_fail=OnFail(model.on_fail or defaults.on_fail or "rollback"),
-        min_samples=model.min_samples or math.ceil(_MIN_BAD / rate),
         sustain=model.sustain or defaults.sustain or 2,
         cluster_size=model.cluster_size or defaults.cluster_size or 1.0,
         warm_up_s=_first(model.warm_up, defaults.warm_up, 0.0),
-        settle_s=_first(settle, None, max(settle_s(q.namespace) for q in queries)),
+        settle_s=_first(settle, None, of_namespaces),
         no_data_after_s=_first(model.no_data_after, defaults.no_data_after, 300.0),
-        compare=_compare(model.compare, measure, scene),
     )
-    return None if scene.findings else criterion
 
 
 def _first(own: float | None, default: float | None, otherwise: float) -> float:
     return own if own is not None else default if default is not None else otherwise
 
 
-def _measured(model: CriterionModel, scene: Scene) -> tuple[Ratio | Latency, Limit, Decimal] | None:
-    """The measure, its limit and the share of bad events that the limit allows."""
-    if model.ratio is not None and model.latency is not None:
-        scene.say(("latency",), "a criterion measures one thing: ratio or latency", key=True)
+def _kind(model: CriterionModel, which: str, judge: Judge, scene: Scene) -> Kind | None:
+    match which:
+        case "ratio":
+            return ratio(model, scene)
+        case "latency":
+            return latency(model, judge, scene)
+        case "gauge":
+            return gauge(model, scene)
+        case _:
+            return count(model, scene)
+
+
+def _of_incidents(model: CriterionModel, scene: Scene) -> Criterion | None:
+    """One that is open is enough; a step waits for there being none."""
+    measure = incidents(model, scene)
+    given = model.fail_if.model_fields_set
+    if given != {"any"} or not model.fail_if.any:
+        scene.say(("fail_if",), "incidents are counted from the first on: write {any: true}")
+    if scene.findings:
         return None
-    direction, written = _threshold(model, scene)
-    if model.ratio is not None:
-        return _ratio(model, direction, written, scene)
-    if model.latency is not None:
-        return _latency(model, direction, written, scene)
-    scene.say((), f"the criterion '{model.name}' measures nothing: give it a ratio or a latency")
-    return None
-
-
-def _threshold(model: CriterionModel, scene: Scene) -> tuple[Direction | None, object]:
-    given = [d for d in Direction if d.value in model.fail_if.model_fields_set]
-    if len(given) == 1:
-        return given[0], getattr(model.fail_if, given[0].value)
-    words = ", ".join(d.value for d in Direction)
-    scene.say(("fail_if",), f"fail_if takes exactly one limit: {words}")
-    return None, None
-
-
-# --- ratios ------------------------------------------------------------------------------------
-
-
-def _ratio(
-    model: CriterionModel, direction: Direction | None, written: object, scene: Scene
-) -> tuple[Ratio, Limit, Decimal] | None:
-    ratio = model.ratio
-    assert ratio is not None  # noqa: S101 - the caller looked
-    counted = ratio.good or ratio.bad
-    if counted is None or (ratio.bad is not None and ratio.good is not None):
-        scene.say(("ratio",), "a ratio counts either bad or good events: give exactly one of them")
-        return None
-    side, beside = "bad" if ratio.good is None else "good", ratio.dimensions
-    part = query_of(counted, ("ratio", side), beside=beside, stat="Sum", scene=scene)
-    total = query_of(ratio.total, ("ratio", "total"), beside=beside, stat="Sum", scene=scene)
-    for name, metric in ((side, counted), ("total", ratio.total)):
-        _counts(metric, ("ratio", name), scene)
-    if direction is None:
-        return None
-    place = ("fail_if", direction.value)
-    share = _limit(exact_share, written, place, scene)
-    if share is None or not _sensible(direction, side, place, scene):
-        return None
-    rate = 1 - share if side == "good" else share
-    if not 0 < rate < 1:
-        never = "it can never be breached"
-        luck = "one failure would break it; allow a small share, like"
-        example = "99.9%" if side == "good" else "0.1%"
-        why = never if rate else f"{luck} {example}"
-        scene.say(place, f"a limit of {written} can never be judged: {why}")
-        return None
-    limit = Limit(direction=direction, value=float(share), text=str(written))
-    return Ratio(part=part, total=total, good=side == "good"), limit, rate
-
-
-def _sensible(direction: Direction, side: str, place: Place, scene: Scene) -> bool:
-    upward = direction in (Direction.ABOVE, Direction.AT_OR_ABOVE)
-    if upward == (side == "bad"):
-        return True
-    better = "below" if upward else "above"
-    say = f"{side} with {direction.value} would fail healthy releases: write {better}"
-    scene.say(place, say, key=True)
-    return False
-
-
-def _counts(metric: Metric, place: Place, scene: Scene) -> None:
-    """A ratio's metrics hold counts."""
-    if metric.stat not in (None, *_COUNTING_STATS):
-        scene.say(
-            (*place, "stat"),
-            f"a ratio counts events: its stat is {' or '.join(_COUNTING_STATS)}, not"
-            f" {told(metric.stat)}",
-        )
-    known = unit(metric.namespace, metric.metric)
-    stated = metric.unit or known
-    if stated not in (None, *_COUNT_UNITS) and metric.stat != "SampleCount":
-        where = (*place, "unit") if metric.unit else place
-        scene.say(
-            where,
-            f"a ratio counts events, and {metric.namespace} {metric.metric} holds {stated}:"
-            " use a metric that counts, or stat: SampleCount",
-        )
-
-
-# --- latencies ---------------------------------------------------------------------------------
-
-
-def _latency(
-    model: CriterionModel, direction: Direction | None, written: object, scene: Scene
-) -> tuple[Latency, Limit, Decimal] | None:
-    latency = model.latency
-    assert latency is not None  # noqa: S101 - the caller looked
-    place = ("latency", "metric")
-    percentile = Decimal(str(latency.percentile))
-    if percentile < 1:
-        scene.say(
-            ("latency", "percentile"),
-            f"{percentile} means that {plain(100 - percentile)}% of requests may be slower:"
-            f" write {plain(percentile * 100)} for p{plain(percentile * 100)}",
-        )
-    elif percentile != round(percentile, 2):
-        scene.say(("latency", "percentile"), "a percentile has at most two decimals")
-    _percentile_stat(latency.metric, percentile, scene)
-    base = query_of(
-        latency.metric, place, beside=latency.dimensions, stat="SampleCount", scene=scene
+    return Criterion(
+        name=model.name,
+        description=model.description,
+        measure=measure,
+        fail_if=_ANY,
+        judge=Judge.PRESENCE,
+        scope=Scope(model.scope or "canary"),
+        on_fail=OnFail(model.on_fail or scene.defaults.on_fail or "rollback"),
+        min_samples=0,
+        settle_s=0.0,
     )
-    per_second = _per_second(latency.metric, base.unit, scene)
-    if direction is None:
+
+
+# --- limits ------------------------------------------------------------------------------------
+
+
+def _limit(written: LimitModel, key: str, kind: Kind | None, scene: Scene) -> Limit | None:
+    """The one limit under `fail_if` or `warn_if`."""
+    if getattr(written, "any", False) or "any" in written.model_fields_set:
+        scene.say((key, "any"), "any is for incidents: give a limit, like {above: 5%}", key=True)
         return None
-    limit_at = ("fail_if", direction.value)
-    if direction is not Direction.ABOVE:
-        scene.say(limit_at, _only_above(direction), key=True)
+    given = [d for d in Direction if d.value in written.model_fields_set]
+    if len(given) != 1:
+        words = ", ".join(d.value for d in Direction)
+        scene.say((key,), f"{key} takes exactly one limit: {words}")
         return None
-    seconds = _limit(exact_seconds, written, limit_at, scene)
-    if seconds is None or per_second is None:
+    if kind is None:
         return None
-    if not seconds:
-        scene.say(limit_at, "a limit of 0 can never be judged: every request takes longer")
+    direction, place = given[0], (key, given[0].value)
+    refused = kind.refused(direction)
+    if refused is not None:
+        scene.say(place, refused, key=True)
+    value = _read(kind, getattr(written, direction.value), place, scene)
+    if value is None or refused is not None:
         return None
-    within = replace(base, stat=f"TC(:{plain(seconds * per_second)})")
-    count = replace(base, stat="SampleCount")
-    limit = Limit(direction=direction, value=float(seconds * per_second), text=str(written))
-    rate = 1 - percentile / 100
-    return Latency(percentile=latency.percentile, count=count, within=within), limit, rate
+    text = getattr(written, direction.value)
+    return Limit(direction=direction, value=float(value), text=kind.text(text))
 
 
-def _only_above(direction: Direction) -> str:
-    if direction is Direction.AT_OR_ABOVE:
-        return "write above: CloudWatch counts the requests up to and including the limit"
-    return f"latency with {direction.value} would fail fast releases: write above"
-
-
-def _percentile_stat(metric: Metric, percentile: Decimal, scene: Scene) -> None:
-    if metric.stat not in (None, f"p{plain(percentile)}"):
-        scene.say(
-            ("latency", "metric", "stat"),
-            f"{told(metric.stat)} cannot be used here: a latency counts the requests over the"
-            " limit (SampleCount and TC), so leave stat out and set percentile",
-        )
-
-
-def _per_second(metric: Metric, named: str | None, scene: Scene) -> Decimal | None:
-    """How many of the metric's unit make a second."""
-    place: Place = ("latency", "metric")
-    known = unit(metric.namespace, metric.metric)
-    if metric.unit and known and metric.unit != known:
-        scene.say(
-            (*place, "unit"), f"{metric.namespace} {metric.metric} is held in {known}: remove unit"
-        )
-        return None
-    if named in _TIME_UNITS:
-        return _TIME_UNITS[named]
-    words = ", ".join(_TIME_UNITS)
-    if named is None:
-        scene.say(
-            place,
-            f"the unit of {metric.namespace} {metric.metric} is not known: add unit: with one of"
-            f" {words}",
-        )
-    else:
-        where = (*place, "unit") if metric.unit else place
-        scene.say(
-            where,
-            f"{told(named)} is not a duration's unit: {words}{did_you_mean(named, _TIME_UNITS)}",
-        )
-    return None
-
-
-# --- both ---
-
-
-def _limit(
-    read: Callable[[object], Decimal], written: object, place: Place, scene: Scene
-) -> Decimal | None:
+def _read(kind: Kind, written: object, place: Place, scene: Scene) -> Decimal | None:
     try:
-        return read(written)
+        value = kind.read(written)
     except ValueError as error:
         scene.say(place, str(error))
         return None
+    why = kind.impossible(value) if place[0] == "fail_if" else None
+    if why is not None:
+        scene.say(place, f"a limit of {written} can never be judged: {why}")
+        return None
+    return value
+
+
+def _warning(model: CriterionModel, limit: Limit, kind: Kind, scene: Scene) -> Limit | None:
+    """The nearer limit, which only tells."""
+    if model.warn_if is None:
+        return None
+    warning = _limit(model.warn_if, "warn_if", kind, scene)
+    if warning is None:
+        return None
+    place = ("warn_if", warning.direction.value)
+    if (warning.direction in UPWARD) is not (limit.direction in UPWARD):
+        say = f"warn_if looks the other way than fail_if ({limit}): a warning comes before a breach"
+        scene.say(place, say, key=True)
+    elif not limit.direction.breached(limit.value, warning.value) or warning.value == limit.value:
+        side = "lower" if limit.direction in UPWARD else "higher"
+        say = f"{warning.text} warns no earlier than fail_if ({limit}): give a {side} limit"
+        scene.say(place, say)
+    return warning
+
+
+# --- how it is judged --------------------------------------------------------------------------
+
+
+def _judge(model: CriterionModel, which: str, scene: Scene) -> Judge:
+    """How a criterion is judged, whatever is wrong with it."""
+    if which == "incidents":
+        if model.judge is not None:
+            scene.say(("judge",), "one open incident is a breach: leave judge out", key=True)
+        return Judge.PRESENCE
+    if which in ("gauge", "count"):
+        if model.judge == "sequential":
+            why = "there is no count of all events to weigh it by"
+            scene.say(("judge",), f"a {which} is judged by threshold: {why}")
+        return Judge.THRESHOLD
+    return Judge(model.judge or scene.defaults.judge or "sequential")
+
+
+def _unfit(model: CriterionModel, which: str, judge: Judge, scene: Scene) -> None:
+    """Keys that mean nothing for this kind of criterion, and would be passed over in silence."""
+    for key, why in _unfitting(which, judge):
+        if getattr(model, key) is not None:
+            scene.say((key,), why, key=True)
+
+
+def _unfitting(which: str, judge: Judge) -> Iterator[tuple[str, str]]:
+    if judge is Judge.PRESENCE:
+        for key in _OF_DATAPOINTS:
+            yield key, f"incidents have no datapoints: leave {key} out"
+        return
+    if which != "gauge":
+        yield "treat_missing_data", _NO_GAUGE
+    if judge is Judge.THRESHOLD:
+        for key in _OF_TESTS:
+            yield key, f"{key} is for judge: sequential, and this is judged by threshold"
+        return
+    for key in _OF_THRESHOLDS:
+        yield key, f"{key} is for judge: threshold; the sequential test weighs all minutes together"
+    if which == "latency":
+        yield "warn_if", _COUNTED
+
+
+def _datapoints(model: CriterionModel, scene: Scene) -> tuple[int, int]:
+    """(M, N), in our word or in CloudWatch's two."""
+    n, m = model.evaluation_periods, model.datapoints_to_alarm
+    if model.datapoints is not None:
+        for key in ("evaluation_periods", "datapoints_to_alarm"):
+            if getattr(model, key) is not None:
+                scene.say((key,), f"datapoints says this already: leave {key} out", key=True)
+        return model.datapoints
+    if n is None:
+        if m is not None:
+            say = f"datapoints_to_alarm is M of evaluation_periods: add it (up to {MAX_DATAPOINTS})"
+            scene.say(("datapoints_to_alarm",), say, key=True)
+        return scene.defaults.datapoints or DATAPOINTS
+    if m is not None and m > n:
+        say = f"{m} of {n} can never be reached: datapoints_to_alarm is at most evaluation_periods"
+        scene.say(("datapoints_to_alarm",), say)
+    return (n if m is None else m, n)
+
+
+def _missing(model: CriterionModel, which: str, scene: Scene) -> Missing:
+    default = scene.defaults.treat_missing_data if which == "gauge" else None
+    return Missing(model.treat_missing_data or default or "missing")
 
 
 def _alike(queries: tuple[Query, ...], scene: Scene) -> None:
@@ -274,8 +302,8 @@ def _scope(model: CriterionModel, queries: tuple[Query, ...]) -> Scope:
     return Scope.CANARY if any(names_canary(q) for q in queries) else Scope.SERVICE
 
 
-def _compare(model: CompareModel | None, measure: Ratio | Latency, scene: Scene) -> Compare | None:
-    if model is None:
+def _compare(model: CompareModel | None, measure: Measure, scene: Scene) -> Compare | None:
+    if model is None or not isinstance(measure, Ratio | Latency):
         return None
     if isinstance(measure, Ratio):
         stable: Ratio | Latency = replace(

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
-from guardian.core.model import Criterion, Latency, Ratio
-from guardian.namespaces import settle_s
+from guardian.core.model import (
+    Criterion,
+    Gauge,
+    Incidents,
+    Latency,
+    Percentile,
+    Query,
+    Rate,
+    Ratio,
+)
+from guardian.namespaces import PERCENT, settle_s
+from guardian.rulefile.durations import SAMPLES_ABOVE, TIME_UNITS
 from guardian.rulefile.query import names_canary
 from guardian.text.findings import Finding, Node
 from guardian.text.units import exact_seconds, plain
@@ -21,6 +33,7 @@ _LONGEST_S: Final = {("AWS/Lambda", "Duration"): 900.0, ("AWS/ApiGateway", "Late
 """No sample can be longer: Lambda's largest time-out is 15 minutes (Lambda quotas), API Gateway's
 integration time-out 29 s unless raised, which a REST API allows up to 5 minutes."""
 _SHORTEST_S: Final = 0.001
+_PERCENTILE: Final = re.compile(r"p([0-9.]+)")
 _LAMBDA_ERRORS: Final = ("AWS/Lambda", "Errors")
 
 
@@ -37,10 +50,20 @@ class Placed:
 def warnings(placed: Placed) -> Iterator[Finding]:
     """What a criterion alone gives reason to doubt."""
     criterion, node = placed.criterion, placed.node
-    if not placed.pooled_on_purpose and not any(map(names_canary, criterion.queries())):
+    measure = criterion.measure
+    if isinstance(measure, Incidents):
+        return
+    together = not any(map(names_canary, criterion.queries()))
+    if together and not placed.pooled_on_purpose and not isinstance(measure, Gauge):
         yield _warn(node, "name", pooled(criterion))
-    if isinstance(criterion.measure, Latency):
-        yield from _odd_limit(criterion, criterion.measure, node)
+    match measure:
+        case Latency():
+            yield from _odd_limit(criterion, measure.count, node)
+        case Percentile():
+            yield from _odd_limit(criterion, measure.series, node)
+            yield from _no_floor(criterion, measure, node)
+        case Gauge():
+            yield from _odd_gauge(criterion, measure.series, node)
     final = max(settle_s(q.namespace) for q in criterion.queries())
     if criterion.settle_s < final:
         yield _warn(
@@ -72,16 +95,26 @@ def errors_of_lambda_only(criteria: Sequence[Placed]) -> Iterator[Finding]:
 
 def pooled(criterion: Criterion) -> str:
     """What a metric of both versions together hides, in numbers."""
+    if isinstance(criterion.measure, Rate):
+        return _pooled(
+            criterion,
+            f"at {CANARY_SHARE:.0%} weight a canary causes {CANARY_SHARE:.0%} of what it will cause"
+            " later, beside what stable causes",
+        )
     limit = criterion.limit_rate
     stable = min(STABLE_RATE, limit / 10)
     needed = (limit - (1 - CANARY_SHARE) * stable) / CANARY_SHARE
-    kind = "be too slow for" if isinstance(criterion.measure, Latency) else "fail"
+    kind = "be too slow for" if isinstance(criterion.measure, Latency | Percentile) else "fail"
     at = f"at {CANARY_SHARE:.0%} weight a canary"
     sees = (
         f"{at} must {kind} about {math.floor(100 * needed)}% of its requests before it shows"
         if needed <= 1
         else f"{at} that should {kind} every request does not show"
     )
+    return _pooled(criterion, sees)
+
+
+def _pooled(criterion: Criterion, sees: str) -> str:
     return (
         f"'{criterion.name}' reads both versions together (no dimension names ${{canary}}): {sees};"
         " and a step does not wait for it. Use a metric by version, or say which with"
@@ -94,9 +127,9 @@ def plain_minutes(seconds: float) -> str:
     return f"{seconds / 60:g}m" if seconds % 60 == 0 else f"{seconds:g}s"
 
 
-def _odd_limit(criterion: Criterion, measure: Latency, node: Node) -> Iterator[Finding]:
+def _odd_limit(criterion: Criterion, query: Query, node: Node) -> Iterator[Finding]:
     seconds = float(exact_seconds(criterion.fail_if.text))
-    longest = _LONGEST_S.get((measure.count.namespace, measure.count.metric))
+    longest = _LONGEST_S.get((query.namespace, query.metric))
     if longest is not None and seconds > longest:
         thousandth = plain(exact_seconds(criterion.fail_if.text))
         yield _warn(
@@ -107,6 +140,39 @@ def _odd_limit(criterion: Criterion, measure: Latency, node: Node) -> Iterator[F
         )
     elif seconds < _SHORTEST_S:
         yield _warn(node, "fail_if", f"{criterion.fail_if.text} is shorter than any request")
+
+
+def _no_floor(criterion: Criterion, measure: Percentile, node: Node) -> Iterator[Finding]:
+    """A percentile of a few samples is the slowest of them."""
+    wanted = math.ceil(SAMPLES_ABOVE / (1 - Decimal(str(measure.percentile)) / 100))
+    if criterion.min_samples < wanted:
+        yield _warn(
+            node,
+            "min_samples",
+            f"p{measure.percentile:g} of {criterion.min_samples} samples is decided by one or two"
+            f" slow requests: {wanted} are enough, which is the default",
+        )
+
+
+def _odd_gauge(criterion: Criterion, query: Query, node: Node) -> Iterator[Finding]:
+    percentile = _PERCENTILE.fullmatch(query.stat)
+    if percentile is not None:
+        yield _warn(
+            node,
+            "gauge",
+            f"{query.stat} of a gauge has no floor: one slow request of a quiet minute decides it."
+            f" Write latency with percentile: {percentile[1]} and judge: threshold, which knows how"
+            " many samples a datapoint rests on",
+        )
+    if query.unit in TIME_UNITS:
+        yield from _odd_limit(criterion, query, node)
+    if query.unit == PERCENT and 0 < criterion.fail_if.value < 1:
+        yield _warn(
+            node,
+            "fail_if",
+            f"{query.namespace} {query.metric} goes up to 100%, and the limit is"
+            f" {criterion.fail_if.text}: is {100 * criterion.fail_if.value:g}% meant?",
+        )
 
 
 def _warn(node: Node, key: str, message: str) -> Finding:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from guardian.core.model import Criterion
-from guardian.rulefile.build import build
+from guardian.rulefile.build import build, measured
+from guardian.rulefile.combine import REPLACED, extended, included
 from guardian.rulefile.doubts import Placed, errors_of_lambda_only, warnings
 from guardian.rulefile.model import CriterionModel, Defaults, RuleFile
+from guardian.rulefile.places import Found, Lost, located, walked
 from guardian.rulefile.query import Scene
-from guardian.shipped import presets
 from guardian.text.findings import (
     Document,
     Finding,
@@ -29,11 +28,6 @@ from guardian.text.findings import (
 from guardian.text.validation import validate
 from guardian.text.yaml import read
 
-PRESET: Final = "preset:"
-_TESTS: Final = ".test.yaml"
-_REPLACED: Final = frozenset({"fail_if", "ratio", "latency"})
-"""An override of these replaces them whole: each holds exactly one of several things."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSet:
@@ -43,6 +37,8 @@ class RuleSet:
     files: tuple[str, ...]
     """As the user names them."""
     warnings: tuple[Finding, ...] = ()
+    placed: tuple[Placed, ...] = ()
+    """The criteria with where each stands."""
 
 
 @dataclass(slots=True)
@@ -81,23 +77,25 @@ def load(
     request = _Request(variables=given, overrides=overrides, service=service)
     shown = []
     for index, reference in enumerate(references):
-        path, name, problem = _located(str(reference), base, root)
-        shown.append(name)
-        if problem or path is None:
-            request.findings.append(_at_reference(listed, index, name, problem))
+        found = located(str(reference), base, root)
+        shown.append(found.shown)
+        if isinstance(found, Lost):
+            request.findings.append(_at_reference(listed, index, found))
             continue
-        _collect(read(path, shown=name), request)
+        _gather(found, request)
     _unknown_overrides(request)
     if isinstance(variables, Node):
         _unknown_variables(variables, request)
     refuse(request.findings)
     if not request.placed:
-        refuse([_at_reference(listed, 0, ", ".join(shown), "no criterion is left to judge by")])
+        none = Lost(shown=", ".join(shown), why="no criterion is left to judge by")
+        refuse([_at_reference(listed, 0, none)])
     doubts = [w for placed in request.placed for w in warnings(placed)]
     doubts.extend(errors_of_lambda_only(request.placed))
     return RuleSet(
         criteria=tuple(p.criterion for p in request.placed),
         files=tuple(shown),
+        placed=tuple(request.placed),
         warnings=tuple(in_order(doubts)),
     )
 
@@ -113,73 +111,47 @@ class Surveyed:
 
 def survey(paths: Sequence[str | Path]) -> Iterator[Surveyed]:
     """These rule files, presets and folders of rule files, each checked by itself."""
-    for name, path, problem in _walked(paths):
-        if path is None:
-            missing = finding(Mark(Source(name), 1, 1), problem)
-            yield Surveyed(path=name, criteria=0, findings=(missing,))
+    for given in walked(paths):
+        if isinstance(given, Lost):
+            missing = finding(Mark(Source(given.shown), 1, 1), given.why)
+            yield Surveyed(path=given.shown, criteria=0, findings=(missing,))
             continue
         request = _Request(variables=None, overrides=None, service=None)
-        _collect(read(path, shown=name), request)
+        _gather(given, request)
         doubts = [w for placed in request.placed for w in warnings(placed)]
-        if path.parent.name != "presets":  # which are made to be combined
+        if given.path.parent.name != "presets":  # which are made to be combined
             doubts.extend(errors_of_lambda_only(request.placed))
         found = tuple(in_order([*request.findings, *doubts]))
-        yield Surveyed(path=name, criteria=len(request.seen), findings=found)
+        yield Surveyed(path=given.shown, criteria=len(request.seen), findings=found)
 
 
 def lint(paths: Sequence[str | Path]) -> list[Finding]:
     """Everything wrong or doubtful in these rule files, presets and folders; raises nothing."""
-    return [found for file in survey(paths) for found in file.findings]
+    return list(dict.fromkeys(found for file in survey(paths) for found in file.findings))
 
 
-# --- finding files -----------------------------------------------------------------------------
-
-
-def _walked(paths: Sequence[str | Path]) -> Iterator[tuple[str, Path | None, str]]:
-    for given in map(str, paths):
-        if not Path(given).is_dir():
-            path, name, problem = _located(given, Path(), None)
-            yield name, path, problem
-            continue
-        files = sorted(p for p in Path(given).rglob("*.yaml") if not p.name.endswith(_TESTS))
-        if not files:
-            yield given, None, "there is no rule file (*.yaml) in this folder"
-        for file in files:
-            yield str(file), file, ""
-
-
-def _located(reference: str, base: Path, root: Path | None) -> tuple[Path | None, str, str]:
-    """Where a reference leads, how errors name it, and what is wrong with it."""
-    if reference.startswith(PRESET):
-        name, known = reference.removeprefix(PRESET), presets()
-        if name in known:
-            return known[name], reference, ""
-        why = f"there is no preset '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}"
-        return None, reference, why
-    path = base / reference
-    shown = os.path.normpath(path)
-    if root is not None and not path.resolve().is_relative_to(root.resolve()):
-        return (
-            None,
-            shown,
-            f"'{reference}' lies outside the configuration's folder {root.resolve()}",
-        )
-    if not path.is_file():
-        return None, shown, f"there is no such file: {shown}"
-    return path, shown, ""
-
-
-def _at_reference(listed: Node | None, index: int, shown: str, problem: str) -> Finding:
+def _at_reference(listed: Node | None, index: int, lost: Lost) -> Finding:
     if listed is not None:
-        return listed.finding((index,), problem)
-    return finding(Mark(Source(shown), 1, 1), problem)
+        return listed.finding((index,), lost.why)
+    return finding(Mark(Source(lost.shown), 1, 1), lost.why)
 
 
 # --- one file ----------------------------------------------------------------------------------
 
 
+def _gather(file: Found, request: _Request) -> None:
+    """Add a file's criteria and findings, with those of the files that it is made of."""
+    document = extended(read(file.path, shown=file.shown), file)
+    _collect(document, request)
+    for inner in included(document, file):
+        if isinstance(inner, Finding):
+            request.findings.append(inner)
+        else:
+            _collect(inner[1], request)
+
+
 def _collect(document: Document, request: _Request) -> None:
-    """Add a file's criteria and findings."""
+    """Add a document's criteria and findings."""
     request.findings.extend(document.findings)
     if not document.whole:
         return
@@ -191,6 +163,10 @@ def _collect(document: Document, request: _Request) -> None:
     if head is not None:
         _unset(head, document, request)
     criteria = document.at(("criteria",))
+    keys = set(document.data) if isinstance(document.data, dict) else {"criteria"}
+    unfinished = "extends" in keys and document.findings
+    if not {"criteria", "include"} & keys and not unfinished:
+        request.findings.append(document.finding((), "the key 'criteria' is missing"))
     for index in range(len(criteria) if isinstance(criteria, list) else 0):
         defaults = head.defaults if head is not None else Defaults()
         _criterion(Node(document, ("criteria", index)), defaults, names, request)
@@ -215,7 +191,7 @@ def _criterion(node: Node, defaults: Defaults, declared: frozenset[str], request
         node = _overridden(node, name, request.overrides)
     model, found = validate(CriterionModel, node.document, node.place)
     request.findings.extend(found)
-    if model is None or (found and model.ratio is None and model.latency is None):
+    if model is None or (found and not measured(model)):
         return
     scene = Scene(node=node, defaults=defaults, declared=declared, values=request.variables or {})
     criterion = build(model, scene)
@@ -231,7 +207,7 @@ def _overridden(node: Node, name: str, overrides: Node | None) -> Node:
     over = Node(overrides.document, (*overrides.place, name))
     if not isinstance(over.data, dict):
         return node
-    return Node(overlaid(node.document, node.place, over, whole=_REPLACED), node.place)
+    return Node(overlaid(node.document, node.place, over, whole=REPLACED), node.place)
 
 
 def _once(name: str, mark: Mark, request: _Request) -> None:

@@ -6,15 +6,21 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from guardian.text.fields import Pause, Region, Silence, Version
 from guardian.text.findings import not_yet
-from guardian.text.units import Duration, Points, told
+from guardian.text.units import LIMIT_SCHEMA, Duration, MofN, Points, pattern, told
 from guardian.text.validation import Strict
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}|\$\{\w+\}")
+_STAT: Final = re.compile(
+    r"Average|Sum|Minimum|Maximum|SampleCount|IQM"
+    r"|(p|tm|wm|tc|ts)[0-9]{1,2}(\.[0-9]{1,10})?|p100|(PR|TM|WM|TC|TS)\([0-9.:%]{1,40}\)"
+)
+"""CloudWatch's statistics (CloudWatch User Guide, "Statistics definitions")."""
+_SOURCE: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def _named(text: str) -> str:
@@ -38,23 +44,50 @@ def _whole_minutes(seconds: float) -> float:
     return seconds
 
 
-Name = Annotated[str, AfterValidator(_named)]
-AccountId = Annotated[str, AfterValidator(_twelve)]
+def _statistic(text: str) -> str:
+    if not _STAT.fullmatch(text):
+        raise ValueError(
+            f"{told(text)} is not a statistic of CloudWatch: write one like Average, Sum, Maximum,"
+            " SampleCount or p95"
+        )
+    return text
+
+
+Name = Annotated[
+    str,
+    AfterValidator(_named),
+    WithJsonSchema({"type": "string", "pattern": pattern(_NAME), "maxLength": 64}),
+]
+AccountId = Annotated[
+    str,
+    AfterValidator(_twelve),
+    WithJsonSchema({"type": "string", "pattern": pattern(_ACCOUNT), "examples": ["333333333333"]}),
+]
+Stat = Annotated[
+    str,
+    AfterValidator(_statistic),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": pattern(_STAT),
+            "examples": ["Average", "Sum", "Maximum", "Minimum", "SampleCount", "p95"],
+        }
+    ),
+]
 Period = Annotated[Duration, AfterValidator(_whole_minutes)]
 Text = Annotated[str, Field(min_length=1, max_length=255)]
 Dimensions = Annotated[
     dict[str, Annotated[str, Field(min_length=1, max_length=1024)]], Field(max_length=30)
 ]
 """CloudWatch allows 30 dimensions on a metric, with values of up to 1,024 characters."""
+Reference = Annotated[str, Field(min_length=1, max_length=1024)]
 Sustain = Annotated[int, Field(ge=1, le=60)]
 ClusterSize = Annotated[float, Field(ge=1, le=1000)]
 OnFailWord = Literal["rollback", "hold", "notify"]
-
-
-def _sequential(word: str) -> str:
-    if word == "threshold":
-        raise ValueError(not_yet("'judge: threshold'"))
-    return word
+JudgeWord = Literal["sequential", "threshold"]
+MissingWord = Literal["missing", "ignore", "breaching", "notBreaching"]
+Periods = Annotated[int, Field(ge=1, le=60)]
+LimitText = Annotated[Any, WithJsonSchema(LIMIT_SCHEMA)]
 
 
 def _with_stable(word: str) -> str:
@@ -72,12 +105,19 @@ class Variable(Strict):
 class Defaults(Strict):
     """What holds for every criterion of the file that says nothing else."""
 
-    promised: ClassVar[frozenset[str]] = frozenset({"judge", "treat_missing_data"})
-
     period: Period | None = Field(default=None, description="Length of one datapoint.")
     region: Region | None = Field(default=None, description="Where the metrics are.")
     account_id: AccountId | None = Field(default=None, description="Whose metrics they are.")
     on_fail: OnFailWord | None = Field(default=None, description="What a breach does.")
+    judge: JudgeWord | None = Field(
+        default=None, description="How ratios and latencies are judged."
+    )
+    datapoints: MofN | None = Field(
+        default=None, description="M of N over the limit, where a threshold judges."
+    )
+    treat_missing_data: MissingWord | None = Field(
+        default=None, description="What a gauge's missing datapoint counts as."
+    )
     sustain: Sustain | None = Field(default=None, description="Fewest bad minutes that prove.")
     cluster_size: ClusterSize | None = Field(
         default=None, description="Errors that one fault makes."
@@ -92,13 +132,13 @@ class Defaults(Strict):
 class Metric(Strict):
     """One CloudWatch metric."""
 
-    namespace: Text = Field(description="As in CloudWatch.")
-    metric: Text = Field(description="As in CloudWatch.")
-    stat: str | None = Field(default=None, description="Defaults to what the criterion needs.")
+    namespace: Text = Field(description="As CloudWatch names it.")
+    metric: Text = Field(description="As CloudWatch names it.")
+    stat: Stat | None = Field(default=None, description="Defaults to what the criterion needs.")
     unit: str | None = Field(
         default=None, description="What the values mean, in CloudWatch's word."
     )
-    dimensions: Dimensions = Field(default_factory=dict, description="The exact set.")
+    dimensions: Dimensions = Field(default_factory=dict, description="The exact set, by name.")
     period: Period | None = Field(default=None, description="Length of one datapoint.")
     region: Region | None = Field(default=None, description="Where the metric is.")
     account_id: AccountId | None = Field(default=None, description="Whose metric it is.")
@@ -110,7 +150,7 @@ class RatioModel(Strict):
     bad: Metric | None = Field(default=None, description="Counts the events that hurt.")
     good: Metric | None = Field(default=None, description="Counts the events that went well.")
     total: Metric = Field(description="Counts all events.")
-    dimensions: Dimensions = Field(default_factory=dict, description="For both metrics.")
+    dimensions: Dimensions = Field(default_factory=dict, description="Dimensions of both metrics.")
 
 
 class LatencyModel(Strict):
@@ -118,30 +158,56 @@ class LatencyModel(Strict):
 
     percentile: Annotated[float, Field(gt=0, lt=100)] = Field(description="95 for p95.")
     metric: Metric = Field(description="Measures each request's duration.")
-    dimensions: Dimensions = Field(default_factory=dict, description="For the metric.")
+    dimensions: Dimensions = Field(default_factory=dict, description="Dimensions of the metric.")
 
 
-class Threshold(Strict):
+class IncidentsModel(Strict):
+    """Open incidents of an incident tracker."""
+
+    source: Annotated[str, Field(pattern=pattern(_SOURCE))] = Field(
+        default="pagerduty", description="The tracker: pagerduty."
+    )
+    priorities: Annotated[list[Text], Field(min_length=1, max_length=10)] = Field(
+        description="By name, like P0; the others are passed over."
+    )
+    services: Annotated[list[Text], Field(min_length=1, max_length=50)] = Field(
+        description="The tracker's ids of the services whose incidents count."
+    )
+
+
+class LimitModel(Strict):
     """One limit; its unit depends on what is measured."""
 
-    promised: ClassVar[frozenset[str]] = frozenset({"any"})
+    above: LimitText = Field(default=None, description="Crossed when strictly greater.")
+    at_or_above: LimitText = Field(default=None, description="Crossed when greater or equal.")
+    below: LimitText = Field(default=None, description="Crossed when strictly less.")
+    at_or_below: LimitText = Field(default=None, description="Crossed when less or equal.")
 
-    above: Any = Field(default=None, description="Breached when strictly greater.")
-    at_or_above: Any = Field(default=None, description="Breached when greater or equal.")
-    below: Any = Field(default=None, description="Breached when strictly less.")
-    at_or_below: Any = Field(default=None, description="Breached when less or equal.")
+
+class Threshold(LimitModel):
+    """One limit; its unit depends on what is measured."""
+
+    any: Annotated[bool, Field(json_schema_extra={"const": True})] = Field(
+        default=False, description="true: any one is a breach; for incidents."
+    )
 
 
 class CompareModel(Strict):
     """Canary against stable, besides the limit."""
 
-    to: Annotated[Literal["stable", "before"], AfterValidator(_with_stable)] = Field(
-        description="What the canary is compared with."
-    )
+    to: Annotated[
+        Literal["stable", "before"],
+        AfterValidator(_with_stable),
+        WithJsonSchema({"type": "string", "const": "stable"}),
+    ] = Field(description="What the canary is compared with.")
     max_ratio: Annotated[float, Field(ge=1, le=100)] = Field(
         default=1.0, description="How many times stable's rate is still allowed."
     )
-    min_increase: Points = Field(default=0.005, description="A smaller difference never fails.")
+    min_increase: Points = Field(
+        default=0.005,
+        description="A smaller difference never fails.",
+        json_schema_extra={"default": "0.5pp"},
+    )
 
 
 class CriterionModel(Strict):
@@ -156,21 +222,35 @@ class CriterionModel(Strict):
         "minimum_samples": "min_samples",
     }
 
-    promised: ClassVar[frozenset[str]] = frozenset(
-        {
-            "gauge", "count", "incidents", "alarms", "probe", "warn_if", "datapoints",
-            "evaluation_periods", "datapoints_to_alarm", "treat_missing_data",
-        }
-    )  # fmt: skip
+    promised: ClassVar[frozenset[str]] = frozenset({"alarms", "probe"})
 
     name: Name = Field(description="Unique among a service's criteria.")
-    description: str = Field(default="", description="For people.")
+    description: str = Field(default="", description="In a sentence, for people.")
     ratio: RatioModel | None = Field(default=None, description="A share of events.")
     latency: LatencyModel | None = Field(default=None, description="A percentile of durations.")
-    fail_if: Threshold = Field(description="The limit.")
-    compare: CompareModel | None = Field(default=None, description="Also against stable.")
-    judge: Annotated[Literal["sequential", "threshold"], AfterValidator(_sequential)] = Field(
-        default="sequential", description="How."
+    gauge: Metric | None = Field(default=None, description="One metric's value, any statistic.")
+    count: Metric | None = Field(
+        default=None, description="Events a minute, with no count of all events beside them."
+    )
+    incidents: IncidentsModel | None = Field(default=None, description="What people are paged for.")
+    fail_if: Threshold = Field(description="The limit; over it the criterion fails.")
+    warn_if: LimitModel | None = Field(
+        default=None, description="A nearer limit: crossing it is told once and stops nothing."
+    )
+    compare: CompareModel | None = Field(default=None, description="Against stable as well.")
+    judge: JudgeWord | None = Field(
+        default=None,
+        description="By all the evidence together, or by M of N datapoints over the limit.",
+    )
+    datapoints: MofN | None = Field(
+        default=None, description="M of N over the limit, where a threshold judges."
+    )
+    evaluation_periods: Periods | None = Field(default=None, description="CloudWatch's word for N.")
+    datapoints_to_alarm: Periods | None = Field(
+        default=None, description="CloudWatch's word for M; without it M is N."
+    )
+    treat_missing_data: MissingWord | None = Field(
+        default=None, description="What a gauge's missing datapoint counts as."
     )
     scope: Literal["canary", "service"] | None = Field(
         default=None, description="Whether a step waits for its pass."
@@ -194,11 +274,19 @@ class CriterionModel(Strict):
 class RuleFile(Strict):
     """A named list of criteria; each of them is validated by itself, so that all errors show."""
 
-    promised: ClassVar[frozenset[str]] = frozenset({"extends", "include"})
-
-    version: Version = Field(description="Of the format.")
-    name: Name = Field(description="For people and the journal.")
-    description: str = Field(default="", description="For people.")
-    vars: dict[str, Variable] = Field(default_factory=dict, description="What services fill in.")
-    defaults: Defaults = Field(default_factory=Defaults, description="For all criteria.")
-    criteria: Annotated[list[Any], Field(min_length=1)] = Field(description="The conditions.")
+    version: Version = Field(description="Version of the format: 1.")
+    name: Name = Field(description="What the file is called.")
+    description: str = Field(default="", description="In a sentence, for people.")
+    extends: Reference | None = Field(
+        default=None, description="The rule file that this one changes: a path or preset:NAME."
+    )
+    include: Annotated[list[Reference], Field(max_length=100)] = Field(
+        default_factory=list, description="Rule files whose criteria are added; * is a wildcard."
+    )
+    vars: dict[str, Variable] = Field(
+        default_factory=dict, description="What each service fills in."
+    )
+    defaults: Defaults = Field(default_factory=Defaults, description="Where a criterion is silent.")
+    criteria: Annotated[list[Any], Field(min_length=1)] = Field(
+        default_factory=list, description="The conditions, each with a name."
+    )

@@ -38,28 +38,26 @@ def query_of(metric: Metric, place: Place, *, beside: Dimensions, stat: str, sce
     defaults = scene.defaults
     group = place[:1]
     dimensions = {
-        name: _filled(text, (*group, "dimensions", name), scene) for name, text in beside.items()
+        name: filled(text, (*group, "dimensions", name), scene) for name, text in beside.items()
     }
     dimensions |= {
-        name: _filled(text, (*place, "dimensions", name), scene)
+        name: filled(text, (*place, "dimensions", name), scene)
         for name, text in metric.dimensions.items()
     }
     region, account = metric.region or defaults.region, metric.account_id or defaults.account_id
     return Query(
-        namespace=_filled(metric.namespace, (*place, "namespace"), scene),
-        metric=_filled(metric.metric, (*place, "metric"), scene),
+        namespace=filled(metric.namespace, (*place, "namespace"), scene),
+        metric=filled(metric.metric, (*place, "metric"), scene),
         stat=metric.stat or stat,
         dimensions=tuple(sorted(dimensions.items())),
         period_s=int(metric.period or defaults.period or 60),
         unit=metric.unit or unit(metric.namespace, metric.metric),
-        region=_filled(region, (*place, "region"), scene, bound=False) if region else None,
-        account_id=_filled(account, (*place, "account_id"), scene, bound=False)
-        if account
-        else None,
+        region=filled(region, (*place, "region"), scene, bound=False) if region else None,
+        account_id=filled(account, (*place, "account_id"), scene, bound=False) if account else None,
     )
 
 
-def _filled(text: str, place: Place, scene: Scene, *, bound: bool = True) -> str:
+def filled(text: str, place: Place, scene: Scene, *, bound: bool = True) -> str:
     """The text with the variables that have values; what is unknown is a finding.
 
     `bound` says whether the rollout fills in its own names later.

@@ -35,5 +35,5 @@ def lint(paths: Sequence[str | Path]) -> Report:
     return Report(
         files=len(surveyed),
         criteria=sum(file.criteria for file in surveyed),
-        findings=tuple(found for file in surveyed for found in file.findings),
+        findings=tuple(dict.fromkeys(found for file in surveyed for found in file.findings)),
     )

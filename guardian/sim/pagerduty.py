@@ -15,6 +15,8 @@ _SEVERITIES = ("critical", "error", "warning", "info")
 _ACTIONS = ("trigger", "acknowledge", "resolve")
 _MAX_KEY = 255
 _PAGE = 100
+_TOLD_OF_S = 30 * 86_400.0
+"""How far back incidents are listed by default: a month."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +60,9 @@ class PagerDuty:
         self.api_token = "simulated-api-token"
         self.service = "PABC123"
         """The service that the routing key belongs to."""
-        self.priorities = ("P0", "P1", "P2")
+        self.services = {self.service, "PXYZ789"}
+        """The ids of all services of the account."""
+        self.priorities: tuple[str, ...] = ("P0", "P1", "P2")
         self._incidents: list[Incident] = []
 
     @property
@@ -73,6 +77,7 @@ class PagerDuty:
         """An incident that somebody else opened."""
         with self._world.lock:
             key = f"other-{len(self._incidents) + 1}"
+            self.services.add(service or self.service)
             incident = self._open(key, summary, "critical", {}, service or self.service)
             incident.priority = priority
             self._world.log("pagerduty.open", {"summary": summary, "priority": priority})
@@ -184,7 +189,11 @@ def _check_payload(payload: dict[str, Any]) -> None:
 
 
 class PagerDutyApi:
-    """The REST API: `incidents` and `priorities`, read-only."""
+    """The REST API: `incidents`, `priorities` and `services/ID`, read-only.
+
+    As the real one, it tells of the last 30 days alone, unless asked for `date_range=all` or for
+    times of one's own.
+    """
 
     name = "pagerduty_api"
 
@@ -193,8 +202,8 @@ class PagerDutyApi:
         self._account = account
 
     def operation(self, request: Request) -> str:
-        """The resource's name."""
-        return request.path.removeprefix("/pagerduty/api/")
+        """The resource's name; `services` for one of them."""
+        return request.path.removeprefix("/pagerduty/api/").partition("/")[0]
 
     def refusal(self, fault: Fault, operation: str) -> Refused:
         """What PagerDuty says for a fault."""
@@ -216,6 +225,8 @@ class PagerDutyApi:
         limit = min(int(request.one("limit") or 25), _PAGE)
         if operation == "priorities":
             found = [{"id": f"PRI{name}", "name": name} for name in self._account.priorities]
+        elif operation == "services":
+            return self._service(request.path.rpartition("/")[2])
         elif operation == "incidents":
             found = [_shown(incident) for incident in self._wanted(request)]
         else:
@@ -225,10 +236,19 @@ class PagerDutyApi:
         body = {operation: page, "limit": limit, "offset": offset, "more": more, "total": None}
         return as_json(body)
 
+    def _service(self, id_: str) -> Reply:
+        if id_ not in self._account.services:
+            raise Refused("not found", "Not Found", 404)
+        return as_json({"service": {"id": id_, "type": "service", "name": f"service {id_}"}})
+
     def _wanted(self, request: Request) -> list[Incident]:
         statuses = request.query.get("statuses[]")
         services = request.query.get("service_ids[]")
         since, until = _time(request.one("since")), _time(request.one("until"))
+        if request.one("date_range") == "all":
+            since = until = None
+        elif since is None and until is None:
+            since = self._world.clock.now() - _TOLD_OF_S
         return [
             incident
             for incident in self._account.incidents

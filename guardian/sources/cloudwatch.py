@@ -134,7 +134,9 @@ class CloudWatch:
             if error.reason is not Reason.INVALID or len(chunk) == 1:
                 raise
         else:
-            self.counters.metrics += billed(ask.query for ask in chunk)
+            metrics = billed(ask.query for ask in chunk)
+            self.counters.metrics += metrics
+            self._context.meter.cloudwatch(metrics)
             return {
                 ask.query: _measure(ask, pages.get(f"q{i}"), note, now)
                 for i, ask in enumerate(chunk)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 from guardian.text.findings import SERIES
-from guardian.text.units import Duration, told
+from guardian.text.units import Duration, pattern, told
 
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]|\$\{\w+\}")
 _DAY_S: Final = 86400.0
@@ -41,7 +41,13 @@ def _first_version(number: int) -> int:
     return number
 
 
-Region = Annotated[str, AfterValidator(_regional)]
+Region = Annotated[
+    str,
+    AfterValidator(_regional),
+    WithJsonSchema({"type": "string", "pattern": pattern(_REGION), "examples": ["us-east-1"]}),
+]
 Pause = Annotated[Duration, AfterValidator(_up_to_a_day)]
 Silence = Annotated[Duration, AfterValidator(_a_minute_or_more)]
-Version = Annotated[int, AfterValidator(_first_version)]
+Version = Annotated[
+    int, AfterValidator(_first_version), WithJsonSchema({"type": "integer", "const": 1})
+]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
@@ -232,6 +232,13 @@ def overlaid(
     Maps merge, lists and scalars replace, `null` removes; what stands under a key of `whole`
     replaces too. Each value keeps the mark of the file it came from.
     """
+    return combined(document, [(place, over)], whole=whole)
+
+
+def combined(
+    document: Document, changes: Iterable[tuple[Place, Node]], *, whole: frozenset[str]
+) -> Document:
+    """`overlaid`, several times at once; a change of a list is added at its end."""
     merged = Document(
         source=document.source,
         data=copy.deepcopy(document.data),
@@ -239,24 +246,56 @@ def overlaid(
         findings=document.findings,
         whole=document.whole,
     )
-    _merge(merged, place, over, whole)
+    for place, over in changes:
+        target = merged.at(place)
+        if isinstance(target, list):
+            target.append(None)
+            _graft(merged, place, len(target) - 1, over)
+        else:
+            _merge(merged, place, over, whole)
     return merged
 
 
 def _merge(document: Document, place: Place, over: Node, whole: frozenset[str]) -> None:
-    target, marks = document.at(place), document.marks
-    assert isinstance(marks, dict)  # noqa: S101 - overlaid() made it
+    target = document.at(place)
     for key, value in over.data.items():
-        into, source = (*place, key), Node(over.document, (*over.place, key))
+        source = Node(over.document, (*over.place, key))
         if isinstance(value, dict) and isinstance(target.get(key), dict) and key not in whole:
-            _merge(document, into, source, whole)
-            continue
-        for old in [p for p in marks if p[: len(into)] == into]:
-            del marks[old]
-        if value is None:
-            target.pop(key, None)
-            continue
-        target[key] = copy.deepcopy(value)
-        for theirs, mark in over.document.marks.items():
-            if theirs[: len(source.place)] == source.place:
-                marks[into + theirs[len(source.place) :]] = mark
+            _merge(document, (*place, key), source, whole)
+        elif value is not None:
+            _graft(document, place, key, source)
+        elif key in target:
+            _forget(document, (*place, key), target.pop(key))
+
+
+def _graft(document: Document, place: Place, key: str | int, source: Node) -> None:
+    """Put a value of another document, with its marks, in the place of what is there."""
+    target: Any = document.at(place)
+    into, marks = (*place, key), document.marks
+    assert isinstance(marks, dict)  # noqa: S101 - combined() made it
+    there = isinstance(target, list) or key in target
+    _forget(document, into, target[key] if there else None)
+    target[key] = copy.deepcopy(source.data)
+    theirs = source.document.marks
+    for below in _below(source.data):
+        if source.place + below in theirs:
+            marks[into + below] = theirs[source.place + below]
+
+
+def _forget(document: Document, place: Place, value: Any) -> None:
+    assert isinstance(document.marks, dict)  # noqa: S101 - combined() made it
+    for below in _below(value):
+        document.marks.pop(place + below, None)
+
+
+def _below(value: Any) -> Iterator[Place]:
+    """The places in a value, its own first."""
+    yield ()
+    pairs: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, dict):
+        pairs = value.items()
+    elif isinstance(value, list):
+        pairs = enumerate(value)
+    for key, inner in pairs:
+        for place in _below(inner):
+            yield (key, *place)

@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal, get_args
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from guardian.core.model import Weight
+from guardian.core.traffic import Weight
 from guardian.ports import ConfigError
 from guardian.text.findings import not_yet
 
@@ -30,7 +30,21 @@ _NUMBER: Final = r"(?P<number>[0-9]{1,9}(\.[0-9]{1,9})?)"
 _DURATION: Final = re.compile(rf"{_NUMBER}(?P<unit>ms|s|m|h|d)")
 _PERCENT: Final = re.compile(rf"{_NUMBER}%")
 _POINTS: Final = re.compile(rf"{_NUMBER}pp")
+_BYTES: Final = {
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+}
+_SIZE: Final = re.compile(rf"{_NUMBER}(?P<unit>B|[KMG]i?B)")
+_A_MINUTE: Final = re.compile(rf"{_NUMBER}/min")
+_M_OF_N: Final = re.compile(r"(?P<m>[0-9]{1,3}) of (?P<n>[0-9]{1,3})")
 MAX_DURATION_S: Final = 366 * 86400
+MAX_DATAPOINTS: Final = 60
+"""The longest stretch that a threshold looks at, in datapoints."""
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -82,6 +96,59 @@ def exact_points(value: object) -> Decimal:
     return share
 
 
+def exact_percent(value: object) -> Decimal:
+    """Percent from `80%`, also above 100 %. ValueError says how to write it."""
+    if is_number(value):
+        raise ValueError(f"this needs its percent sign: write {value}%")
+    match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{told(value)} is not a percentage: write it like 80% or 0.5%")
+    return Decimal(match["number"])
+
+
+def exact_bytes(value: object) -> Decimal:
+    """Bytes from `512MiB`, `2GB`, `100B`. ValueError says how to write it."""
+    if is_number(value):
+        raise ValueError(f"a size needs a unit: write {value}B, {value}MB or {value}MiB")
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{told(value)} is not a size: write it like 512MiB, 2GB or 100B")
+    return Decimal(match["number"]) * _BYTES[match["unit"]]
+
+
+def exact_number(value: object) -> Decimal:
+    """A number without a unit. ValueError says how to write it."""
+    if not is_number(value):
+        raise ValueError(f"{told(value)} is not a plain number: write it without a unit, like 10")
+    return Decimal(str(value))
+
+
+def exact_rate(value: object) -> Decimal:
+    """Events a minute from `10/min` or `10`. ValueError says how to write it."""
+    match = _A_MINUTE.fullmatch(value) if isinstance(value, str) else None
+    number = Decimal(match["number"]) if match else None
+    if number is None and is_number(value):
+        number = Decimal(str(value))
+    if number is None or number < 0:
+        raise ValueError(
+            f"{told(value)} is not a rate: write how many events a minute, like 10/min or 0.5/min"
+        )
+    return number
+
+
+def m_of_n(value: object) -> tuple[int, int]:
+    """(M, N) from `3 of 5`. ValueError says how to write it."""
+    match = _M_OF_N.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{told(value)} is not M of N datapoints: write it like 3 of 5")
+    m, n = int(match["m"]), int(match["n"])
+    if m > n:
+        raise ValueError(f"{value} can never be reached: M is at most N")
+    if not 1 <= m <= n <= MAX_DATAPOINTS:
+        raise ValueError(f"{value}: M is at least 1 and N at most {MAX_DATAPOINTS}")
+    return m, n
+
+
 def plain(number: Decimal) -> str:
     """A decimal as digits, without an exponent or trailing zeros: `10000`, `0.25`."""
     text = f"{number:f}"
@@ -122,18 +189,51 @@ def _weight(value: object) -> Weight:
     return Weight.ratio_of(float(exact_share(value)))
 
 
-Duration = Annotated[
-    float,
-    PlainValidator(_seconds),
-    WithJsonSchema({"type": "string", "pattern": rf"^{_DURATION.pattern.replace('?P', '?')}$"}),
-]
+def pattern(read: re.Pattern[str]) -> str:
+    """The pattern as JSON Schema and editors understand it: anchored, in JavaScript's syntax."""
+    return f"^({read.pattern})$".replace("?P<", "?<")
+
+
+def _schema(read: re.Pattern[str], *examples: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": pattern(read),
+            "patternErrorMessage": f"Write it like {', '.join(examples)}.",
+            "examples": list(examples),
+        }
+    )
+
+
+Duration = Annotated[float, PlainValidator(_seconds), _schema(_DURATION, "90s", "10m", "24h")]
 """Seconds, written `90s`, `10m`, `24h`, `250ms`, `2d`."""
-Share = Annotated[float, PlainValidator(_share), WithJsonSchema({"type": "string"})]
+Share = Annotated[float, PlainValidator(_share), _schema(_PERCENT, "5%")]
 """A share between 0 and 1, written `5%`."""
-Points = Annotated[float, PlainValidator(_points), WithJsonSchema({"type": "string"})]
+Points = Annotated[float, PlainValidator(_points), _schema(_POINTS, "0.5pp")]
 """A difference of shares, written `0.5pp`."""
-WeightField = Annotated[Weight, PlainValidator(_weight), WithJsonSchema({"type": "string"})]
+WeightField = Annotated[Weight, PlainValidator(_weight), _schema(_PERCENT, "10%")]
 """The canary's share of traffic, written `10%`."""
+MofN = Annotated[tuple[int, int], PlainValidator(m_of_n), _schema(_M_OF_N, "3 of 5")]
+"""M of N datapoints, written `3 of 5`."""
+LIMIT_SCHEMA: Final = {
+    "anyOf": [
+        {
+            "type": "string",
+            "pattern": pattern(
+                re.compile(
+                    "|".join(
+                        re.sub(r"\?P<\w+>", "?:", read.pattern)
+                        for read in (_PERCENT, _DURATION, _SIZE, _A_MINUTE)
+                    )
+                )
+            ),
+            "patternErrorMessage": "Write it like 5%, 10s, 250ms, 10/min or 512MiB.",
+        },
+        {"type": "number"},
+    ],
+    "examples": ["5%", "10s", "250ms", "10/min", "512MiB"],
+}
+"""A limit whose unit depends on what is measured."""
 
 
 # --- secrets -----------------------------------------------------------------------------------

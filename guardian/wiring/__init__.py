@@ -1,5 +1,6 @@
 """The composition root: the only place that knows every room, and the only dynamic import."""
 
-from guardian.wiring.process import Wiring, open_wiring
+from guardian.wiring.opening import open_wiring
+from guardian.wiring.process import Wiring
 
 __all__ = ["Wiring", "open_wiring"]

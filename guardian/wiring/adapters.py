@@ -6,10 +6,11 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from guardian.config import Aws
 from guardian.ports import ConfigError, UsageError
 
 M = TypeVar("M", bound=BaseModel)
@@ -39,3 +40,13 @@ def checked(options: type[M], values: Mapping[str, object]) -> M:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{place} {values.get(place)!r}: {first['msg']}") from error
+
+
+def plane_of(aws: Aws) -> str:
+    """A plane's name: `account:region:role`."""
+    return f"{aws.account_id}:{aws.region}:{aws.role_arn or ''}"
+
+
+def no_account(*_: object) -> Any:
+    """In the place of a client where there is no account."""
+    raise ConfigError("this needs an AWS account, and none is configured for it")

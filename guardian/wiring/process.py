@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from guardian import config, rulefile
 from guardian.aws import Account, Sessions
 from guardian.clock import SystemLuck
 from guardian.core.codec import rfc3339
-from guardian.core.model import Query, floor_to
+from guardian.core.model import Query
 from guardian.core.plan import Policy
 from guardian.engine.emergency import Emergency, plan_emergency
 from guardian.engine.outbox import Lane
@@ -29,26 +26,24 @@ from guardian.engine.start import (
     resolved,
 )
 from guardian.ports import (
-    Ask,
     ConfigError,
     Context,
-    EdgeError,
     Journal,
     JournalError,
+    Meter,
     Notifier,
     Source,
+    Unmetered,
     UsageError,
 )
 from guardian.settings import Settings
-from guardian.settings import load as load_settings
-from guardian.wiring.adapters import adapter, checked
+from guardian.wiring.adapters import adapter, checked, no_account, plane_of
 from guardian.wiring.clocks import clock_of
+from guardian.wiring.history import heard, longest_s
 from guardian.wiring.services import service_criteria
 
-DEFAULT_CONFIG = Path("config/production.yaml")
-HEARD_S = 3600.0
-"""How far back a series' datapoints show that it speaks at all."""
-HEARD_PERIOD_S = 300
+METRICS = "cloudwatch"
+"""Where metrics come from."""
 
 
 class Wiring:
@@ -59,12 +54,14 @@ class Wiring:
     ) -> None:
         self.settings = settings
         self.config = configured
-        self._environ = environ
+        self.environ = environ
         self.clock = clock_of(settings, environ)
         self.luck = SystemLuck()
-        self._sessions = Sessions()
+        self.meter: Meter = Unmetered()
+        """Counts what the process does; set before anything is built."""
+        self._sessions = Sessions(lambda: self.meter)
         self._accounts: dict[config.Aws, Account] = {}
-        self._sources: dict[config.Aws, Source] = {}
+        self._sources: dict[tuple[config.Aws, str], Source] = {}
         self._services: dict[str, Service] = {}
         self._aws: dict[str, config.Aws] = {}
         self._journal: Journal | None = None
@@ -75,13 +72,13 @@ class Wiring:
     def journal(self) -> Journal:
         """The configured journal, opened once."""
         if self._journal is None:
-            self._journal = self._open(self._journal_address())
+            self._journal = self._open(self.address)
         return self._journal
 
     @property
     def journal_is_local(self) -> bool:
         """Whether only this machine can read the journal."""
-        return self._journal_address().startswith("sqlite:")
+        return self.address.startswith("sqlite:")
 
     def journal_or_scratch(self, folder: str, say: Callable[[str], None]) -> Journal:
         """The journal, or an empty one in `folder` when it cannot be used: for emergencies."""
@@ -94,7 +91,9 @@ class Wiring:
             self._journal = self._open(f"sqlite:{Path(folder) / 'guardian.db'}")
         return self.journal
 
-    def _journal_address(self) -> str:
+    @property
+    def address(self) -> str:
+        """Where the journal is: `sqlite:PATH`."""
         configured = self.config.journal if self.config is not None else None
         return self.settings.journal or configured or self.settings.default_journal()
 
@@ -104,6 +103,19 @@ class Wiring:
         options = module.Options(path=rest)
         opened: Journal = module.build(options, self._context(None))
         return opened
+
+    def renewed(self) -> Wiring:
+        """The same process with its file read again, on the same journal. Raises ConfigError."""
+        path = self.configured().path
+        other = Wiring(self.settings, config.load(path, environ=self.environ), self.environ)
+        other.meter, other._journal = self.meter, self.journal
+        return other
+
+    @property
+    def file_journal(self) -> str | None:
+        """The journal that the file names, where no variable says otherwise."""
+        stated = self.config.journal if self.config is not None else None
+        return None if self.settings.journal else stated
 
     def close(self) -> None:
         """Let go of what was opened."""
@@ -116,7 +128,7 @@ class Wiring:
         """The services asked for, or all that are not switched off."""
         if asked:
             return [self.named(name) for name in asked]
-        configured = self._configured()
+        configured = self.configured()
         return [n for n, s in configured.services.items() if s.mode is not config.Mode.OFF]
 
     def named(self, name: str) -> str:
@@ -124,28 +136,37 @@ class Wiring:
         known = self.config is not None and name in self.config.services
         if ":" in name and not known:
             return self.add_lambda(name)
-        return self._configured().service(name).name
+        return self.configured().service(name).name
 
     def service(self, name: str, *, observe: bool = False) -> Service:
         """A service with its router built and its rules loaded."""
         if name in self._services:
             return replace(self._services[name], observe=observe or self._services[name].observe)
-        given = self._configured().service(name)
-        rules = service_criteria(self._configured(), name)
+        given = self.configured().service(name)
+        rules = service_criteria(self.configured(), name)
         module = self._adapter_of("routers", given.router)
-        options = given.router.options(module.Options, environ=self._environ)
+        options = given.router.options(module.Options, environ=self.environ)
         self._aws[name] = given.aws
         self._services[name] = Service(
             name=name,
-            environment=self._configured().environment,
+            environment=self.configured().environment,
             router=module.build(options, self._context(given.aws, service=name)),
             criteria=rules.criteria,
             rules=rules.files,
             steps=given.steps,
             policy=given.policy,
             observe=given.mode is config.Mode.OBSERVE,
+            approvals=given.approvals,
+            group=given.group,
         )
         return self.service(name, observe=observe)
+
+    def check_router(self, name: str) -> None:
+        """Whether a service's router can be built from what the file says. Raises ConfigError."""
+        given = self.configured().service(name)
+        given.router.options(
+            self._adapter_of("routers", given.router).Options, environ=self.environ
+        )
 
     def add_lambda(self, text: str) -> str:
         """A service from `FUNCTION:ALIAS` alone, in the account that the credentials belong to."""
@@ -154,7 +175,7 @@ class Wiring:
         function, _, alias = text.partition(":")
         if not function or not alias:
             raise UsageError(f"--lambda {text}: write it as FUNCTION:ALIAS, e.g. agents-api:live")
-        region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION")
+        region = self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION")
         if not region:
             raise ConfigError("--lambda needs to know the region: set AWS_REGION")
         account_id = self._sessions.account(region=region, environment="ci").identity()
@@ -164,7 +185,7 @@ class Wiring:
         self._aws[text] = aws
         self._services[text] = Service(
             name=text,
-            environment=self._environ.get("ENVIRONMENT", "ci"),
+            environment=self.environ.get("ENVIRONMENT", "ci"),
             router=lambda_alias.build(options, self._context(aws, service=text)),
             criteria=rules.criteria,
             rules=rules.files,
@@ -183,7 +204,8 @@ class Wiring:
                 found.append(name)
         return found
 
-    def _configured(self) -> config.Config:
+    def configured(self) -> config.Config:
+        """The configuration; ConfigError when there is none."""
         if self.config is None:
             raise ConfigError("no config file: name one with -c/--config or GUARDIAN_CONFIG")
         return self.config
@@ -208,7 +230,7 @@ class Wiring:
         left = live_on(self.journal, service.router.target)
         if left is not None:
             if left.moved and left.plan.canary == resolved(service.router, to):
-                plane = self._plane(name)
+                plane = self.plane(name)
                 return Task(plan=left.plan, router=service.router, plane=plane, resume=True)
             if left.moved:
                 raise Busy(left)
@@ -218,8 +240,9 @@ class Wiring:
             to=to,
             journal=self.journal,
             longest_s=lambda: self._longest_s(service),
+            heard=lambda queries: self._heard(name, queries),
         )
-        return Task(plan=plan, router=service.router, plane=self._plane(name))
+        return Task(plan=plan, router=service.router, plane=self.plane(name))
 
     def watch_task(
         self,
@@ -242,7 +265,7 @@ class Wiring:
             longest_s=lambda: self._longest_s(service),
             heard=lambda queries: self._heard(name, queries),
         )
-        return Task(plan=plan, router=service.router, plane=self._plane(name))
+        return Task(plan=plan, router=service.router, plane=self.plane(name))
 
     def emergency(
         self, name: str, *, to: str | None, actor: str, reason: str, journal: Journal
@@ -263,64 +286,45 @@ class Wiring:
         )
 
     def _longest_s(self, service: Service) -> float | None:
-        """How long this service's Lambda may run before its datapoints appear, in seconds.
-
-        Best effort: where it cannot be learned, the function's time-out stands, else nothing.
-        """
-        function = service.router.variables().get("function")
-        timeout_s = getattr(service.router, "timeout_s", None)
-        if function is None or timeout_s is None:
-            return None
-        source: Any = self._source(self._aws[service.name])
-        limit_s: float | None = None
-        try:
-            limit_s = timeout_s()
-            seen_s = source.longest_duration_s(function, now=self.clock.now())
-        except EdgeError:
-            return limit_s
-        return limit_s if seen_s is None else min(seen_s, limit_s or seen_s)
+        source = self._source(self._aws[service.name])
+        return longest_s(service.router, source, now=self.clock.now())
 
     def _heard(self, name: str, queries: Sequence[Query]) -> frozenset[Query]:
-        """Which of these series had datapoints lately; none where AWS does not say."""
-        now = self.clock.now()
-        start, end = (floor_to(at, HEARD_PERIOD_S) for at in (now - HEARD_S, now + HEARD_PERIOD_S))
-        wide = {replace(query, period_s=HEARD_PERIOD_S): query for query in queries}
-        asks = [Ask(query=query, start=start, end=end, settle_s=0.0) for query in wide]
-        try:
-            found = self._source(self._aws[name]).read(asks, now=now)
-        except EdgeError:
-            return frozenset()
-        return frozenset(wide[query] for query, heard in found.items() if heard.points)
+        return heard(queries, self._source(self._aws[name]), now=self.clock.now())
 
     # --- adapters --------------------------------------------------------------------------------
 
-    def sources(self, tasks: Sequence[Task]) -> dict[str, Source]:
-        """The metric source of each plane."""
-        planes = {task.plane for task in tasks}
-        return {
-            _plane(aws): self._source(aws) for aws in self._aws.values() if _plane(aws) in planes
-        }
+    def sources(self, tasks: Sequence[Task]) -> dict[str, dict[str, Source]]:
+        """For each plane, the sources that its tasks' criteria read, by name."""
+        planes = {plane_of(aws): aws for aws in self._aws.values()}
+        found: dict[str, dict[str, Source]] = {}
+        for task in tasks:
+            if task.plane not in planes:  # an emergency asks no metrics
+                found[task.plane] = {}
+                continue
+            named = {METRICS, *(query.source for query in task.plan.queries())}
+            by_name = found.setdefault(task.plane, {})
+            by_name.update({name: self._source(planes[task.plane], name) for name in sorted(named)})
+        return found
 
     def lanes(self) -> list[Lane]:
         """The configured notifiers, each for the services of its own file alone."""
         if self.config is None:
             return []
         everything = frozenset(self.config.services)
-        return [
-            Lane(
-                name=lane.name,
-                notifier=self._notifier(lane.to),
-                events=lane.on,
-                services=everything if lane.services is None else lane.services,
-            )
-            for lane in self.config.lanes
-        ]
-
-    def _notifier(self, choice: config.Choice) -> Notifier:
-        module = self._adapter_of("notifiers", choice)
-        options = choice.options(module.Options, environ=self._environ)
-        built: Notifier = module.build(options, self._context(None))
-        return built
+        found = []
+        for lane in self.config.lanes:
+            services = everything if lane.services is None else lane.services
+            accounts = {self.config.services[name].aws for name in services}
+            # As the file's account, for what tells of all; else as that of the services told of.
+            only = accounts.pop() if len(accounts) == 1 else None
+            usual = self.config.aws
+            aws = usual or only if lane.services is None else only or usual
+            module = self._adapter_of("notifiers", lane.to)
+            options = lane.to.options(module.Options, environ=self.environ)
+            notifier: Notifier = module.build(options, self._context(aws))
+            found.append(Lane(name=lane.name, notifier=notifier, events=lane.on, services=services))
+        return found
 
     def _adapter_of(self, room: str, choice: config.Choice) -> ModuleType:
         try:
@@ -328,14 +332,19 @@ class Wiring:
         except ConfigError as error:
             raise choice.refusal(str(error)) from error
 
-    def _source(self, aws: config.Aws) -> Source:
-        if aws not in self._sources:
-            module = adapter("sources", "cloudwatch")
-            self._sources[aws] = module.build(module.Options(), self._context(aws))
-        return self._sources[aws]
+    def _source(self, aws: config.Aws, name: str = METRICS) -> Source:
+        if (aws, name) not in self._sources:
+            module = adapter("sources", name)
+            self._sources[aws, name] = module.build(module.Options(), self._context(aws))
+        return self._sources[aws, name]
 
-    def _plane(self, name: str) -> str:
-        return _plane(self._aws[name])
+    def source(self, service: str, name: str) -> Source:
+        """A source by its name, for a service that was built."""
+        return self._source(self._aws[service], name)
+
+    def plane(self, name: str) -> str:
+        """The plane of a service that was built: `account:region:role`."""
+        return plane_of(self._aws[name])
 
     def _account(self, aws: config.Aws) -> Account:
         if aws not in self._accounts:
@@ -352,46 +361,13 @@ class Wiring:
         return Context(
             clock=self.clock,
             luck=self.luck,
-            client=account.client if account is not None else _no_account,
-            check_account=account.check_account if account is not None else _no_account,
+            client=account.client if account is not None else no_account,
+            check_account=account.check_account if account is not None else no_account,
             account_id=aws.account_id if aws is not None else "",
             region=aws.region if aws is not None else "",
             environment=self.config.environment if self.config is not None else "",
             service=service,
             secret=self.settings.secret,
             base_url=self.settings.base_url,
+            meter=self.meter,
         )
-
-
-def _plane(aws: config.Aws) -> str:
-    return f"{aws.account_id}:{aws.region}:{aws.role_arn or ''}"
-
-
-def _no_account(*_: object) -> Any:
-    raise ConfigError("this needs an AWS account, and none is configured for it")
-
-
-@contextmanager
-def open_wiring(
-    path: Path | None,
-    *,
-    without_file: bool = False,
-    environ: Mapping[str, str] | None = None,
-) -> Iterator[Wiring]:
-    """Settings and the config file, checked; what was opened is closed at the end."""
-    environ = os.environ if environ is None else environ
-    settings = load_settings(environ)
-    chosen = path or settings.config
-    if chosen is None and not without_file and DEFAULT_CONFIG.is_file():
-        chosen = DEFAULT_CONFIG
-    if chosen is None and not without_file:
-        raise ConfigError(
-            f"no config file: there is no {DEFAULT_CONFIG} here, and neither -c/--config nor"
-            " GUARDIAN_CONFIG names one"
-        )
-    configured = None if chosen is None else config.load(chosen, environ=environ)
-    wiring = Wiring(settings, configured, environ)
-    try:
-        yield wiring
-    finally:
-        wiring.close()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Flag
@@ -32,6 +32,7 @@ services:
   agents-api:
     router: {type: lambda_alias, function: agents-api, alias: live}
     rules: [../rules/production.yaml]
+    vars: {pagerduty_service: PABC123}
     steps:
       - {weight: 10%, bake: 10m}
       - {weight: 50%, bake: 10m}
@@ -86,25 +87,30 @@ class Stage:
             "GUARDIAN_SLACK_BASE_URL": self.simulator.slack_url,
             "GUARDIAN_PAGERDUTY_ROUTING_KEY": self.simulator.pagerduty.routing_key,
             "GUARDIAN_PAGERDUTY_EVENTS_URL": self.simulator.pagerduty_events_url,
+            "GUARDIAN_PAGERDUTY_API_TOKEN": self.simulator.pagerduty.api_token,
+            "GUARDIAN_PAGERDUTY_API_URL": self.simulator.pagerduty_api_url,
             "GUARDIAN_SIMULATED_CLOCK": f"{clock.origin},{clock.speed},{clock.started}",
             "PYTHONPATH": str(ROOT),
         }
 
-    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-        """A running `guardian` process; `finish` ends it."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "guardian", *arguments],
-            cwd=self.folder,
-            env={**self.environ(), **environ},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
+    def start(
+        self, *arguments: str, to: Path | None = None, **environ: str
+    ) -> subprocess.Popen[str]:
+        """A running `guardian` process; `finish` ends it. With `to` it writes into that file."""
+        with to.open("w") if to is not None else nullcontext(subprocess.PIPE) as out:
+            return subprocess.Popen(
+                [sys.executable, "-m", "guardian", *arguments],
+                cwd=self.folder,
+                env={**self.environ(), **environ},
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                text=True,
+            )
 
     def run(self, *arguments: str, timeout_s: float = 60.0, **environ: str) -> Ended:
         """Run `guardian` to its end."""
-        return finish(self.start(*arguments, **environ), timeout_s=timeout_s)
+        return finish(self.start(*arguments, to=None, **environ), timeout_s=timeout_s)
 
     def deploy(self, version: str) -> None:
         """Somebody else's deploy: all traffic on a version at once."""

@@ -177,12 +177,12 @@ def test_a_healthy_alias_without_versions_passes(tmp_path: Path) -> None:
 
 
 def test_a_poll_is_one_call(tmp_path: Path) -> None:
-    """Every poll of one service asks GetMetricData once; starting asks twice more."""
+    """Every poll of one service asks GetMetricData once; starting asks three times more."""
     with stage(tmp_path) as s:
         deployed(s)
         ended = s.run(*WATCH, "-o", "jsonl")
         polls = [r for r in ended.records() if r["event"] == "tick"]
-        assert s.simulator.calls("cloudwatch", "GetMetricData") <= len(polls) + 2
+        assert s.simulator.calls("cloudwatch", "GetMetricData") <= len(polls) + 3
 
 
 def test_an_alias_is_watched_with_no_file_at_all(tmp_path: Path) -> None:

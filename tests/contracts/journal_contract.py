@@ -1,7 +1,8 @@
 """What every journal promises: subclass `JournalContract` and give it stores.
 
-Claims and leases are in `journal_claim_contract`, orders, notices and snapshots in
-`journal_outbox_contract`; here are rollouts, and the comparison with a model.
+Claims and leases are in `journal_claim_contract`, orders and freezes in
+`journal_orders_contract`, notices and snapshots in `journal_outbox_contract`; here are rollouts,
+and the comparison with a model.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import pytest
 
 from guardian.core.entries import Entry
 from guardian.core.rollout import IllegalEntry
-from guardian.ports import Claim, Conflict, Fenced, Head, Journal, JournalError
+from guardian.ports import Answer, Claim, Conflict, Fenced, Head, Journal, JournalError
 from tests.contracts.journal_claim_contract import OTHER, ClaimContract, JournalStore, claimed
 from tests.contracts.journal_model import agrees_with_a_model
+from tests.contracts.journal_orders_contract import OrdersContract
 from tests.contracts.journal_outbox_contract import OutboxContract
 from tests.contracts.journal_values import (
     HOLD,
@@ -257,10 +259,11 @@ class RolloutContract:
                 entries=[HOLD],
                 live=False,
                 outgoing=outgoing("r1", 2),
-                orders_done=["o1"],
+                answers=[Answer(order="o1")],
                 txid="t2",
             )
         assert (journal.pending(), len(journal.orders(["r1"])), len(journal.live())) == (0, 1, 1)
+        assert journal.answered("o1") is None
 
     def test_of_many_writers_one_wins(self, store: JournalStore) -> None:
         """Threads that expect the same number never both succeed."""
@@ -325,7 +328,7 @@ class RolloutContract:
         assert (head.seq, head.live, head.last_at) == (3, False, START + 90.5)
 
 
-class JournalContract(RolloutContract, ClaimContract, OutboxContract):
+class JournalContract(RolloutContract, ClaimContract, OrdersContract, OutboxContract):
     """Every promise of `ports.Journal`; the subclass gives a fixture that makes stores."""
 
     @pytest.fixture

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from guardian.core.entries import Entry
+from guardian.core.entries import Answer, Entry, Freeze
 from guardian.ports import (
     Claim,
     Conflict,
@@ -34,6 +34,7 @@ from tests.contracts.journal_values import (
     LATER,
     START,
     ManualClock,
+    freeze,
     order,
     outgoing,
     started,
@@ -90,7 +91,8 @@ class Model:
     outbox: list[Told] = field(default_factory=list)
     handles: dict[tuple[str, str], str] = field(default_factory=dict)
     orders: dict[str, str] = field(default_factory=dict)
-    done: set[str] = field(default_factory=set)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    freezes: dict[str, Freeze] = field(default_factory=dict)
 
     def lives(self, lease: str, now: float) -> bool:
         """Whether a lease beat less than 30 s ago."""
@@ -260,7 +262,11 @@ class JournalMachine(RuleBasedStateMachine):
         entries = later if expected else [started(name, target=claim.target), *later]
         self.txids += 1
         out = [o for lane in sorted(lanes) for o in outgoing(name, expected + 1, lane=lane)]
-        waiting = [o for o, r in self.model.orders.items() if r == name]
+        answers = [
+            Answer(order=o, rollout=f"x{self.txids}")
+            for o, r in [*self.model.orders.items(), ("nobody's", name)]
+            if r == name
+        ]
         refusal = self.model.refusal(claim, name, expected, live=live, now=self.uptime)
         outcome: type[JournalError] | int
         for _ in range(2 if twice else 1):
@@ -272,7 +278,7 @@ class JournalMachine(RuleBasedStateMachine):
                     entries=entries,
                     live=live,
                     outgoing=out,
-                    orders_done=waiting,
+                    answers=answers,
                     txid=f"x{self.txids}",
                 )
             except JournalError as error:
@@ -285,16 +291,38 @@ class JournalMachine(RuleBasedStateMachine):
         kept.entries += entries
         kept.epochs += [claim.epoch] * len(entries)
         self.model.outbox += [Told(lane=o.lane, rollout=name, seq=o.notice.seq) for o in out]
-        self.model.done.update(waiting)
-        for id_ in waiting:
-            del self.model.orders[id_]
+        for answer in answers:
+            self.answered(answer)
 
     @rule(side=side, id_=st.sampled_from("abcd"), name=rollout)
     def order(self, side: int, id_: str, name: str) -> None:
         """A person asks for something, perhaps again."""
         self.sides[side].order(order(id_, name))
-        if id_ not in self.model.done:
+        if id_ not in self.model.answers:
             self.model.orders.setdefault(id_, name)
+
+    @rule(side=side, id_=st.sampled_from("abcd"), refused=st.sampled_from(["", "not now"]))
+    def answer(self, side: int, id_: str, refused: str) -> None:
+        """Somebody answers, perhaps late, perhaps what was never asked."""
+        self.sides[side].answer(Answer(order=id_, refused=refused))
+        self.answered(Answer(order=id_, refused=refused))
+
+    def answered(self, answer: Answer) -> None:
+        """The first answer to a known order stands."""
+        if self.model.orders.pop(answer.order, None) is not None:
+            self.model.answers[answer.order] = answer
+
+    @rule(side=side, scope=st.sampled_from(["*", "a"]), until=st.sampled_from([START, 2 * START]))
+    def freeze(self, side: int, scope: str, until: float) -> None:
+        """A person stops advances."""
+        self.model.freezes[scope] = freeze(scope, until=until)
+        self.sides[side].freeze(self.model.freezes[scope])
+
+    @rule(side=side, scope=st.sampled_from(["*", "a"]))
+    def unfreeze(self, side: int, scope: str) -> None:
+        """A person lets advances go on."""
+        there = self.model.freezes.pop(scope, None) is not None
+        assert self.sides[side].unfreeze(scope) == there
 
     @rule(side=side, which=st.integers(0, 5), how=st.sampled_from(["sent", "retry", "dead"]))
     def deliver(self, side: int, which: int, how: str) -> None:
@@ -337,6 +365,8 @@ class JournalMachine(RuleBasedStateMachine):
             _, holder = model.claims.get(target, (0, ""))
             assert (journal.holder(target) is not None) == model.lives(holder, self.uptime)
         assert [o.id for o in journal.orders(ROLLOUTS)] == list(model.orders)
+        assert {i: a for i in "abcd" if (a := journal.answered(i))} == model.answers
+        assert journal.freezes() == [model.freezes[scope] for scope in sorted(model.freezes)]
         assert journal.pending() == len(model.outbox)
         now = START + 1e6 + self.uptime
         assert [

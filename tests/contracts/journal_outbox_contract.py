@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
 from guardian.ports import Dead, Journal, Outgoing, Pending, Retry, Sent
 from tests.contracts.journal_claim_contract import JournalStore, claimed
 from tests.contracts.journal_values import (
-    HOLD,
     START,
     TARGET,
     notice,
-    order,
     outgoing,
     snapshot,
     started,
@@ -181,56 +178,6 @@ class OutboxContract:
         for name in ("r3", "r1", "r2"):
             telling(journal, name, outgoing(name, 1))
         assert [p.notice.rollout for p in journal.due(NOW, limit=2)] == ["r3", "r1"]
-
-    # --- orders ------------------------------------------------------------------------------
-
-    def test_an_order_needs_no_claim_and_comes_whole(self, store: JournalStore) -> None:
-        """What one process leaves another one reads."""
-        left = order("o1", "r1", at=START + 0.25)
-        store.open().order(left)
-        assert store.open().orders(["r1"]) == [left]
-
-    def test_the_same_order_twice_is_once(self, store: JournalStore) -> None:
-        """The first one counts."""
-        journal = store.open()
-        journal.order(order("o1", "r1"))
-        journal.order(replace(order("o1", "r1"), reason="again"))
-        assert journal.orders(["r1"]) == [order("o1", "r1")]
-
-    def test_orders_come_oldest_first_and_only_those_asked_for(self, store: JournalStore) -> None:
-        """Each rollout's own, in the order in which they were left."""
-        journal = store.open()
-        for second, (id_, rollout) in enumerate([("c", "r1"), ("a", "r2"), ("b", "r1")]):
-            journal.order(order(id_, rollout, at=START + second))
-        assert [o.id for o in journal.orders(["r2", "r1"])] == ["c", "a", "b"]
-        assert [o.id for o in journal.orders(["r1"])] == ["c", "b"]
-        assert journal.orders([]) == journal.orders(["r3"]) == []
-
-    def test_a_finished_order_does_not_come_back(self, store: JournalStore) -> None:
-        """Not even when it is left again."""
-        journal = store.open()
-        claim = claimed(journal, journal.open_lease("a"))
-        first = [started("r1")]
-        journal.append(claim, "r1", expected=0, entries=first, live=True, txid="t1")
-        journal.order(order("o1", "r1"))
-        journal.order(order("o2", "r1"))
-        journal.append(
-            claim, "r1", expected=1, entries=[HOLD], live=True, orders_done=["o1"], txid="t2"
-        )
-        journal.order(order("o1", "r1"))
-        assert [o.id for o in journal.orders(["r1"])] == ["o2"]
-
-    def test_an_order_can_be_finished_without_an_entry(self, store: JournalStore) -> None:
-        """A refused order is done although nothing happened."""
-        journal = store.open()
-        claim = claimed(journal, journal.open_lease("a"))
-        first = [started("r1")]
-        journal.append(claim, "r1", expected=0, entries=first, live=True, txid="t1")
-        journal.order(order("o1", "r1"))
-        seq = journal.append(
-            claim, "r1", expected=1, entries=[], live=True, orders_done=["o1"], txid="t2"
-        )
-        assert (seq, len(journal.read("r1")), journal.orders(["r1"])) == (1, 1, [])
 
     # --- snapshots ---------------------------------------------------------------------------
 

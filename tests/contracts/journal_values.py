@@ -11,16 +11,19 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from guardian.core.entries import (
+    Approved,
     Cancelled,
     Cause,
     Completed,
     Entry,
+    Freeze,
     GateFailed,
     Held,
     HoldReason,
     Order,
     OrderKind,
     PrimaryConfirmed,
+    PromotionStuck,
     Resumed,
     Retired,
     RollbackConfirmed,
@@ -29,11 +32,15 @@ from guardian.core.entries import (
     RolloutStarted,
     StepEntered,
     Superseded,
+    Waived,
+    Warned,
     WeightConfirmed,
 )
-from guardian.core.model import Evidence, Instant, Outcome, Snapshot, Step, Traffic, Verdict, Weight
+from guardian.core.model import Instant
 from guardian.core.notices import Event, Notice, Page, Severity
 from guardian.core.plan import Drive, Plan, Policy
+from guardian.core.traffic import Snapshot, Step, Traffic, Weight
+from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Outgoing
 
 START: Final = 1_795_462_200.0
@@ -153,6 +160,10 @@ LATER: Final[tuple[Entry, ...]] = (
     Cancelled(at=START + 8, detail="not today", actor="ada"),
     Superseded(at=START + 9, detail="version 43 was deployed"),
     Retired(at=START + 10, detail="24 h are over"),
+    Approved(at=START + 11, step=1, actor="ada", detail="looks good"),
+    Waived(at=START + 12, criterion="p95", actor="ada", detail="known"),
+    Warned(at=START + 13, about=("cpu",), detail="81%", verdicts=(VERDICT,)),
+    PromotionStuck(at=START + 66, detail="42 10%"),
 )
 """One of each kind that can follow the first entry."""
 
@@ -195,6 +206,18 @@ def order(id_: str, rollout: str, *, at: Instant = START) -> Order:
         reason="looks good",
         at=at,
         expect_step=1,
+    )
+
+
+def freeze(scope: str, *, until: Instant = START + 3600, rollbacks_too: bool = False) -> Freeze:
+    """Advances are stopped."""
+    return Freeze(
+        scope=scope,
+        until=until,
+        actor="ada",
+        reason="the sale",
+        at=START,
+        rollbacks_too=rollbacks_too,
     )
 
 

@@ -7,7 +7,8 @@ from typing import Protocol
 
 import pytest
 
-from guardian.core.model import FULL, NONE, Reading, Reason, Snapshot, Stamp, Traffic, Weight
+from guardian.core.model import Reason
+from guardian.core.traffic import FULL, NONE, Reading, Snapshot, Stamp, Traffic, Weight
 from guardian.ports import Guard, Router, RouterError
 
 

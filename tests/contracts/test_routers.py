@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from guardian.aws import Sessions
-from guardian.core.model import Reason, Snapshot, Stamp, Traffic, Weight
+from guardian.core.model import Reason
+from guardian.core.traffic import Snapshot, Stamp, Traffic, Weight
 from guardian.ports import Router, RouterError
 from guardian.routers import lambda_alias
 from guardian.sim.server import Simulator

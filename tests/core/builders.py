@@ -15,14 +15,13 @@ from guardian.core.model import (
     Latency,
     Limit,
     Measurement,
-    Outcome,
     Problem,
     Query,
     Ratio,
     Reason,
-    Verdict,
-    Weight,
 )
+from guardian.core.traffic import Weight
+from guardian.core.verdict import Outcome, Verdict
 
 T0 = 1_700_000_040.0
 """The first shift, on a whole minute: 2023-11-14T22:14:00Z."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from guardian.core.entries import (
+    Approved,
     Cancelled,
     Cause,
     Completed,
     Entry,
+    Freeze,
     Held,
     HoldReason,
     Order,
     OrderKind,
     PrimaryConfirmed,
+    PromotionStuck,
     Resumed,
     Retired,
     RollbackConfirmed,
@@ -22,31 +25,28 @@ from guardian.core.entries import (
     RolloutStarted,
     StepEntered,
     Superseded,
+    Waived,
+    Warned,
     WeightConfirmed,
 )
 from guardian.core.model import (
-    FULL,
     Criterion,
     Direction,
-    Evidence,
+    Incidents,
     Instant,
     Limit,
     OnFail,
-    Outcome,
     Query,
     Ratio,
-    Reading,
     Scope,
-    Snapshot,
-    Stamp,
-    Step,
-    Traffic,
-    Verdict,
-    Weight,
+    incident_query,
 )
-from guardian.core.plan import Drive, Plan, Policy
+from guardian.core.orders import Decision
+from guardian.core.plan import Approval, Drive, Plan, Policy, Unapproved
 from guardian.core.rollout import Phase, Rollout, fold, step_traffic
 from guardian.core.standing import Seen
+from guardian.core.traffic import FULL, Reading, Snapshot, Stamp, Step, Traffic, Weight
+from guardian.core.verdict import Evidence, Outcome, Verdict
 
 T0: Instant = 1_790_000_040.0
 """A whole minute, so that observed time is easy to read."""
@@ -116,6 +116,37 @@ WATCH = replace(PLAN, drive=Drive.WATCH, found=CANARY, steps=(step(FULL),))
 GATE = replace(WATCH, restores=False)
 OBSERVE = replace(PLAN, restores=False)
 """`rollout start --observe`: shifts, and does not roll back by itself."""
+
+
+def asks(
+    *steps: int, on_timeout: Unapproved = Unapproved.ABORT, plan: Plan = PLAN, hours: float = 24.0
+) -> Plan:
+    """The plan, with an approval before each of these steps."""
+    return replace(
+        plan,
+        approvals=tuple(
+            Approval(before_step=s, timeout_s=3600 * hours, on_timeout=on_timeout) for s in steps
+        ),
+    )
+
+
+PAGED = Criterion(
+    name="p0-incident",
+    measure=Incidents(
+        open=incident_query("pagerduty", ("P0",), ("PABC123",)),
+        priorities=("P0",),
+        services=("PABC123",),
+    ),
+    fail_if=Limit(direction=Direction.ABOVE, value=0, text="0"),
+    scope=Scope.SERVICE,
+    min_samples=0,
+)
+"""No open incident of the highest priority."""
+CAREFUL = replace(PLAN, criteria=(criterion(), PAGED))
+"""With the incidents of the service."""
+FROZEN = Freeze(scope="agents-api", until=T0 + 7200, actor="carol", reason="launch day", at=T0 - 60)
+SPARING = replace(FROZEN, rollbacks_too=True)
+"""Not even guardian's own rollbacks."""
 
 
 # --- entries, with the times out of the way ----------------------------------------------------
@@ -199,6 +230,10 @@ LEGAL: dict[type[Entry], Entry] = {
         held(),
         RESUMED,
         RollbackStuck(at=T0, level=1, detail="throttled"),
+        Approved(at=T0, step=0, actor="bob"),
+        Waived(at=T0, criterion="error-rate", actor="bob"),
+        Warned(at=T0, about=("slow",), detail="slow: it is"),
+        PromotionStuck(at=T0, detail="throttled"),
     )
 }
 
@@ -252,8 +287,27 @@ def saw(*verdicts: Verdict, minutes: float = 0.0, found: Traffic | None = None) 
     )
 
 
+def answered(decision: Decision) -> tuple[str, ...]:
+    """The orders that were answered, obeyed or refused, in that order."""
+    return tuple(a.order for a in decision.answers)
+
+
+def refusal(decision: Decision) -> str:
+    """Why the one order was refused; it must have been, by a whole sentence."""
+    (answer,) = decision.answers
+    assert decision.entry is None
+    assert len(answer.refused.split()) >= 4, answer
+    return answer.refused
+
+
 def order(
-    kind: OrderKind, *, at: Instant = T0, expect_step: int | None = None, name: str = ""
+    kind: OrderKind,
+    *,
+    at: Instant = T0,
+    expect_step: int | None = None,
+    name: str = "",
+    full: bool = False,
+    subject: str = "",
 ) -> Order:
     """What bob asks for."""
     return Order(
@@ -264,4 +318,6 @@ def order(
         reason="a test",
         at=at,
         expect_step=expect_step,
+        full=full,
+        subject=subject,
     )

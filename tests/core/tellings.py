@@ -18,24 +18,12 @@ from guardian.core.entries import (
     StepEntered,
     WeightConfirmed,
 )
-from guardian.core.model import (
-    FULL,
-    Criterion,
-    Direction,
-    Evidence,
-    Limit,
-    Outcome,
-    Query,
-    Ratio,
-    Snapshot,
-    Step,
-    Traffic,
-    Verdict,
-    Weight,
-)
+from guardian.core.model import Criterion, Direction, Limit, Query, Ratio
 from guardian.core.notices import Notice, notice
 from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.rollout import Rollout, apply, start
+from guardian.core.traffic import FULL, Snapshot, Step, Traffic, Weight
+from guardian.core.verdict import Evidence, Outcome, Verdict
 
 T0 = 1_790_000_000.0
 TEN = Weight.percent(10)

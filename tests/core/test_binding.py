@@ -7,7 +7,19 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.binding import UnboundVariable, bind, swapped
-from guardian.core.model import Compare, Latency, Query, Ratio
+from guardian.core.model import (
+    Compare,
+    Gauge,
+    Incidents,
+    Latency,
+    Measure,
+    Percentile,
+    Query,
+    Rate,
+    Ratio,
+    incident_query,
+    queries_of,
+)
 from tests.core.rollouts import criterion, ratio
 
 NAMES = {"canary": "42", "stable": "41", "router.function": "agents-api"}
@@ -91,3 +103,35 @@ def test_a_criterion_reads_what_it_compares_with_too() -> None:
     compared = replace(criterion(), compare=Compare(stable=ratio(Version="41")))
     assert len(list(compared.queries())) == 4
     assert len(list(criterion().queries())) == 2
+
+
+def test_the_services_of_incidents_are_bound() -> None:
+    """In the question and beside it."""
+    services = ("P${stable}", "PABC123")
+    measure = Incidents(
+        open=incident_query("pagerduty", ("P0",), services), priorities=("P0",), services=services
+    )
+    bound = bind(replace(criterion(), measure=measure), NAMES).measure
+    assert isinstance(bound, Incidents)
+    assert bound.services == ("P41", "PABC123")
+    assert bound.open == incident_query("pagerduty", ("P0",), bound.services)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        ratio(Version="${canary}"),
+        LATENCY,
+        Percentile(percentile=95, series=LATENCY.within, count=LATENCY.count),
+        Gauge(series=LATENCY.count),
+        Rate(events=LATENCY.count),
+        Incidents(open=LATENCY.count, priorities=(), services=()),
+    ],
+)
+def test_every_query_of_every_measure_can_be_swapped(measure: Measure) -> None:
+    """Those that are not named stay, and nothing else changes."""
+    swaps = {query: replace(query, metric=f"other-{query.stat}") for query in queries_of(measure)}
+    changed = swapped(measure, swaps)
+    assert queries_of(changed) == tuple(swaps[query] for query in queries_of(measure))
+    assert swapped(changed, swaps) == changed
+    assert swapped(measure, {}) is measure

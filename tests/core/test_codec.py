@@ -31,18 +31,14 @@ from guardian.core.model import (
     Latency,
     Limit,
     Measurement,
-    Outcome,
     Query,
     Ratio,
-    Reading,
-    Snapshot,
-    Traffic,
-    Verdict,
-    Weight,
 )
 from guardian.core.notices import Notice
 from guardian.core.plan import Plan
 from guardian.core.rollout import Phase, Rollout
+from guardian.core.traffic import Reading, Snapshot, Traffic, Weight
+from guardian.core.verdict import Outcome, Verdict
 from tests.contracts.journal_values import HOLD, LATER, START, plan, snapshot, started, values
 
 ENTRIES: tuple[Entry, ...] = (started("r1"), *LATER)
@@ -289,7 +285,7 @@ WRONGLY_TYPED: list[tuple[object, str]] = [
     (Traffic(primary="1", weight=5), r"Traffic\.weight: a Weight is wanted"),  # type: ignore[arg-type]
     (
         replace(CRITERION, measure=5),  # type: ignore[arg-type]
-        r"Criterion\.measure: one of Ratio, Latency is wanted, not a number",
+        r"Criterion\.measure: one of Ratio, Latency, Percentile, Gauge, Rate, Incidents is wanted",
     ),
     (
         replace(CRITERION, scope="canary"),  # type: ignore[arg-type]

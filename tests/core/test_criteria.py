@@ -9,16 +9,8 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.criteria import judge
-from guardian.core.model import (
-    Criterion,
-    Datapoint,
-    Direction,
-    Latency,
-    Outcome,
-    Query,
-    Ratio,
-    Scope,
-)
+from guardian.core.model import Criterion, Datapoint, Direction, Latency, Query, Ratio, Scope
+from guardian.core.verdict import Outcome
 from tests.core.builders import (
     BAD,
     ERRORS,
@@ -143,6 +135,7 @@ def test_each_verdict_has_its_value_and_its_sentence(
 ) -> None:
     """Value, limit and samples are in one sentence for people."""
     measure = criterion.measure
+    assert isinstance(measure, Ratio | Latency)
     part, total = (
         (measure.part, measure.total)
         if isinstance(measure, Ratio)

@@ -10,12 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardian.core.criteria import judge
-from guardian.core.model import (
-    Compare,
-    Criterion,
-    Measurement,
-    Outcome,
-)
+from guardian.core.model import Compare, Criterion, Measurement
+from guardian.core.verdict import Outcome
 from tests.core.builders import (
     COMPARED,
     ERRORS,

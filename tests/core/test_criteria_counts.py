@@ -8,15 +8,8 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.criteria import judge, observed_until
-from guardian.core.model import (
-    Criterion,
-    Datapoint,
-    Measurement,
-    Outcome,
-    Query,
-    Ratio,
-    Scope,
-)
+from guardian.core.model import Criterion, Datapoint, Measurement, Query, Ratio, Scope
+from guardian.core.verdict import Outcome
 from tests.core.builders import (
     BAD,
     COMPARED,

@@ -16,17 +16,19 @@ from guardian.core.entries import (
     Held,
     HoldReason,
     OrderKind,
-    PrimaryConfirmed,
     RollbackStarted,
     StepEntered,
     Superseded,
+    Warned,
     WeightConfirmed,
 )
-from guardian.core.model import FULL, NONE, Criterion, OnFail, Outcome, Scope, Traffic, Verdict
+from guardian.core.model import Criterion, OnFail, Scope
 from guardian.core.orders import Decision
 from guardian.core.plan import Plan
 from guardian.core.rollout import LIVE, Phase, Rollout, apply, step_traffic
 from guardian.core.standing import Seen
+from guardian.core.traffic import FULL, NONE, Traffic
+from guardian.core.verdict import Outcome, Verdict
 from tests.core.rollouts import (
     CANARY,
     FAIL,
@@ -40,6 +42,7 @@ from tests.core.rollouts import (
     T0,
     TEN,
     WATCH,
+    answered,
     as_wished,
     at_last_step,
     criterion,
@@ -73,7 +76,7 @@ def test_an_order_comes_before_everything_else() -> None:
     seen = replace(saw(FAIL), orders=(order(OrderKind.HOLD),), gone="no such alias")
     decision = decide(state, seen, T0)
     assert isinstance(decision.entry, Held)
-    assert decision.orders_done == ("o-hold",)
+    assert answered(decision) == ("o-hold",)
 
 
 def test_a_breach_is_not_lost_to_an_order() -> None:
@@ -90,7 +93,7 @@ def test_a_refused_order_does_not_stop_the_rest() -> None:
     seen = replace(saw(FAIL), orders=(order(OrderKind.RESUME),))
     decision = decide(state, seen, T0)
     assert isinstance(decision.entry, RollbackStarted)
-    assert decision.orders_done == ("o-resume",)
+    assert answered(decision) == ("o-resume",)
 
 
 @pytest.mark.parametrize("phase", [Phase.CANCELLED, Phase.ROLLED_BACK, Phase.RETIRED])
@@ -214,6 +217,14 @@ def test_a_watch_confirms_what_it_found() -> None:
     assert decided == WeightConfirmed(at=T0, weight=FULL)
 
 
+def test_a_full_promotion_is_no_conflict_with_the_step_it_left() -> None:
+    """A jump starts from the weights that were confirmed last, not from the step before."""
+    plan = replace(PLAN, steps=(PLAN.steps[0], replace(PLAN.steps[0], weight=HALF), PLAN.steps[1]))
+    state = in_phase(Phase.BAKING, StepEntered(at=T0, step=2, actor="bob"), plan=plan)
+    assert entry(state, saw(found=step_traffic(plan, 0)), at=60) is None
+    assert isinstance(entry(state, saw(found=step_traffic(plan, 2)), at=60), WeightConfirmed)
+
+
 # --- baking ------------------------------------------------------------------------------------
 
 
@@ -267,33 +278,6 @@ def test_the_last_bake_completes() -> None:
     """After the last step comes the end."""
     decided = entry(at_last_step(), saw(PASS, minutes=10), at=900)
     assert decided == Completed(at=T0 + 900, verdicts=(PASS,))
-
-
-# --- completed ---------------------------------------------------------------------------------
-
-
-def test_a_promotion_is_confirmed_when_it_is_read_back() -> None:
-    """The canary alone, as the primary version."""
-    assert entry(in_phase(Phase.COMPLETED), saw(found=CANARY)) == PrimaryConfirmed(at=T0)
-
-
-@pytest.mark.parametrize("found", [None, step_traffic(PLAN, 1)], ids=["unread", "last step"])
-def test_a_promotion_is_waited_for(found: Traffic | None) -> None:
-    """The last step's weights are what a promotion starts from."""
-    assert entry(in_phase(Phase.COMPLETED), saw(found=found), at=5000) is None
-
-
-def test_a_person_who_takes_a_completed_release_back_by_hand_wins() -> None:
-    """Stable put back before the promotion was read back is not promoted over."""
-    decided = entry(in_phase(Phase.COMPLETED), saw(found=STABLE))
-    assert isinstance(decided, Superseded)
-    assert "changed the weights after the last bake: found 41 100%" in decided.detail
-
-
-def test_an_ordered_promotion_starts_from_whatever_is_there() -> None:
-    """Who promotes out of a conflict has seen the weights."""
-    state = apply(at_last_step(), Completed(at=T0, unproven=("error-rate",), actor="bob"))
-    assert entry(state, saw(found=STABLE)) is None
 
 
 # --- breaches ----------------------------------------------------------------------------------
@@ -363,11 +347,14 @@ def test_a_watch_does_not_wait_on_a_breach_that_holds(phase: Phase) -> None:
     assert isinstance(entry(state, saw(FAIL), at=5000), GateFailed)
 
 
-def test_a_breach_that_only_notifies_decides_nothing() -> None:
+def test_a_breach_that_only_notifies_is_told_and_decides_nothing() -> None:
     """`on_fail: notify` neither holds nor takes back."""
     plan = replace(PLAN, criteria=(criterion(), criterion("slow", on_fail=OnFail.NOTIFY)))
     seen = saw(FEW, verdict(Outcome.FAIL, "slow"))
-    assert entry(in_phase(Phase.BAKING, plan=plan), seen) is None
+    state = in_phase(Phase.BAKING, plan=plan)
+    told = entry(state, seen)
+    assert isinstance(told, Warned)
+    assert entry(apply(state, told), seen) is None
 
 
 def test_a_weight_of_zero_is_not_the_same_as_none() -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from guardian.core.decide import decide
 from guardian.core.entries import Entry, RollbackConfirmed, RollbackStuck
-from guardian.core.model import Traffic
 from guardian.core.rollout import Phase, Rollout, apply
 from guardian.core.standing import Seen
+from guardian.core.traffic import Traffic
 from guardian.core.wishes import Verb, must_write
 from tests.core.rollouts import (
     BACK,

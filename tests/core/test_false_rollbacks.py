@@ -15,18 +15,10 @@ from random import Random
 import pytest
 
 from guardian.core.criteria import Memory, Window, judge
-from guardian.core.model import (
-    Criterion,
-    Datapoint,
-    Direction,
-    Limit,
-    Measurement,
-    Outcome,
-    Query,
-    Ratio,
-    Weight,
-)
+from guardian.core.model import Criterion, Datapoint, Direction, Limit, Measurement, Query, Ratio
 from guardian.core.sequential import LimitTest
+from guardian.core.traffic import Weight
+from guardian.core.verdict import Outcome
 
 LIMIT, FALSE_ROLLBACK = 0.05, 0.05
 WEIGHTS = (10.0,) * 10 + (50.0,) * 10 + (100.0,) * 10

@@ -19,6 +19,7 @@ from guardian.core.entries import (
     RolloutStarted,
     StepEntered,
     Superseded,
+    Waived,
     WeightConfirmed,
 )
 from guardian.core.invariants import (
@@ -29,9 +30,10 @@ from guardian.core.invariants import (
     check_traffic,
     wished_weight,
 )
-from guardian.core.model import Traffic
 from guardian.core.plan import Plan
 from guardian.core.rollout import TRANSITIONS, IllegalEntry, Phase, Rollout, apply, start
+from guardian.core.traffic import Traffic
+from guardian.core.verdict import Outcome
 from tests.core.rollouts import (
     DONE,
     FAIL,
@@ -47,10 +49,12 @@ from tests.core.rollouts import (
     TEN,
     WATCH,
     at_last_step,
+    criterion,
     held,
     in_phase,
     journal,
     rollout,
+    verdict,
 )
 
 
@@ -118,6 +122,22 @@ def test_completing_over_a_breach_is_caught() -> None:
     step_of(at_last_step(), over)
 
 
+def test_a_waiver_is_an_override_that_the_journal_names() -> None:
+    """It excuses its criterion, and with nothing left that gates the end must say so."""
+    plan = replace(PLAN, criteria=(criterion(), criterion("crash-rate")))
+    waived = Waived(at=T0, criterion="crash-rate", actor="bob")
+    crash = verdict(Outcome.FAIL, "crash-rate")
+    state = at_last_step(waived, plan=plan)
+    step_of(state, Completed(at=T0, verdicts=(PASS, crash)))
+    with pytest.raises(InvariantBroken, match="completed over a breach of error-rate"):
+        step_of(state, Completed(at=T0, verdicts=(FAIL, crash), unproven=("error-rate",)))
+    nothing = at_last_step(waived, replace(waived, criterion="error-rate"), plan=plan)
+    with pytest.raises(InvariantBroken, match="completed without a pass of any criterion"):
+        step_of(nothing, Completed(at=T0, verdicts=(PASS, crash)))
+    step_of(nothing, Completed(at=T0, verdicts=(PASS,), unproven=("every criterion",)))
+    step_of(nothing, Completed(at=T0, verdicts=(PASS,), actor="bob"))
+
+
 def test_completing_an_unread_weight_is_caught() -> None:
     """The last weight must have been read back."""
     state = replace(at_last_step(), confirmed=())
@@ -131,6 +151,7 @@ def test_a_rollback_that_ends_by_itself_is_caught() -> None:
     with pytest.raises(InvariantBroken, match="ends rolling_back"):
         step_of(state, Held(at=T0, why=HoldReason.BLIND, detail="cannot see"))
     step_of(state, held())
+    step_of(state, held(HoldReason.FREEZE, actor="carol"))
     step_of(state, LEGAL[Superseded])
 
 

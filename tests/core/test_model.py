@@ -9,8 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardian.core.model import (
-    FULL,
-    NONE,
     Compare,
     Criterion,
     Direction,
@@ -20,11 +18,10 @@ from guardian.core.model import (
     Query,
     Ratio,
     Scope,
-    Traffic,
-    Weight,
     ceil_to,
     floor_to,
 )
+from guardian.core.traffic import FULL, NONE, Traffic, Weight
 from tests.core.rollouts import CANARY, PLAN, TEN, criterion, ratio
 
 SPLIT = Traffic(primary="41", secondary="42", weight=TEN)

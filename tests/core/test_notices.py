@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.entries import (
+    Approved,
     Cancelled,
     Cause,
     Completed,
@@ -16,6 +17,7 @@ from guardian.core.entries import (
     Held,
     HoldReason,
     PrimaryConfirmed,
+    PromotionStuck,
     Resumed,
     Retired,
     RollbackConfirmed,
@@ -24,13 +26,13 @@ from guardian.core.entries import (
     RolloutStarted,
     StepEntered,
     Superseded,
+    Waived,
+    Warned,
     WeightConfirmed,
 )
-from guardian.core.model import (
-    FULL,
-)
 from guardian.core.notices import Event, Severity
-from guardian.core.plan import Plan
+from guardian.core.plan import Approval, Plan
+from guardian.core.traffic import FULL
 from tests.core.tellings import (
     AT_FULL,
     AT_TEN,
@@ -51,12 +53,25 @@ from tests.core.tellings import (
     walk,
 )
 
+ASKS = replace(PLAN, approvals=(Approval(before_step=1),))
 STORIES: dict[type[Entry], tuple[Plan, tuple[Entry, ...], Event | None]] = {
     RolloutStarted: (PLAN, (), Event.STARTED),
     StepEntered: (PLAN, (STEP_0,), None),
     WeightConfirmed: (PLAN, (STEP_0, AT_TEN), Event.BAKING),
     Held: (PLAN, (STEP_0, AT_TEN, BLIND), Event.BLIND),
     Resumed: (PLAN, (STEP_0, AT_TEN, BLIND, Resumed(at=T0, detail="back")), Event.RESUMED),
+    Approved: (ASKS, (STEP_0, AT_TEN, Approved(at=T0, step=1, actor="bob")), Event.RESUMED),
+    Waived: (PLAN, (STEP_0, Waived(at=T0, criterion="error-rate", actor="bob")), Event.WARNING),
+    Warned: (
+        PLAN,
+        (STEP_0, AT_TEN, Warned(at=T0, about=("error-rate",), detail="x")),
+        Event.WARNING,
+    ),
+    PromotionStuck: (
+        PLAN,
+        (STEP_0, AT_TEN, STEP_1, AT_FULL, DONE, PromotionStuck(at=T0, detail="x")),
+        Event.STUCK,
+    ),
     RollbackStarted: (PLAN, (STEP_0, AT_TEN, BACK), Event.ROLLING_BACK),
     RollbackStuck: (PLAN, (STEP_0, AT_TEN, BACK, STUCK_1), Event.STUCK),
     RollbackConfirmed: (PLAN, (STEP_0, AT_TEN, BACK, CONFIRMED), Event.ROLLED_BACK),
@@ -99,7 +114,7 @@ def test_a_notice_says_what_where_and_what_can_be_done(kind: type[Entry]) -> Non
     assert told.did.endswith(".")
     assert "  " not in f"{told.did} {told.todo}"
     for command in told.todo.split("`")[1::2]:
-        assert command.startswith(("guardian rollout ", "guardian rollback ", "guardian doctor"))
+        assert command.startswith(("guardian rollout ", "guardian rollback ", "guardian unfreeze"))
     assert (told.service, told.environment, told.stable, told.canary) == (
         "agents-api",
         "production",
@@ -173,12 +188,13 @@ def test_the_next_step_is_silent_unless_a_person_or_a_hold_is_involved() -> None
 @pytest.mark.parametrize("why", [w for w in HoldReason if w is not HoldReason.BLIND])
 def test_a_hold_informs_and_does_not_page(why: HoldReason) -> None:
     """Only blindness wakes anyone; every hold says why, how to go on and how to take it back."""
-    held = Held(at=T0, why=why, detail="38 of 60 requests", actor="bob")
+    actor = "bob" if why is HoldReason.PERSON else None
+    held = Held(at=T0, why=why, detail="38 of 60 requests", actor=actor)
     told = last(STEP_0, AT_TEN, held)
     assert told.event is Event.HELD
     assert told.pages == ()
     assert "Reason: 38 of 60 requests." in told.did
-    assert "A hold of 4h is rolled back." in told.did
+    assert ("A hold of 4h is rolled back." in told.did) is (why is not HoldReason.FREEZE)
     assert "`guardian rollback " in told.todo
     assert "`guardian rollback agents-api` puts version 41 back now." in told.todo
 
@@ -211,13 +227,16 @@ def test_blindness_pages_an_error_until_sight_is_back() -> None:
         Resumed(at=T0, detail="", actor="bob"),
         BACK,
         Superseded(at=T0, detail="gone"),
-        Held(at=T0, why=HoldReason.PERSON, detail="", actor="bob"),
     ):
         assert last(STEP_0, AT_TEN, BLIND, end).resolves == (key("blind"),)
 
 
 def test_blindness_stays_paged_while_nothing_says_that_sight_is_back() -> None:
-    """Still blind, or a conflict on top of it: the page stays."""
+    """Still blind, or another reason to hold on top of it: the page lasts as long as the hold."""
+    person = Held(at=T0, why=HoldReason.PERSON, detail="", actor="bob")
+    assert last(STEP_0, AT_TEN, BLIND, person).resolves == ()
+    ended = last(STEP_0, AT_TEN, BLIND, person, Resumed(at=T0, detail="", actor="bob"))
+    assert ended.resolves == (key("blind"),)
     conflict = Held(at=T0, why=HoldReason.CONFLICT, detail="found 42 30%")
     assert last(STEP_0, AT_TEN, BLIND, BLIND).resolves == ()
     assert last(STEP_0, AT_TEN, BLIND, conflict).resolves == ()

@@ -15,13 +15,10 @@ from guardian.core.entries import (
     Superseded,
     WeightConfirmed,
 )
-from guardian.core.model import (
-    FULL,
-    Evidence,
-    Outcome,
-)
 from guardian.core.notices import Event, Severity, concerns, notice, page_key
 from guardian.core.rollout import apply, start
+from guardian.core.traffic import FULL
+from guardian.core.verdict import Evidence, Outcome
 from guardian.core.wording import clean, line, samples, shortened, span, window, worst_first
 from tests.core.tellings import (
     AT_FULL,

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.entries import (
+    Answer,
     Cancelled,
     Cause,
     Completed,
@@ -19,12 +20,13 @@ from guardian.core.entries import (
     Resumed,
     RollbackStarted,
     StepEntered,
+    for_service,
 )
-from guardian.core.model import Outcome
-from guardian.core.orders import obey
+from guardian.core.orders import Decision, obey
 from guardian.core.plan import Plan
 from guardian.core.rollout import Phase, Rollout, apply
 from guardian.core.standing import Seen
+from guardian.core.verdict import Outcome
 from tests.core.rollouts import (
     FEW,
     GATE,
@@ -33,6 +35,7 @@ from tests.core.rollouts import (
     PLAN,
     T0,
     WATCH,
+    answered,
     at_last_step,
     held,
     in_phase,
@@ -63,7 +66,7 @@ def test_taking_back_outranks_every_other_order(kind: OrderKind) -> None:
     earlier = [order(k, at=T0 - 60) for k in (OrderKind.PROMOTE, OrderKind.HOLD, OrderKind.LEAVE)]
     decision = obey(in_phase(Phase.BAKING), replace(saw(), orders=(*earlier, order(kind))), T0)
     assert isinstance(decision.entry, RollbackStarted)
-    assert decision.orders_done == (f"o-{kind.value}",)
+    assert answered(decision) == (f"o-{kind.value}",)
 
 
 def test_orders_are_taken_by_their_time() -> None:
@@ -71,7 +74,7 @@ def test_orders_are_taken_by_their_time() -> None:
     late, early = order(OrderKind.PROMOTE, at=T0 + 1), order(OrderKind.HOLD)
     decision = obey(in_phase(Phase.BAKING), replace(saw(), orders=(late, early)), T0)
     assert isinstance(decision.entry, Held)
-    assert decision.orders_done == ("o-hold",)
+    assert answered(decision) == ("o-hold",)
 
 
 def test_an_order_that_cannot_be_obeyed_is_done_and_the_next_one_taken() -> None:
@@ -79,7 +82,7 @@ def test_an_order_that_cannot_be_obeyed_is_done_and_the_next_one_taken() -> None
     orders = (order(OrderKind.RESUME, at=T0 - 1), order(OrderKind.HOLD))
     decision = obey(in_phase(Phase.BAKING), replace(saw(), orders=orders), T0)
     assert isinstance(decision.entry, Held)
-    assert decision.orders_done == ("o-resume", "o-hold")
+    assert answered(decision) == ("o-resume", "o-hold")
 
 
 @pytest.mark.parametrize("kind", [OrderKind.ABORT, OrderKind.PROMOTE])
@@ -89,14 +92,14 @@ def test_a_stale_order_is_refused_and_done(kind: OrderKind) -> None:
         in_phase(Phase.BAKING), replace(saw(), orders=(order(kind, expect_step=1),)), T0
     )
     assert decision.entry is None
-    assert decision.orders_done == (f"o-{kind.value}",)
+    assert answered(decision) == (f"o-{kind.value}",)
     assert ordered(in_phase(Phase.BAKING), order(kind, expect_step=0)) is not None
 
 
 def test_without_orders_nothing_is_ordered() -> None:
     """Nobody asks, nothing happens."""
     decision = obey(in_phase(Phase.BAKING), saw(), T0)
-    assert (decision.entry, decision.orders_done) == (None, ())
+    assert (decision.entry, answered(decision)) == (None, ())
 
 
 def test_an_order_says_who_and_why() -> None:
@@ -200,9 +203,22 @@ def test_moved_traffic_is_not_left(state: Rollout) -> None:
 @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.SHIFTING, Phase.BAKING, Phase.HELD])
 def test_what_advances_can_be_held(phase: Phase) -> None:
     """A person stops it, also where guardian itself holds already."""
-    entry = ordered(in_phase(phase), order(OrderKind.HOLD))
+    entry = ordered(_held_by_guardian(phase), order(OrderKind.HOLD))
     assert isinstance(entry, Held)
     assert entry.why is HoldReason.PERSON
+
+
+def _held_by_guardian(phase: Phase) -> Rollout:
+    """A rollout in a phase; a hold is guardian's own."""
+    if phase is Phase.HELD:
+        return in_phase(Phase.BAKING, held(HoldReason.NO_EVIDENCE))
+    return in_phase(phase)
+
+
+def test_what_a_person_holds_is_held_already() -> None:
+    """The second order to hold is obeyed by what is so already: no entry, and no refusal."""
+    decision = obey(in_phase(Phase.HELD), replace(saw(), orders=(order(OrderKind.HOLD),)), T0)
+    assert decision == Decision(answers=(Answer(order="o-hold"),))
 
 
 @pytest.mark.parametrize("phase", [Phase.ROLLING_BACK, Phase.COMPLETED])
@@ -211,9 +227,13 @@ def test_what_does_not_advance_cannot_be_held(phase: Phase) -> None:
     assert ordered(in_phase(phase), order(OrderKind.HOLD)) is None
 
 
-@pytest.mark.parametrize("why", HoldReason)
-def test_every_hold_can_be_resumed(why: HoldReason) -> None:
-    """A person may end any hold."""
+RESUMABLE = [HoldReason.PERSON, HoldReason.NO_EVIDENCE, HoldReason.BLIND, HoldReason.CONFLICT,
+             HoldReason.BREACH]  # fmt: skip
+
+
+@pytest.mark.parametrize("why", RESUMABLE)
+def test_a_hold_whose_cause_may_be_gone_can_be_resumed(why: HoldReason) -> None:
+    """A person may say that it goes on."""
     entry = ordered(in_phase(Phase.BAKING, held(why)), order(OrderKind.RESUME))
     assert entry == Resumed(at=T0, detail="resume by bob: a test", actor="bob")
 
@@ -271,3 +291,8 @@ def test_a_proven_breach_is_not_promoted() -> None:
 def test_only_a_bake_can_be_promoted(state: Rollout) -> None:
     """There is no bake to end, or nothing to take the next step of."""
     assert ordered(state, order(OrderKind.PROMOTE)) is None
+
+
+def test_an_order_to_a_service_cannot_be_taken_for_one_to_a_rollout() -> None:
+    """No rollout's id begins with the sign."""
+    assert for_service("agents-api") == "@agents-api"

@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from guardian.core.entries import (
+    Approved,
     Cancelled,
     Cause,
     Completed,
@@ -23,18 +24,19 @@ from guardian.core.entries import (
     WeightConfirmed,
 )
 from guardian.core.invariants import check_table
-from guardian.core.model import FULL, Traffic
 from guardian.core.rollout import (
     LIVE,
     REMEMBERED,
     TRANSITIONS,
     IllegalEntry,
     Phase,
+    Rollout,
     apply,
     fold,
     start,
     step_traffic,
 )
+from guardian.core.traffic import FULL, Traffic
 from tests.core.rollouts import (
     BACK,
     DONE,
@@ -46,6 +48,7 @@ from tests.core.rollouts import (
     T0,
     TEN,
     WATCH,
+    asks,
     at_last_step,
     confirmed,
     entries_to,
@@ -92,6 +95,9 @@ def test_every_row_of_the_table_leads_where_it_says(phase: Phase, kind: type[Ent
     if kind is Completed and phase is Phase.HELD:
         state = apply(state, held())
     entry = EXAMPLES[kind]
+    if kind is Approved:
+        state = _asked(phase)
+        entry = Approved(at=T0, step=state.step + 1, actor="bob")
     if kind is StepEntered:
         entry = StepEntered(at=T0, step=state.step + 1)
     if kind is WeightConfirmed:
@@ -104,10 +110,18 @@ def test_every_row_of_the_table_leads_where_it_says(phase: Phase, kind: type[Ent
     assert state == before
 
 
+def _asked(phase: Phase) -> Rollout:
+    """A rollout in a phase, whose steps all need an approval; held for want of one."""
+    plan = asks(0, 1)
+    if phase is Phase.HELD:
+        return in_phase(Phase.BAKING, held(HoldReason.APPROVAL), plan=plan)
+    return in_phase(phase, plan=plan)
+
+
 def test_only_a_hold_goes_back_to_where_it_began() -> None:
-    """The one row without a phase of its own is that of a hold that ends."""
+    """The rows without a phase of their own are those of a hold that ends."""
     remembered = [_name(pair[1]) for pair, phase in TRANSITIONS.items() if phase is REMEMBERED]
-    assert remembered == ["Resumed"]
+    assert remembered == ["Resumed", "Approved"]
 
 
 def test_ends_have_no_way_out() -> None:

@@ -6,22 +6,35 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.entries import HoldReason
-from guardian.core.model import FULL, NONE, Traffic
-from guardian.core.rollout import Phase
+from guardian.core.entries import (
+    Approved,
+    HoldReason,
+    PrimaryConfirmed,
+    PromotionStuck,
+    RollbackStuck,
+    Waived,
+)
+from guardian.core.rollout import Phase, apply
+from guardian.core.standing import freeze_detail
 from guardian.core.status import confirmed_weight, picture
+from guardian.core.traffic import FULL, NONE, Traffic
 from tests.core.rollouts import (
+    CAREFUL,
     DONE,
     FEW,
+    FROZEN,
     PASS,
+    SPARING,
     STABLE,
     T0,
     TEN,
     WATCH,
+    asks,
     at_last_step,
     confirmed,
     held,
     in_phase,
+    rollout,
     saw,
 )
 
@@ -32,7 +45,7 @@ WAITING = {
     Phase.HELD: "held: because of person",
     Phase.ROLLING_BACK: "the router to show 41 100% (asked for)",
     Phase.ROLLED_BACK: "",
-    Phase.COMPLETED: "",
+    Phase.COMPLETED: "the router to show 42 100% (asked for)",
     Phase.RETIRED: "",
     Phase.CANCELLED: "",
     Phase.SUPERSEDED: "",
@@ -114,6 +127,59 @@ def test_a_state_that_no_journal_can_produce_has_a_picture_too() -> None:
     assert picture(stepless, saw(), T0, traffic=None).bake_min == 0.0
     holdless = replace(in_phase(Phase.HELD), hold=None)
     assert picture(holdless, saw(), T0, traffic=None).waiting_for == "held"
+
+
+def test_a_bake_that_is_over_names_what_stands_before_the_next_step() -> None:
+    """A freeze, an approval that nobody gave yet; not for a watch."""
+    over = saw(PASS, minutes=10)
+    frozen = picture(in_phase(Phase.BAKING), replace(over, freeze=FROZEN), T0, traffic=None)
+    assert frozen.waiting_for.startswith("the end of a freeze: carol froze agents-api until")
+    assert (frozen.frozen, frozen.rollbacks_frozen) == (freeze_detail(FROZEN), False)
+    asked = picture(in_phase(Phase.BAKING, plan=asks(1)), over, T0, traffic=None)
+    assert asked.waiting_for == "an approval of step 2"
+    agreed = in_phase(Phase.BAKING, Approved(at=T0, step=1, actor="bob"), plan=asks(1))
+    shown = picture(agreed, over, T0, traffic=None)
+    assert (shown.waiting_for, shown.approved) == ("the next step", (2,))
+    watch = in_phase(Phase.BAKING, plan=WATCH)
+    watched = picture(watch, replace(over, freeze=SPARING), T0, traffic=None)
+    assert (watched.waiting_for, watched.rollbacks_frozen) == ("the next step", True)
+
+
+def test_a_start_waits_for_word_of_incidents() -> None:
+    """Once the traffic was looked at."""
+    state = rollout(plan=CAREFUL)
+    assert picture(state, saw(), T0, traffic=None).waiting_for == "the first look at the traffic"
+    seen = saw(found=STABLE)
+    assert picture(state, seen, T0, traffic=STABLE).waiting_for == (
+        "word of open incidents (p0-incident)"
+    )
+
+
+def test_a_hold_has_its_facts() -> None:
+    """Why, since when, where to, until when an approval is waited for, and what was waived."""
+    state = in_phase(Phase.BAKING, held(HoldReason.APPROVAL, at=T0 + 60), plan=asks(1))
+    shown = picture(state, saw(), T0 + 60, traffic=None)
+    assert (shown.hold_detail, shown.held_since, shown.resume_to) == (
+        "because of approval",
+        T0 + 60,
+        Phase.BAKING,
+    )
+    assert shown.approval_due == T0 + 60 + 86400
+    assert (shown.started_at, shown.entered_at, shown.phase_since) == (T0, T0, T0 + 60)
+    waived = in_phase(Phase.BAKING, Waived(at=T0, criterion="error-rate", actor="bob"))
+    free = picture(waived, saw(), T0, traffic=None)
+    assert (free.waived, free.hold_detail, free.approval_due) == (("error-rate",), "", None)
+
+
+def test_what_is_stuck_is_shown_as_stuck() -> None:
+    """A rollback, or a promotion, until it is read back."""
+    stuck = RollbackStuck(at=T0, level=1, detail="throttled")
+    back = in_phase(Phase.ROLLING_BACK, stuck)
+    hanging = in_phase(Phase.COMPLETED, PromotionStuck(at=T0, detail="throttled"))
+    done = apply(hanging, PrimaryConfirmed(at=T0))
+    for state, wanted in ((back, True), (hanging, True), (done, False), (rollout(), False)):
+        assert picture(state, saw(), T0, traffic=None).stuck is wanted
+    assert picture(done, saw(), T0, traffic=None).waiting_for == ""
 
 
 def test_an_end_without_proof_shows_what_is_unproven() -> None:

@@ -9,34 +9,40 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from guardian.core.decide import decide
-from guardian.core.entries import Entry, Order, OrderKind, RolloutStarted
-from guardian.core.invariants import check, check_fold, check_traffic
-from guardian.core.model import (
-    FULL,
-    Criterion,
-    OnFail,
-    Outcome,
-    Reading,
-    Scope,
-    Stamp,
-    Traffic,
-    Verdict,
+from guardian.core.entries import (
+    Completed,
+    Entry,
+    Freeze,
+    Order,
+    OrderKind,
+    RollbackStarted,
+    RolloutStarted,
+    StepEntered,
 )
-from guardian.core.plan import Blind, Drive, LowTraffic, Plan
+from guardian.core.invariants import check, check_fold, check_traffic
+from guardian.core.model import Criterion, OnFail, Scope
+from guardian.core.plan import Blind, Drive, LowTraffic, Plan, Unapproved
 from guardian.core.rollout import Phase, Rollout, apply, start
 from guardian.core.standing import Seen
+from guardian.core.traffic import FULL, Reading, Stamp, Traffic
+from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wishes import must_write
 from tests.core.rollouts import (
     CANARY,
+    FROZEN,
     GATE,
     HALF,
     OBSERVE,
+    PAGED,
     PLAN,
     ROLLOUT_ID,
+    SPARING,
     STABLE,
     T0,
     TEN,
     WATCH,
+    answered,
+    asks,
     order,
     rollout,
     verdict,
@@ -73,6 +79,8 @@ class Walk(RuleBasedStateMachine):
         self.state: Rollout = rollout()
         self.traffic = STABLE
         self.verdicts: tuple[Verdict, ...] = ()
+        self.incident: tuple[Verdict, ...] = ()
+        self.freeze: Freeze | None = None
         self.observed_until = T0
         self.orders: tuple[Order, ...] = ()
         self.fenced = self.wrote = self.tried = False
@@ -83,13 +91,26 @@ class Walk(RuleBasedStateMachine):
         criterion=CRITERIA,
         on_low_traffic=st.sampled_from(LowTraffic),
         on_blind=st.sampled_from(Blind),
+        steps=st.sampled_from([(), (0,), (1,), (0, 1)]),
+        on_timeout=st.sampled_from(Unapproved),
+        incidents=st.booleans(),
     )
     def begin(
-        self, base: Plan, criterion: Criterion, on_low_traffic: LowTraffic, on_blind: Blind
+        self,
+        *,
+        base: Plan,
+        criterion: Criterion,
+        on_low_traffic: LowTraffic,
+        on_blind: Blind,
+        steps: tuple[int, ...],
+        on_timeout: Unapproved,
+        incidents: bool,
     ) -> None:
         """A plan is accepted."""
         policy = replace(base.policy, on_low_traffic=on_low_traffic, on_blind=on_blind)
-        plan = replace(base, criteria=(criterion,), policy=policy)
+        criteria = (criterion, PAGED) if incidents else (criterion,)
+        plan = replace(base, criteria=criteria, policy=policy)
+        plan = asks(*steps, on_timeout=on_timeout, plan=plan, hours=1)
         self.entries = [RolloutStarted(at=T0, plan=plan)]
         self.state, self.traffic = start(self.entries[0]), plan.found
 
@@ -110,16 +131,34 @@ class Walk(RuleBasedStateMachine):
             since = self.now if lost else None
             self.verdicts = (verdict(outcome, over_limit=over, blind_since=since),)
 
+    @rule(outcome=st.sampled_from(Outcome))
+    def the_pagers_say(self, outcome: Outcome) -> None:
+        """Of incidents, also before the first shift; a failure needs one."""
+        if outcome is not Outcome.FAIL or self.state.first_shift_at is not None:
+            lost = outcome in (Outcome.ERROR, Outcome.NO_DATA)
+            since = self.now if lost else None
+            self.incident = (verdict(outcome, PAGED.name, blind_since=since),)
+
+    @rule(freeze=st.sampled_from([None, FROZEN, SPARING]))
+    def a_person_freezes_or_thaws(self, freeze: Freeze | None) -> None:
+        """Advances, or rollbacks too, or nothing."""
+        self.freeze = freeze
+
     @rule(hand=st.sampled_from(HANDS))
     def a_person_moves_traffic(self, hand: Traffic) -> None:
         """At the console; the stamp stays where it is."""
         self.traffic = hand
 
-    @rule(kind=st.sampled_from(OrderKind))
-    def a_person_orders(self, kind: OrderKind) -> None:
+    @rule(
+        kind=st.sampled_from(OrderKind),
+        full=st.booleans(),
+        subject=st.sampled_from(["error-rate", PAGED.name]),
+    )
+    def a_person_orders(self, kind: OrderKind, subject: str, *, full: bool) -> None:
         """Once of each kind at a time."""
         if kind not in [o.kind for o in self.orders]:
-            self.orders = (*self.orders, order(kind, at=self.now))
+            new = order(kind, at=self.now, full=full, subject=subject)
+            self.orders = (*self.orders, new)
 
     @rule()
     def another_process_takes_over(self) -> None:
@@ -137,28 +176,34 @@ class Walk(RuleBasedStateMachine):
     @rule()
     def ticks_come_to_rest(self) -> None:
         """While nothing changes outside, a few ticks lead to a state that stays."""
-        for _ in range(12):
+        for _ in range(20):
             if not self.once(readable=True, writable=True):
                 return
-        raise AssertionError([type(e).__name__ for e in self.entries[-12:]])
+        raise AssertionError([type(e).__name__ for e in self.entries[-20:]])
 
     def once(self, *, readable: bool, writable: bool) -> bool:
         """One tick; whether anything was decided or written."""
         reading = Reading(traffic=self.traffic, revision="", stamp=self.stamp)
         seen = Seen(
-            verdicts=self.verdicts,
+            verdicts=self.judged(),
             observed_until=self.observed_until,
             reading=reading if readable else None,
             wrote=self.wrote,
             tried=self.tried,
             orders=self.orders,
+            freeze=self.freeze,
         )
         decision = decide(self.state, seen, self.now)
-        self.orders = tuple(o for o in self.orders if o.id not in decision.orders_done)
+        self.orders = tuple(o for o in self.orders if o.id not in answered(decision))
         if decision.entry is not None:
             self.record(decision.entry)
         acted = readable and self.act(reading, writable=writable)
         return acted or decision.entry is not None
+
+    def judged(self) -> tuple[Verdict, ...]:
+        """A verdict of each criterion that has one."""
+        names = {c.name for c in self.state.plan.criteria}
+        return tuple(v for v in (*self.verdicts, *self.incident) if v.criterion in names)
 
     def record(self, entry: Entry) -> None:
         """Through the one door, and checked."""
@@ -168,7 +213,7 @@ class Walk(RuleBasedStateMachine):
         if (before.phase, before.step) != (self.state.phase, self.state.step):
             self.wrote = self.tried = False
         if (before.confirmed, before.step) != (self.state.confirmed, self.state.step):
-            self.verdicts = ()
+            self.verdicts = self.incident = ()
 
     def act(self, reading: Reading, *, writable: bool) -> bool:
         """Write the wish where it is due; whether it took effect."""
@@ -206,26 +251,48 @@ class Walk(RuleBasedStateMachine):
     @invariant()
     def a_breach_is_answered(self) -> None:
         """A tick on a proven breach that takes back never leaves the release where it is."""
-        (criterion,) = self.state.plan.criteria
-        failed = any(v.outcome is Outcome.FAIL for v in self.verdicts)
+        back = {c.name for c in self.state.plan.criteria if c.on_fail is OnFail.ROLLBACK}
+        back -= set(self.state.waived)
+        failed = any(v.outcome is Outcome.FAIL and v.criterion in back for v in self.judged())
         judged = self.state.phase in (Phase.SHIFTING, Phase.BAKING, Phase.HELD)
         hold = self.state.hold
         stopped = hold is not None and hold.resume_to is Phase.ROLLING_BACK
-        if not (failed and judged and criterion.on_fail is OnFail.ROLLBACK) or stopped:
+        if not (failed and judged and self.state.step >= 0) or stopped:
             return
-        seen = Seen(verdicts=self.verdicts, observed_until=self.observed_until)
+        seen = Seen(verdicts=self.judged(), observed_until=self.observed_until, freeze=self.freeze)
         entry = decide(self.state, seen, self.now).entry
         after = self.state if entry is None else apply(self.state, entry)
-        if self.state.plan.restores:
+        if self.state.plan.restores and self.freeze is SPARING:
+            assert after.hold is not None
+            assert after.hold.spared
+        elif self.state.plan.restores:
             assert after.phase is Phase.ROLLING_BACK
         else:
             assert after.phase in (Phase.CANCELLED, Phase.HELD)
+
+    @precondition(lambda self: self.entries and self.freeze is not None)
+    @invariant()
+    def a_freeze_lets_nothing_advance(self) -> None:
+        """Whatever is seen, guardian itself neither enters a step nor completes a rollout."""
+        if self.state.plan.drive is Drive.WATCH:
+            return
+        reading = Reading(traffic=self.traffic, revision="", stamp=self.stamp)
+        seen = Seen(
+            verdicts=self.judged(),
+            observed_until=self.observed_until,
+            reading=reading,
+            freeze=self.freeze,
+        )
+        entry = decide(self.state, seen, self.now).entry
+        assert not isinstance(entry, StepEntered | Completed)
+        if self.freeze is SPARING:
+            assert not isinstance(entry, RollbackStarted)
 
     @precondition(lambda self: self.entries and self.state.phase in OVER)
     @invariant()
     def what_is_over_stays_over(self) -> None:
         """An end decides nothing more."""
-        seen = Seen(verdicts=self.verdicts, gone="no such alias")
+        seen = Seen(verdicts=self.judged(), gone="no such alias")
         assert decide(self.state, seen, self.now).entry is None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from guardian.core.entries import Completed, HoldReason
-from guardian.core.model import FULL, Traffic
 from guardian.core.plan import Plan
 from guardian.core.rollout import Phase, apply, step_traffic
+from guardian.core.traffic import FULL, Traffic
 from guardian.core.wishes import Verb, changed_after_completion, must_write, strangers, wish
 from tests.core.rollouts import (
     CANARY,

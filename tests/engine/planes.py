@@ -61,7 +61,7 @@ def plane(
     outbox = Outbox(journal=journal, lanes=[], fanout=SerialFanout(), clock=clock, luck=luck)
     return Plane(
         journal=journal,
-        source=source or Quiet(clock),
+        sources={"cloudwatch": source or Quiet(clock)},
         fanout=fanout or SerialFanout(),
         outbox=outbox,
         clock=clock,

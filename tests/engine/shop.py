@@ -8,9 +8,10 @@ from random import Random
 from typing import cast
 
 from guardian.core.entries import Entry, RolloutStarted
-from guardian.core.model import Criterion, Query, Ratio, Reason, Snapshot, Step, Traffic, Weight
+from guardian.core.model import Criterion, Query, Ratio, Reason
 from guardian.core.plan import Policy
 from guardian.core.rollout import fold
+from guardian.core.traffic import Snapshot, Step, Traffic, Weight
 from guardian.engine.start import Request, Service
 from guardian.ports import RouterError
 from tests.contracts.journal_values import ManualClock

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from guardian.core.model import Traffic
 from guardian.core.rollout import Phase
+from guardian.core.traffic import Traffic
 from guardian.engine.tick import Report
 from guardian.ports import Claim, Unavailable
 from tests.contracts.journal_values import ManualClock

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.entries import Completed, RolloutStarted, StepEntered, WeightConfirmed
-from guardian.core.model import Stamp, Traffic
 from guardian.core.plan import Drive, Plan
-from guardian.engine.emergency import Emergency, NoMetrics, plan_emergency
+from guardian.core.traffic import Stamp, Traffic
+from guardian.engine.emergency import Emergency, plan_emergency
 from guardian.engine.start import plan_rollout, plan_watch
 from guardian.ports import ConfigError
 from tests.engine.shop import CANARY, SPLIT, STABLE, Shop, everything
@@ -37,6 +37,7 @@ def rollout(shop: Shop, name: str = "r-old") -> Plan:
         to="42",
         journal=shop.journal,
         longest_s=lambda: None,
+        heard=everything,
     )
 
 
@@ -175,9 +176,3 @@ def test_what_is_live_already_is_nothing_to_do() -> None:
     assert found.describe()[-1] == "  nothing to do: it is live already"
     shop.target.stamp = Stamp(rollout="r-lost", epoch=3, stable="41")
     assert not back(shop, "41").done
-
-
-def test_no_metrics_are_asked() -> None:
-    """The emergency path works while CloudWatch does not."""
-    assert NoMetrics().read([], now=0.0) == {}
-    assert back(Shop(CANARY), "41").plan.criteria == ()

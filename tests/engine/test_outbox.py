@@ -345,3 +345,20 @@ def test_a_lane_takes_only_the_events_and_services_it_wants() -> None:
     assert [o.lane for o in outbox.route(NOTICE)] == ["all"]
     assert [o.lane for o in outbox.route(replace(NOTICE, event=Event.STUCK))] == ["all", "stuck"]
     assert outbox.route(None) == []
+
+
+def test_a_lane_that_was_taken_out_still_delivers_what_it_was_given() -> None:
+    """Nothing new leaves by it; a lane that is still there may be another notifier by now."""
+    post = Post("chat", "pager")
+    post.put(NOTICE, "chat", "pager")
+    other = Ears()
+    assert post.outbox.replace([Lane(name="chat", notifier=other)]) == ["pager"]
+    assert [o.lane for o in post.outbox.route(NOTICE)] == ["chat"]
+    assert set(post.outbox.steppers()) == {"outbox-chat", "outbox-pager", "outbox"}
+    for step in post.outbox.steppers().values():
+        step()
+    assert len(other.heard) == len(post.ears["pager"].heard) == 1
+    assert post.ears["chat"].heard == []
+    assert post.journal.pending() == 0
+    assert post.outbox.replace([Lane(name="pager", notifier=other)]) == ["chat"]
+    assert [o.lane for o in post.outbox.route(NOTICE)] == ["pager"]

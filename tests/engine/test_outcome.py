@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.entries import Completed, HoldReason
-from guardian.core.model import Evidence, Outcome, Verdict
 from guardian.core.rollout import Phase
+from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.engine.outcome import WORST_FIRST, Exit, outcome, worst
 from tests.core.rollouts import held, in_phase
 

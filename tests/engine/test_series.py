@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from guardian.core.model import Datapoint, Measurement, Problem, Query, Reason
+from guardian.core.model import Datapoint, Incident, Measurement, Problem, Query, Reason
 from guardian.engine.series import REREAD_PERIODS, Series, SeriesStore
 from guardian.ports import Ask
 
@@ -151,3 +151,32 @@ def test_a_whole_read_that_failed_fails_every_query() -> None:
     store.fail(asks, TROUBLE, T0 + 300)
     found = store.measurements([QUERY, other], since=T0)
     assert [m.problem for m in found.values()] == [TROUBLE, TROUBLE]
+
+
+# --- incidents ---------------------------------------------------------------------------------
+
+
+def test_incidents_pass_through_as_the_newest_read_tells_them() -> None:
+    """There is no history of them: who was resolved is gone; a failed read changes nothing."""
+    series, now = Series(), T0 + 600
+    opened = Incident(id="Q1", title="down", priority="P0", service="PABC123", opened_at=T0)
+    series.merge(ask(series, now), Measurement(incidents=(opened,), settled_before=now), now=now)
+    assert series.measurement(since=T0 + 300).incidents == (opened,)
+    later = now + 30
+    series.merge(ask(series, later), Measurement(problem=TROUBLE), now=later)
+    failed = series.measurement(since=T0)
+    assert (failed.incidents, failed.settled_before) == ((opened,), now)
+    assert (failed.problem, failed.blind_since) == (TROUBLE, later)
+    series.merge(ask(series, later), Measurement(settled_before=later), now=later)
+    assert series.measurement(since=T0).incidents == ()
+
+
+def test_incidents_that_are_none_are_an_adapters_bug() -> None:
+    """And no proof of anything."""
+    store = SeriesStore()
+    asks = store.asks({QUERY: (T0, SETTLE_S)}, now=T0)
+    found = Measurement(incidents=cast("Any", ("Q1",)), settled_before=T0)
+    store.merge(asks, {QUERY: found}, T0)
+    measured = store.measurements([QUERY], since=T0)[QUERY]
+    assert measured.problem is not None
+    assert measured.incidents == ()

@@ -18,16 +18,20 @@ from guardian.core.entries import (
     StepEntered,
     WeightConfirmed,
 )
-from guardian.core.model import Query, Ratio, Scope, Stamp, Traffic, Weight
+from guardian.core.model import Query, Ratio, Scope
 from guardian.core.notices import notice
-from guardian.core.plan import Drive, Plan
+from guardian.core.plan import Approval, Drive, Plan
 from guardian.core.rollout import apply, fold, start
-from guardian.engine.start import Heard, NothingToDo, plan_rollout, plan_watch, take_snapshot
+from guardian.core.traffic import Stamp, Traffic, Weight
+from guardian.engine.audible import Heard
+from guardian.engine.start import NothingToDo, plan_rollout, plan_watch, take_snapshot
 from guardian.ports import ConfigError, Guard
 from tests.engine.shop import CANARY, SPLIT, STABLE, Shop, bound, everything
 
 
-def rollout_of(shop: Shop, to: str = "42", *, again: bool = False) -> Plan:
+def rollout_of(
+    shop: Shop, to: str = "42", *, again: bool = False, heard: Heard = everything
+) -> Plan:
     """The plan of a rollout."""
     return plan_rollout(
         shop.service,
@@ -35,6 +39,7 @@ def rollout_of(shop: Shop, to: str = "42", *, again: bool = False) -> Plan:
         to=to,
         journal=shop.journal,
         longest_s=lambda: None,
+        heard=heard,
     )
 
 
@@ -103,6 +108,34 @@ def test_a_rollout_goes_from_what_is_live_to_what_was_asked() -> None:
     assert plan.restores
     query = plan.criteria[0].measure.part  # type: ignore[union-attr]
     assert query.dimensions == (("FunctionName", "agents-api"), ("Version", "42"))
+
+
+def test_a_plan_keeps_what_was_asked_and_what_is_configured() -> None:
+    """Incidents to mend, approvals, the group; nobody approves what somebody else has shifted."""
+    approvals = (Approval(before_step=0),)
+    shop = Shop()
+    shop.service = replace(shop.service, approvals=approvals, group="checkout")
+    request = replace(shop.request(), fixes=("Q1",))
+    plan = plan_rollout(
+        shop.service,
+        request,
+        to="42",
+        journal=shop.journal,
+        longest_s=lambda: None,
+        heard=everything,
+    )
+    assert (plan.fixes, plan.approvals, plan.group) == (("Q1",), approvals, "checkout")
+    shop.target.traffic = SPLIT
+    watch = plan_watch(
+        shop.service,
+        request,
+        duration_s=600.0,
+        rollback_to=None,
+        journal=shop.journal,
+        longest_s=lambda: None,
+        heard=everything,
+    )
+    assert (watch.fixes, watch.approvals, watch.group) == (("Q1",), (), "checkout")
 
 
 def test_observing_restores_nothing() -> None:
@@ -180,6 +213,7 @@ def test_lambda_metrics_settle_later_by_the_longest_invocation(
         to="42",
         journal=shop.journal,
         longest_s=lambda: longest,
+        heard=everything,
     )
     assert plan.criteria[0].settle_s == bound().settle_s + more
 

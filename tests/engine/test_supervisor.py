@@ -99,7 +99,7 @@ def test_a_beat_that_does_not_reach_the_journal_is_tried_again_soon() -> None:
 def watched(clock: ManualClock) -> tuple[Plane, Watchdog, list[str]]:
     """A plane, its watchdog, and what the watchdog did."""
     a_plane, did = plane(clock), list[str]()
-    dog = Watchdog([a_plane], clock, wake=lambda: did.append("wake"), alarm=did.append)
+    dog = Watchdog(lambda: [a_plane], clock, wake=lambda: did.append("wake"), alarm=did.append)
     return a_plane, dog, did
 
 

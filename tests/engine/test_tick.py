@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from guardian.clock import SystemClock
-from guardian.core.model import Outcome, Reading, Stamp, Traffic
 from guardian.core.rollout import Phase
+from guardian.core.traffic import Reading, Stamp, Traffic
+from guardian.core.verdict import Outcome
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.tick import POLL_S, Plane
 from tests.contracts.journal_values import ManualClock

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from guardian import config
 from guardian.config import Aws, Mode
-from guardian.core.model import Step, Weight
 from guardian.core.notices import Event
 from guardian.core.plan import Blind, LowTraffic, Policy
+from guardian.core.traffic import Step, Weight
 from guardian.ports import ConfigError
 from guardian.wiring import services
 

@@ -11,12 +11,15 @@ from guardian.rulefile.model import (
     CompareModel,
     CriterionModel,
     Defaults,
+    IncidentsModel,
     LatencyModel,
     Metric,
     RatioModel,
     RuleFile,
     Threshold,
 )
+from guardian.shipped import presets
+from guardian.text.yaml import read
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "rule-files.md").read_text(encoding="utf-8")
 
@@ -37,7 +40,7 @@ def test_each_table_has_the_keys_of_its_model() -> None:
 def test_every_nested_key_is_named() -> None:
     """Those of defaults, ratios, latencies, limits and comparisons."""
     models: tuple[type[BaseModel], ...]
-    models = (Defaults, RatioModel, LatencyModel, Threshold, CompareModel)
+    models = (Defaults, RatioModel, LatencyModel, IncidentsModel, Threshold, CompareModel)
     nested = {name for model in models for name in model.model_fields}
     assert [
         name for name in sorted(nested) if f"`{name}`" not in PAGE and f"{name}:" not in PAGE
@@ -47,5 +50,14 @@ def test_every_nested_key_is_named() -> None:
 def test_what_is_promised_is_listed() -> None:
     """A reader learns there what a key of the format cannot do yet."""
     section = PAGE.split("## Not in this version\n")[1]
-    hidden = {"evaluation_periods", "datapoints_to_alarm"}
-    assert [k for k in sorted(CriterionModel.promised - hidden) if f"`{k}`" not in section] == []
+    assert [k for k in sorted(CriterionModel.promised) if f"`{k}`" not in section] == []
+
+
+def test_every_preset_is_listed_with_its_vars() -> None:
+    """By the name that it is used by."""
+    section = PAGE.split("## Presets\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `preset:([\w-]+)` \| .* \| (.*) \|$", section, flags=re.MULTILINE)
+    listed = {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in rows}
+    assert listed == {
+        name: set(read(path).data.get("vars", {})) for name, path in presets().items()
+    }

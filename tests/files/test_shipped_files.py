@@ -27,16 +27,17 @@ def test_every_shipped_rule_file_is_without_a_finding() -> None:
     """`guardian rules lint rules/` has nothing to say."""
     report = lint([ROOT / "rules"])
     assert report.findings == ()
-    assert (report.files, report.criteria) == (3, 10)
+    assert (report.files, report.criteria) == (7, 19)
 
 
 def test_production_rolls_back_by_the_pipelines_criteria() -> None:
-    """Error rate, p95 latency and agent success, as the pipeline's document has them."""
+    """Error rate, p95 latency, agent success and any P0, as the pipeline's document has them."""
     assert limits("rules/production.yaml") == {
         "error-rate": "above 5%",
         "crash-rate": "above 5%",
         "api-latency-p95": "above 10s",
         "agent-success-rate": "below 80%",
+        "p0-incident": "above 0",
     }
 
 
@@ -60,6 +61,32 @@ def test_the_lambda_preset_needs_nothing_but_an_alias() -> None:
     }
     assert {q.namespace for c in found.criteria for q in c.queries()} == {"AWS/Lambda"}
     assert "status 500" in found.warnings[0].message
+
+
+@pytest.mark.parametrize(
+    ("preset", "limits_of_it"),
+    [
+        (
+            "alb",
+            {
+                "alb-error-rate": "above 5%",
+                "alb-latency-p95": "above 10s",
+                "alb-unhealthy-targets": "above 0",
+            },
+        ),
+        (
+            "api-gateway",
+            {"api-gateway-error-rate": "above 5%", "api-gateway-latency-p95": "above 10s"},
+        ),
+        ("agents", {"agent-success-rate": "below 80%", "agent-response-p95": "above 30s"}),
+        ("incidents", {"p0-incident": "above 0"}),
+    ],
+)
+def test_presets_are_usable_by_name(preset: str, limits_of_it: dict[str, str]) -> None:
+    """With nothing but their variables set."""
+    found = rulefile.load([f"preset:{preset}"])
+    assert limits(f"preset:{preset}") == limits_of_it
+    assert found.warnings == ()
 
 
 @pytest.mark.parametrize("name", ["development", "staging", "production", "demo"])

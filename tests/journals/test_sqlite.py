@@ -98,7 +98,7 @@ class TestFile:
         connection = sqlite3.connect(store.path)
         pragmas = ("journal_mode", "application_id", "user_version")
         found = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
-        assert found == ["wal", 0x67756172, 1]
+        assert found == ["wal", 0x67756172, 2]
         connection.close()
         store.close()
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from guardian.journals._sqlite_rows import GENESIS, link, sha256
-from guardian.ports import Unavailable
+from guardian.ports import Answer, Unavailable
 from tests.contracts.journal_contract import begun, put
 from tests.contracts.journal_values import (
     HOLD,
     LATER,
     START,
     TARGET,
+    freeze,
     order,
     outgoing,
     snapshot,
@@ -120,6 +121,28 @@ def test_an_order_that_cannot_be_understood_is_passed_over(
     for _ in range(3):
         assert [left.id for left in journal.orders(["r1"])] == ["o2"]
     assert caplog.text.count("order o1 cannot be read") == 1
+
+
+def test_a_damaged_answer_is_not_told(store: SqliteStore) -> None:
+    """The order stays finished; the entries say what happened."""
+    journal = store.open()
+    journal.order(order("o1", "r1"))
+    journal.answer(Answer(order="o1"))
+    altered(store.path, "UPDATE orders SET answer = replace(answer, 'o1', 'o2')")
+    with pytest.raises(Unavailable, match=r"answer to order o1.*cannot be trusted"):
+        journal.answered("o1")
+    assert journal.orders(["r1"]) == []
+
+
+def test_a_damaged_freeze_lets_nothing_go_on(store: SqliteStore) -> None:
+    """It is no freeze and no permission either, until a person ends it."""
+    journal = store.open()
+    journal.freeze(freeze("*"))
+    altered(store.path, "UPDATE freezes SET body = '{}'")
+    with pytest.raises(Unavailable, match="guardian unfreeze"):
+        journal.freezes()
+    assert journal.unfreeze("*")
+    assert journal.freezes() == []
 
 
 def test_a_damaged_snapshot_is_not_restored(store: SqliteStore) -> None:

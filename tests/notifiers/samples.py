@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from guardian.clock import SystemClock, SystemLuck
-from guardian.core.model import Evidence, Outcome, Verdict
 from guardian.core.notices import Event, Notice, Page, Severity
+from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Context
 
 SECRET = "xoxb-" + "MarkedSecretOfNobody" + "0123456789"

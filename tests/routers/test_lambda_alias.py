@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from guardian.aws import Sessions
-from guardian.core.model import Reading, Reason, Snapshot, Stamp, Traffic, Weight
+from guardian.core.model import Reason
+from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, Weight
 from guardian.ports import Router, RouterError
 from guardian.routers.lambda_alias import LambdaAlias, Options, build
 from tests.contracts.adapters import (

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from guardian.aws import Sessions
-from guardian.core.model import FULL, Reading, Reason, Snapshot, Stamp, Traffic
+from guardian.core.model import Reason
+from guardian.core.traffic import FULL, Reading, Snapshot, Stamp, Traffic
 from guardian.ports import Guard, Router, RouterError
 from guardian.routers.none import Options, build
 from tests.contracts.adapters import account_for, context_for

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from guardian.core.codec import decode, decode_entry, encode, encode_entry
-from guardian.core.entries import Entry, Order, RolloutStarted
-from guardian.core.model import Instant, Snapshot
+from guardian.core.entries import Answer, Entry, Freeze, Order, RolloutStarted
+from guardian.core.model import Instant
 from guardian.core.notices import Notice
+from guardian.core.traffic import Snapshot
 from guardian.ports import (
     Claim,
     Clock,
@@ -55,7 +56,9 @@ class _Store:
     targets: dict[str, tuple[int, str | None]] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
     rows: dict[str, list[_Row]] = field(default_factory=dict)
-    orders: dict[str, tuple[Order, bool]] = field(default_factory=dict)
+    orders: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    freezes: dict[str, str] = field(default_factory=dict)
     out: dict[str, _Out] = field(default_factory=dict)
     handles: dict[tuple[str, str], str] = field(default_factory=dict)
     snapshots: list[str] = field(default_factory=list)
@@ -146,7 +149,7 @@ class MemoryJournal:
         entries: Sequence[Entry],
         live: bool,
         outgoing: Sequence[Outgoing] = (),
-        orders_done: Sequence[str] = (),
+        answers: Sequence[Answer] = (),
         txid: str,
     ) -> int:
         """Entries, orders and notices in one step."""
@@ -168,8 +171,8 @@ class MemoryJournal:
         store.heads[rollout] = replace(store.heads[rollout], live=live)
         for out in outgoing:
             self._put(rollout, out)
-        for order in orders_done:
-            store.orders[order] = (store.orders[order][0], True)
+        for answer in answers:
+            self.answer(answer)
         return len(rows)
 
     def _open(self, claim: Claim, rollout: str, entries: Sequence[Entry]) -> None:
@@ -197,11 +200,36 @@ class MemoryJournal:
 
     def order(self, order: Order) -> None:
         """Leave an order."""
-        self._store.orders.setdefault(order.id, (order, False))
+        self._store.orders.setdefault(order.id, encode(order))
 
     def orders(self, rollouts: Sequence[str]) -> list[Order]:
         """Waiting orders."""
-        return [o for o, done in self._store.orders.values() if not done and o.rollout in rollouts]
+        waiting = [
+            text for id_, text in self._store.orders.items() if id_ not in self._store.answers
+        ]
+        return [o for o in (decode(Order, text) for text in waiting) if o.rollout in rollouts]
+
+    def answer(self, answer: Answer) -> None:
+        """Finish an order; the first answer stands."""
+        if answer.order in self._store.orders:
+            self._store.answers.setdefault(answer.order, encode(answer))
+
+    def answered(self, order: str) -> Answer | None:
+        """What became of an order."""
+        text = self._store.answers.get(order)
+        return decode(Answer, text) if text is not None else None
+
+    def freeze(self, freeze: Freeze) -> None:
+        """Stop advances."""
+        self._store.freezes[freeze.scope] = encode(freeze)
+
+    def unfreeze(self, scope: str) -> bool:
+        """End a freeze."""
+        return self._store.freezes.pop(scope, None) is not None
+
+    def freezes(self) -> list[Freeze]:
+        """Every freeze, by scope."""
+        return [decode(Freeze, text) for _, text in sorted(self._store.freezes.items())]
 
     def due(self, now: Instant, *, limit: int = 50) -> list[Pending]:
         """Notices to deliver."""

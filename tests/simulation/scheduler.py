@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from guardian.core.entries import Order, OrderKind, RolloutStarted
-from guardian.core.model import Instant, Snapshot, Step, Traffic, Weight
+from guardian.core.entries import Freeze, Order, OrderKind, RolloutStarted
+from guardian.core.model import Instant
 from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.rollout import Phase, Rollout, fold, start
+from guardian.core.traffic import Snapshot, Step, Traffic, Weight
 from guardian.engine.charge import Charge, resumed
 from guardian.engine.fanout import SerialFanout
 from guardian.engine.outbox import Lane, Outbox
@@ -22,8 +23,10 @@ from tests.simulation.world import (
     Metrics,
     People,
     SeededLuck,
+    Tracker,
     VirtualClock,
     error_rate,
+    no_incidents,
 )
 
 RESTART_S = 45.0
@@ -42,25 +45,57 @@ class World:
     people: People
     journal: Journal
     plan: Plan
-    events: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    tracker: Tracker
+    events: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
     """(virtual seconds, what happens then), ascending."""
+    ordered: list[float] = field(default_factory=list)
+    """When people gave orders."""
+    frozen: list[Freeze] = field(default_factory=list)
+    """Every freeze there was."""
 
     def state(self) -> Rollout:
         """The rollout, folded from the journal alone."""
         return fold(r.entry for r in self.journal.read(self.plan.rollout))
 
-    def order(self, kind: OrderKind) -> None:
+    def order(self, kind: OrderKind, *, full: bool = False, subject: str = "") -> None:
         """A person's order."""
+        self.ordered.append(self.clock.at)
         self.journal.order(
             Order(
-                id=f"o{self.clock.at}",
+                id=f"o{self.clock.at}-{kind.value}",
                 rollout=self.plan.rollout,
                 kind=kind,
                 actor="alice",
                 reason="because",
                 at=self.clock.now(),
+                full=full,
+                subject=subject,
             )
         )
+
+    def refused(self, kind: OrderKind) -> list[str]:
+        """Why orders of a kind were refused, in a sentence each."""
+        ids = [f"o{at}-{kind.value}" for at in self.ordered]
+        answers = [self.journal.answered(id_) for id_ in ids]
+        return [a.refused for a in answers if a is not None and a.refused]
+
+    def freeze(self, lasts_s: float, *, rollbacks_too: bool = False) -> None:
+        """A person stops advances for a while."""
+        now = self.clock.now()
+        freeze = Freeze(
+            scope="*",
+            until=now + lasts_s,
+            actor="carol",
+            reason="launch day",
+            at=now,
+            rollbacks_too=rollbacks_too,
+        )
+        self.frozen.append(freeze)
+        self.journal.freeze(freeze)
+
+    def guard_incidents(self) -> None:
+        """The plan has a criterion of incidents as well."""
+        self.plan = replace(self.plan, criteria=(*self.plan.criteria, no_incidents()))
 
 
 def plan(
@@ -121,7 +156,7 @@ class Life:
         )
         self.plane = Plane(
             journal=world.journal,
-            source=world.metrics,
+            sources={"cloudwatch": world.metrics, "pagerduty": world.tracker},
             fanout=fanout,
             outbox=self.outbox,
             clock=world.clock,

@@ -7,9 +7,9 @@ import random
 import pytest
 
 from guardian.core.entries import Completed, StepEntered
-from guardian.core.model import Outcome
 from guardian.core.rollout import Phase
 from guardian.core.sequential import LimitTest
+from guardian.core.verdict import Outcome
 from tests.simulation.scheduler import run
 from tests.simulation.test_healthy_and_bad import world
 from tests.simulation.world import ORIGIN, SETTLE_S, Behaviour

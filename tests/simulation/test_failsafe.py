@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from guardian.core.entries import (
+    Answer,
     Cause,
     Entry,
     Order,
@@ -16,10 +17,11 @@ from guardian.core.entries import (
     RollbackStarted,
     StepEntered,
 )
-from guardian.core.model import Instant, Traffic
+from guardian.core.model import Instant
 from guardian.core.notices import Event
 from guardian.core.plan import Blind, Policy
 from guardian.core.rollout import Phase
+from guardian.core.traffic import Traffic
 from guardian.ports import (
     Claim,
     Dead,
@@ -75,7 +77,7 @@ class TroubledJournal(MemoryJournal):
         entries: Sequence[Entry],
         live: bool,
         outgoing: Sequence[Outgoing] = (),
-        orders_done: Sequence[str] = (),
+        answers: Sequence[Answer] = (),
         txid: str,
     ) -> int:
         """Write, or not; answer, or not."""
@@ -88,7 +90,7 @@ class TroubledJournal(MemoryJournal):
             entries=entries,
             live=live,
             outgoing=outgoing,
-            orders_done=orders_done,
+            answers=answers,
             txid=txid,
         )
         self.appended += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -17,13 +18,21 @@ from guardian.core.entries import (
     WeightConfirmed,
 )
 from guardian.core.invariants import check_fold, check_traffic
-from guardian.core.model import NONE, Traffic, Weight
 from guardian.core.notices import Event
-from guardian.core.plan import Drive
+from guardian.core.plan import Approval, Drive, Unapproved
 from guardian.core.rollout import Phase, Rollout, step_traffic
+from guardian.core.traffic import NONE, Traffic, Weight
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import World, plan, run
-from tests.simulation.world import Alias, Behaviour, Faults, Metrics, People, VirtualClock
+from tests.simulation.world import (
+    Alias,
+    Behaviour,
+    Faults,
+    Metrics,
+    People,
+    Tracker,
+    VirtualClock,
+)
 
 SEEDS = 2000
 BLOCKS = 8
@@ -34,6 +43,14 @@ CANARIES = (
     Behaviour(rate=0.2),
     Behaviour(rate=1.0),
     Behaviour(rate=0.01, later=0.5, from_minute=10),
+)
+MEANWHILE = (
+    OrderKind.PROMOTE,
+    OrderKind.RETRY,
+    OrderKind.RESUME,
+    OrderKind.HOLD,
+    OrderKind.GROUP,
+    OrderKind.ABORT,
 )
 
 
@@ -67,15 +84,48 @@ def hostile(seed: int) -> World:
             versions={"41": Behaviour(rate=0.01), "42": luck.choice(CANARIES)},
         ),
         people=People(clock=clock, faults=faults, alias=alias),
+        tracker=Tracker(clock=clock, faults=faults),
         journal=MemoryJournal(clock),
         plan=the_plan,
     )
-    _schedule(world, luck)
+    drifts = _schedule(world, luck)
+    if not drifts:
+        _people(world, random.Random(f"people {seed}"))
     return world
 
 
-def _schedule(world: World, luck: random.Random) -> None:
-    """What people do to this world, and when it goes dark."""
+def _people(world: World, luck: random.Random) -> None:
+    """Freezes, approvals, waivers, incidents, and the orders that go with them."""
+    if luck.random() < 0.5:
+        return
+    at = luck.uniform(0, 2000)
+    if luck.random() < 0.4:
+        lasts_s, too = luck.uniform(60, 3000), luck.random() < 0.5
+        world.events.append((at, lambda: world.freeze(lasts_s, rollbacks_too=too)))
+    if luck.random() < 0.3:
+        asked = Approval(
+            before_step=luck.choice((0, 1, 2)),
+            timeout_s=1200.0,
+            on_timeout=luck.choice(tuple(Unapproved)),
+        )
+        world.plan = replace(world.plan, approvals=(asked,))
+        if luck.random() < 0.7:
+            world.events += [(t, lambda: world.order(OrderKind.APPROVE)) for t in (at, at + 900)]
+    if luck.random() < 0.3:
+        world.guard_incidents()
+        opened = luck.uniform(-500, 2000)
+        world.tracker.incidents.append((opened, opened + luck.uniform(100, 2000)))
+    if luck.random() < 0.2:
+        subject = luck.choice([c.name for c in world.plan.criteria])
+        world.events.append((at + 50, lambda: world.order(OrderKind.WAIVE, subject=subject)))
+    kind, full = luck.choice(MEANWHILE), luck.random() < 0.5
+    if luck.random() < 0.5:
+        world.events.append((at + 300, lambda: world.order(kind, full=full)))
+    world.events.sort(key=lambda event: event[0])
+
+
+def _schedule(world: World, luck: random.Random) -> bool:
+    """What people do to this world, and when it goes dark; whether they move traffic."""
     at = luck.uniform(60, 1500)
     theirs = Traffic(primary="41", secondary="42", weight=Weight.percent(luck.choice((1, 50, 100))))
     what = luck.random()
@@ -93,6 +143,7 @@ def _schedule(world: World, luck: random.Random) -> None:
     if luck.random() < 0.2:
         start = luck.uniform(0, 1500)
         world.metrics.blind = (start, start + luck.uniform(60, 3000))
+    return what < 0.25
 
 
 def examine(world: World) -> Rollout:

@@ -6,13 +6,21 @@ import random
 
 from guardian.core.entries import Cause, HoldReason, OrderKind
 from guardian.core.invariants import check_fold
-from guardian.core.model import FULL, Traffic
 from guardian.core.notices import Event
 from guardian.core.plan import Drive, Policy
 from guardian.core.rollout import Phase
+from guardian.core.traffic import FULL, Traffic
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import World, plan, run
-from tests.simulation.world import Alias, Behaviour, Faults, Metrics, People, VirtualClock
+from tests.simulation.world import (
+    Alias,
+    Behaviour,
+    Faults,
+    Metrics,
+    People,
+    Tracker,
+    VirtualClock,
+)
 
 
 def world(
@@ -46,6 +54,7 @@ def world(
             versions=behaviours,
         ),
         people=People(clock=clock, faults=trouble, alias=alias),
+        tracker=Tracker(clock=clock, faults=trouble),
         journal=MemoryJournal(clock),
         plan=the_plan,
     )

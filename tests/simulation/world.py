@@ -10,18 +10,20 @@ from guardian.core.model import (
     Criterion,
     Datapoint,
     Direction,
+    Incident,
+    Incidents,
     Instant,
+    Judge,
     Limit,
     Measurement,
     Query,
     Ratio,
-    Reading,
     Reason,
-    Snapshot,
-    Stamp,
-    Traffic,
+    Scope,
+    incident_query,
 )
 from guardian.core.notices import Notice
+from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic
 from guardian.ports import Ask, Guard, NotifyError, RouterError, SourceError
 
 ORIGIN: Instant = 1_800_000_000.0
@@ -243,6 +245,36 @@ class Metrics:
 
 
 @dataclass(kw_only=True)
+class Tracker:
+    """A source of open incidents: each was opened at one virtual second and closed at another."""
+
+    clock: VirtualClock
+    faults: Faults
+    incidents: list[tuple[float, float]] = field(default_factory=list)
+    away: tuple[float, float] = (0.0, 0.0)
+    """Virtual seconds between which it does not answer."""
+
+    def read(self, asks: Sequence[Ask], *, now: Instant) -> Mapping[Query, Measurement]:
+        """What is open now."""
+        self.faults.crossing()
+        start, end = self.away
+        if start <= self.clock.at < end or self.faults.chance(self.faults.fail_source):
+            raise SourceError(Reason.UNAVAILABLE, "the tracker does not answer")
+        found = tuple(
+            Incident(
+                id=f"P{number}",
+                title="checkout is down",
+                priority="P0",
+                service="PABC123",
+                opened_at=ORIGIN + opened,
+            )
+            for number, (opened, closed) in enumerate(self.incidents)
+            if opened <= self.clock.at < closed
+        )
+        return {ask.query: Measurement(incidents=found, settled_before=now) for ask in asks}
+
+
+@dataclass(kw_only=True)
 class People:
     """A notifier that remembers what was told, and sometimes fails."""
 
@@ -293,4 +325,22 @@ def error_rate(version: str, *, limit: float = 0.05) -> Criterion:
         fail_if=Limit(direction=Direction.ABOVE, value=limit, text=f"{limit:.0%}"),
         min_samples=round(3 / limit),
         settle_s=SETTLE_S,
+    )
+
+
+def no_incidents() -> Criterion:
+    """No open incident of the highest priority."""
+    priorities, services = ("P0",), ("PABC123",)
+    return Criterion(
+        name="p0-incident",
+        measure=Incidents(
+            open=incident_query("pagerduty", priorities, services),
+            priorities=priorities,
+            services=services,
+        ),
+        fail_if=Limit(direction=Direction.ABOVE, value=0.0, text="0"),
+        judge=Judge.PRESENCE,
+        scope=Scope.SERVICE,
+        min_samples=0,
+        settle_s=0.0,
     )

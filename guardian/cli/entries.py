@@ -1,0 +1,160 @@
+"""Journal entries for people and programs: what happened, when, who, and why, a line each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+from guardian.core.codec import encode_entry, rfc3339
+from guardian.core.entries import (
+    Approved,
+    Cancelled,
+    Completed,
+    Entry,
+    GateFailed,
+    Held,
+    PrimaryConfirmed,
+    PromotionStuck,
+    Resumed,
+    Retired,
+    RollbackConfirmed,
+    RollbackStarted,
+    RollbackStuck,
+    RolloutStarted,
+    StepEntered,
+    Superseded,
+    Waived,
+    Warned,
+    WeightConfirmed,
+)
+from guardian.core.model import Instant
+from guardian.core.plan import Drive, Plan
+from guardian.core.verdict import Verdict
+from guardian.ports import Record
+
+
+def sentence(entry: Entry, plan: Plan) -> str:
+    """What an entry says, in one line."""
+    match entry:
+        case RolloutStarted():
+            return _started(plan)
+        case StepEntered(step=step, overridden=overridden):
+            over = f", over {', '.join(overridden)}" if overridden else ""
+            return f"step {step + 1} of {len(plan.steps)}: {plan.steps[step].weight} wanted{over}"
+        case WeightConfirmed(weight=weight):
+            return f"version {plan.canary} at {weight}, read back"
+        case Approved(step=step):
+            return _with(f"step {step + 1} approved", entry.detail)
+        case Waived(criterion=criterion):
+            return _with(f"{criterion} counts no longer", entry.detail)
+        case Warned(about=about):
+            return _with(f"warning on {', '.join(about)}", entry.detail)
+        case Held(why=why):
+            return _with(f"held ({why.value.replace('_', ' ')})", entry.detail)
+        case Resumed():
+            return _with("resumed", entry.detail)
+        case RollbackStarted() | RollbackStuck() | RollbackConfirmed():
+            return _back(entry, plan)
+        case _:
+            return _end(entry, plan)
+
+
+def _started(plan: Plan) -> str:
+    verb = "watch of" if plan.drive is Drive.WATCH else "rollout of"
+    return _with(f"{verb} version {plan.canary}, stable {plan.stable}", plan.reason)
+
+
+def _back(entry: RollbackStarted | RollbackStuck | RollbackConfirmed, plan: Plan) -> str:
+    match entry:
+        case RollbackStarted(cause=cause):
+            back = f"rollback to {plan.snapshot.traffic} ({cause.value.replace('_', ' ')})"
+            return _with(back, entry.detail)
+        case RollbackStuck():
+            return _with("the rollback is not confirmed", entry.detail)
+        case RollbackConfirmed():
+            return _with("rolled back", entry.detail)
+
+
+def _end(
+    entry: GateFailed
+    | Completed
+    | PromotionStuck
+    | PrimaryConfirmed
+    | Cancelled
+    | Superseded
+    | Retired,
+    plan: Plan,
+) -> str:
+    match entry:
+        case GateFailed():
+            return _with("breach, and on purpose not rolled back", entry.detail)
+        case Completed(unproven=unproven):
+            short = f", without enough evidence for {', '.join(unproven)}" if unproven else ""
+            return f"completed{short}"
+        case PromotionStuck():
+            return _with("the canary is not shown as the primary version", entry.detail)
+        case PrimaryConfirmed():
+            return f"version {plan.canary} is the primary version, read back"
+        case Cancelled():
+            return _with("cancelled", entry.detail)
+        case Superseded():
+            return _with("superseded", entry.detail)
+        case Retired():
+            return _with("retired", entry.detail)
+        case _:
+            assert_never(entry)
+
+
+def _with(what: str, detail: str) -> str:
+    return f"{what}: {' '.join(detail.split())}" if detail else what
+
+
+def actor_of(entry: Entry, plan: Plan) -> str:
+    """Whose doing an entry is; empty for guardian's own judgement."""
+    if isinstance(entry, RolloutStarted):
+        return plan.actor
+    actor = getattr(entry, "actor", None)
+    return actor if isinstance(actor, str) else ""
+
+
+def verdicts_of(entry: Entry) -> tuple[Verdict, ...]:
+    """The verdicts that an entry rests on."""
+    found: tuple[Verdict, ...] = getattr(entry, "verdicts", ())
+    return found
+
+
+def event_of(entry: Entry) -> str:
+    """An entry's name, as records have it: `step_entered`."""
+    name = type(entry).__name__
+    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+
+def line(record: Record, plan: Plan, *, date: bool = False) -> str:
+    """One entry as a line of text; its actor is in the sentence where it is not guardian."""
+    actor = actor_of(record.entry, plan)
+    what = sentence(record.entry, plan)
+    by = f"  [{actor}]" if actor and actor not in what else ""
+    return f"{moment(record.entry.at, date=date)}  {what}{by}"
+
+
+def record_of(record: Record, plan: Plan) -> Mapping[str, Any]:
+    """One entry for programs: when, what, who, and its sentence."""
+    return {
+        "seq": record.seq,
+        "time": rfc3339(record.entry.at),
+        "event": event_of(record.entry),
+        "actor": actor_of(record.entry, plan),
+        "text": sentence(record.entry, plan),
+    }
+
+
+def whole(record: Record, plan: Plan) -> Mapping[str, Any]:
+    """One entry for programs, with all that was journalled."""
+    return {**record_of(record, plan), "entry": json.loads(encode_entry(record.entry))}
+
+
+def moment(at: Instant, *, date: bool = False) -> str:
+    """An instant for people: `19:30:00Z`, or with its date before it."""
+    text = rfc3339(at)
+    return f"{text[:10]} {text[11:19]}Z" if date else f"{text[11:19]}Z"

@@ -1,0 +1,44 @@
+"""`guardian iam`: the least policies that guardian needs, per account."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from guardian.cli.options import config_option
+
+
+@click.command()
+@click.argument("services", nargs=-1)
+@config_option
+@click.option(
+    "--role",
+    type=click.Choice(["read", "act", "break-glass"]),
+    default="act",
+    show_default=True,
+    help="read: judge only; act: what the daemon needs; break-glass: `guardian rollback` alone.",
+)
+@click.option("--account", metavar="ID", help="Of one account alone, as a bare policy document.")
+def iam(*, services: tuple[str, ...], config: Path | None, role: str, account: str | None) -> int:
+    """Print the least IAM policy for SERVICES (all of the configuration when none is named).
+
+    Made of what each router, source and notifier says it needs; asks AWS nothing.
+    """
+    from guardian.ports import UsageError
+    from guardian.wiring import open_wiring
+    from guardian.wiring.iam import policies
+
+    with open_wiring(config) as wiring:
+        named = services or tuple(wiring.configured().services)
+        found = policies(wiring, named, role)
+    if account is None:
+        click.echo(json.dumps(found, indent=2))
+        return 0
+    if account not in found:
+        raise UsageError(
+            f"--account {account}: these services act in {', '.join(found) or 'no account'}"
+        )
+    click.echo(json.dumps(found[account], indent=2))
+    return 0

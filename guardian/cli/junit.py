@@ -1,0 +1,150 @@
+"""A JUnit report of a watch: a suite for each service, a case for each criterion."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import click
+
+from guardian.cli.closing import WORDS, Closing
+from guardian.core.codec import rfc3339
+from guardian.core.model import Criterion
+from guardian.core.verdict import Outcome, Verdict
+from guardian.ports import UsageError
+
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no XML 1.0 document can hold, not even escaped: W3C XML 1.0, production 2."""
+_ELEMENTS = {
+    Outcome.FAIL: "failure",
+    Outcome.INCONCLUSIVE: "skipped",
+    Outcome.NO_DATA: "skipped",
+    Outcome.ERROR: "error",
+}
+
+
+def writable(path: Path) -> Path:
+    """The path, when a report can be written there; UsageError otherwise."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a folder")
+        beside = _beside(path)
+        beside.touch(exist_ok=False)
+        beside.unlink()
+    except OSError as error:
+        raise UsageError(
+            f"--junit {path}: no file can be written there: {error.strerror or error}; name one in"
+            " a folder that exists"
+        ) from None
+    return path
+
+
+def write(path: Path, root: ET.Element) -> None:
+    """Put a whole report in the path's place: a reader never sees half of one; OSError."""
+    beside = _beside(path)
+    try:
+        ET.indent(root)
+        beside.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".guardian-{os.getpid()}-{secrets.token_hex(4)}.xml")
+
+
+def report(closings: Sequence[Closing]) -> ET.Element:
+    """The report on all services."""
+    root = ET.Element("testsuites", name="guardian")
+    for closing in closings:
+        root.append(_suite(closing))
+    return root
+
+
+def failure(error: str) -> ET.Element:
+    """The report on a command that ended before it could guard anything."""
+    root = ET.Element("testsuites", name="guardian")
+    counts = {"tests": "1", "failures": "0", "errors": "1", "skipped": "0"}
+    suite = ET.SubElement(root, "testsuite", {"name": "guardian", **counts})
+    case = ET.SubElement(suite, "testcase", name="start", classname="guardian")
+    ET.SubElement(case, "error", message=_legal(error.partition("\n")[0])).text = _legal(error)
+    return root
+
+
+def _suite(closing: Closing) -> ET.Element:
+    rollout, plan = closing.rollout, closing.rollout.plan
+    verdicts = {v.criterion: v for v in closing.verdicts}
+    counts = Counter(_element(verdicts.get(c.name)) for c in plan.criteria)
+    suite = ET.Element(
+        "testsuite",
+        name=_legal(plan.service),
+        tests=str(len(plan.criteria)),
+        failures=str(counts["failure"]),
+        errors=str(counts["error"]),
+        skipped=str(counts["skipped"]),
+        time=f"{rollout.last_at - rollout.started_at:.3f}",
+        timestamp=rfc3339(rollout.started_at)[:19],
+    )
+    properties = ET.SubElement(suite, "properties")
+    for name, value in {
+        "outcome": closing.exit.name.lower(),
+        "exit_code": str(closing.exit.value),
+        "rollout": plan.rollout,
+        "phase": rollout.phase.value,
+        "target": plan.target,
+        "stable": plan.stable,
+        "canary": plan.canary,
+    }.items():
+        ET.SubElement(properties, "property", name=name, value=_legal(value))
+    for criterion in plan.criteria:
+        suite.append(_case(closing, criterion, verdicts.get(criterion.name)))
+    told = "\n".join(f"{rfc3339(n.at)} {n.title} {n.did}" for n in closing.notices)
+    out = f"{plan.service}: {WORDS[closing.exit][1]}\n{told}"
+    ET.SubElement(suite, "system-out").text = _legal(out)
+    return suite
+
+
+def _case(closing: Closing, criterion: Criterion, verdict: Verdict | None) -> ET.Element:
+    plan = closing.rollout.plan
+    case = ET.Element(
+        "testcase", name=_legal(criterion.name), classname=_legal(f"guardian.{plan.service}")
+    )
+    element = _element(verdict)
+    if element:
+        why = verdict.why if verdict is not None else "it was not judged"
+        found = ET.SubElement(case, element, message=_legal(why))
+        if verdict is not None:
+            found.set("type", verdict.outcome.value)
+            found.text = _legal(_evidence(verdict))
+    return case
+
+
+def _element(verdict: Verdict | None) -> str:
+    """The element that says how a case ended; a pass has none, as has nothing to say."""
+    return "skipped" if verdict is None else _ELEMENTS.get(verdict.outcome, "")
+
+
+def _evidence(verdict: Verdict) -> str:
+    evidence = verdict.evidence
+    window = [
+        "none" if at is None else rfc3339(at) for at in (evidence.window_start, evidence.window_end)
+    ]
+    return "\n".join(
+        (
+            f"value: {evidence.value or 'none'}",
+            f"fails: {evidence.limit}",
+            f"samples: {evidence.samples} ({evidence.min_samples} needed), {evidence.bad} bad",
+            f"window: {' to '.join(window)}",
+        )
+    )
+
+
+def _legal(text: str) -> str:
+    return _ILLEGAL.sub("\ufffd", click.unstyle(text))

@@ -1,0 +1,146 @@
+"""What a dead process left: found by the journal, or by guardian's stamp on the target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from guardian.cli.guard import actor, carry_out
+from guardian.cli.orders import phase_of
+from guardian.cli.output import Output
+from guardian.core.entries import OrderKind
+from guardian.core.plan import Drive
+from guardian.core.rollout import Phase, Rollout
+from guardian.core.traffic import Reading, Stamp
+from guardian.engine.daemon import post
+from guardian.engine.outcome import Exit, worst
+from guardian.engine.session import Limits
+from guardian.engine.start import is_gate, live_on
+from guardian.engine.task import TargetHeld, Task
+from guardian.ports import EdgeError
+
+if TYPE_CHECKING:
+    from guardian.wiring import Wiring
+
+BACK = (Phase.ROLLED_BACK, Phase.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """How to finish what is found."""
+
+    wiring: Wiring
+    output: Output
+    goes_on: bool
+    """Drive it to its end, rather than put it back."""
+    reason: str
+    limits: Limits
+
+
+def recovered(recovery: Recovery, services: Sequence[str], *, named: bool) -> int:
+    """Finish what nobody drives, service by service; the worst exit code."""
+    exits = [_service(recovery, service, named=named) for service in services]
+    if not services:
+        recovery.output.line("no services: nothing to recover")
+    return worst(exits).value
+
+
+def _service(recovery: Recovery, service: str, *, named: bool) -> Exit:
+    """One service; that AWS cannot be asked about it must not leave the next one as it is."""
+    try:
+        return _finished(recovery, service, named=named)
+    except (EdgeError, TargetHeld) as error:
+        recovery.output.say(f"{service}: {error}")
+        return Exit(error.exit_code)
+
+
+def _finished(recovery: Recovery, service: str, *, named: bool) -> Exit:
+    wiring = recovery.wiring
+    router = wiring.service(service).router
+    rollout = live_on(wiring.journal, router.target)
+    holder = wiring.journal.holder(router.target)
+    if holder is not None:
+        recovery.output.line(f"{service}: in the charge of {holder}; left alone")
+        return Exit.HEALTHY
+    if rollout is not None:
+        daemon = wiring.journal.holder(post(rollout.plan.environment, service))
+        if daemon is not None:
+            recovery.output.line(f"{service}: {daemon} takes {rollout.plan.rollout} up; left alone")
+            return Exit.HEALTHY
+        return _carried_on(recovery, service, rollout)
+    reading = None if is_gate(router) else router.read()
+    if reading is None or reading.stamp is None:
+        recovery.output.line(f"{service}: nothing to recover")
+        return Exit.HEALTHY
+    return _by_stamp(recovery, service, reading, reading.stamp, named=named)
+
+
+# --- by the journal ----------------------------------------------------------------------------
+
+
+def _carried_on(recovery: Recovery, service: str, rollout: Rollout) -> Exit:
+    wiring, plan = recovery.wiring, rollout.plan
+    on = recovery.goes_on and plan.drive is Drive.ROLLOUT
+    goal = "driving it on" if on else "putting it back"
+    if plan.drive is Drive.WATCH:
+        goal = "closing it; `guardian watch` begins a new one"
+    recovery.output.line(
+        f"{service}: {plan.rollout} (version {plan.canary}, {phase_of(rollout)}) is driven by"
+        f" nobody: {goal}"
+    )
+    back = OrderKind.LEAVE if plan.drive is Drive.WATCH else OrderKind.INTERRUPT
+    task = Task(
+        plan=replace(plan, reason=recovery.reason),
+        router=wiring.service(service).router,
+        plane=wiring.plane(service) if on else "none",
+        resume=True,
+        order=None if on else back,
+    )
+    return _carry_out(recovery, service, task, on=on)
+
+
+def _carry_out(recovery: Recovery, service: str, task: Task, *, on: bool) -> Exit:
+    """Run it to its end; traffic that was put back as asked is a success."""
+    results = carry_out(recovery.wiring, [task], recovery.output, recovery.limits)
+    rollout, exit_ = results[service]
+    done = exit_ is Exit.HEALTHY or (not on and rollout.phase in BACK)
+    recovery.output.line(f"{service}: {phase_of(rollout)}" + ("" if done else ": NOT finished"))
+    return Exit.HEALTHY if done else exit_
+
+
+# --- by the stamp ------------------------------------------------------------------------------
+
+
+def _by_stamp(
+    recovery: Recovery, service: str, reading: Reading, stamp: Stamp, *, named: bool
+) -> Exit:
+    """A rollout of which this journal knows nothing: its stamp says what stable was."""
+    wiring, output = recovery.wiring, recovery.output
+    facts = (
+        f"{service}: serves {reading.traffic} under the stamp of rollout {stamp.rollout} (stable"
+        f" {stamp.stable}), and this journal has no live rollout of it"
+    )
+    if stamp.stable not in reading.traffic.versions:
+        output.say(
+            f"{facts}; version {stamp.stable} is not there any more, so nothing is changed. If you"
+            f" want it back: `guardian rollback {service} --to {stamp.stable}`"
+        )
+        return Exit.WAITING
+    if not named:
+        output.say(
+            f"{facts}. A process elsewhere may drive it; if none does: `guardian rollout recover"
+            f" {service}` puts it back"
+        )
+        return Exit.WAITING
+    output.line(f"{facts}: putting version {stamp.stable} back")
+    emergency = wiring.emergency(
+        service, to=stamp.stable, actor=actor(), reason=recovery.reason, journal=wiring.journal
+    )
+    task = Task(
+        plan=emergency.plan,
+        router=wiring.service(service).router,
+        plane="none",
+        order=OrderKind.ABORT,
+    )
+    return _carry_out(recovery, service, task, on=False)

@@ -1,0 +1,72 @@
+"""What the daemon writes to stderr: a line for each thing that happened, as text or as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import click
+
+from guardian.core.codec import rfc3339
+from guardian.engine.report import Recorded, Report
+from guardian.ports import Clock
+
+SCHEMA = "guardian/log/v1"
+
+
+class Log:
+    """A log in one of the two forms; safe to use in any thread, a line at a time."""
+
+    def __init__(self, form: str, clock: Clock, *, level: str = "info") -> None:
+        self._json = form == "json"
+        self._clock = clock
+        self._silent = level in ("warning", "error")
+        """Only what went wrong is written."""
+        self._trouble = ""
+
+    def say(self, text: str) -> None:
+        """A remark: always worth a line."""
+        self._write({"event": "remark", "message": text}, text)
+
+    def report(self, report: Report) -> None:
+        """One tick: a line for each entry, and for a journal that cannot be used."""
+        for item in report.recorded:
+            if not self._silent:
+                self._recorded(item, report)
+        if report.trouble and report.trouble != self._trouble:
+            self.say(report.trouble)
+        if report.pictures:
+            self._trouble = report.trouble
+
+    def _recorded(self, item: Recorded, report: Report) -> None:
+        picture = next(p for p in report.pictures if p.rollout == item.rollout)
+        event = _snake(type(item.entry).__name__)
+        phase, weight = picture.phase.value, str(picture.weight)
+        told = item.notice
+        title = told.title if told is not None else event.replace("_", " ")
+        fields = {
+            "event": event,
+            "service": item.service,
+            "rollout": item.rollout,
+            "phase": phase,
+            "weight": picture.weight.ratio,
+            "message": title,
+        }
+        if told is not None and told.did:
+            fields["did"] = told.did
+        text = f"{item.service}: {event} ({phase}, {weight}) {item.rollout}: {title}"
+        self._write(fields, text)
+
+    def _write(self, fields: Mapping[str, object], text: str) -> None:
+        time = rfc3339(self._clock.now())
+        line = f"{time} {text}"
+        if self._json:
+            line = json.dumps({"schema": SCHEMA, "time": time, **fields}, separators=(",", ":"))
+        try:
+            click.echo(line, err=True)
+        except (OSError, ValueError):
+            return  # A log that nobody reads any more must not end the guarding.
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")

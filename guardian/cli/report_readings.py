@@ -1,0 +1,112 @@
+"""The datapoints of a past rollout, read again for its report, and what is said without them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from guardian.core.model import (
+    Incidents,
+    Instant,
+    Measurement,
+    Problem,
+    Query,
+    Reason,
+    ceil_to,
+    floor_to,
+)
+from guardian.core.rollout import Rollout
+from guardian.ports import Ask, ConfigError, GuardianError, Record
+from guardian.report import Readings
+from guardian.report.facts import span_of
+
+if TYPE_CHECKING:
+    from guardian.wiring import Wiring
+
+DAY_S = 86_400.0
+KEPT_S = ((60, 3 * 3600.0), (300, 15 * DAY_S), (3600, 63 * DAY_S))
+"""How long CloudWatch keeps datapoints of a period below this many seconds; 455 days for longer
+ones (User Guide, "Metrics retention")."""
+LONGEST_S = 455 * DAY_S
+ALONE = (
+    "This report is made from the journal alone, as asked for with --no-metrics: it has no"
+    " datapoints and no plots of values."
+)
+_WITHOUT = "This report is made from the journal alone, without datapoints and plots of values"
+
+
+def readings(
+    wiring: Wiring, rollout: Rollout, records: Sequence[Record], *, now: Instant
+) -> Readings:
+    """What the sources still have of the rollout's time; never an error, but what is missing."""
+    first = rollout.first_shift_at
+    if first is None:
+        return Readings(missing=f"{_WITHOUT}: no weight was ever confirmed, so nothing was judged.")
+    asks = list(_asks(rollout, first, span_of(records, now)[1]))
+    kept = [ask for ask in asks if now - ask.start <= kept_s(ask.query.period_s)]
+    if asks and not kept:
+        return Readings(
+            missing=f"{_WITHOUT}: they are older than the"
+            f" {kept_s(asks[0].query.period_s) / DAY_S:.0f} days for which CloudWatch keeps them."
+        )
+    try:
+        found = _read(wiring, rollout, kept, now)
+    except GuardianError as error:
+        return Readings(missing=f"{_WITHOUT}, which could not be read again: {error}")
+    gone = Problem(reason=Reason.NOT_FOUND, detail="CloudWatch no longer keeps these datapoints")
+    late = {ask.query: Measurement(problem=gone) for ask in asks if ask not in kept}
+    return _with_gaps({**found, **late})
+
+
+def kept_s(period_s: int) -> float:
+    """How long CloudWatch keeps datapoints of a period, in seconds."""
+    return next((kept for below, kept in KEPT_S if period_s < below), LONGEST_S)
+
+
+def _asks(rollout: Rollout, first: Instant, until: Instant) -> Iterator[Ask]:
+    """Every series of every criterion once, over the rollout's time; incidents are journalled."""
+    settle: dict[Query, float] = {}
+    for criterion in rollout.plan.criteria:
+        if isinstance(criterion.measure, Incidents):
+            continue
+        for query in criterion.queries():
+            settle[query] = max(settle.get(query, 0.0), criterion.settle_s)
+    for query, settle_s in settle.items():
+        yield Ask(
+            query=query,
+            start=floor_to(first, query.period_s),
+            end=ceil_to(until, query.period_s),
+            settle_s=settle_s,
+        )
+
+
+def _read(
+    wiring: Wiring, rollout: Rollout, asks: Sequence[Ask], now: Instant
+) -> Mapping[Query, Measurement]:
+    """Ask the sources as the service has them today. Raises GuardianError."""
+    plan = rollout.plan
+    name = wiring.named(plan.service)
+    target = wiring.service(name).router.target
+    if target != plan.target:
+        raise ConfigError(
+            f"{plan.service} is {target} by now, and the rollout was on {plan.target}"
+        )
+    found: dict[Query, Measurement] = {}
+    for source in dict.fromkeys(ask.query.source for ask in asks):
+        mine = [ask for ask in asks if ask.query.source == source]
+        found.update(wiring.source(name, source).read(mine, now=now))
+    return found
+
+
+def _with_gaps(found: Mapping[Query, Measurement]) -> Readings:
+    """The readings, and in a sentence what is not in them."""
+    failed = sum(m.problem is not None for m in found.values())
+    missing = ""
+    if failed:
+        missing = (
+            f"{failed} of {len(found)} series could not be read again: each says why under"
+            " Criteria and their datapoints."
+        )
+    elif found and not any(m.points for m in found.values()):
+        missing = "No series has a datapoint for the time of this rollout any more."
+    return Readings(measurements=found, missing=missing)

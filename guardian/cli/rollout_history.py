@@ -1,0 +1,108 @@
+"""`guardian rollout history`: past rollouts, and what happened in one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from guardian.cli.options import config_option
+
+if TYPE_CHECKING:
+    from guardian.wiring import Wiring
+
+SCHEMA = "guardian/history/v1"
+
+
+@click.command()
+@click.argument("name", required=False, metavar="[SERVICE]")
+@config_option
+@click.option("--rollout", "rollout", metavar="ID", help="The entries of this rollout.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many rollouts of a service, newest first.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: one document; entries come whole.",
+)
+def history(
+    *, name: str | None, config: Path | None, rollout: str | None, limit: int, form: str
+) -> int:
+    """Past rollouts of SERVICE, or of all; of a rollout's id, its entries."""
+    from guardian.cli.orders import opened
+    from guardian.ports import UsageError
+
+    if name is not None and rollout is not None:
+        raise UsageError("name a SERVICE, or a rollout with --rollout, not both")
+    with opened(config) as wiring:
+        id_ = rollout or name
+        if id_ is not None and (rollout is not None or not wiring.journal.history(id_, limit=1)):
+            if wiring.journal.read(id_):
+                _entries(wiring, id_, form)
+                return 0
+            _refuse(wiring, id_, only=rollout is not None)
+        _rollouts(wiring, name, limit, form)
+    return 0
+
+
+def _refuse(wiring: Wiring, name: str, *, only: bool) -> None:
+    """Raise ConfigError for what neither the journal nor the config file knows."""
+    from guardian.ports import ConfigError
+
+    configured = wiring.config.services if wiring.config is not None else {}
+    if only or name not in configured:
+        raise ConfigError(f"the journal knows no rollout and no service called {name}")
+
+
+def _entries(wiring: Wiring, id_: str, form: str) -> None:
+    from guardian.cli.entries import line, whole
+    from guardian.cli.standing import head, record, standing
+
+    found = standing(wiring.journal, id_, wiring.clock.now())
+    plan = found.rollout.plan
+    if form == "json":
+        entries = [whole(one, plan) for one in found.records]
+        click.echo(json.dumps({**_stamp(wiring), **record(found), "entries": entries}))
+        return
+    click.echo(f"{head(found)}  ({plan.rollout} on {plan.target}, started by {plan.actor})")
+    for one in found.records:
+        click.echo(f"  {line(one, plan, date=True)}")
+
+
+def _rollouts(wiring: Wiring, service: str | None, limit: int, form: str) -> None:
+    from guardian.cli.entries import moment, sentence
+    from guardian.cli.standing import record, standing
+
+    live = [head.service for head in wiring.journal.live()]
+    configured = list(wiring.config.services) if wiring.config is not None else []
+    services = [service] if service is not None else list(dict.fromkeys([*configured, *live]))
+    heads = [head for name in services for head in wiring.journal.history(name, limit=limit)]
+    heads = sorted(heads, key=lambda h: h.started_at, reverse=True)[:limit]
+    found = [standing(wiring.journal, head.rollout, wiring.clock.now()) for head in heads]
+    if form == "json":
+        click.echo(json.dumps({**_stamp(wiring), "rollouts": [record(one) for one in found]}))
+        return
+    if not found:
+        click.echo("no rollouts so far")
+    for one in found:
+        plan = one.rollout.plan
+        when = moment(one.rollout.started_at, date=True)
+        click.echo(f"{plan.rollout}  {when}  {one.where}  {plan.actor}")
+        click.echo(f"    {sentence(one.records[-1].entry, plan)}")
+
+
+def _stamp(wiring: Wiring) -> dict[str, str]:
+    from guardian.core.codec import rfc3339
+
+    return {"schema": SCHEMA, "time": rfc3339(wiring.clock.now())}

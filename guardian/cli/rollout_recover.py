@@ -1,0 +1,66 @@
+"""`guardian rollout recover`: finish here what a process left behind when it died."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from guardian.cli.options import DURATION, aliases, config_option
+
+
+@click.command()
+@click.argument("services", nargs=-1, metavar="[SERVICE]...")
+@config_option
+@click.option(
+    "--how",
+    type=click.Choice(["rollback", "continue"]),
+    default="rollback",
+    show_default=True,
+    help="Put traffic back, or drive the rollout on to its end.",
+)
+@click.option("--reason", default="", help="Why; recorded.")
+@click.option("--timeout", type=DURATION, help="Give up waiting after this long (exit code 124).")
+@click.option(
+    "--rollback-timeout",
+    type=DURATION,
+    default="5m",
+    show_default=True,
+    help="How long a rollback may stay unconfirmed before a person is called (exit code 6).",
+)
+def recover(
+    *,
+    services: tuple[str, ...],
+    config: Path | None,
+    how: str,
+    reason: str,
+    timeout: float | None,
+    rollback_timeout: float,
+) -> int:
+    """Finish what nobody drives any more, of each SERVICE or of all in the config file.
+
+    For a pipeline, as the step that always runs. What a living process drives is left alone.
+    Without the rollout's journal, a SERVICE that is named is put back by guardian's stamp on it.
+    """
+    from tempfile import TemporaryDirectory
+
+    from guardian.cli.left_behind import Recovery, recovered
+    from guardian.cli.output import Output
+    from guardian.engine.session import Limits
+    from guardian.wiring import open_wiring
+
+    output = Output("text", quiet=True)
+    with (
+        open_wiring(config, without_file=aliases(services)) as wiring,
+        TemporaryDirectory() as scratch,
+    ):
+        names = wiring.names(list(services))
+        wiring.journal_or_scratch(scratch, output.say)
+        recovery = Recovery(
+            wiring=wiring,
+            output=output,
+            goes_on=how == "continue",
+            reason=reason or "nobody drove it any more",
+            limits=Limits(timeout_s=timeout, rollback_timeout_s=rollback_timeout),
+        )
+        return recovered(recovery, names, named=bool(services))

@@ -1,0 +1,204 @@
+"""`guardian rollout start` and `retry`: begin a rollout here, or leave it to the daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from guardian.cli.options import DURATION, FIXES, colour, config_option, output_options
+
+if TYPE_CHECKING:
+    from guardian.cli.begin import Beginning
+
+
+@click.command()
+@click.argument("service")
+@config_option
+@click.option("--to", required=True, metavar="VERSION", help="A published version, or `latest`.")
+@click.option("--wait", is_flag=True, help="Drive it here and wait for the end.")
+@click.option("--again", is_flag=True, help="Also a version that was rolled back before.")
+@click.option(
+    "--supersede",
+    is_flag=True,
+    help="Take back a live rollout of another version first, and wait until that is confirmed.",
+)
+@FIXES
+@click.option("--observe", is_flag=True, help="Shift and judge, and do not roll back.")
+@click.option("--reason", default="", help="Why; recorded.")
+@click.option(
+    "--on-exit",
+    type=click.Choice(["rollback", "leave"]),
+    default="rollback",
+    show_default=True,
+    help="What a signal does to the traffic.",
+)
+@click.option(
+    "--timeout",
+    type=DURATION,
+    help="Give up waiting after this long (exit code 124); for the daemon's answer 15s.",
+)
+@click.option(
+    "--rollback-timeout",
+    type=DURATION,
+    default="5m",
+    show_default=True,
+    help="How long a rollback may stay unconfirmed before a person is called (exit code 6).",
+)
+@click.option("--allow", metavar="WHAT", default="", help="As for `guardian watch`.")
+@click.option(
+    "--junit",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a JUnit report: a suite for each service, a case for each criterion.",
+)
+@output_options
+def start(
+    *,
+    service: str,
+    config: Path | None,
+    to: str,
+    wait: bool,
+    again: bool,
+    supersede: bool,
+    fixes: tuple[str, ...],
+    observe: bool,
+    reason: str,
+    on_exit: str,
+    timeout: float | None,
+    rollback_timeout: float,
+    allow: str,
+    junit: Path | None,
+    form: str,
+    quiet: bool,
+    verbose: bool,
+    no_color: bool,
+) -> int:
+    """Bring a version of SERVICE live by the steps of its configuration.
+
+    Without --wait the daemon (`guardian run`) drives it, and the command ends with its answer.
+    """
+    from guardian.cli.begin import Beginning, begin
+    from guardian.cli.guard import actor, allowed
+    from guardian.cli.output import Output
+    from guardian.engine.session import Limits
+    from guardian.ports import UsageError
+    from guardian.wiring import open_wiring
+
+    colour(no_color)
+    if again and not reason:
+        raise UsageError("--again needs --reason: say why the version may be tried again")
+    if observe and not wait:
+        raise UsageError("--observe needs --wait: a daemon observes by `mode: observe`")
+    limits = Limits(
+        timeout_s=timeout,
+        rollback_timeout_s=rollback_timeout,
+        leave_on_exit=on_exit == "leave",
+    )
+    wanted = Beginning(
+        service=service,
+        to=to,
+        actor=actor(),
+        reason=reason,
+        again=again,
+        fixes=fixes,
+        observe=observe,
+        supersede=supersede,
+        wait=wait,
+        limits=limits,
+        allow=allowed(allow),
+        form=form,
+    )
+    output = Output(form, quiet=quiet, verbose=verbose, junit=junit)
+    with output.failing(), open_wiring(config) as wiring:
+        return begin(wiring, wanted, output)
+
+
+@click.command()
+@click.argument("service")
+@config_option
+@click.option("--reason", default="", help="Why; recorded. Needed after a rollback.")
+@click.option("--wait", is_flag=True, help="After a rollback: drive it here, to the end.")
+@click.option(
+    "--timeout",
+    type=DURATION,
+    help="Give up waiting after this long (exit code 124); for an answer 15s.",
+)
+@output_options
+def retry(
+    *,
+    service: str,
+    config: Path | None,
+    reason: str,
+    wait: bool,
+    timeout: float | None,
+    form: str,
+    quiet: bool,
+    verbose: bool,
+    no_color: bool,
+) -> int:
+    """Try again what did not work: a live rollout's shift, or a version that was rolled back.
+
+    A live rollout asks its router again. After a rollback the same version is started anew, as
+    `guardian rollout start --again` does.
+    """
+    from guardian.cli.begin import begin
+    from guardian.cli.guard import actor
+    from guardian.cli.orders import ANSWER_S, Wanted, give, live_rollout
+    from guardian.cli.output import Output
+    from guardian.core.entries import OrderKind
+    from guardian.wiring import open_wiring
+
+    colour(no_color)
+    output = Output(form, quiet=quiet, verbose=verbose)
+    with output.failing(), open_wiring(config) as wiring:
+        names = ((h.service, h.rollout) for h in wiring.journal.live())
+        if any(service in pair for pair in names):
+            found = live_rollout(wiring.journal, service)
+            order = Wanted(kind=OrderKind.RETRY, actor=actor(), reason=reason)
+            answer_s = ANSWER_S if timeout is None else timeout
+            return give(wiring, found, order, wait=True, timeout_s=answer_s, form=form)
+        wanted = _anew(wiring.journal, service, reason, wait=wait, timeout=timeout, form=form)
+        return begin(wiring, wanted, output)
+
+
+def _anew(
+    journal: object, service: str, reason: str, *, wait: bool, timeout: float | None, form: str
+) -> Beginning:
+    """The start that tries a version again; ConfigError when none was rolled back."""
+    from typing import cast
+
+    from guardian.cli.begin import Beginning
+    from guardian.cli.guard import actor
+    from guardian.cli.orders import phase_of, state
+    from guardian.core.rollout import Phase
+    from guardian.engine.session import Limits
+    from guardian.ports import ConfigError, Journal, UsageError
+
+    known = cast("Journal", journal)
+    past = known.history(service, limit=1)
+    last = state(known, past[0].rollout) if past else None
+    if last is None or last.phase is not Phase.ROLLED_BACK:
+        found = (
+            f"its last one, {last.plan.rollout}, is {phase_of(last)}" if last else "none is known"
+        )
+        raise ConfigError(
+            f"{service} has nothing to try again: no rollout is live, and {found}; start one with"
+            f" `guardian rollout start {service} --to VERSION`"
+        )
+    if not reason:
+        raise UsageError(
+            f"version {last.plan.canary} was rolled back: say with --reason why it may be tried"
+            " again"
+        )
+    return Beginning(
+        service=service,
+        to=last.plan.canary,
+        actor=actor(),
+        reason=reason,
+        again=True,
+        wait=wait,
+        limits=Limits(timeout_s=timeout),
+        form=form,
+    )

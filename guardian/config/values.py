@@ -1,0 +1,131 @@
+"""A whole configuration as values: services, lanes, groups, accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from guardian.config.compose import folder_of
+from guardian.core.notices import Event
+from guardian.core.plan import Approval, Policy
+from guardian.core.traffic import Step
+from guardian.ports import ConfigError
+from guardian.text.findings import Document, Node, did_you_mean, refuse
+from guardian.text.validation import validate_options
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Mode(Enum):
+    """What guardian does for a service."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+    """Judge and tell, never write."""
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aws:
+    """One account and region, and the role to act as."""
+
+    account_id: str
+    region: str
+    role_arn: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An adapter by name, and its options as they stand in the file."""
+
+    name: str
+    node: Node = field(repr=False)
+    key: str
+    """What names it there: `type` or `to`."""
+    own: frozenset[str] = field(repr=False)
+    """Keys beside the options that are not the adapter's."""
+
+    def options(self, model: type[M], *, environ: Mapping[str, str]) -> M:
+        """The adapter's options, secrets resolved. Raises ConfigError with every error."""
+        base = folder_of(self.node)
+        options, found = validate_options(
+            model, self.node, without=self.own, environ=environ, base=base
+        )
+        refuse(found)
+        assert options is not None  # noqa: S101 - refuse() raises where there are none
+        return options
+
+    def refusal(self, message: str) -> ConfigError:
+        """An error at the adapter's name."""
+        return ConfigError(str(self.node.finding((self.key,), message)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """Who is told of which events, of which services; None means all."""
+
+    name: str
+    """Stays the same while the entries before it do: `slack`, `pagerduty`, `slack-2`."""
+    to: Choice
+    on: frozenset[Event] | None = None
+    services: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One service as configured."""
+
+    name: str
+    router: Choice
+    rules: tuple[str, ...]
+    steps: tuple[Step, ...]
+    mode: Mode
+    aws: Aws
+    policy: Policy
+    approvals: tuple[Approval, ...]
+    group: str
+    """The group it belongs to; empty for none."""
+    node: Node = field(repr=False)
+    """Where it stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A whole configuration."""
+
+    path: Path
+    environment: str
+    aws: Aws | None
+    """None where every service says its own."""
+    journal: str | None
+    services: Mapping[str, Service]
+    lanes: tuple[Lane, ...]
+    groups: Mapping[str, tuple[str, ...]]
+    """Services that are rolled back together, in the order in which they are taken back."""
+    files: tuple[Path, ...]
+    """Every file that it was read from; rule files are named by the services."""
+    document: Document = field(repr=False)
+    """As merged, every value with its file and line."""
+
+    @property
+    def folder(self) -> Path:
+        """What the file's paths start from."""
+        return self.path.parent
+
+    @property
+    def root(self) -> Path:
+        """What the file's paths must stay below: the folder that holds the file's folder."""
+        return self.path.resolve().parent.parent
+
+    def service(self, name: str) -> Service:
+        """A service by its name; ConfigError with what is there when there is none."""
+        if name in self.services:
+            return self.services[name]
+        known = ", ".join(self.services)
+        meant = did_you_mean(name, self.services)
+        raise ConfigError(f"{self.path} has no service '{name}'{meant}; known are {known}")

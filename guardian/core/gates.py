@@ -1,0 +1,117 @@
+"""What stands before a step although the criteria are satisfied: freezes, approvals, incidents."""
+
+from __future__ import annotations
+
+from guardian.core.entries import (
+    Cancelled,
+    Cause,
+    Entry,
+    Held,
+    HoldReason,
+    Resumed,
+    RollbackStarted,
+)
+from guardian.core.model import Instant
+from guardian.core.plan import Approval, Drive, Plan, Unapproved
+from guardian.core.standing import Seen, before_start, freeze_detail, frozen_back, said
+from guardian.core.state import Hold, Phase, Rollout
+from guardian.core.verdict import Outcome, Verdict
+from guardian.core.wording import moment
+
+
+def approval_of(plan: Plan, step: int) -> Approval | None:
+    """The approval that a step, counted from 0, needs; a watch shifts nothing and needs none."""
+    if plan.drive is Drive.WATCH:
+        return None
+    return next((a for a in plan.approvals if a.before_step == step), None)
+
+
+def approval_due(rollout: Rollout) -> Instant | None:
+    """When a rollout that waits for an approval has waited for long enough; None elsewhere."""
+    hold = rollout.hold
+    if hold is None or hold.why is not HoldReason.APPROVAL:
+        return None
+    asked = approval_of(rollout.plan, rollout.step + 1)
+    return None if asked is None else hold.since + asked.timeout_s
+
+
+# --- before a step -----------------------------------------------------------------------------
+
+
+def frozen(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
+    """Nothing advances by guardian's own accord under a freeze; a watch advances nothing."""
+    if seen.freeze is None or rollout.plan.drive is Drive.WATCH:
+        return None
+    return Held(
+        at=now, why=HoldReason.FREEZE, detail=freeze_detail(seen.freeze), verdicts=seen.verdicts
+    )
+
+
+def unapproved(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
+    """The next step waits for a person who agrees to it."""
+    step = rollout.step + 1
+    asked = approval_of(rollout.plan, step)
+    if asked is None or step in rollout.approved:
+        return None
+    steps = rollout.plan.steps
+    then = "" if asked.on_timeout is Unapproved.HOLD else f" until {moment(now + asked.timeout_s)}"
+    return Held(
+        at=now,
+        why=HoldReason.APPROVAL,
+        detail=f"step {step + 1} of {len(steps)} ({steps[step].weight}) waits for an"
+        f" approval{then}",
+        verdicts=seen.verdicts,
+    )
+
+
+def unknown(rollout: Rollout, seen: Seen) -> list[str]:
+    """Incident criteria that do not say, before the first shift, whether one is open."""
+    judged = {v.criterion: v.outcome for v in seen.verdicts}
+    unread = (None, Outcome.ERROR, Outcome.NO_DATA)
+    return [c.name for c in before_start(rollout) if judged.get(c.name) in unread]
+
+
+def open_incidents(rollout: Rollout, seen: Seen) -> list[Verdict]:
+    """Before the first shift: verdicts that tell of an open incident."""
+    names = {c.name for c in before_start(rollout)}
+    told = (Outcome.INCONCLUSIVE, Outcome.FAIL)
+    return [v for v in seen.verdicts if v.criterion in names and v.outcome in told]
+
+
+def incident(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
+    """An incident that was open before the first shift: no release into it."""
+    found = open_incidents(rollout, seen)
+    if not found:
+        return None
+    return Held(at=now, why=HoldReason.INCIDENT, detail=said(found), verdicts=seen.verdicts)
+
+
+# --- how such holds end ------------------------------------------------------------------------
+
+
+def lifted(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | None:
+    """What ends a hold of this module without a person; None while it lasts."""
+    match hold.why:
+        case HoldReason.FREEZE:
+            still = frozen_back(seen) if hold.resume_to is Phase.ROLLING_BACK else seen.freeze
+            return None if still is not None else Resumed(at=now, detail="the freeze is over")
+        case HoldReason.INCIDENT:
+            if unknown(rollout, seen) or open_incidents(rollout, seen):
+                return None
+            return Resumed(at=now, detail="no incident is open any more, or it was waived")
+        case HoldReason.APPROVAL:
+            return _timed_out(rollout, seen, now)
+        case _:
+            return None
+
+
+def _timed_out(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+    asked, due = approval_of(rollout.plan, rollout.step + 1), approval_due(rollout)
+    if asked is None or due is None or now < due or asked.on_timeout is Unapproved.HOLD:
+        return None
+    detail = f"nobody approved step {asked.before_step + 1} of {len(rollout.plan.steps)} in time"
+    if not rollout.moved:
+        return Cancelled(at=now, detail=detail)
+    if not rollout.plan.restores or frozen_back(seen) is not None:
+        return None
+    return RollbackStarted(at=now, cause=Cause.UNAPPROVED, detail=detail, verdicts=seen.verdicts)

@@ -1,0 +1,149 @@
+"""Judging by presence: one open incident is enough, save those that the release is to mend."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+
+from guardian.core.case import Answer, Memory, Window, usable
+from guardian.core.model import Criterion, Incident, Incidents, Instant, Measurement, Query
+from guardian.core.observed import duration
+from guardian.core.verdict import Evidence, Outcome, Verdict
+
+STALE_S = 120.0
+"""An older answer of the tracker, beyond the criterion's settle time, is no answer any more."""
+
+
+def before_shift(
+    criterion: Criterion,
+    measure: Incidents,
+    measurements: Mapping[Query, Measurement],
+    *,
+    now: Instant,
+    fixes: Collection[str] = (),
+) -> Verdict:
+    """Before any traffic was moved: `pass` while nothing is open that the release does not mend."""
+    found = measurements.get(measure.open)
+    open_now = found.incidents if found is not None else ()
+    against = tuple(i for i in open_now if i.id not in fixes)
+    answer = _unread(criterion, measure, found, now, since=None)
+    if answer is None and against:
+        answer = Answer(Outcome.INCONCLUSIVE, told(against, "is open since"))
+    answer = answer or Answer(Outcome.PASS, _nothing(measure, open_now, fixes))
+    return _verdict(criterion, answer, open_now, against, measurements, begin=None)
+
+
+def presence(
+    criterion: Criterion,
+    measure: Incidents,
+    measurements: Mapping[Query, Measurement],
+    window: Window,
+    *,
+    now: Instant,
+    memory: Memory | None,
+) -> tuple[Verdict, Memory]:
+    """After the first shift: one that opened since then is a breach, also once it is resolved."""
+    found = measurements.get(measure.open)
+    open_now = found.incidents if found is not None else ()
+    since = window.first_shift_at
+    remembered = usable(memory, criterion, window)
+    seen = {i.id: i for i in (remembered.incidents if remembered is not None else ())}
+    seen |= {i.id: i for i in open_now if i.opened_at > since and i.id not in window.fixes}
+    opened = tuple(sorted(seen.values(), key=lambda i: i.opened_at))
+    earlier = tuple(i for i in open_now if i.opened_at <= since and i.id not in window.fixes)
+    answer: Answer | None = None
+    if opened:
+        answer = Answer(Outcome.FAIL, f"{told(opened, 'opened at')}, after the first shift")
+    answer = answer or _unread(criterion, measure, found, now, since=since)
+    if answer is None and earlier:
+        answer = _earlier(earlier, watching=window.watching)
+    answer = answer or Answer(Outcome.PASS, _nothing(measure, open_now, window.fixes))
+    after = Memory(
+        criterion=criterion, alpha=window.alpha, horizon=window.horizon, incidents=opened
+    )
+    resting_on = tuple({i.id: i for i in (*opened, *open_now)}.values())
+    verdict = _verdict(
+        criterion, answer, resting_on, opened or earlier, measurements, begin=window.first_shift_at
+    )
+    return verdict, after
+
+
+# --- the questions -----------------------------------------------------------------------------
+
+
+def _unread(
+    criterion: Criterion,
+    measure: Incidents,
+    found: Measurement | None,
+    now: Instant,
+    *,
+    since: Instant | None,
+) -> Answer | None:
+    """Is there no answer of the tracker, or an old one?"""
+    source = measure.open.source
+    if found is None:
+        return Answer(Outcome.ERROR, f"{source} was never asked for open incidents", since)
+    if found.problem is not None:
+        return Answer(Outcome.ERROR, found.problem.detail, found.blind_since)
+    age_s = now - found.settled_before
+    if age_s <= criterion.settle_s + STALE_S:
+        return None
+    why = f"{source} has not told of open incidents for {duration(age_s)}"
+    return Answer(Outcome.NO_DATA, why, max(found.settled_before, since or 0.0))
+
+
+def _earlier(incidents: Sequence[Incident], *, watching: bool) -> Answer:
+    """What was open before: not this rollout's doing, and for a watch nobody can say."""
+    why = told(incidents, "is open since")
+    if watching:
+        return Answer(Outcome.INCONCLUSIVE, f"{why}, before the watch began")
+    return Answer(Outcome.PASS, f"{why}, before the first shift")
+
+
+# --- in words ----------------------------------------------------------------------------------
+
+
+def told(incidents: Sequence[Incident], verb: str) -> str:
+    """The oldest one, and how many more there are."""
+    first, more = incidents[0], len(incidents) - 1
+    opened = datetime.fromtimestamp(first.opened_at, UTC).strftime("%H:%M UTC")
+    called = f"{first.priority} incident" if first.priority else "incident"
+    which = f"{called} {first.id} '{first.title}' on {first.service}"
+    also = f", and {more} more" if more else ""
+    return f"{which} {verb} {opened}{also}"
+
+
+def _nothing(measure: Incidents, open_now: Sequence[Incident], fixes: Collection[str]) -> str:
+    waived = [i.id for i in open_now if i.id in fixes]
+    if waived:
+        return f"waived, since this release is to fix it: {', '.join(waived)}"
+    return f"no open incident of {', '.join(measure.priorities)}"
+
+
+def _verdict(
+    criterion: Criterion,
+    answer: Answer,
+    incidents: tuple[Incident, ...],
+    against: tuple[Incident, ...],
+    measurements: Mapping[Query, Measurement],
+    *,
+    begin: Instant | None,
+) -> Verdict:
+    read = [measurements[q].settled_before for q in criterion.queries() if q in measurements]
+    return Verdict(
+        criterion=criterion.name,
+        outcome=answer.outcome,
+        evidence=Evidence(
+            limit="any",
+            value=f"{len(against)} open" if read else None,
+            bad=len(against),
+            samples=len(incidents),
+            all_samples=len(incidents),
+            window_start=begin,
+            window_end=read[0] if read and read[0] > 0 else None,
+            blind_since=answer.blind_since,
+            over_limit=bool(against),
+            incidents=incidents,
+        ),
+        why=f"{answer.why}; {criterion.note}" if criterion.note else answer.why,
+    )

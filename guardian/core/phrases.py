@@ -1,0 +1,65 @@
+"""Phrases that the sentences about entries share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from guardian.core.plan import Plan
+from guardian.core.verdict import Outcome, Verdict
+from guardian.core.wording import measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A notice's three texts; each is whole sentences, `title` is one line."""
+
+    title: str
+    did: str
+    todo: str = ""
+
+
+def joined(*sentences: str) -> str:
+    """Sentences after one another; empty ones are left out."""
+    return " ".join(s for s in sentences if s)
+
+
+def failed(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Those that fail."""
+    return [v for v in verdicts if v.outcome is Outcome.FAIL]
+
+
+def breach_of(verdicts: Sequence[Verdict]) -> str:
+    """The breach for a title: "error-rate 6.1% (limit above 5%)"; "" without one."""
+    return ", ".join(
+        f"{v.criterion} {v.evidence.value or 'without a value'} (limit {v.evidence.limit})"
+        for v in failed(verdicts)
+    )
+
+
+def numbers(verdicts: Sequence[Verdict]) -> str:
+    """One sentence for each verdict that is not a pass."""
+    return " ".join(
+        f"{v.criterion} is {v.outcome.value}: {measured(v)}."
+        for v in verdicts
+        if v.outcome is not Outcome.PASS
+    )
+
+
+def cure(plan: Plan) -> str:
+    """What guardian does on a breach."""
+    if plan.restores:
+        return f"puts version {plan.stable} back on a breach"
+    return "only reports a breach: nothing is rolled back"
+
+
+def take_back(plan: Plan) -> str:
+    """How a person takes the canary back."""
+    if plan.restores:
+        return f"`guardian rollback {plan.service}` puts version {plan.stable} back now."
+    return f"`guardian rollback {plan.service} --to VERSION` puts another version back."
+
+
+def by_whom(actor: str | None) -> str:
+    """Who did it, with a space before: "by alice"; empty where nobody is known."""
+    return f" by {actor}" if actor else ""

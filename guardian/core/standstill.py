@@ -1,0 +1,249 @@
+"""What people read of a rollout that stands still, and of what is said meanwhile."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from guardian.core.entries import Approved, Held, HoldReason, Resumed, Waived, Warned
+from guardian.core.gates import approval_due, approval_of
+from guardian.core.phrases import Words, breach_of, by_whom, cure, joined, numbers, take_back
+from guardian.core.plan import Drive, Plan, Unapproved
+from guardian.core.rollout import Phase, Rollout, of_blindness
+from guardian.core.status import confirmed_weight
+from guardian.core.wording import because, moment, span
+
+
+def held(entry: Held, after: Rollout) -> Words:
+    """Advancing stopped."""
+    plan = after.plan
+    return Words(
+        title=f"{plan.service}: {_happened(entry, after)}",
+        did=joined(
+            _stays(after),
+            because(entry.detail),
+            numbers(entry.verdicts),
+            _until(entry.why, after),
+        ),
+        todo=joined(_unhold(entry.why, after), take_back(plan)),
+    )
+
+
+def _spared(after: Rollout) -> bool:
+    return after.hold is not None and after.hold.spared
+
+
+def _leads_to(after: Rollout) -> Phase | None:
+    return None if after.hold is None else after.hold.resume_to
+
+
+def _happened(entry: Held, after: Rollout) -> str:
+    """The title: what happened, in a few words."""
+    plan, weight = after.plan, confirmed_weight(after)
+    if _spared(after):
+        return _not_rolled_back(entry, after)
+    match entry.why:
+        case HoldReason.PERSON:
+            return f"held at {weight}{by_whom(entry.actor)}"
+        case HoldReason.NO_EVIDENCE:
+            return f"held at {weight}, not enough evidence to go on"
+        case HoldReason.BLIND:
+            return f"guardian is blind, version {plan.canary} stays at {weight}"
+        case HoldReason.CONFLICT:
+            return "held, somebody else changed the traffic"
+        case HoldReason.BREACH:
+            return f"held at {weight}: {breach_of(entry.verdicts) or 'a breach'}"
+        case HoldReason.APPROVAL:
+            return f"version {plan.canary} at {weight} waits for an approval of {_next(after)}"
+        case HoldReason.FREEZE:
+            return f"held at {weight} by a freeze"
+        case HoldReason.INCIDENT:
+            return f"version {plan.canary} is not started: an incident is open"
+        case _:
+            assert_never(entry.why)
+
+
+def _not_rolled_back(entry: Held, after: Rollout) -> str:
+    if entry.why is HoldReason.FREEZE:
+        return f"the rollback of version {after.plan.canary} was stopped by a freeze"
+    return (
+        f"a breach at {confirmed_weight(after)} is NOT rolled back, because of a freeze:"
+        f" {breach_of(entry.verdicts) or 'a breach'}"
+    )
+
+
+def _next(after: Rollout) -> str:
+    """The step that is waited for: "50%"."""
+    steps = after.plan.steps
+    return str(steps[min(after.step + 1, len(steps) - 1)].weight)
+
+
+def _stays(after: Rollout) -> str:
+    """What guardian does about traffic and criteria while it holds."""
+    plan = after.plan
+    if _spared(after):
+        return (
+            f"While the freeze lasts guardian rolls nothing back by itself: version {plan.canary}"
+            " KEEPS its traffic."
+        )
+    if _leads_to(after) is Phase.PENDING:
+        return "Nothing has moved yet."
+    traffic = f"leaves the traffic of version {plan.canary} as it is."
+    if _leads_to(after) is Phase.ROLLING_BACK:
+        return f"guardian stopped the rollback that was under way and {traffic}"
+    return (
+        f"guardian stopped advancing and {traffic} Criteria are still judged, as far as they can"
+        f" be read: guardian {cure(plan)}."
+    )
+
+
+def _until(why: HoldReason, after: Rollout) -> str:
+    """What ends a hold that nobody touches."""
+    plan, due = after.plan, approval_due(after)
+    asked = approval_of(plan, after.step + 1)
+    if why is HoldReason.FREEZE or _spared(after):
+        return ""
+    if due is not None and asked is not None:
+        if asked.on_timeout is Unapproved.HOLD:
+            return "It waits for as long as it takes."
+        back = "rolled back" if after.moved else "cancelled"
+        return f"Without an approval it is {back} at {moment(due)}."
+    if not (after.moved and plan.restores):
+        return ""
+    return f"A hold of {span(plan.policy.max_hold_s)} is rolled back."
+
+
+def _unhold(why: HoldReason, after: Rollout) -> str:
+    """What a person can do about a hold, by its reason."""
+    plan = after.plan
+    service, back = plan.service, _leads_to(after) is Phase.ROLLING_BACK
+    waive = f'`guardian rollout waive {service} CRITERION --reason "…"`'
+    match why:
+        case HoldReason.NO_EVIDENCE:
+            return _for_evidence(plan)
+        case HoldReason.BLIND:
+            return _for_sight(after)
+        case HoldReason.CONFLICT:
+            return (
+                f"Find out who changed {plan.target}: guardian does not write over it."
+                f" `guardian rollout retry {service}` asks for the step's own weight again."
+            )
+        case HoldReason.PERSON:
+            on = "goes on with the rollback" if back else "goes on"
+            return f"It stays so until a person decides: `guardian rollout resume {service}` {on}."
+        case HoldReason.BREACH if not _spared(after):
+            return f"It stays so until a person decides: {waive} lets it go on without that one."
+        case HoldReason.BREACH | HoldReason.FREEZE:
+            on = "lets guardian roll it back" if _spared(after) else "ends the freeze before that"
+            return (
+                "It goes on by itself when the freeze is over;"
+                f" `guardian unfreeze` {on}. `guardian rollout abort {service}` goes back in spite"
+                " of a freeze."
+            )
+        case HoldReason.APPROVAL:
+            return (
+                f"`guardian rollout approve {service}` agrees to {_next(after)};"
+                f" `guardian rollout abort {service}` ends the rollout."
+            )
+        case HoldReason.INCIDENT:
+            return (
+                "It goes on by itself when the incident is over. If this release is to mend it:"
+                f" {waive}."
+            )
+        case _:
+            assert_never(why)
+
+
+def _for_evidence(plan: Plan) -> str:
+    wait = "It goes on by itself when the evidence comes: send it traffic, or wait."
+    if plan.drive is Drive.WATCH:
+        return wait
+    return f"{wait} `guardian rollout promote {plan.service}` takes the next step without it."
+
+
+def _for_sight(after: Rollout) -> str:
+    check = (
+        "Check that guardian's role may read the metrics and the router, and that AWS answers;"
+        " it goes on by itself when it can see."
+    )
+    if _leads_to(after) is Phase.SHIFTING and after.plan.drive is Drive.ROLLOUT:
+        retry = f"`guardian rollout retry {after.plan.service}`"
+        return f"{check} The shift is not asked for again by itself: {retry} does that."
+    return check
+
+
+# --- a hold that ends --------------------------------------------------------------------------
+
+
+def resumed(entry: Resumed, after: Rollout) -> Words:
+    """Back to where the hold began."""
+    plan, weight = after.plan, confirmed_weight(after)
+    return Words(
+        title=f"{plan.service}: resumed at {weight}{by_whom(entry.actor)}",
+        did=joined(
+            f"guardian goes on where the hold began: {after.phase.value.replace('_', ' ')}.",
+            because(entry.detail),
+        ),
+        todo=take_back(plan),
+    )
+
+
+def approved(entry: Approved, after: Rollout) -> Words:
+    """A person agreed to a step."""
+    plan, steps = after.plan, after.plan.steps
+    return Words(
+        title=f"{plan.service}: step {entry.step + 1} of {len(steps)}"
+        f" ({steps[entry.step].weight}) was approved by {entry.actor}",
+        did=joined(
+            "guardian takes that step as soon as nothing else stands before it.",
+            because(entry.detail),
+        ),
+        todo=take_back(plan),
+    )
+
+
+# --- what changes nothing, and is to be known --------------------------------------------------
+
+
+def waived(entry: Waived, after: Rollout) -> Words:
+    """One criterion counts no longer."""
+    plan = after.plan
+    return Words(
+        title=f"{plan.service}: {entry.criterion} no longer counts for version {plan.canary},"
+        f" waived by {entry.actor}",
+        did=joined(
+            "For the rest of this rollout no step waits for it, and its breach rolls nothing back.",
+            because(entry.detail),
+        ),
+        todo=take_back(plan),
+    )
+
+
+def warned(entry: Warned, after: Rollout) -> Words:
+    """Something is to be known and stops nothing."""
+    plan, weight = after.plan, confirmed_weight(after)
+    names = ", ".join(entry.about)
+    if of_blindness(plan, entry):
+        return Words(
+            title=f"{plan.service}: guardian is blind while version {plan.canary} is held at"
+            f" {weight}: {names}",
+            did=joined(
+                "The hold goes on; a breach of what cannot be read would not be seen.",
+                because(entry.detail),
+            ),
+            todo=joined(
+                "Check that guardian's role may read the metrics, and that AWS answers.",
+                take_back(plan),
+            ),
+        )
+    values = ", ".join(
+        f"{v.criterion} {v.evidence.value or 'without a value'}" for v in entry.verdicts
+    )
+    return Words(
+        title=f"{plan.service}: warning for version {plan.canary} at {weight}: {values or names}",
+        did=joined(
+            "It stops nothing: guardian goes on, and says this once.",
+            because(entry.detail),
+            numbers(entry.verdicts),
+        ),
+        todo=take_back(plan),
+    )

@@ -1,0 +1,194 @@
+"""What is decided of a rollout that waits: blind, out of time, held; and what is told meanwhile."""
+
+from __future__ import annotations
+
+from guardian.core import gates
+from guardian.core.entries import (
+    Cause,
+    Completed,
+    Entry,
+    Held,
+    HoldReason,
+    Resumed,
+    RollbackStarted,
+    StepEntered,
+    Warned,
+)
+from guardian.core.model import MINUTE_S, Instant, OnFail
+from guardian.core.plan import Blind, Drive, LowTraffic
+from guardian.core.standing import (
+    Seen,
+    baked,
+    blind_s,
+    blinded,
+    failing,
+    frozen_back,
+    observed_s,
+    said,
+    short_of_pass,
+    waited_s,
+)
+from guardian.core.state import Hold, Phase, Rollout, step_traffic
+from guardian.core.verdict import Outcome
+
+_PATIENT = frozenset({HoldReason.APPROVAL, HoldReason.FREEZE})
+"""Holds that `max_hold` does not end: they have an end of their own."""
+_SEES_TO_SIGHT = frozenset({HoldReason.BLIND, HoldReason.NO_EVIDENCE})
+"""Holds that become a blind hold, or are one: no warning is needed in them."""
+
+
+def advance(rollout: Rollout, seen: Seen, now: Instant, *, unproven: tuple[str, ...] = ()) -> Entry:
+    """The next step or the end, unless a freeze or a missing approval stands before it."""
+    if held := gates.frozen(rollout, seen, now):
+        return held
+    if rollout.last_step:
+        return Completed(at=now, verdicts=seen.verdicts, unproven=unproven)
+    if held := gates.unapproved(rollout, seen, now):
+        return held
+    return StepEntered(at=now, step=rollout.step + 1, verdicts=seen.verdicts)
+
+
+# --- not seeing, and not seeing enough ---------------------------------------------------------
+
+
+def blind(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+    """Unreadable, or silent where there was traffic, for `max_blind`."""
+    plan = rollout.plan
+    if not blinded(rollout, seen) or blind_s(rollout, seen, now) < plan.policy.max_blind_s:
+        return None
+    detail = said(blinded(rollout, seen))
+    if plan.policy.on_blind is Blind.ROLLBACK and plan.restores and frozen_back(seen) is None:
+        return RollbackStarted(at=now, cause=Cause.BLIND, detail=detail, verdicts=seen.verdicts)
+    return Held(at=now, why=HoldReason.BLIND, detail=detail, verdicts=seen.verdicts)
+
+
+def out_of_time(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+    """The step has lasted `max_bake` and still lacks the evidence to pass."""
+    plan, step = rollout.plan, rollout.plan.steps[rollout.step]
+    if waited_s(rollout, now) < step.max_bake_s:
+        return None
+    short = short_of_pass(rollout, seen.verdicts)
+    names = tuple(v.criterion for v in short) or ("observed time",)
+    detail = said(short) or (
+        f"only {observed_s(rollout, seen.observed_until) / MINUTE_S:.0f} of"
+        f" {step.bake_s / MINUTE_S:.0f} minutes could be observed"
+    )
+    if plan.drive is Drive.WATCH:
+        return Completed(at=now, verdicts=seen.verdicts, unproven=names)
+    if blinded(rollout, seen):
+        return None  # `max_blind` decides how long not seeing is waited for.
+    quiet = bool(short) and all(
+        v.outcome in (Outcome.INCONCLUSIVE, Outcome.NO_DATA) and not v.evidence.over_limit
+        for v in short
+    )
+    policy = plan.policy.on_low_traffic
+    if quiet and policy is LowTraffic.ROLLBACK and plan.restores:
+        if frozen_back(seen) is None:
+            return RollbackStarted(
+                at=now, cause=Cause.LOW_TRAFFIC, detail=detail, verdicts=seen.verdicts
+            )
+    elif quiet and (rollout.last_step or policy is LowTraffic.ADVANCE):
+        return advance(rollout, seen, now, unproven=names)
+    return Held(at=now, why=HoldReason.NO_EVIDENCE, detail=detail, verdicts=seen.verdicts)
+
+
+# --- held --------------------------------------------------------------------------------------
+
+
+def held(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+    """A hold ends by itself when what it waited for has come, or when it lasted too long."""
+    hold, plan = rollout.hold, rollout.plan
+    if hold is None:
+        return None
+    if entry := _over(rollout, hold, seen, now):
+        return entry
+    if hold.resume_to is Phase.BAKING and plan.drive is Drive.WATCH:
+        breached = failing(rollout, seen, OnFail.ROLLBACK, OnFail.HOLD)
+        return None if breached else out_of_time(rollout, seen, now)
+    return _too_long(rollout, hold, seen, now)
+
+
+def _over(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | None:
+    match hold.why:
+        case HoldReason.BLIND:
+            return _sighted(rollout, hold, seen, now)
+        case HoldReason.NO_EVIDENCE:
+            if baked(rollout, seen) and not short_of_pass(rollout, seen.verdicts):
+                return Resumed(at=now, detail="the evidence has come: every criterion passes")
+            return blind(rollout, seen, now) or _late(out_of_time(rollout, seen, now))
+        case HoldReason.BREACH:
+            over = bool(hold.failed) and set(hold.failed) <= set(rollout.waived)
+            if not over or failing(rollout, seen, OnFail.ROLLBACK, OnFail.HOLD):
+                return None
+            return Resumed(at=now, detail=f"waived: {', '.join(hold.failed)}")
+        case _:
+            return gates.lifted(rollout, hold, seen, now)
+
+
+def _sighted(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | None:
+    if hold.resume_to is Phase.BAKING:
+        if seen.verdicts and not blinded(rollout, seen):
+            return Resumed(at=now, detail="the metrics can be read again")
+        return _late(blind(rollout, seen, now))
+    if _in_sight(rollout, seen, hold.resume_to):
+        return Resumed(at=now, detail="what was waited for can be seen now")
+    return None
+
+
+def _late(entry: Entry | None) -> Entry | None:
+    """The rollback that a freeze had forbidden when the hold began; nothing else."""
+    return entry if isinstance(entry, RollbackStarted) else None
+
+
+def _in_sight(rollout: Rollout, seen: Seen, resume_to: Phase) -> bool:
+    """Whether what could not be seen, or was not as wished, when a hold began, is so no more."""
+    if seen.reading is None or resume_to not in (Phase.PENDING, Phase.SHIFTING):
+        return False
+    if resume_to is Phase.PENDING:
+        return rollout.plan.drive is Drive.WATCH or not gates.unknown(rollout, seen)
+    return seen.reading.traffic == step_traffic(rollout.plan, rollout.step)
+
+
+def _too_long(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | None:
+    longest_s = rollout.plan.policy.max_hold_s
+    may = rollout.moved and rollout.plan.restores and frozen_back(seen) is None
+    if not may or hold.why in _PATIENT or now - hold.since < longest_s:
+        return None
+    return RollbackStarted(
+        at=now,
+        cause=Cause.HELD_TOO_LONG,
+        detail=f"held for {longest_s / 3600:g} hours ({hold.detail})",
+        verdicts=seen.verdicts,
+    )
+
+
+# --- what is only told -------------------------------------------------------------------------
+
+
+def warning(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+    """What stops nothing and is to be known, once: the last question of all."""
+    if rollout.phase not in (Phase.SHIFTING, Phase.BAKING, Phase.HELD):
+        return None
+    if rollout.hold is not None and (unseen := _unseen(rollout, rollout.hold, seen, now)):
+        return unseen
+    told = {*rollout.warned, *rollout.waived}
+    failed = {v.criterion for v in failing(rollout, seen, OnFail.NOTIFY)}
+    new = tuple(
+        v
+        for v in seen.verdicts
+        if v.criterion not in told
+        and (v.criterion in failed or (v.evidence.warned and v.evidence.blind_since is None))
+    )
+    if not new:
+        return None
+    return Warned(at=now, about=tuple(v.criterion for v in new), detail=said(new), verdicts=new)
+
+
+def _unseen(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Warned | None:
+    """Blindness in a hold that it does not change: people hear of it all the same."""
+    lost = tuple(blinded(rollout, seen))
+    long = blind_s(rollout, seen, now) >= rollout.plan.policy.max_blind_s
+    if not lost or not long or hold.blind_paged or hold.why in _SEES_TO_SIGHT:
+        return None
+    names = tuple(v.criterion for v in lost)
+    return Warned(at=now, about=names, detail=said(lost), verdicts=lost)

@@ -1,0 +1,235 @@
+"""The daemon: serves its services until it is told to stop, and never dies of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from guardian.core.notices import quarantined
+from guardian.core.rollout import Rollout
+from guardian.engine.charge import Charge
+from guardian.engine.desk import Desk, Duty
+from guardian.engine.engine import Engine, Setting
+from guardian.engine.intake import Intake
+from guardian.engine.lookout import Lookout
+from guardian.engine.posts import Posts, post
+from guardian.engine.supervisor import STALL_S
+from guardian.ports import ConfigError, JournalError
+from guardian.ports.overview import Overview
+
+__all__ = ["Daemon", "post"]
+
+TURN_S = 1.0
+"""Real seconds between two looks at orders and at what nobody drives."""
+FILES_S = 5.0
+"""Real seconds between two looks at the files."""
+IN_FLIGHT_S = 5.0
+"""How long a stop waits for writes under way, in real seconds: 2 s to connect, 3 s to answer."""
+IN_HASTE_S = 0.5
+"""The same after a second signal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """What the daemon's own thread last found; replaced whole, read by any thread."""
+
+    turned_at: float
+    """Monotonic."""
+    held: Mapping[str, bool]
+    pending: int | None
+    trouble: str
+
+
+class Daemon:
+    """Owns an engine and a desk: takes orders, adopts, reloads, and says how it is."""
+
+    def __init__(self, setting: Setting, desk: Desk, *, observe: bool = False) -> None:
+        self._setting = setting
+        self._journal, self._clock, self._say = setting.journal, setting.clock, setting.say
+        self._desk = desk
+        self._observe = observe
+        self._engine = Engine(
+            replace(setting, groups=desk.groups),
+            desk.lanes(),
+            reaches=self._reaches,
+            on_broken=self._broken,
+        )
+        self._posts = Posts(self._engine, setting.journal, setting.say)
+        self._intake = Intake(self._engine, setting.journal, setting.clock, setting.say)
+        self._lookout = Lookout(self._engine, setting.journal, setting.clock, setting.say)
+        self._signals: list[int] = []
+        self._reload_asked = False
+        self._reload_ok = True
+        self._files_due = setting.clock.monotonic() + FILES_S
+        self._state = _State(
+            turned_at=setting.clock.monotonic(), held={}, pending=None, trouble="it is starting"
+        )
+        self.settled = True
+        """False when a write was still under way as the process left."""
+
+    # --- life ----------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until a signal comes. Raises what kills a thread, and JournalError at the start."""
+        engine = self._engine
+        try:
+            self._say_start(self._desk)
+            engine.start({"desk": self._turn})
+            while not self._signals and engine.supervisor.death is None:
+                engine.supervisor.changed.wait(timeout=0.5)
+                engine.supervisor.changed.clear()
+            self._leave()
+        finally:
+            engine.close()
+        if engine.supervisor.death is not None:
+            raise engine.supervisor.death
+
+    def signal(self, number: int) -> None:
+        """Stop: safe to call from a handler; twice is in haste."""
+        self._signals.append(number)
+        self._engine.fanout.interrupt()
+        self._engine.supervisor.changed.set()
+
+    def reload(self) -> None:
+        """Read the files again soon: safe to call from a handler."""
+        self._reload_asked = True
+
+    def _leave(self) -> None:
+        """Begin nothing new; let writes under way come back, so that their outcome is known."""
+        engine = self._engine
+        for plane in engine.planes.values():
+            plane.closing = True
+        engine.schedule.stop()
+        ends_at = self._clock.monotonic() + IN_FLIGHT_S
+        self.settled = engine.schedule.wait_idle(0.05)
+        while not self.settled and self._clock.monotonic() < ends_at:
+            engine.fanout.interrupt()
+            if len(self._signals) > 1:
+                ends_at = min(ends_at, self._clock.monotonic() + IN_HASTE_S)
+            self.settled = engine.schedule.wait_idle(0.1)
+        engine.supervisor.stop(timeout_s=0.2)
+        left = [c.rollout.plan for c in engine.charges if not c.over]
+        death = engine.supervisor.death
+        self._say(
+            ("stopped" if death is None else f"a thread has died ({death!r}): stopped")
+            + "; traffic stays as it is"
+            + "".join(f"\n  {p.service}: {p.rollout} goes on with the next daemon" for p in left)
+        )
+
+    def _say_start(self, desk: Desk) -> None:
+        named = ", ".join(f"{name} ({duty.value})" for name, duty in self._duties(desk).items())
+        mode = "observing: nothing is written and no order is taken" if self._observe else "serving"
+        self._say(f"{mode}: {named or 'no service'}")
+
+    # --- the daemon's own thread ---------------------------------------------------------------
+
+    def _turn(self) -> float:
+        trouble = ""
+        try:
+            if self._engine.lost:
+                self._posts.forget()
+                self._engine.renew()
+            self._look_at_files()
+            self._serve()
+            pending: int | None = self._journal.pending()
+        except JournalError as error:
+            trouble, pending = str(error), None
+            if trouble != self._state.trouble:
+                self._say(trouble)
+        self._state = _State(
+            turned_at=self._clock.monotonic(),
+            held=dict(self._posts.held),
+            pending=pending,
+            trouble=trouble,
+        )
+        return TURN_S
+
+    def _serve(self) -> None:
+        duties = self._duties(self._desk)
+        if self._observe:
+            mine = duties  # Whoever only looks takes nobody's place.
+        else:
+            self._posts.step(self._desk.environment, list(duties))
+            mine = {s: duty for s, duty in duties.items() if self._posts.held.get(s)}
+        if self._signals:
+            return
+        self._intake.step(self._desk, mine, orders=not self._observe)
+        self._lookout.step(self._desk, mine)
+
+    def _duties(self, desk: Desk) -> dict[str, Duty]:
+        return {s.name: Duty.OBSERVE if self._observe else s.duty for s in desk.services()}
+
+    # --- files ---------------------------------------------------------------------------------
+
+    def _look_at_files(self) -> None:
+        monotonic = self._clock.monotonic()
+        asked, self._reload_asked = self._reload_asked, False
+        if not asked and monotonic < self._files_due:
+            return
+        self._files_due = monotonic + FILES_S
+        if asked or self._desk.stale():
+            self._renew_desk()
+
+    def _renew_desk(self) -> None:
+        try:
+            desk = self._desk.renewed()
+            lanes = desk.lanes()
+        except ConfigError as error:
+            self._reload_ok = False
+            self._say(f"the new files are invalid, and the old ones stay in force:\n{error}")
+            return
+        self._desk, self._reload_ok = desk, True
+        for remark in desk.remarks():
+            self._say(remark)
+        for name in self._engine.replace_lanes(lanes):
+            self._say(f"the notifier {name} is gone; what it was given before is still delivered")
+        self._engine.groups.groups = desk.groups
+        self._say("the files were read again; live rollouts keep the plan they began with")
+        self._say_start(desk)
+
+    # --- rollouts ------------------------------------------------------------------------------
+
+    def _reaches(self, rollout: Rollout) -> bool:
+        """Whether an order to a rollout of a group would be obeyed, here or elsewhere."""
+        served = self._state.held.get(rollout.plan.service, False)
+        return served or self._journal.holder(rollout.plan.target) is not None
+
+    def _broken(self, charge: Charge, error: Exception) -> None:
+        """A bug has broken one rollout: it stops, people hear of it, the others go on."""
+        plan = charge.rollout.plan
+        why = f"{type(error).__name__}: {error}"
+        self._intake.broken[charge.id] = why
+        self._say(
+            f"{plan.service}: {plan.rollout} is stopped by a bug in guardian ({why}): nothing"
+            f" guards version {plan.canary} now; `guardian rollback {plan.service}` puts version"
+            f" {plan.snapshot.traffic.primary} back"
+        )
+        self._engine.page(charge, quarantined(charge.rollout, why, self._clock.now()))
+
+    # --- what others see -----------------------------------------------------------------------
+
+    def overview(self) -> Overview:
+        """How the daemon is; asks nobody, and may be called in any thread."""
+        state, engine = self._state, self._engine
+        monotonic = self._clock.monotonic()
+        planes = list(engine.planes.values())
+        late = {p.name: 0.0 if p.due_by is None else max(0.0, monotonic - p.due_by) for p in planes}
+        shown = [engine.pictures.get(charge.id) for charge in engine.charges]
+        return Overview(
+            at=self._clock.now(),
+            pictures=tuple(picture for picture in shown if picture is not None),
+            claims=state.held,
+            planes={p.name: (p.last_at, late[p.name]) for p in planes},
+            pending=state.pending,
+            reload_ok=self._reload_ok,
+            ready=state.trouble,
+            alive=self._stalled([*late.values(), monotonic - state.turned_at - TURN_S]),
+        )
+
+    def _stalled(self, late_s: Sequence[float]) -> str:
+        if self._engine.supervisor.death is not None:
+            return f"a thread has died: {type(self._engine.supervisor.death).__name__}"
+        worst_s = max(late_s)
+        if worst_s > STALL_S:
+            return f"no tick has ended for {worst_s:.0f} s: guardian is not watching"
+        return ""

@@ -1,0 +1,85 @@
+"""What the daemon asks of its configuration: services, plans, adapters; it knows no file itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from guardian.core.entries import Order
+from guardian.core.plan import Plan
+from guardian.core.traffic import Traffic
+from guardian.engine.outbox import Lane
+from guardian.engine.task import Task
+from guardian.ports import Source
+
+
+class Duty(Enum):
+    """What a daemon does for a service."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+    """Judge what others deploy, tell, and never write."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A service that is not switched off."""
+
+    name: str
+    duty: Duty
+
+
+class Desk(Protocol):
+    """One configuration. Everything is called in one thread; AWS calls are bounded in time.
+
+    Raises ConfigError and the ports' errors, with sentences for whoever gave the order.
+    """
+
+    environment: str
+    groups: Mapping[str, tuple[str, ...]]
+
+    def services(self) -> Sequence[Served]:
+        """The services, in the order of the file."""
+        ...
+
+    def plan(self, order: Order, rollout: str) -> Task:
+        """What a START order begins, under that id; NothingToDo when it is live already."""
+        ...
+
+    def resolve(self, service: str, version: str) -> str:
+        """The version that `latest` or a version string means."""
+        ...
+
+    def traffic(self, service: str) -> Traffic:
+        """What a service's target shows now."""
+        ...
+
+    def observation(self, service: str) -> Task:
+        """A watch of what is live, which restores nothing."""
+        ...
+
+    def adopted(self, plan: Plan) -> Task:
+        """The adapters for a rollout that is journalled already; ConfigError where none fit."""
+        ...
+
+    def sources(self, task: Task) -> Mapping[str, Source]:
+        """What the task's plane reads from."""
+        ...
+
+    def lanes(self) -> Sequence[Lane]:
+        """The configured notifiers."""
+        ...
+
+    def stale(self) -> bool:
+        """Whether a file that was read has other content by now."""
+        ...
+
+    def renewed(self) -> Desk:
+        """The files read again, by a new desk. Raises ConfigError, and this one stays good."""
+        ...
+
+    def remarks(self) -> Sequence[str]:
+        """What the new files say that cannot be done while the process runs."""
+        ...

@@ -1,0 +1,318 @@
+"""What runs planes: a lease, their timers, the outbox, the bell; a session or a daemon owns one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from guardian.core.entries import Answer, Cancelled, Order, OrderKind, RolloutStarted
+from guardian.core.notices import Notice, notice
+from guardian.core.plan import Plan
+from guardian.core.rollout import Phase, Rollout, apply, fold, start
+from guardian.core.status import Picture
+from guardian.engine.bell import Bell
+from guardian.engine.charge import Charge, resumed
+from guardian.engine.fanout import ThreadFanout
+from guardian.engine.groups import Groups
+from guardian.engine.outbox import Lane, Outbox
+from guardian.engine.report import Recorded, Report
+from guardian.engine.schedule import Schedule
+from guardian.engine.supervisor import Beat, Supervisor, Watchdog
+from guardian.engine.task import Busy, TargetHeld
+from guardian.engine.tick import Plane
+from guardian.ports import (
+    Claim,
+    Clock,
+    Journal,
+    JournalError,
+    Lease,
+    Luck,
+    Meter,
+    Router,
+    Source,
+    Unmetered,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What an engine works with, and whom it tells."""
+
+    journal: Journal
+    clock: Clock
+    luck: Luck
+    owner: str
+    """Host, process and purpose, for people."""
+    observer: Callable[[Report], None]
+    say: Callable[[str], None]
+    meter: Meter = field(default_factory=Unmetered)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Services that go back together, in that order."""
+
+
+class Engine:
+    """The machinery around planes; it decides nothing of itself."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        lanes: Sequence[Lane],
+        *,
+        reaches: Callable[[Rollout], bool],
+        on_broken: Callable[[Charge, Exception], None] | None = None,
+    ) -> None:
+        self._setting = setting
+        self._journal, self._clock, self._luck = setting.journal, setting.clock, setting.luck
+        self._on_broken = on_broken
+        self.supervisor = Supervisor()
+        self.schedule = Schedule(on_death=self.supervisor.died)
+        self.fanout = ThreadFanout(setting.clock)
+        self.outbox = Outbox(
+            journal=setting.journal,
+            lanes=lanes,
+            fanout=ThreadFanout(setting.clock),
+            clock=setting.clock,
+            luck=setting.luck,
+            meter=setting.meter,
+        )
+        self.groups = Groups(
+            setting.groups,
+            journal=setting.journal,
+            clock=setting.clock,
+            reaches=reaches,
+            say=setting.say,
+        )
+        self.planes: Mapping[str, Plane] = {}
+        self.pictures: dict[str, Picture] = {}
+        """Each rollout in charge, as its last tick left it."""
+        self._lease: Lease | None = None
+        self._beat: Beat | None = None
+        self.lost = False
+        """The lease was given up by somebody else: `renew` before anything is claimed."""
+        self._unheard: list[Order] = []
+
+    # --- life ----------------------------------------------------------------------------------
+
+    @property
+    def lease(self) -> Lease:
+        """The lease, opened once."""
+        if self._lease is None:
+            self._lease = self._journal.open_lease(self._setting.owner)
+        return self._lease
+
+    def renew(self) -> None:
+        """A new lease in the place of a lost one."""
+        self._lease = None
+        if self._beat is not None:
+            self._beat.lease = self.lease
+        self.lost = False
+
+    def start(self, steppers: Mapping[str, Callable[[], float]] | None = None) -> None:
+        """Start every thread: outbox, beat, watchdog, bell, groups and `steppers`."""
+        supervisor = self.supervisor
+        self.outbox.wake = self.wake_outbox
+        for name, step in self.outbox.steppers().items():
+            supervisor.add(name, step)
+        self._beat = Beat(self._journal, self.lease, on_lost=self._lost)
+        supervisor.add("beat", self._beat.step)
+        watchdog = Watchdog(
+            lambda: list(self.planes.values()),
+            self._clock,
+            wake=self.schedule.wake_all,
+            alarm=self._setting.say,
+        )
+        supervisor.add("watchdog", watchdog.step)
+        bell = Bell(self._journal, rollouts=lambda: [c.id for c in self.charges], ring=self.ring)
+        supervisor.add("bell", bell.step)
+        supervisor.add("groups", self.groups.step)
+        for name, step in (steppers or {}).items():
+            supervisor.add(name, step)
+        supervisor.start()
+        self.schedule.start()
+
+    def replace_lanes(self, lanes: Sequence[Lane]) -> list[str]:
+        """Other notifiers from now on; the names of those that went."""
+        gone = self.outbox.replace(lanes)
+        for name, step in self.outbox.steppers().items():
+            self.supervisor.add(name, step)
+        return gone
+
+    def ring(self, urgent: bool) -> None:
+        """Let every plane tick now; an urgent matter waits for no read under way."""
+        if urgent:
+            self.fanout.interrupt()
+        self.schedule.wake_all()
+
+    def wake_outbox(self) -> None:
+        """Let every lane look for notices now."""
+        for name in self.outbox.steppers():
+            self.supervisor.wake(name)
+
+    def close(self) -> None:
+        """Give up every claim and the lease."""
+        if self._lease is None:
+            return
+        try:
+            self._journal.close_lease(self._lease)
+        except JournalError as error:
+            # A lease that cannot be closed runs out; what the rollouts came to matters more.
+            self._setting.say(str(error))
+
+    def _lost(self) -> None:
+        self.lost = True
+        for charge in self.charges:
+            charge.lost = True
+
+    # --- rollouts ------------------------------------------------------------------------------
+
+    @property
+    def charges(self) -> list[Charge]:
+        """Every rollout in this process's charge."""
+        return [charge for plane in list(self.planes.values()) for charge in plane.charges]
+
+    def plane(self, name: str, sources: Mapping[str, Source]) -> Plane:
+        """The plane of that name, which reads from these sources from now on."""
+        if name not in self.planes:
+            plane = Plane(
+                journal=self._journal,
+                sources=sources,
+                fanout=self.fanout,
+                outbox=self.outbox,
+                clock=self._clock,
+                luck=self._luck,
+                observer=self._show,
+                name=name,
+                meter=self._setting.meter,
+                on_broken=self._on_broken,
+            )
+            self.planes = {**self.planes, name: plane}
+            self.schedule.add(name, self._step_and_signal(plane))
+        self.planes[name].use(sources)
+        return self.planes[name]
+
+    def _step_and_signal(self, plane: Plane) -> Callable[[], float]:
+        def step() -> float:
+            delay_s = plane.step()
+            self.supervisor.changed.set()
+            return delay_s
+
+        return step
+
+    def _show(self, report: Report) -> None:
+        self.pictures |= {p.rollout: p for p in report.pictures}
+        self._setting.observer(report)
+
+    def claim(self, target: str, *, take_over: bool = False) -> Claim:
+        """The right to act on a target. Raises TargetHeld."""
+        claim = self._journal.claim(self.lease, target, take_over=take_over)
+        if claim is None:
+            raise TargetHeld(target, self._journal.holder(target) or "another process")
+        return claim
+
+    def take_up(self, rollout: str, claim: Claim, router: Router, plane: str) -> Charge:
+        """Go on with a rollout that an earlier process left behind."""
+        charge = resumed(self._journal, claim, router, rollout)
+        self._take(charge, plane)
+        return charge
+
+    def begin(
+        self,
+        plan: Plan,
+        claim: Claim,
+        router: Router,
+        plane: str,
+        *,
+        answers: Sequence[Answer] = (),
+    ) -> Charge:
+        """Start a rollout; whatever a dead watch left on its target is closed. Raises Busy."""
+        self._clear(claim)
+        now = self._clock.now()
+        entry = RolloutStarted(at=now, plan=plan)
+        rollout = start(entry)
+        told = notice(None, entry, rollout)
+        self._journal.append(
+            claim,
+            plan.rollout,
+            expected=0,
+            entries=[entry],
+            live=True,
+            outgoing=self.outbox.route(told),
+            answers=answers,
+            txid=self._luck.token(),
+        )
+        charge = Charge(rollout=rollout, claim=claim, router=router)
+        recorded = Recorded(rollout=plan.rollout, service=plan.service, entry=entry, notice=told)
+        picture = charge.picture(now)
+        self._show(Report(at=now, polled=False, pictures=(picture,), recorded=(recorded,)))
+        self._take(charge, plane)
+        return charge
+
+    def _take(self, charge: Charge, plane: str) -> None:
+        self.planes[plane].take(charge)
+        self.schedule.wake(plane)
+
+    def drop(self, charge: Charge) -> None:
+        """Let go of a rollout and of its target."""
+        for plane in self.planes.values():
+            plane.drop(charge)
+        self.pictures.pop(charge.id, None)
+        self._journal.release(charge.claim)
+
+    def _clear(self, claim: Claim) -> None:
+        """End a watch whose process died: it moved nothing. Anything else has to be finished."""
+        for head in self._journal.live():
+            if head.target != claim.target:
+                continue
+            left = fold(record.entry for record in self._journal.read(head.rollout))
+            if left.moved or left.phase is Phase.ROLLING_BACK:
+                raise Busy(left)
+            entry = Cancelled(at=self._clock.now(), detail="the process that watched it died")
+            after = apply(left, entry)
+            self._journal.append(
+                claim,
+                head.rollout,
+                expected=left.seq,
+                entries=[entry],
+                live=False,
+                outgoing=self.outbox.route(notice(left, entry, after)),
+                txid=self._luck.token(),
+            )
+
+    def page(self, charge: Charge, told: Notice) -> None:
+        """Tell of a rollout what is no entry of its journal."""
+        try:
+            self._journal.append(
+                charge.claim,
+                charge.id,
+                expected=charge.rollout.seq,
+                entries=[],
+                live=charge.rollout.live,
+                outgoing=self.outbox.route(told),
+                txid=self._luck.token(),
+            )
+        except JournalError:
+            self.outbox.tell_now(told)
+
+    # --- orders --------------------------------------------------------------------------------
+
+    def give(self, charge: Charge, kind: OrderKind, reason: str) -> None:
+        """Leave an order of this process's own."""
+        order = Order(
+            id=f"{charge.id}-{kind.value}-{charge.claim.epoch}",
+            rollout=charge.id,
+            kind=kind,
+            actor=self._setting.owner,
+            reason=reason,
+            at=self._clock.now(),
+        )
+        self._unheard.append(order)
+        self.hand_over()
+
+    def hand_over(self) -> None:
+        """Leave the orders; those that the journal cannot take now are tried again."""
+        try:
+            while self._unheard:
+                self._journal.order(self._unheard[0])
+                del self._unheard[0]
+        except JournalError as error:
+            self._setting.say(f"an order could not be recorded and is tried again: {error}")

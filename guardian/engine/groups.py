@@ -1,0 +1,171 @@
+"""Services that go back together: one member's breach takes the others back, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from guardian.core.entries import Cause, Order, OrderKind
+from guardian.core.model import Instant
+from guardian.core.plan import Drive
+from guardian.core.rollout import IllegalEntry, Phase, Rollout, fold
+from guardian.ports import Clock, Journal, JournalError
+
+LOOK_S = 1.0
+PATIENCE_S = 60.0
+"""How long a member's turn lasts while nobody obeys its order; as long as until `stuck`."""
+NO_TRIGGER = frozenset({Cause.INTERRUPTED, Cause.GROUP})
+"""A signal is no judgement of a release, and who followed a member leads no other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A member whose rollout goes back because of another's."""
+
+    rollout: Rollout
+    trigger: Rollout
+
+    @property
+    def id(self) -> str:
+        """The order's id: given by several processes, it is still one order."""
+        return f"group-{self.trigger.plan.rollout}-{self.rollout.plan.rollout}"
+
+
+def trigger_of(members: Sequence[Rollout]) -> Rollout | None:
+    """The newest rollback of a member that the others have to follow."""
+    back = [m for m in members if m.rollback is not None and _leads(m)]
+    return max(back, key=lambda m: m.rollback.at if m.rollback else 0.0, default=None)
+
+
+def _leads(rollout: Rollout) -> bool:
+    phases = (Phase.ROLLING_BACK, Phase.ROLLED_BACK)
+    return (
+        rollout.phase in phases
+        and rollout.rollback is not None
+        and rollout.rollback.cause not in NO_TRIGGER
+    )
+
+
+def follows(member: Rollout, trigger: Rollout) -> bool:
+    """Whether a member's rollout has to go back, or is going back, because of `trigger`.
+
+    Only what was there when the trigger went back: a release that was started later is no part
+    of it. What somebody released and guardian may not take back stays.
+    """
+    if trigger.rollback is None or member.plan.rollout == trigger.plan.rollout:
+        return False
+    at, plan = trigger.rollback.at, member.plan
+    changed = member.moved or (plan.drive is Drive.WATCH and member.step >= 0)
+    if not plan.restores or not changed or member.started_at > at:
+        return False
+    if member.phase is Phase.COMPLETED and member.completed is not None:
+        return at - member.completed.at < plan.policy.keep_previous_s
+    if member.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK):
+        return member.rollback is not None and member.rollback.cause is Cause.GROUP
+    return member.live
+
+
+def under_way(member: Rollout) -> bool:
+    """Whether a member's rollback is neither confirmed nor stuck."""
+    return member.phase is Phase.ROLLING_BACK and member.stuck_level == 0
+
+
+class Groups:
+    """Gives the orders by which the members of a group follow each other back."""
+
+    def __init__(
+        self,
+        groups: Mapping[str, tuple[str, ...]],
+        *,
+        journal: Journal,
+        clock: Clock,
+        reaches: Callable[[Rollout], bool],
+        say: Callable[[str], None],
+    ) -> None:
+        self.groups = groups
+        """Each group's services, in the order in which they go back."""
+        self._journal = journal
+        self._clock = clock
+        self._reaches = reaches
+        """Whether some process would obey an order to that rollout."""
+        self._say = say
+        self._known: dict[str, Rollout] = {}
+        self._said: set[str] = set()
+
+    def step(self) -> float:
+        """One look; returns the real seconds until the next."""
+        self.outstanding()
+        return LOOK_S
+
+    def outstanding(self) -> bool:
+        """Give the orders that are due; whether some member is still to go back."""
+        open_ = 0
+        try:
+            for name, services in self.groups.items():
+                open_ += self._group(name, services)
+        except JournalError as error:
+            self._once(f"whether a group has to go back together is not known: {error}")
+        return open_ > 0
+
+    def _group(self, name: str, services: Sequence[str]) -> bool:
+        members = [m for s in services if (m := self._newest(s)) is not None]
+        trigger = trigger_of(members)
+        if trigger is None:
+            return False
+        for member in members:
+            if not follows(member, trigger):
+                continue
+            if under_way(member):
+                return True
+            if member.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK):
+                continue
+            if self._turn(name, Turn(rollout=member, trigger=trigger)):
+                return True
+        return False
+
+    def _turn(self, group: str, turn: Turn) -> bool:
+        """Give a member its order; whether it still has its turn."""
+        if self._journal.answered(turn.id) is not None:
+            return False
+        plan, now = turn.rollout.plan, self._clock.now()
+        if not self._reaches(turn.rollout):
+            self._once(
+                f"{plan.service} belongs to the group {group}, and nobody drives its rollout"
+                f" {plan.rollout}: take it back with `guardian rollback {plan.service}`"
+            )
+            return False
+        waiting = [o for o in self._journal.orders([plan.rollout]) if o.id == turn.id]
+        if waiting:
+            return self._clock.real_s(now - waiting[0].at) < PATIENCE_S
+        self._journal.order(_order(group, turn, now))
+        return True
+
+    def _newest(self, service: str) -> Rollout | None:
+        for head in self._journal.history(service, limit=1):
+            known = self._known.get(service)
+            if known is None or known.plan.rollout != head.rollout or known.seq != head.seq:
+                try:
+                    known = fold(r.entry for r in self._journal.read(head.rollout))
+                except IllegalEntry:
+                    return None  # Whoever drives it says what is wrong with its journal.
+                self._known[service] = known
+            return known
+        return None
+
+    def _once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._say(text)
+
+
+def _order(group: str, turn: Turn, now: Instant) -> Order:
+    trigger = turn.trigger
+    why = trigger.rollback.detail if trigger.rollback else ""
+    return Order(
+        id=turn.id,
+        rollout=turn.rollout.plan.rollout,
+        kind=OrderKind.GROUP,
+        actor=f"group {group}",
+        reason=f"{trigger.plan.service} went back ({trigger.plan.rollout}): {why}",
+        at=now,
+    )

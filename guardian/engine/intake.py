@@ -1,0 +1,255 @@
+"""What a daemon takes into its charge: orders to start, what others left behind, what reopens."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+
+from guardian.core.codec import rfc3339
+from guardian.core.entries import Answer, Order, OrderKind, for_service
+from guardian.core.plan import Drive, Plan
+from guardian.core.rollout import IllegalEntry, Phase, Rollout, fold
+from guardian.engine.charge import Charge
+from guardian.engine.desk import Desk, Duty
+from guardian.engine.engine import Engine
+from guardian.engine.start import NothingToDo
+from guardian.engine.task import Task
+from guardian.ports import Clock, EdgeError, GuardianError, Head, Journal, JournalError
+
+ORDER_LIVES_S = 600.0
+"""A start that nobody took for so long, in real seconds, is refused: it would be a surprise."""
+
+
+def rollout_of(order: Order, service: str) -> str:
+    """The id of the rollout that a START order begins: the same one however often it is tried."""
+    minute = rfc3339(order.at)[:16].replace("-", "").replace(":", "")
+    token = hashlib.sha256(order.id.encode()).hexdigest()[:6]
+    return f"{service.replace(':', '-')}-{minute}-{token}"
+
+
+class Intake:
+    """Takes rollouts into the engine's charge, and lets go of those that are over."""
+
+    def __init__(
+        self, engine: Engine, journal: Journal, clock: Clock, say: Callable[[str], None]
+    ) -> None:
+        self._engine = engine
+        self._journal = journal
+        self._clock = clock
+        self._say = say
+        self._said: dict[str, str] = {}
+        """What was said of each rollout that is left alone, so that it is said once."""
+        self.broken: dict[str, str] = {}
+        """Rollouts that a bug or a damaged journal has taken out of the loop, and why."""
+
+    def step(self, desk: Desk, duties: Mapping[str, Duty], *, orders: bool = True) -> None:
+        """One round, for the services that are served here; without `orders` none are taken."""
+        self._let_go()
+        if not orders:
+            return
+        self._adopt(desk, duties)
+        self._reopen(desk, duties)
+        self._start(desk, duties)
+
+    # --- over ----------------------------------------------------------------------------------
+
+    def _let_go(self) -> None:
+        over = [charge for charge in self._engine.charges if charge.over]
+        if not over:
+            return
+        waiting = {order.rollout for order in self._journal.orders([c.id for c in over])}
+        for charge in over:
+            if charge.lost or charge.id not in waiting:
+                self._engine.drop(charge)
+
+    # --- left behind ---------------------------------------------------------------------------
+
+    def _adopt(self, desk: Desk, duties: Mapping[str, Duty]) -> None:
+        """Go on with live rollouts of these services that no living process drives."""
+        mine = {charge.id for charge in self._engine.charges}
+        served = {service.name for service in desk.services()}
+        for head in self._journal.live():
+            if head.rollout in mine or head.rollout in self.broken:
+                continue
+            if self._journal.holder(head.target) is not None:
+                continue
+            if head.service not in served:
+                self._leave_alone(head, f"service {head.service} is not configured here")
+            elif head.service in duties:
+                self._take_up(desk, head, duties[head.service])
+
+    def _take_up(self, desk: Desk, head: Head, duty: Duty) -> None:
+        rollout = self._read(head)
+        if rollout is None:
+            return
+        plan = rollout.plan
+        if duty is Duty.OBSERVE and (plan.restores or plan.drive is Drive.ROLLOUT):
+            self._leave_alone(head, f"service {plan.service} is only observed here")
+            return
+        task = self._task(desk, head, plan)
+        if task is None:
+            return
+        claim = self._journal.claim(self._engine.lease, plan.target)
+        if claim is None:
+            return
+        self._engine.plane(task.plane, desk.sources(task))
+        try:
+            self._engine.take_up(plan.rollout, claim, task.router, task.plane)
+        except BaseException:
+            self._journal.release(claim)
+            raise
+        self._said.pop(head.rollout, None)
+        phase = rollout.phase.value.replace("_", " ")
+        self._say(f"{plan.service}: {plan.rollout} is taken up where it was left, in {phase}")
+
+    def _read(self, head: Head) -> Rollout | None:
+        try:
+            return fold(record.entry for record in self._journal.read(head.rollout))
+        except IllegalEntry as error:
+            self.broken[head.rollout] = str(error)
+            self._say(
+                f"{head.service}: {head.rollout} cannot be read back from the journal ({error}):"
+                f" it is left alone; `guardian rollback {head.service}` puts traffic back"
+            )
+            return None
+
+    def _task(self, desk: Desk, head: Head, plan: Plan) -> Task | None:
+        try:
+            return desk.adopted(plan)
+        except JournalError:
+            raise
+        except GuardianError as error:
+            self._leave_alone(head, str(error))
+            return None
+
+    def _leave_alone(self, head: Head, why: str) -> None:
+        if self._said.get(head.rollout) != why:
+            self._said[head.rollout] = why
+            self._say(f"{head.service}: the live rollout {head.rollout} is left alone: {why}")
+
+    # --- reopened ------------------------------------------------------------------------------
+
+    def _reopen(self, desk: Desk, duties: Mapping[str, Duty]) -> None:
+        """Completed rollouts that somebody, or their group, takes back after all."""
+        mine = {charge.id for charge in self._engine.charges}
+        newest = [
+            head
+            for service in duties
+            for head in self._journal.history(service, limit=1)
+            if not head.live and head.rollout not in mine and head.rollout not in self.broken
+        ]
+        by_rollout = {head.rollout: head for head in newest}
+        for order in self._journal.orders(list(by_rollout)):
+            head = by_rollout[order.rollout]
+            if order.rollout not in mine and self._may_reopen(head, order, duties[head.service]):
+                self._take_up(desk, head, duties[head.service])
+                mine.add(head.rollout)
+
+    def _may_reopen(self, head: Head, order: Order, duty: Duty) -> bool:
+        """Whether an order can still change an ended rollout; refused and answered if not."""
+        rollout = self._read(head)
+        if rollout is None:
+            return False
+        back = order.kind in (OrderKind.ABORT, OrderKind.GROUP)
+        completed = rollout.completed if rollout.phase is Phase.COMPLETED else None
+        recent = (
+            completed is not None
+            and self._clock.now() - completed.at < rollout.plan.policy.keep_previous_s
+        )
+        if back and recent and duty is Duty.ENFORCE:
+            return self._journal.holder(head.target) is None
+        phase = rollout.phase.value.replace("_", " ")
+        refused = f"rollout {head.rollout} is over ({phase}): this order can no longer change it"
+        self._journal.answer(Answer(order=order.id, refused=refused))
+        return False
+
+    # --- started -------------------------------------------------------------------------------
+
+    def _start(self, desk: Desk, duties: Mapping[str, Duty]) -> None:
+        by_address = {for_service(service): service for service in duties}
+        for order in self._journal.orders(list(by_address)):
+            service = by_address[order.rollout]
+            answer = self._answered(desk, order, service, duties[service])
+            if answer is None:
+                continue
+            if answer.refused:
+                self._say(f"{service}: an order of {order.actor} is refused: {answer.refused}")
+            self._journal.answer(answer)
+
+    def _answered(self, desk: Desk, order: Order, service: str, duty: Duty) -> Answer | None:
+        """What becomes of a start; None where its first entry carries the answer already."""
+        refused = self._refusal(order, service, duty)
+        if refused:
+            return Answer(order=order.id, refused=refused)
+        rollout = rollout_of(order, service)
+        if self._journal.read(rollout):
+            return Answer(order=order.id, rollout=rollout)  # Begun, and then we died.
+        try:
+            return self._begin(desk, order, service, rollout)
+        except JournalError:
+            raise
+        except (GuardianError, NothingToDo) as error:
+            return Answer(order=order.id, refused=_told(error))
+        except Exception as error:  # noqa: BLE001 - one order must not end the guarding of others
+            why = f"internal error: {type(error).__name__}: {error}"
+            return Answer(order=order.id, refused=why)
+
+    def _refusal(self, order: Order, service: str, duty: Duty) -> str:
+        if order.kind is not OrderKind.START:
+            return f"{order.kind.value} is for a rollout, and {service} is a service"
+        if duty is Duty.OBSERVE:
+            return (
+                f"service {service} is only observed: guardian judges what others deploy, tells,"
+                " and never writes; set `mode: enforce` to let it drive"
+            )
+        waited_s = self._clock.real_s(self._clock.now() - order.at)
+        if waited_s > ORDER_LIVES_S:
+            return (
+                f"nobody took it for {waited_s / 60:.0f} minutes: give it again if it still holds"
+            )
+        return ""
+
+    def _begin(self, desk: Desk, order: Order, service: str, rollout: str) -> Answer | None:
+        live = [c for c in self._engine.charges if c.rollout.plan.service == service and _open(c)]
+        if live:
+            return self._join(desk, order, service, live)
+        task = desk.plan(order, rollout)
+        plan = task.plan
+        if task.resume:
+            return Answer(order=order.id, rollout=plan.rollout)
+        claim = self._engine.claim(plan.target)
+        self._engine.plane(task.plane, desk.sources(task))
+        answer = Answer(order=order.id, rollout=plan.rollout)
+        try:
+            self._engine.begin(plan, claim, task.router, task.plane, answers=[answer])
+        except BaseException:
+            self._journal.release(claim)
+            raise
+        self._say(f"{service}: {plan.rollout} begins: {plan.stable} -> {plan.canary}")
+        return None
+
+    def _join(self, desk: Desk, order: Order, service: str, live: Sequence[Charge]) -> Answer:
+        """The same version is the same rollout; another one has to wait."""
+        version = desk.resolve(service, order.subject)
+        for charge in live:
+            plan = charge.rollout.plan
+            going = charge.rollout.phase is not Phase.ROLLING_BACK
+            if plan.canary == version and plan.drive is Drive.ROLLOUT and going:
+                return Answer(order=order.id, rollout=plan.rollout)
+        plan = live[0].rollout.plan
+        phase = live[0].rollout.phase.value.replace("_", " ")
+        refused = (
+            f"{plan.target} has a live rollout of version {plan.canary} ({plan.rollout}, in"
+            f" {phase}): wait for its end, or take it back with `guardian rollout abort {service}`"
+        )
+        return Answer(order=order.id, refused=refused)
+
+
+def _open(charge: Charge) -> bool:
+    return not charge.over
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, EdgeError):
+        return f"AWS could not be asked, and nothing was started: {error}"
+    return str(error)

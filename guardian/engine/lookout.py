@@ -1,0 +1,75 @@
+"""Sees what others deploy to services that are only observed, and has it judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from guardian.core.traffic import Traffic
+from guardian.engine.desk import Desk, Duty
+from guardian.engine.engine import Engine
+from guardian.ports import Clock, GuardianError, Journal, JournalError
+
+LOOK_S = 60.0
+"""Seconds of the wall clock between two looks at a service's traffic."""
+
+
+class Lookout:
+    """Begins a watch that restores nothing whenever a service's live version changes."""
+
+    def __init__(
+        self, engine: Engine, journal: Journal, clock: Clock, say: Callable[[str], None]
+    ) -> None:
+        self._engine = engine
+        self._journal = journal
+        self._clock = clock
+        self._say = say
+        self._known: dict[str, Traffic] = {}
+        self._due: dict[str, float] = {}
+        self._trouble: dict[str, str] = {}
+
+    def step(self, desk: Desk, duties: Mapping[str, Duty]) -> None:
+        """Look at every observed service whose turn it is."""
+        now = self._clock.now()
+        for service, duty in duties.items():
+            if duty is not Duty.OBSERVE or not self._is_due(service, now):
+                continue
+            self._due[service] = now + LOOK_S
+            try:
+                self._look(desk, service)
+            except JournalError:
+                raise
+            except GuardianError as error:
+                if self._trouble.get(service) != str(error):
+                    self._say(f"{service}: what is live cannot be seen: {error}")
+                self._trouble[service] = str(error)
+
+    def _is_due(self, service: str, now: float) -> bool:
+        # Also when the next look is further off than looks are apart: the clock was set back.
+        return not 0.0 < self._due.get(service, 0.0) - now <= LOOK_S
+
+    def _look(self, desk: Desk, service: str) -> None:
+        traffic = desk.traffic(service)
+        self._trouble.pop(service, None)
+        known = self._known.setdefault(service, traffic)
+        if _live(known) == _live(traffic):
+            return
+        if any(c.rollout.plan.service == service and not c.over for c in self._engine.charges):
+            return  # The watch of the version before sees the change too, and ends.
+        task = desk.observation(service)
+        self._known[service] = traffic
+        plan = task.plan
+        if self._journal.holder(plan.target) is not None:
+            return  # Another guardian drives it: it judges, and tells.
+        self._engine.plane(task.plane, desk.sources(task))
+        claim = self._engine.claim(plan.target)
+        try:
+            self._engine.begin(plan, claim, task.router, task.plane)
+        except BaseException:
+            self._journal.release(claim)
+            raise
+        self._say(f"{service}: version {plan.canary} went live; it is judged in {plan.rollout}")
+
+
+def _live(traffic: Traffic) -> str:
+    """The version that a deploy brought: the canary of a split, else the only one."""
+    return traffic.secondary or traffic.primary

@@ -1,0 +1,51 @@
+"""What an engine is given to carry out, and why it may have to refuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guardian.core.entries import OrderKind
+from guardian.core.plan import Plan
+from guardian.core.rollout import Rollout
+from guardian.engine.outcome import Exit
+from guardian.ports import GuardianError, Router
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A plan to carry out, and the adapters it needs."""
+
+    plan: Plan
+    router: Router
+    plane: str
+    """Which source reads its metrics."""
+    resume: bool = False
+    """Take over the live rollout of that id, instead of starting one."""
+    order: OrderKind | None = None
+    """Given to the rollout before its first tick."""
+
+
+class TargetHeld(GuardianError):
+    """Another living process holds the target."""
+
+    exit_code = Exit.WAITING.value
+
+    def __init__(self, target: str, holder: str) -> None:
+        super().__init__(f"{target} is in the charge of {holder}")
+        self.target = target
+        self.holder = holder
+
+
+class Busy(GuardianError):
+    """The target has a live rollout of its own that nobody drives any more."""
+
+    exit_code = Exit.WAITING.value
+
+    def __init__(self, rollout: Rollout) -> None:
+        plan = rollout.plan
+        super().__init__(
+            f"{plan.target} has a live rollout of version {plan.canary} ({plan.rollout}, in"
+            f" {rollout.phase.value.replace('_', ' ')}): finish it with `guardian rollout start"
+            f" {plan.service} --to {plan.canary} --wait`, or take it back with `guardian rollback"
+            f" {plan.service}`"
+        )

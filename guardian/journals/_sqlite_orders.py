@@ -1,0 +1,114 @@
+"""What people leave in the SQLite journal: orders, their answers, and freezes."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Sequence
+
+from guardian.core.codec import CodecError, encode
+from guardian.journals import _sqlite_rows as stored
+from guardian.journals._sqlite_file import SqliteFile
+from guardian.ports import Answer, Freeze, Order, Unavailable
+
+_LOG = logging.getLogger(__name__)
+
+
+class SqliteOrders:
+    """The part of the journal that any process may write without a claim."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+        self._unreadable: set[str] = set()
+
+    def order(self, order: Order) -> None:
+        """Leave an order; needs no claim. The same id twice is once."""
+        body = encode(order)
+        with self._file.write(f"take an order for {order.rollout}") as db:
+            db.execute(
+                "INSERT INTO orders (id, rollout, body, sha256) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING",
+                (order.id, order.rollout, body, stored.sha256(body)),
+            )
+
+    def orders(self, rollouts: Sequence[str]) -> list[Order]:
+        """Waiting orders of these rollouts, oldest first; unreadable ones are logged, once."""
+        marks = ", ".join("?" * len(rollouts))
+        rows = self._file.rows(
+            "list orders",
+            f"SELECT * FROM orders WHERE done = 0 AND rollout IN ({marks}) ORDER BY n",  # noqa: S608 - question marks only
+            *rollouts,
+        )
+        found = [(row["id"], stored.intact(Order, row)) for row in rows]
+        for id_, order in found:
+            if isinstance(order, CodecError) and id_ not in self._unreadable:
+                self._unreadable.add(id_)
+                _LOG.error("order %s cannot be read and is passed over: %s", id_, order)
+        return [order for _, order in found if isinstance(order, Order)]
+
+    def answer(self, answer: Answer) -> None:
+        """Finish an order without an entry; the first answer stands, an unknown order is none."""
+        with self._file.write(f"answer order {answer.order}") as db:
+            finish(db, [answer])
+
+    def answered(self, order: str) -> Answer | None:
+        """What became of an order; None while it waits, or when it is not known.
+
+        An order that an earlier guardian finished has no answer on record, and is None too.
+        """
+        rows = self._file.rows(
+            f"say what became of order {order}",
+            "SELECT answer AS body, answer_sha256 AS sha256 FROM orders "
+            "WHERE id = ? AND answer IS NOT NULL",
+            order,
+        )
+        if not rows:
+            return None
+        answer = stored.intact(Answer, rows[0])
+        if isinstance(answer, CodecError):
+            raise Unavailable(
+                f"the answer to order {order} in the journal {self._file.path} cannot be trusted: "
+                f"{answer}. What the rollout's entries say is what happened"
+            ) from answer
+        return answer
+
+    def freeze(self, freeze: Freeze) -> None:
+        """Stop advances; replaces an earlier freeze of the same scope. Needs no claim."""
+        body = encode(freeze)
+        with self._file.write("record a freeze") as db:
+            db.execute(
+                "INSERT INTO freezes (scope, body, sha256) VALUES (?, ?, ?) ON CONFLICT (scope) "
+                "DO UPDATE SET body = excluded.body, sha256 = excluded.sha256",
+                (freeze.scope, body, stored.sha256(body)),
+            )
+
+    def unfreeze(self, scope: str) -> bool:
+        """End the freeze of a scope; whether there was one."""
+        with self._file.write("end a freeze") as db:
+            return db.execute("DELETE FROM freezes WHERE scope = ?", (scope,)).rowcount > 0
+
+    def freezes(self) -> list[Freeze]:
+        """Every freeze that was not ended, also those whose time is over, by scope.
+
+        Raises Unavailable for one that cannot be read: what it stopped must not go on by mistake.
+        """
+        found = []
+        for row in self._file.rows("list freezes", "SELECT * FROM freezes ORDER BY scope"):
+            freeze = stored.intact(Freeze, row)
+            if isinstance(freeze, CodecError):
+                raise Unavailable(
+                    f"the freeze of {row['scope']} in the journal {self._file.path} cannot be "
+                    f"trusted: {freeze}. End it with `guardian unfreeze`, or freeze again"
+                ) from freeze
+            found.append(freeze)
+        return found
+
+
+def finish(db: sqlite3.Connection, answers: Sequence[Answer]) -> None:
+    """Write answers beside their orders, where there is none yet."""
+    for answer in answers:
+        body = encode(answer)
+        db.execute(
+            "UPDATE orders SET done = 1, answer = ?, answer_sha256 = ? WHERE id = ? AND done = 0",
+            (body, stored.sha256(body), answer.order),
+        )

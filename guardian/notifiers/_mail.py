@@ -1,0 +1,161 @@
+"""A notice as a mail: subject, text, simple HTML, and the headers that keep a thread together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from html import escape
+from typing import Final
+
+from guardian.core.codec import rfc3339
+from guardian.core.notices import Notice
+from guardian.core.verdict import Outcome, Verdict
+from guardian.core.wording import line, measured, worst_first
+
+SUBJECT_CHARS: Final = 200
+TEXT_CHARS: Final = 3000
+WHY_CHARS: Final = 500
+NAME_CHARS: Final = 200
+CRITERIA_SHOWN: Final = 40
+_MESSAGE_ID: Final = re.compile(r"<[!-;=?-~]{1,250}>")
+_WORD: Final = {
+    Outcome.PASS: "pass",
+    Outcome.FAIL: "FAIL",
+    Outcome.INCONCLUSIVE: "inconclusive",
+    Outcome.NO_DATA: "no data",
+    Outcome.ERROR: "ERROR",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """A mail, ready for any carrier."""
+
+    sender: str
+    addresses: tuple[str, ...]
+    subject: str
+    text: str
+    html: str
+    message_id: str
+    """The same whenever this notice is mailed, for carriers that keep it."""
+    headers: Mapping[str, str]
+    """Beside the usual ones: References, In-Reply-To, Auto-Submitted."""
+
+
+def mail(notice: Notice, *, sender: str, addresses: tuple[str, ...], first: str | None) -> Mail:
+    """The notice as a mail; `first` is the Message-ID of the rollout's first one.
+
+    Whatever the notice holds, no text of it can begin a header or a tag.
+    """
+    domain = sender.rpartition("@")[2]
+    root = f"<guardian.{_digest(notice.rollout)}@{domain}>"
+    known = first if first and _MESSAGE_ID.fullmatch(first) else None
+    # RFC 5322, 3.6.4; RFC 3834, 5: nothing that answers by itself shall answer this.
+    headers = {"Auto-Submitted": "auto-generated", "References": root}
+    if known:
+        headers |= {"References": f"{root} {known}", "In-Reply-To": known}
+    return Mail(
+        sender=sender,
+        addresses=addresses,
+        subject=_subject(notice),
+        text=_text(notice),
+        html=_html(notice),
+        message_id=f"<guardian.{_digest(notice.rollout)}.{notice.seq}@{domain}>",
+        headers=headers,
+    )
+
+
+def _digest(rollout: str) -> str:
+    return sha256(rollout.encode(errors="replace")).hexdigest()[:24]
+
+
+def _subject(notice: Notice) -> str:
+    return line(f"[{line(notice.environment, 60)}] {notice.title}", SUBJECT_CHARS)
+
+
+def _rows(notice: Notice) -> list[tuple[str, str]]:
+    """What stands in the mail beside the title and the criteria: a label and a line each."""
+    versions = f"stable {_name(notice.stable)}, canary {_name(notice.canary)}"
+    rows = [
+        ("What guardian did", line(notice.did, TEXT_CHARS)),
+        ("What you can do", line(notice.todo, TEXT_CHARS)),
+        ("Service", f"{_name(notice.service)} in {_name(notice.environment)}"),
+        ("Versions", f"{versions} at {_name(notice.weight)}"),
+        ("Step", _name(notice.step)),
+        ("Phase", _name(notice.phase.replace("_", " "))),
+        ("Rollout", _name(notice.rollout)),
+        ("Time", rfc3339(notice.at)),
+    ]
+    return [(label, text) for label, text in rows if text]
+
+
+def _criteria(notice: Notice) -> tuple[list[tuple[str, str, str, str]], str]:
+    """Outcome, criterion, what was measured and why, failures first; and how many are not shown."""
+    verdicts = worst_first(notice.verdicts)
+    hidden = len(verdicts) - CRITERIA_SHOWN
+    more = f"{hidden} more criteria are not shown." if hidden > 0 else ""
+    return [_criterion(v) for v in verdicts[:CRITERIA_SHOWN]], more
+
+
+def _criterion(verdict: Verdict) -> tuple[str, str, str, str]:
+    return (
+        _WORD[verdict.outcome],
+        _name(verdict.criterion),
+        line(measured(verdict), WHY_CHARS),
+        line(verdict.why, WHY_CHARS),
+    )
+
+
+def _name(text: str) -> str:
+    return line(text, NAME_CHARS) if text else ""
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def _text(notice: Notice) -> str:
+    criteria, more = _criteria(notice)
+    lines = [line(notice.title, TEXT_CHARS), ""]
+    lines += [f"{label}: {text}" for label, text in _rows(notice)]
+    if criteria:
+        lines += ["", "Criteria:"]
+        lines += [f"- {word}: {name}: {value}; {why}" for word, name, value, why in criteria]
+    return "\n".join([*lines, *([more] if more else [])]) + "\n"
+
+
+# --- HTML --------------------------------------------------------------------------------------
+
+
+def _html(notice: Notice) -> str:
+    """Headings and tables, no images, links, scripts or outside content."""
+    criteria, more = _criteria(notice)
+    parts = [f"<h2>{_safe(line(notice.title, TEXT_CHARS))}</h2>", _table(_rows(notice))]
+    if criteria:
+        parts += ["<h3>Criteria</h3>", _table([("Verdict", "Criterion", "Measured", "Why")], "th")]
+        parts[-1] = parts[-1].removesuffix("</table>") + _table(criteria).removeprefix(_TABLE)
+    if more:
+        parts.append(f"<p>{_safe(more)}</p>")
+    return (
+        '<!DOCTYPE html>\n<html><head><meta charset="utf-8"></head>'
+        f'<body style="font-family: sans-serif">\n{"".join(parts)}</body></html>\n'
+    )
+
+
+_TABLE: Final = '<table cellpadding="4" style="border-collapse: collapse">\n'
+
+
+def _table(rows: Iterable[tuple[str, ...]], cell: str = "td") -> str:
+    body = "".join(
+        "<tr>"
+        + "".join(f'<{cell} align="left" valign="top">{_safe(c)}</{cell}>' for c in row)
+        # Each row on a line of its own, far below the 998 characters of RFC 5322 before encoding.
+        + "</tr>\n"
+        for row in rows
+    )
+    return f"{_TABLE}{body}</table>\n"
+
+
+def _safe(text: str) -> str:
+    return escape(text, quote=True)

@@ -1,0 +1,97 @@
+"""A notice as one stable JSON object, `guardian/notice/v1`, for programs that listen.
+
+Within v1 keys are only ever added. docs/notifiers/eventbridge.md describes each of them.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import Any, Final
+
+from guardian.core.codec import rfc3339
+from guardian.core.model import Instant
+from guardian.core.notices import Notice
+from guardian.core.verdict import Verdict
+from guardian.core.wording import line, worst_first
+
+SCHEMA: Final = "guardian/notice/v1"
+TEXT_CHARS: Final = 4000
+WHY_CHARS: Final = 500
+NAME_CHARS: Final = 255
+VERDICTS_SENT: Final = 100
+MOST_BYTES: Final = 200_000
+"""Below the 256 KB of an EventBridge entry (AWS, PutEvents), which counts source and type too."""
+
+
+def delivery_id(notice: Notice) -> str:
+    """The same for every delivery of one notice: 32 hexadecimal digits.
+
+    A hash, because ids of rollouts hold names, and names may be other people's text.
+    """
+    return sha256(f"{notice.rollout}\n{notice.seq}".encode(errors="replace")).hexdigest()[:32]
+
+
+def encoded(notice: Notice) -> str:
+    """The object as JSON text of at most MOST_BYTES bytes; verdicts beyond that are counted."""
+    shown = VERDICTS_SENT
+    text = _text(notice, shown)
+    while len(text.encode()) > MOST_BYTES and shown:
+        shown //= 2
+        text = _text(notice, shown)
+    return text
+
+
+def _text(notice: Notice, shown: int) -> str:
+    return json.dumps(_object(notice, shown), ensure_ascii=False, separators=(",", ":"))
+
+
+def _object(notice: Notice, shown: int) -> dict[str, Any]:
+    verdicts = worst_first(notice.verdicts)
+    return {
+        "schema": SCHEMA,
+        "id": delivery_id(notice),
+        "time": rfc3339(notice.at),
+        "event": notice.event.value,
+        "environment": _name(notice.environment),
+        "service": _name(notice.service),
+        "rollout": _name(notice.rollout),
+        "seq": notice.seq,
+        "stable": _name(notice.stable),
+        "canary": _name(notice.canary),
+        "phase": _name(notice.phase),
+        "weight": _name(notice.weight),
+        "step": _name(notice.step),
+        "title": line(notice.title, TEXT_CHARS),
+        "did": line(notice.did, TEXT_CHARS),
+        "todo": line(notice.todo, TEXT_CHARS),
+        "change": notice.change,
+        "final": notice.final,
+        "pages": [{"key": _name(p.key), "severity": p.severity.value} for p in notice.pages],
+        "resolves": [_name(key) for key in notice.resolves],
+        "verdicts": [_row(verdict) for verdict in verdicts[:shown]],
+        "verdicts_not_shown": max(0, len(verdicts) - shown),
+    }
+
+
+def _row(verdict: Verdict) -> dict[str, Any]:
+    seen = verdict.evidence
+    return {
+        "criterion": _name(verdict.criterion),
+        "verdict": verdict.outcome.value,
+        "value": None if seen.value is None else _name(seen.value),
+        "limit": _name(seen.limit),
+        "samples": seen.samples,
+        "min_samples": seen.min_samples,
+        "window_start": _time(seen.window_start),
+        "window_end": _time(seen.window_end),
+        "why": line(verdict.why, WHY_CHARS),
+    }
+
+
+def _time(at: Instant | None) -> str | None:
+    return None if at is None else rfc3339(at)
+
+
+def _name(text: str) -> str:
+    return line(text, NAME_CHARS)

@@ -1,0 +1,31 @@
+"""What a daemon is doing, as one immutable value: metrics, health and pages are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from guardian.core.model import Instant
+from guardian.core.status import Picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """A daemon at one instant."""
+
+    at: Instant
+    pictures: tuple[Picture, ...] = ()
+    """One for each rollout in this process's charge."""
+    claims: Mapping[str, bool] = field(default_factory=dict)
+    """Each configured service: whether this daemon serves it (else it stands by)."""
+    planes: Mapping[str, tuple[Instant, float]] = field(default_factory=dict)
+    """Each plane (`account:region:role`): when its last tick ended on the wall clock (0 for none
+    yet), and by how many real seconds the next one is late."""
+    pending: int | None = None
+    """Notices that wait in the journal; None while it cannot be read."""
+    reload_ok: bool = True
+    """Whether the files, as last read, were valid."""
+    ready: str = ""
+    """Why it is not ready to work, in a sentence; empty when it is."""
+    alive: str = ""
+    """Why its loop is taken for dead, in a sentence; empty while it moves."""

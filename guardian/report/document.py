@@ -1,0 +1,144 @@
+"""A report as one JSON document for programs, with every datapoint and whole entries."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from guardian.core.codec import encode_entry, plain, rfc3339
+from guardian.core.model import Incidents, Measurement, Query
+from guardian.core.status import confirmed_weight
+from guardian.report.facts import Decision, Facts
+from guardian.report.replay import Curve, Point
+
+SCHEMA = "guardian/report/v1"
+
+
+def as_json(facts: Facts) -> str:
+    """The document, indented, with a line end at its end; the same facts give the same text."""
+    return json.dumps(document(facts), indent=1, allow_nan=False) + "\n"
+
+
+def document(facts: Facts) -> dict[str, Any]:
+    """The document as JSON's own values."""
+    plan, rollout, decisive = facts.plan, facts.rollout, facts.decisive
+    return {
+        "schema": SCHEMA,
+        "time": rfc3339(facts.made_at),
+        "rollout": plan.rollout,
+        "service": plan.service,
+        "environment": plan.environment,
+        "target": plan.target,
+        "stable": plan.stable,
+        "canary": plan.canary,
+        "phase": rollout.phase.value,
+        "live": rollout.live,
+        "weight": confirmed_weight(rollout).ratio,
+        "span": [rfc3339(facts.since), rfc3339(facts.until)],
+        "decisive": None if decisive is None else decisive.seq,
+        "metrics": {
+            "read": bool(facts.readings.measurements),
+            "missing": facts.readings.missing,
+        },
+        "weights": [{"time": rfc3339(at), "weight": w.ratio} for at, w in facts.weights],
+        "decisions": [_decision(one) for one in facts.decisions],
+        "criteria": [_criterion(facts, index) for index in range(len(plan.criteria))],
+        "series": [_series(facts, query) for query in plan.queries()],
+        "plan": plain(plan),
+    }
+
+
+def _decision(one: Decision) -> dict[str, Any]:
+    return {
+        "seq": one.seq,
+        "time": rfc3339(one.at),
+        "event": one.event,
+        "actor": one.actor,
+        "text": one.text,
+        "set_aside": one.set_aside,
+        "verdicts": [plain(verdict) for verdict in one.verdicts],
+        "told": None
+        if one.told is None
+        else {
+            "event": one.told.event,
+            "title": one.told.title,
+            "did": one.told.did,
+            "pages": list(one.told.pages),
+            "to": None if one.told.lanes is None else list(one.told.lanes),
+        },
+        "entry": _entry(one),
+    }
+
+
+def _entry(one: Decision) -> Any:
+    """The entry as journalled; the plan of the first one stands by itself in the document."""
+    found = json.loads(encode_entry(one.entry))
+    found.pop("plan", None)
+    return found
+
+
+def _criterion(facts: Facts, index: int) -> dict[str, Any]:
+    criterion = facts.plan.criteria[index]
+    found = facts.curves[index] if index < len(facts.curves) else None
+    return {
+        "criterion": criterion.name,
+        "limit": str(criterion.fail_if),
+        "queries": [plain(query) for query in dict.fromkeys(criterion.queries())],
+        "problem": found.problem if found is not None else "not read",
+        **(_curve(found) if found is not None else {}),
+        "settled_at_decision": _instant(facts.settled_then(criterion.name)),
+        "plotted": found is not None and not isinstance(criterion.measure, Incidents),
+    }
+
+
+def _curve(found: Curve) -> dict[str, Any]:
+    return {
+        "period_s": found.period_s,
+        "limit_value": _number(found.limit),
+        "log_e_limit": round(found.log_e_limit, 4),
+        "values": [_point(p) for p in found.points],
+        "stable": [_point(p) for p in found.stable],
+        "evidence": [
+            {"until": rfc3339(x.at), "verdict": x.outcome.value, "log_e": round(x.log_e, 4)}
+            for x in found.looks
+        ],
+    }
+
+
+def _point(point: Point) -> dict[str, Any]:
+    return {
+        "start": rfc3339(point.start),
+        "value": _number(point.value),
+        "bad": _number(point.bad),
+        "samples": _number(point.samples),
+        "over": point.over,
+        "settled": point.settled,
+    }
+
+
+def _series(facts: Facts, query: Query) -> dict[str, Any]:
+    found = facts.readings.measurements.get(query, Measurement())
+    return {
+        "query": plain(query),
+        "read": query in facts.readings.measurements,
+        "problem": None if found.problem is None else found.problem.detail,
+        "settled_before": rfc3339(found.settled_before) if found.settled_before > 0 else None,
+        "datapoints": [
+            {
+                "start": rfc3339(p.start),
+                "value": _number(p.value),
+                "settled": p.start + query.period_s <= found.settled_before,
+            }
+            for p in found.points
+        ],
+    }
+
+
+def _number(value: float | None) -> float | None:
+    """A number that JSON can hold; a vendor's NaN or infinity is null."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _instant(at: float | None) -> str | None:
+    return None if at is None else rfc3339(at)

@@ -1,0 +1,246 @@
+"""One criterion over a rollout's time: its values, and its evidence judged again, minute by minute.
+
+The evidence after a period is what the core makes of the datapoints up to it, as they stand now:
+the tests are sequential, so judging again gives what was to be known when that period had settled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from guardian.core.case import sequential
+from guardian.core.counts import Count, Countable, Span, count, values
+from guardian.core.criteria import Memory, Window, judge
+from guardian.core.model import (
+    Criterion,
+    Gauge,
+    Incidents,
+    Instant,
+    Latency,
+    Measurement,
+    Percentile,
+    Query,
+    Ratio,
+    floor_to,
+    queries_of,
+)
+from guardian.core.observed import limit_text, observed, over_limit, percent, shown
+from guardian.core.plan import Drive
+from guardian.core.rollout import Rollout, step_traffic
+from guardian.core.verdict import Outcome
+
+MOST_LOOKS = 720
+"""A longer rollout is judged again at fewer instants, evenly spread: each goes over all before."""
+FEWEST_LOOKS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """What one period showed."""
+
+    start: Instant
+    value: float | None
+    """In the measure's own unit, a share for ratios and latencies; None without samples."""
+    bad: float = 0.0
+    samples: float = 0.0
+    over: bool = False
+    """Whether the value lies on the side of the limit that hurts."""
+    settled: bool = True
+    """Whether it no longer changes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The judgement after one period."""
+
+    at: Instant
+    """The end of the newest period that it rests on."""
+    outcome: Outcome
+    log_e: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """One criterion over the time of a rollout."""
+
+    criterion: Criterion
+    period_s: float
+    points: tuple[Point, ...] = ()
+    stable: tuple[Point, ...] = ()
+    """The same of the stable version, where both are compared."""
+    looks: tuple[Look, ...] = ()
+    log_e_limit: float = 0.0
+    """0 where no statistical test judges it."""
+    problem: str = ""
+    """Why it could not be read."""
+
+    @property
+    def limit(self) -> float:
+        """What the values are held against, in their unit."""
+        latency = isinstance(self.criterion.measure, Latency)
+        return self.criterion.limit_rate if latency else self.criterion.fail_if.value
+
+    @property
+    def limit_text(self) -> str:
+        """The limit for people."""
+        return limit_text(self.criterion)
+
+    def shown(self, value: float) -> str:
+        """A value for people, short enough for an axis."""
+        latency = isinstance(self.criterion.measure, Latency)
+        return percent(value) if latency else shown(self.criterion, value)
+
+
+def curve(
+    criterion: Criterion,
+    measurements: Mapping[Query, Measurement],
+    rollout: Rollout,
+    *,
+    until: Instant,
+    judged_until: Instant,
+) -> Curve:
+    """The values up to `until`, and the evidence of what there was before `judged_until`."""
+    period_s = float(max(q.period_s for q in criterion.queries()))
+    blank = Curve(criterion=criterion, period_s=period_s)
+    first = rollout.first_shift_at
+    if first is None or isinstance(criterion.measure, Incidents):
+        return blank
+    problem = _problem(criterion, measurements)
+    if problem:
+        return replace(blank, problem=problem)
+    span = Span.of(criterion, first, [at for _, at in rollout.confirmed])
+    compare = criterion.compare.stable if criterion.compare is not None else None
+    tested = sequential(criterion) or compare is not None
+    return replace(
+        blank,
+        points=tuple(_points(criterion, measurements, span, until)),
+        stable=()
+        if compare is None
+        else tuple(_shares(criterion, compare, measurements, span, until)),
+        looks=tuple(_looks(criterion, measurements, rollout, span, judged_until)) if tested else (),
+        log_e_limit=-math.log(rollout.plan.alpha) if tested else 0.0,
+    )
+
+
+def _problem(criterion: Criterion, measurements: Mapping[Query, Measurement]) -> str:
+    """Why one of its series could not be read; empty when all were."""
+    for query in criterion.queries():
+        found = measurements.get(query)
+        if found is None:
+            return f"{query.namespace} {query.metric} was not read"
+        if found.problem is not None:
+            return found.problem.detail
+    return ""
+
+
+# --- values ------------------------------------------------------------------------------------
+
+
+def _points(
+    criterion: Criterion,
+    measurements: Mapping[Query, Measurement],
+    span: Span,
+    until: Instant,
+) -> Iterator[Point]:
+    measure = criterion.measure
+    if isinstance(measure, Incidents):
+        return
+    if not isinstance(measure, Gauge | Percentile):
+        yield from _shares(criterion, measure, measurements, span, until)
+        return
+    found = values(measure.series, measurements, span)
+    settled = measurements[measure.series].settled_before
+    rests_on = values(measure.count, measurements, span) if isinstance(measure, Percentile) else {}
+    for start in span.starts(until):
+        value, limit = found.get(start), criterion.fail_if
+        yield Point(
+            start=start,
+            value=value,
+            samples=rests_on.get(start, 0.0),
+            over=value is not None and limit.direction.breached(value, limit.value),
+            settled=start + span.period_s <= settled,
+        )
+
+
+def _shares(
+    criterion: Criterion,
+    measure: Countable,
+    measurements: Mapping[Query, Measurement],
+    span: Span,
+    until: Instant,
+) -> Iterator[Point]:
+    """What is counted, of the canary or of stable."""
+    queries = [q for q in queries_of(measure) if q in measurements]
+    settled = min((measurements[q].settled_before for q in queries), default=0.0)
+    # Everything up to `until` is counted here; what may still change is marked, not left out.
+    whole = {q: replace(measurements[q], settled_before=until) for q in queries}
+    counts = count(measure, whole, span, direction=criterion.fail_if.direction)
+    for each in counts.settled:
+        yield _point(criterion, each, settled=each.start + span.period_s <= settled)
+
+
+def _point(criterion: Criterion, events: Count, *, settled: bool) -> Point:
+    silent = events.total <= 0
+    counted = isinstance(criterion.measure, Ratio | Latency)
+    return Point(
+        start=events.start,
+        value=None if silent else observed(criterion, events),
+        bad=events.bad,
+        samples=events.total if counted else 0.0,
+        over=not silent and over_limit(criterion, events),
+        settled=settled,
+    )
+
+
+# --- evidence ----------------------------------------------------------------------------------
+
+
+def _looks(
+    criterion: Criterion,
+    measurements: Mapping[Query, Measurement],
+    rollout: Rollout,
+    span: Span,
+    judged_until: Instant,
+) -> Iterator[Look]:
+    """The judgement after each period that is settled and ended before `judged_until`."""
+    settled = min(measurements[q].settled_before for q in criterion.queries())
+    last = min(floor_to(judged_until, span.period_s), floor_to(settled, span.period_s))
+    ends = [start + span.period_s for start in span.starts(last)]
+    looks = max(FEWEST_LOOKS, MOST_LOOKS * MOST_LOOKS // max(1, len(ends)))
+    stride = max(1, math.ceil(len(ends) / looks))
+    memory: Memory | None = None
+    for end in ends[stride - 1 :: stride]:
+        known = {q: _until(measurements[q], end, q.period_s) for q in criterion.queries()}
+        verdict, memory = judge(
+            criterion,
+            known,
+            window(rollout, end),
+            now=end + criterion.settle_s,
+            memory=memory,
+        )
+        yield Look(at=end, outcome=verdict.outcome, log_e=verdict.evidence.log_e)
+
+
+def window(rollout: Rollout, at: Instant) -> Window:
+    """Where the rollout was at an instant, which is not before its first confirmed shift."""
+    plan = rollout.plan
+    shifts = [one for one in rollout.confirmed if one[1] <= at] or [rollout.confirmed[0]]
+    step = shifts[-1][0]
+    return Window(
+        first_shift_at=shifts[0][1],
+        step_confirmed_at=shifts[-1][1],
+        confirmed=tuple((when, step_traffic(plan, s).share(plan.canary)) for s, when in shifts),
+        alpha=plan.alpha,
+        horizon=plan.horizon,
+        bake_s=plan.steps[step].bake_s,
+        fixes=plan.fixes,
+        watching=plan.drive is Drive.WATCH,
+    )
+
+
+def _until(found: Measurement, end: Instant, period_s: float) -> Measurement:
+    """What had ended by then."""
+    points = tuple(p for p in found.points if p.start + period_s <= end)
+    return replace(found, points=points, settled_before=min(found.settled_before, end))

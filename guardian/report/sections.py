@@ -1,0 +1,311 @@
+"""The report as blocks: what happened, why, traffic, decisions, evidence, and the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from guardian.core.codec import rfc3339
+from guardian.core.entries import (
+    Completed,
+    GateFailed,
+    RollbackConfirmed,
+    RollbackStarted,
+    StepEntered,
+)
+from guardian.core.model import Instant
+from guardian.core.plan import Drive
+from guardian.core.verdict import Outcome, Verdict
+from guardian.core.wording import span as length
+from guardian.core.wording import window as observed_window
+from guardian.core.wording import worst_first
+from guardian.report.blocks import Block, Heading, Line, Paragraph, Plot, Table
+from guardian.report.criteria import criterion_blocks
+from guardian.report.facts import Decision, Facts, exposed_s
+
+EVIDENCE = ("criterion", "verdict", "value", "limit", "bad", "samples", "log e", "window", "why")
+
+
+def blocks(facts: Facts) -> Iterator[Block]:
+    """The whole report."""
+    yield Heading(1, _title(facts))
+    yield Paragraph(_headline(facts))
+    if facts.readings.missing:
+        yield Paragraph(facts.readings.missing, alert=True)
+    yield Table(caption="The rollout", rows=tuple(_summary(facts)))
+    yield from _why(facts)
+    yield from _traffic(facts)
+    yield from _decisions(facts)
+    yield from _criteria(facts)
+    yield from _plan(facts)
+
+
+def moment(at: Instant) -> str:
+    """An instant for people, to the second."""
+    text = rfc3339(at)
+    return f"{text[:10]} {text[11:19]}Z"
+
+
+# --- what happened -----------------------------------------------------------------------------
+
+
+def _title(facts: Facts) -> str:
+    plan = facts.plan
+    verb = "watch of" if plan.drive is Drive.WATCH else "rollout of"
+    return f"{plan.service}: {verb} version {plan.canary}, {_phase(facts)}"
+
+
+def _phase(facts: Facts) -> str:
+    return facts.rollout.phase.value.replace("_", " ")
+
+
+def _headline(facts: Facts) -> str:
+    decisive = facts.decisive
+    if decisive is None:
+        return f"{facts.decisions[-1].text}."
+    by = f", by {decisive.actor}" if decisive.actor and decisive.actor not in decisive.text else ""
+    return f"{moment(decisive.at)}: {decisive.text}{by}."
+
+
+def _summary(facts: Facts) -> Iterator[tuple[str, str]]:
+    plan, rollout = facts.plan, facts.rollout
+    yield "rollout", plan.rollout
+    yield "service", f"{plan.service} ({plan.environment})"
+    yield "target", plan.target
+    yield "versions", f"{plan.canary} canary, {plan.stable} stable"
+    yield "started", f"{moment(rollout.started_at)} by {plan.actor}"
+    if plan.reason:
+        yield "reason", plan.reason
+    if rollout.first_shift_at is not None:
+        watched = plan.drive is Drive.WATCH
+        yield (
+            "watch began" if watched else "first shift",
+            f"{moment(rollout.first_shift_at)}, read back",
+        )
+    for what, kind in (
+        ("breach", GateFailed),
+        ("rollback", RollbackStarted),
+        ("confirmed", RollbackConfirmed),
+    ):
+        found = facts.first(kind)
+        if found is not None:
+            yield what, f"{moment(found.at)}{_after(facts, found.at)}"
+    yield from _exposed(facts)
+    yield "now", f"{_phase(facts)}{_hold(facts)}"
+    yield "report made", moment(facts.made_at)
+
+
+def _exposed(facts: Facts) -> Iterator[tuple[str, str]]:
+    """For how long users met the canary, once it was taken back; a watch begins after a deploy."""
+    lasted = exposed_s(facts)
+    if lasted is not None:
+        watched = facts.plan.drive is Drive.WATCH
+        how = " and more: it was deployed before the watch" if watched else " at most"
+        yield "exposed", f"version {facts.plan.canary} had traffic for {_minutes(lasted)}{how}"
+
+
+def _after(facts: Facts, at: Instant) -> str:
+    first = facts.rollout.first_shift_at
+    if first is None:
+        return ""
+    since = "the watch began" if facts.plan.drive is Drive.WATCH else "the first shift"
+    return f", {_minutes(at - first)} after {since}"
+
+
+def _hold(facts: Facts) -> str:
+    hold = facts.rollout.hold
+    return f": {hold.detail}" if hold is not None else ""
+
+
+def _minutes(seconds: float) -> str:
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+# --- why ---------------------------------------------------------------------------------------
+
+
+def _why(facts: Facts) -> Iterator[Block]:
+    decisive = facts.decisive
+    if decisive is None:
+        return
+    yield Heading(2, "Why")
+    yield Paragraph(_reason(decisive))
+    if decisive.verdicts:
+        caption = f"The verdicts that entry {decisive.seq} rests on"
+        yield _evidence(caption, decisive.verdicts)
+    incidents = [(v, i) for v in decisive.verdicts for i in v.evidence.incidents]
+    if incidents:
+        yield Table(
+            caption="Incidents",
+            head=("criterion", "incident", "priority", "opened", "service", "title"),
+            rows=tuple(
+                (v.criterion, i.id, i.priority, moment(i.opened_at), i.service, i.title)
+                for v, i in incidents
+            ),
+        )
+
+
+def _reason(decisive: Decision) -> str:
+    failed = [v for v in decisive.verdicts if v.outcome is Outcome.FAIL]
+    if failed:
+        return " ".join(
+            f"{v.criterion} failed: {v.why}. It fails {v.evidence.limit}." for v in failed
+        )
+    by = f" It was the order of {decisive.actor}." if decisive.actor else ""
+    if isinstance(decisive.entry, Completed) and not decisive.set_aside:
+        return f"The last bake was over, and every criterion that it waits for had passed.{by}"
+    return f"{decisive.text}.{by}"
+
+
+def _evidence(caption: str, verdicts: tuple[Verdict, ...]) -> Table:
+    return Table(
+        caption=caption,
+        head=EVIDENCE,
+        rows=tuple(_evidence_row(v) for v in worst_first(verdicts)),
+    )
+
+
+def _evidence_row(verdict: Verdict) -> tuple[str, ...]:
+    seen = verdict.evidence
+    tested = seen.log_e_limit > 0
+    return (
+        verdict.criterion,
+        verdict.outcome.value.replace("_", " "),
+        seen.value or "none",
+        seen.limit,
+        str(seen.bad),
+        f"{seen.samples} (of {seen.min_samples} needed)",
+        f"{seen.log_e:.2f} (proof at {seen.log_e_limit:.2f})" if tested else "not tested",
+        observed_window(seen) or "nothing settled",
+        verdict.why,
+    )
+
+
+# --- traffic and decisions ---------------------------------------------------------------------
+
+
+def _traffic(facts: Facts) -> Iterator[Block]:
+    plan = facts.plan
+    yield Heading(2, "Traffic")
+    shares = ", then ".join(f"{weight} from {moment(at)}" for at, weight in facts.weights)
+    yield Plot(
+        name="traffic",
+        title=f"Share of traffic on version {plan.canary}",
+        text=f"As the router showed it: {shares}.",
+        since=facts.since,
+        until=facts.until,
+        lines=(
+            Line(
+                label=f"version {plan.canary}",
+                look="weight",
+                points=tuple((at, weight.ratio) for at, weight in facts.weights),
+                stepped=True,
+            ),
+        ),
+        events=shifts(facts),
+        shown=lambda share: f"{100 * share:g}%",
+    )
+    yield Table(
+        caption="The canary's share of traffic, as it was read back",
+        head=("from", "share"),
+        rows=tuple((moment(at), str(weight)) for at, weight in facts.weights),
+    )
+
+
+def shifts(facts: Facts) -> tuple[tuple[Instant, str], ...]:
+    """What a plot marks: each confirmed weight, and when traffic went back."""
+    plan, found = facts.plan, []
+    for step, at in facts.rollout.confirmed:
+        watched = plan.drive is Drive.WATCH
+        found.append((at, "watch begins" if watched else f"to {plan.steps[step].weight}"))
+    for kind, label in ((GateFailed, "breach"), (RollbackStarted, "rollback")):
+        found += [(d.at, label) for d in facts.decisions if isinstance(d.entry, kind)]
+    return tuple(sorted(found))
+
+
+def _decisions(facts: Facts) -> Iterator[Block]:
+    yield Heading(2, "Decisions")
+    yield Table(
+        caption="Every entry of the journal",
+        head=("no.", "time", "what", "by", "set aside"),
+        rows=tuple(
+            (str(d.seq), moment(d.at), d.text, d.actor or "guardian", d.set_aside)
+            for d in facts.decisions
+        ),
+    )
+    told = [d for d in facts.decisions if d.told is not None]
+    if told:
+        yield Heading(3, "Who was told")
+        if all(d.told is not None and d.told.lanes is None for d in told):
+            yield Paragraph("Who listens is not known here: no config file was read.")
+        yield Table(
+            caption="Notices, and who listens to them by the present configuration",
+            head=("no.", "event", "to", "incident", "title"),
+            rows=tuple(_told_row(d) for d in told),
+        )
+    decisive = facts.decisive
+    for one in facts.decisions:
+        # A step's entry says what the bake before it rests on; the decisive one stands above.
+        if one.verdicts and one is not decisive:
+            yield Heading(3, f"Evidence of entry {one.seq}: {one.event.replace('_', ' ')}")
+            yield _evidence(_evidence_caption(one), one.verdicts)
+
+
+def _evidence_caption(one: Decision) -> str:
+    then = "before the step" if isinstance(one.entry, StepEntered) else "at the time"
+    return f"The verdicts {then}, {moment(one.at)}"
+
+
+def _told_row(one: Decision) -> tuple[str, ...]:
+    told = one.told
+    if told is None:
+        return ()
+    to = "unknown" if told.lanes is None else ", ".join(told.lanes) or "nobody"
+    return (str(one.seq), told.event, to, ", ".join(told.pages) or "none", told.title)
+
+
+# --- criteria and plan -------------------------------------------------------------------------
+
+
+def _criteria(facts: Facts) -> Iterator[Block]:
+    yield Heading(2, "Criteria and their datapoints")
+    yield Paragraph(
+        "log e is the evidence that the limit is broken; a breach is proven where it reaches its"
+        " own limit, at whatever time one looks. It is judged again here from the datapoints as"
+        " they stand now; what was recorded at the time is under Why and Decisions."
+    )
+    for index, criterion in enumerate(facts.plan.criteria):
+        yield from criterion_blocks(facts, index, criterion, shifts(facts))
+
+
+def _plan(facts: Facts) -> Iterator[Block]:
+    plan, policy = facts.plan, facts.plan.policy
+    yield Heading(2, "The plan")
+    rows = [
+        (
+            f"step {n}",
+            f"{s.weight} for {length(s.bake_s)} observed, {length(s.max_bake_s)} at most",
+        )
+        for n, s in enumerate(plan.steps, start=1)
+    ]
+    rows += [
+        (f"approval before step {a.before_step + 1}", f"within {length(a.timeout_s)}")
+        for a in plan.approvals
+    ]
+    rows += [
+        ("a breach", "is rolled back" if plan.restores else "is told and not rolled back"),
+        ("a rollback restores", f"{plan.snapshot.traffic}, {_taken(facts)}"),
+        ("false_rollback", f"{policy.false_rollback:g}"),
+        ("on_low_traffic", policy.on_low_traffic.value),
+        ("on_blind", f"{policy.on_blind.value} after {length(policy.max_blind_s)}"),
+        ("max_hold", length(policy.max_hold_s)),
+        ("rule files", ", ".join(plan.rules) or "none"),
+    ]
+    optional = (("fixes", ", ".join(plan.fixes)), ("group", plan.group))
+    rows += [(name, value) for name, value in optional if value]
+    yield Table(caption="What was asked for, as journalled at the start", rows=tuple(rows))
+
+
+def _taken(facts: Facts) -> str:
+    snapshot = facts.plan.snapshot
+    return f"recorded {moment(snapshot.taken_at)} by {snapshot.taken_by}"

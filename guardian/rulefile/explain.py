@@ -1,0 +1,332 @@
+"""Rule files in plain English: what each criterion reads, when it fails, what is a default."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from guardian.core.model import (
+    Criterion,
+    Direction,
+    Gauge,
+    Incidents,
+    Judge,
+    Latency,
+    Measure,
+    Missing,
+    OnFail,
+    Percentile,
+    Query,
+    Rate,
+    Ratio,
+)
+from guardian.core.wording import span
+from guardian.rulefile.doubts import Placed
+from guardian.rulefile.files import RuleSet, load
+from guardian.rulefile.kinds import UPWARD
+from guardian.rulefile.origins import Asked, Value, asked, at_line, values
+from guardian.rulefile.places import Lost, walked
+from guardian.text.findings import Mark, Source, finding, refuse
+
+FALSE_ROLLBACK: Final = 0.05
+"""What a service has that says nothing else."""
+WIDTH: Final = 100
+_PLACEHOLDER: Final = re.compile(r"\$\{[^{}]*\}")
+_OF_THE_ROLLOUT: Final = re.compile(r"\$\{(canary|stable|router)[.}]")
+_THAN: Final = {
+    Direction.ABOVE: "more than {}",
+    Direction.AT_OR_ABOVE: "{} or more",
+    Direction.BELOW: "less than {}",
+    Direction.AT_OR_BELOW: "{} or less",
+}
+_THEN: Final = {
+    OnFail.ROLLBACK: "the release is rolled back",
+    OnFail.HOLD: "the rollout is held for a person",
+    OnFail.NOTIFY: "people are told, and nothing else happens",
+}
+_MISSING: Final = {
+    Missing.MISSING: "A missing datapoint is passed over",
+    Missing.IGNORE: "A missing datapoint repeats the one before it",
+    Missing.BREACHING: "A missing datapoint counts as over the limit",
+    Missing.NOT_BREACHING: "A missing datapoint counts as within the limit",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """One criterion in words."""
+
+    name: str
+    where: str
+    description: str
+    sentences: tuple[str, ...]
+    reads: tuple[Asked, ...]
+    values: tuple[Value, ...]
+
+    def record(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "name": self.name,
+            "where": self.where,
+            "description": self.description,
+            "sentences": list(self.sentences),
+            "reads": [
+                {"for": q.role, "source": q.query.source, "keys": [v.record() for v in q.values]}
+                for q in self.reads
+            ],
+            "values": [value.record() for value in self.values],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """The criteria that are judged together, and the chance that they share."""
+
+    files: tuple[str, ...]
+    criteria: tuple[Explained, ...]
+    shared: tuple[str, ...]
+    """What holds for all of them, in sentences."""
+
+    def record(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "files": list(self.files),
+            "criteria": [criterion.record() for criterion in self.criteria],
+            "all": list(self.shared),
+        }
+
+    def text(self) -> str:
+        """For people."""
+        parts = ["\n".join(_lines(criterion)) for criterion in self.criteria]
+        together = "\n".join(["All of them together", *_filled(self.shared)])
+        head = f"{', '.join(self.files)}: {_number(len(self.criteria), 'criterion', 'criteria')}"
+        return "\n\n".join([head, *parts, together]) + "\n"
+
+
+def explained(paths: Sequence[str | Path]) -> list[Explanation]:
+    """Each rule file, preset and folder of rule files by itself. Raises ConfigError."""
+    found = list(walked(paths))
+    lost = [finding(Mark(Source(f.shown), 1, 1), f.why) for f in found if isinstance(f, Lost)]
+    refuse(lost)
+    return [explain(load([f.shown])) for f in found]
+
+
+def explain(rules: RuleSet, *, false_rollback: float | None = None) -> Explanation:
+    """The criteria of a service, or of files as if they were a service's.
+
+    `false_rollback` is the service's, a share; None for its default.
+    """
+    chance = FALSE_ROLLBACK if false_rollback is None else false_rollback
+    tests = sum(c.tests for c in rules.criteria)
+    return Explanation(
+        files=rules.files,
+        criteria=tuple(_explained(p, chance / (tests or 1)) for p in rules.placed),
+        shared=tuple(_together(rules.criteria, chance, tests, given=false_rollback is not None)),
+    )
+
+
+def _explained(placed: Placed, alpha: float) -> Explained:
+    criterion = placed.criterion
+    sentences = [
+        _fails(placed),
+        *_judged(criterion, alpha),
+        *_passes(criterion),
+        *_silence(criterion),
+    ]
+    return Explained(
+        name=criterion.name,
+        where=at_line(placed.node, ("name",)),
+        description=criterion.description,
+        sentences=tuple(sentences),
+        reads=tuple(asked(placed)),
+        values=tuple(values(placed)),
+    )
+
+
+# --- when it fails -----------------------------------------------------------------------------
+
+
+def _fails(placed: Placed) -> str:
+    criterion, limit = placed.criterion, placed.criterion.fail_if
+    than = _THAN[limit.direction].format(limit.text)
+    at = at_line(placed.node, ("fail_if",))
+    return f"Fails when {_subject(criterion.measure, than)} ({at}): {_THEN[criterion.on_fail]}."
+
+
+def _subject(measure: Measure, than: str) -> str:
+    match measure:
+        case Ratio():
+            return f"{than} of the events are {'good' if measure.good else 'bad'}"
+        case Latency():
+            slower = than.removeprefix("more than ")
+            share = f"more than {100 - measure.percentile:.6g}% of requests"
+            return (
+                f"p{measure.percentile:g} is above {slower}, which means that {share} take longer"
+            )
+        case Percentile():
+            return f"p{measure.percentile:g} is {than}"
+        case Gauge():
+            return f"the metric is {than}"
+        case Rate():
+            events = than.replace("/min", "").replace("less", "fewer")
+            return f"there are {events} events a minute"
+        case Incidents():
+            names, on = _either(measure.priorities), _either(measure.services)
+            return (
+                f"an incident of priority {names} is open in {measure.open.source} on {on}, and it"
+                " began after the first shift"
+            )
+
+
+def _either(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+# --- how it is judged --------------------------------------------------------------------------
+
+
+def _warns(criterion: Criterion) -> Iterator[str]:
+    if criterion.warn_if is not None:
+        yield f"Warns, once, when it is {criterion.warn_if}; that stops nothing."
+
+
+def _judged(criterion: Criterion, alpha: float) -> Iterator[str]:
+    match criterion.judge:
+        case Judge.PRESENCE:
+            yield "Judged by presence: one is enough. guardian's own incidents never count."
+            yield "One that is open before the first shift holds the start instead of failing it."
+        case Judge.THRESHOLD:
+            yield from _by_threshold(criterion)
+        case Judge.SEQUENTIAL:
+            yield (
+                "Judged by the sequential test: all settled minutes since the first shift weigh"
+                f" together, of which at least {criterion.sustain} must be bad. A release within"
+                f" the limit fails it by chance in at most {_percent(alpha)} of rollouts."
+            )
+    if criterion.compare is not None:
+        ratio, least = criterion.compare.max_ratio, criterion.compare.min_increase
+        times = "" if ratio == 1 else f"{ratio:g} times "
+        yield (
+            f"Judged against stable as well: it also fails when its rate is above {times}stable's"
+            f" and the difference is at least {_percent(least)}."
+        )
+
+
+def _by_threshold(criterion: Criterion) -> Iterator[str]:
+    m, n = criterion.datapoints
+    yield (
+        f"Judged by threshold: {m} of the last {n} datapoints are over the limit. The chance of a"
+        " false alarm is not bounded."
+    )
+    if criterion.min_samples > 1:
+        yield f"A datapoint counts when it rests on at least {criterion.min_samples} samples."
+    if isinstance(criterion.measure, Gauge):
+        yield f"{_MISSING[criterion.treat_missing]}, where its neighbours are there."
+
+
+def _passes(criterion: Criterion) -> Iterator[str]:
+    waits = "a step waits for that" if criterion.gating else "no step waits for that"
+    fewer = "With fewer it is inconclusive, which is no pass and no breach."
+    match criterion.judge:
+        case Judge.PRESENCE:
+            yield f"Passes while there is none; {waits}."
+        case Judge.THRESHOLD:
+            within = "within the limit" if criterion.fail_if.direction in UPWARD else "not under it"
+            yield f"Passes with enough datapoints in the step that are {within}; {waits}. {fewer}"
+        case Judge.SEQUENTIAL:
+            count = _number(criterion.min_samples, "sample", "samples")
+            yield (
+                f"Passes with {count} in the step and the observed value within the limit; {waits}."
+                f" {fewer}"
+            )
+
+
+def _silence(criterion: Criterion) -> Iterator[str]:
+    if criterion.judge is Judge.PRESENCE:
+        yield "Unreadable is an error: it neither passes nor fails."
+        return
+    warm = f" The first {span(criterion.warm_up_s)} after each shift are left out."
+    yield (
+        f"A datapoint is taken as final {span(criterion.settle_s)} after its period ends; after"
+        f" {span(criterion.no_data_after_s)} without a sample the verdict is no_data, which never"
+        f" passes and never fails.{warm if criterion.warm_up_s else ''}"
+    )
+
+
+# --- what holds for all ------------------------------------------------------------------------
+
+
+def _together(
+    criteria: Sequence[Criterion], chance: float, tests: int, *, given: bool
+) -> Iterator[str]:
+    origin = "the service's" if given else "the default of a service"
+    if tests:
+        each = f"{_number(tests, 'test', 'tests')}, {_percent(chance / tests)} each"
+        yield (
+            f"A release within its limits is taken back by chance in at most {_percent(chance)} of"
+            f" rollouts: false_rollback ({origin}), split evenly over {each}."
+        )
+    bare = [c.name for c in criteria if not c.tests]
+    if bare:
+        yield f"false_rollback does not cover {', '.join(bare)}: no statistical test judges them."
+    elif tests:
+        yield "It covers every criterion."
+    names = sorted({name for c in criteria for q in c.queries() for name in _placeholders(q)})
+    own = [name for name in names if not _OF_THE_ROLLOUT.match(name)]
+    if own:
+        yield f"Filled in by each service, in its vars: {', '.join(own)}."
+    if len(names) > len(own):
+        bound = ", ".join(name for name in names if name not in own)
+        yield f"Filled in when a rollout or a watch begins: {bound}."
+
+
+def _placeholders(query: Query) -> Iterator[str]:
+    for text in (query.namespace, query.metric, *(value for _, value in query.dimensions)):
+        yield from _PLACEHOLDER.findall(text)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"
+
+
+# --- lines -------------------------------------------------------------------------------------
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def _filled(sentences: Sequence[str]) -> Iterator[str]:
+    for sentence in sentences:
+        yield textwrap.fill(
+            sentence,
+            WIDTH,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+
+def _lines(criterion: Explained) -> Iterator[str]:
+    yield f"{criterion.name} ({criterion.where})"
+    if criterion.description:
+        yield from _filled([criterion.description])
+    yield from _filled(criterion.sentences)
+    for query in criterion.reads:
+        yield f"  Reads {query.role}:"
+        yield from _table(query.values, "    ")
+    yield "  Values in force:"
+    yield from _table(criterion.values, "    ")
+
+
+def _table(rows: Sequence[Value], indent: str) -> Iterator[str]:
+    keys = max(len(row.key) for row in rows)
+    texts = max((len(row.value) for row in rows if len(row.value) <= 40), default=0)
+    for row in rows:
+        origin = row.where or "default" + (f": {row.why}" if row.why else "")
+        yield f"{indent}{row.key:{keys}}  {row.value:{texts}}  {origin}"

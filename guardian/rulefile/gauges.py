@@ -1,0 +1,108 @@
+"""Gauges: one metric's value against a limit in the metric's own unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+from guardian.core.model import Gauge
+from guardian.namespaces import COUNT, PERCENT, SECONDS, unit
+from guardian.rulefile.durations import TIME_UNITS, in_units
+from guardian.rulefile.kinds import Kind, either
+from guardian.rulefile.model import CriterionModel, Metric
+from guardian.rulefile.query import Scene, query_of
+from guardian.text.findings import did_you_mean
+from guardian.text.units import exact_bytes, exact_number, exact_percent, told
+
+BYTES: Final = "Bytes"
+_AVERAGE: Final = "Average"
+_MAXIMUM: Final = "Maximum"
+_KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
+    ("AWS/Lambda", "IteratorAge"): ("Milliseconds", _MAXIMUM),
+    ("AWS/Lambda", "ConcurrentExecutions"): (COUNT, _MAXIMUM),
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): (SECONDS, _MAXIMUM),
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): (COUNT, _MAXIMUM),
+    ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"): (COUNT, _MAXIMUM),
+    ("AWS/ApplicationELB", "UnHealthyHostCount"): (COUNT, _MAXIMUM),
+    ("AWS/ApplicationELB", "HealthyHostCount"): (COUNT, "Minimum"),
+    ("AWS/ECS", "CPUUtilization"): (PERCENT, _AVERAGE),
+    ("AWS/ECS", "MemoryUtilization"): (PERCENT, _AVERAGE),
+    ("AWS/EC2", "CPUUtilization"): (PERCENT, _AVERAGE),
+    ("AWS/RDS", "CPUUtilization"): (PERCENT, _AVERAGE),
+    ("AWS/RDS", "DatabaseConnections"): (COUNT, _MAXIMUM),
+    ("AWS/RDS", "FreeableMemory"): (BYTES, "Minimum"),
+    ("AWS/RDS", "FreeStorageSpace"): (BYTES, "Minimum"),
+    ("AWS/RDS", "ReplicaLag"): (SECONDS, _MAXIMUM),
+    ("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds"): ("Milliseconds", _MAXIMUM),
+    ("LambdaInsights", "memory_utilization"): (PERCENT, _MAXIMUM),
+}
+"""The unit of a metric and the statistic that shows its trouble (the vendors' metric pages)."""
+UNITS: Final = frozenset(
+    {
+        "Seconds", "Milliseconds", "Microseconds", "Percent", "Count", "Count/Second", "None",
+        *(prefix + kind + per
+          for prefix in ("Kilo", "Mega", "Giga", "Tera")
+          for kind in ("bytes", "bits")
+          for per in ("", "/Second")),
+        "Bytes", "Bits", "Bytes/Second", "Bits/Second",
+    }
+)  # fmt: skip
+"""CloudWatch's StandardUnit (API reference, MetricDatum)."""
+
+
+def gauge(model: CriterionModel, scene: Scene) -> Kind | None:
+    """One metric's value."""
+    metric = model.gauge
+    assert metric is not None  # noqa: S101 - the caller looked
+    held, usual = _KNOWN.get((metric.namespace, metric.metric), (None, _AVERAGE))
+    series = query_of(metric, ("gauge",), beside={}, stat=usual, scene=scene)
+    named = series.unit or held
+    if metric.unit:
+        _check_unit(metric, unit(metric.namespace, metric.metric) or held, scene)
+    if series.stat == "SampleCount":
+        named = COUNT
+    series = replace(series, unit=named)
+    return Kind(
+        read=_reader(metric, named),
+        refused=either,
+        measure=lambda _: Gauge(series=series),
+        floor=lambda _: 1,
+    )
+
+
+def _check_unit(metric: Metric, known: str | None, scene: Scene) -> None:
+    where = ("gauge", "unit")
+    if known and metric.unit != known:
+        scene.say(where, f"{metric.namespace} {metric.metric} is held in {known}: remove unit")
+    elif metric.unit not in UNITS:
+        meant = did_you_mean(str(metric.unit), UNITS)
+        scene.say(where, f"{told(metric.unit)} is not a unit of CloudWatch{meant}")
+
+
+def _reader(metric: Metric, named: str | None) -> Callable[[object], Decimal]:
+    if named is not None and named in TIME_UNITS:
+        return in_units(TIME_UNITS[named])
+    if named == PERCENT:
+        return exact_percent
+    if named == BYTES:
+        return exact_bytes
+
+    def number(written: object) -> Decimal:
+        try:
+            return exact_number(written)
+        except ValueError:
+            about = f"{metric.namespace} {metric.metric}"
+            if named is None and isinstance(written, str):
+                raise ValueError(
+                    f"the unit of {about} is not known, so {told(written)} cannot be converted:"
+                    " add unit: with CloudWatch's word (Percent, Seconds, Bytes ...)"
+                ) from None
+            if named is None:
+                raise
+            raise ValueError(
+                f"{about} is held in {named}: write a plain number, not {told(written)}"
+            ) from None
+
+    return number

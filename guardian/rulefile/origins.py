@@ -1,0 +1,235 @@
+"""Where each value of a criterion comes from: written in a file, or a default, and which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from guardian.core.model import (
+    Compare,
+    Criterion,
+    Gauge,
+    Incidents,
+    Judge,
+    Latency,
+    Percentile,
+    Query,
+    Rate,
+    Ratio,
+)
+from guardian.core.wording import span
+from guardian.namespaces import settle_s
+from guardian.rulefile.doubts import Placed
+from guardian.rulefile.durations import SAMPLES_ABOVE
+from guardian.rulefile.kinds import MIN_BAD
+from guardian.rulefile.query import names_canary
+from guardian.text.findings import Node, Place
+from guardian.text.units import plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A key's value in force, and where it comes from."""
+
+    key: str
+    value: str
+    where: str
+    """`rules/production.yaml:12` where it is written; empty for a default."""
+    why: str = ""
+    """What makes the default, where it depends on something."""
+
+    def record(self) -> dict[str, str]:
+        """For JSON."""
+        origin = {"origin": "written", "where": self.where} if self.where else {"origin": "default"}
+        return {"key": self.key, "value": self.value, **origin, **_said("why", self.why)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One query of a criterion: what it is for, and its keys."""
+
+    role: str
+    """`bad`, `total`, `stable total` ..."""
+    query: Query
+    values: tuple[Value, ...]
+
+
+def _said(key: str, text: str) -> dict[str, str]:
+    return {key: text} if text else {}
+
+
+def at_line(node: Node, place: Place, *, key: bool = True) -> str:
+    """Where a place below a node stands: `rules/production.yaml:12`."""
+    mark = node.document.mark(node.place + place, key=key)
+    return f"{mark.source.path}:{mark.line}"
+
+
+def written(node: Node, *places: Place) -> str:
+    """Where the first of these places that is written stands; empty when none is."""
+    for place in places:
+        if node.document.at(node.place + place) is not None:
+            return at_line(node, place)
+    default = places[-1][-1]
+    if node.document.at(("defaults", default)) is not None:
+        return at_line(Node(node.document), ("defaults", default))
+    return ""
+
+
+def values(placed: Placed) -> Iterator[Value]:
+    """Every key of a criterion that has a default, with the value in force."""
+    criterion, node = placed.criterion, placed.node
+
+    def value(key: str, text: str, why: str = "") -> Value:
+        where = written(node, (key,))
+        return Value(key=key, value=text, where=where, why="" if where else why)
+
+    yield value("judge", criterion.judge.value, _why_judge(criterion))
+    yield value("on_fail", criterion.on_fail.value)
+    yield value("scope", criterion.scope.value, _why_scope(criterion))
+    yield value("enabled", "true")
+    if criterion.judge is Judge.PRESENCE:
+        if isinstance(criterion.measure, Incidents):
+            place = ("incidents", "source")
+            source = criterion.measure.open.source
+            yield Value(key="incidents.source", value=source, where=_at(node, place))
+        return
+    yield value("min_samples", str(criterion.min_samples), _why_floor(criterion))
+    yield from _of_the_judge(placed)
+    namespaces = sorted({q.namespace for q in criterion.queries()}, key=settle_s)
+    yield value("settle", span(criterion.settle_s), f"for {namespaces[-1]}")
+    yield value("warm_up", span(criterion.warm_up_s))
+    yield value("no_data_after", span(criterion.no_data_after_s))
+    if criterion.warn_if is not None:
+        place = ("warn_if", criterion.warn_if.direction.value)
+        yield Value(key="warn_if", value=str(criterion.warn_if), where=at_line(node, place))
+    else:
+        yield Value(key="warn_if", value="none", where="")
+    if criterion.judge is Judge.SEQUENTIAL:
+        yield from _of_compare(criterion.compare, node)
+
+
+def _of_the_judge(placed: Placed) -> Iterator[Value]:
+    criterion, node = placed.criterion, placed.node
+    if criterion.judge is Judge.SEQUENTIAL:
+        for key, number in (
+            ("sustain", criterion.sustain),
+            ("cluster_size", criterion.cluster_size),
+        ):
+            yield Value(key=key, value=f"{number:g}", where=written(node, (key,)))
+        return
+    m, n = criterion.datapoints
+    clouds = ("evaluation_periods",)
+    where = written(node, clouds, ("datapoints",))
+    yield Value(key="datapoints", value=f"{m} of {n}", where=where)
+    if isinstance(criterion.measure, Gauge):
+        word, key = criterion.treat_missing.value, "treat_missing_data"
+        yield Value(key=key, value=word, where=written(node, (key,)))
+
+
+def _of_compare(compare: Compare | None, node: Node) -> Iterator[Value]:
+    if compare is None:
+        yield Value(key="compare", value="none", where="")
+        return
+    yield Value(key="compare.to", value="stable", where=_at(node, ("compare", "to")))
+    points = f"{plain(Decimal(str(compare.min_increase)) * 100)}pp"
+    for key, text in (("max_ratio", f"{compare.max_ratio:g}"), ("min_increase", points)):
+        yield Value(key=f"compare.{key}", value=text, where=_at(node, ("compare", key)))
+
+
+def _at(node: Node, place: Place) -> str:
+    there = node.document.at(node.place + place) is not None
+    return at_line(node, place) if there else ""
+
+
+def _why_judge(criterion: Criterion) -> str:
+    match criterion.measure:
+        case Gauge():
+            return "as for every gauge"
+        case Rate():
+            return "as for every count"
+        case Incidents():
+            return "one open incident is enough"
+    return ""
+
+
+def _why_scope(criterion: Criterion) -> str:
+    if isinstance(criterion.measure, Incidents):
+        return "a step waits until there is none"
+    named = any(map(names_canary, criterion.queries()))
+    return f"{'its' if named else 'no'} query names ${{canary}}"
+
+
+def _why_floor(criterion: Criterion) -> str:
+    match criterion.measure:
+        case Ratio() | Latency():
+            share = plain(Decimal(f"{100 * criterion.limit_rate:.6f}"))
+            return f"{MIN_BAD} bad ones are to be expected among them at {share}%"
+        case Percentile():
+            return f"{SAMPLES_ABOVE} samples lie above p{criterion.measure.percentile:g}"
+    return ""
+
+
+# --- queries -----------------------------------------------------------------------------------
+
+
+def asked(placed: Placed) -> Iterator[Asked]:
+    """Every query with its keys, in the order in which people think of them."""
+    node, measure = placed.node, placed.criterion.measure
+    if isinstance(measure, Incidents):
+        return
+    for role, query, place, beside in _parts(measure):
+        yield Asked(role=role, query=query, values=tuple(_keys(node, query, place, beside)))
+
+
+def _parts(measure: Any) -> list[tuple[str, Query, Place, Place]]:
+    """(role, query, where its metric is written, where dimensions may stand beside it)."""
+    of_ratio, of_latency = ("ratio", "dimensions"), ("latency", "dimensions")
+    match measure:
+        case Ratio():
+            side = "good" if measure.good else "bad"
+            return [
+                (side, measure.part, ("ratio", side), of_ratio),
+                ("total", measure.total, ("ratio", "total"), of_ratio),
+            ]
+        case Latency():
+            place = ("latency", "metric")
+            return [
+                ("all requests", measure.count, place, of_latency),
+                ("within the limit", measure.within, place, of_latency),
+            ]
+        case Percentile():
+            place = ("latency", "metric")
+            return [
+                ("percentile", measure.series, place, of_latency),
+                ("all requests", measure.count, place, of_latency),
+            ]
+        case Gauge():
+            return [("value", measure.series, ("gauge",), ("gauge", "dimensions"))]
+        case Rate():
+            return [("events", measure.events, ("count",), ("count", "dimensions"))]
+    return []
+
+
+def _keys(node: Node, query: Query, place: Place, beside: Place) -> Iterator[Value]:
+    def value(key: str, text: str, why: str = "") -> Value:
+        where = written(node, (*place, key))
+        return Value(key=key, value=text, where=where, why="" if where else why)
+
+    yield value("namespace", query.namespace)
+    yield value("metric", query.metric)
+    stat = value("stat", query.stat)
+    # A percentile that is said twice asks for more than it says.
+    yield (
+        stat
+        if stat.value == node.document.at((*node.place, *place, "stat"))
+        else Value(key="stat", value=query.stat, where="")
+    )
+    dimensions = ", ".join(f"{k}={v}" for k, v in query.dimensions) or "none"
+    where = written(node, (*place, "dimensions"), beside)
+    yield Value(key="dimensions", value=dimensions, where=where)
+    yield value("period", span(query.period_s))
+    yield value("unit", query.unit or "none", "built in" if query.unit else "")
+    yield value("region", query.region or "the service's")
+    yield value("account_id", query.account_id or "the service's")

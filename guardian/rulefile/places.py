@@ -1,0 +1,98 @@
+"""Where the references of rule files lead: paths, wildcards and presets, below one root."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from guardian.shipped import presets
+from guardian.text.findings import did_you_mean
+
+PRESET: Final = "preset:"
+TESTS: Final = ".test.yaml"
+_WILD: Final = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A rule file, and how errors name it."""
+
+    path: Path
+    shown: str
+    root: Path
+    """What its own references must stay below."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """A reference that leads nowhere, how errors name it, and why."""
+
+    shown: str
+    why: str
+
+
+def located(reference: str, base: Path, root: Path | None) -> Found | Lost:
+    """Where a reference leads from `base`; without a root, it gets one of its own.
+
+    That is the folder that holds the file's folder, as for configurations: `rules/` may name what
+    is in `shared/` beside it.
+    """
+    if reference.startswith(PRESET):
+        name, known = reference.removeprefix(PRESET), presets()
+        if name in known:
+            path = known[name]
+            return Found(path=path, shown=reference, root=path.parent)
+        meant = did_you_mean(name, known)
+        why = f"there is no preset '{name}'{meant}; known: {', '.join(known)}"
+        return Lost(shown=reference, why=why)
+    path = base / reference
+    shown = os.path.normpath(path)
+    if root is not None and not path.resolve().is_relative_to(root.resolve()):
+        why = f"'{reference}' lies outside the configuration's folder {root.resolve()}"
+        return Lost(shown=shown, why=why)
+    if not _is_file(path):
+        return Lost(shown=shown, why=f"there is no such file: {shown}")
+    return Found(path=path, shown=shown, root=root or path.resolve().parent.parent)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is longer than any file's
+        return False
+
+
+def matched(reference: str, file: Found) -> list[Found | Lost]:
+    """What a reference of a file leads to: one file, or all that a wildcard stands for."""
+    folder = Path(file.shown).parent if not file.shown.startswith(PRESET) else file.path.parent
+    if reference.startswith(PRESET) or not _WILD & set(reference):
+        return [located(reference, folder, file.root)]
+    if "**" in reference or Path(reference).is_absolute():
+        why = "a wildcard (* or ?) stands for names in one folder, from this file's: more/*.yaml"
+        return [Lost(shown=reference, why=why)]
+    if not (folder / reference).parent.resolve().is_relative_to(file.root.resolve()):
+        return [located(reference, folder, file.root)]
+    names = sorted(
+        str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+        for path in folder.glob(reference)
+        if path.is_file() and not path.name.endswith(TESTS)
+    )
+    if not names:
+        return [Lost(shown=reference, why=f"no rule file is called like '{reference}'")]
+    return [located(name, folder, file.root) for name in names]
+
+
+def walked(paths: Sequence[str | Path]) -> Iterator[Found | Lost]:
+    """Files and presets as given, and every rule file below a folder; tests of rules left out."""
+    for given in map(str, paths):
+        if not Path(given).is_dir():
+            yield located(given, Path(), None)
+            continue
+        files = sorted(p for p in Path(given).rglob("*.yaml") if not p.name.endswith(TESTS))
+        if not files:
+            yield Lost(shown=given, why="there is no rule file (*.yaml) in this folder")
+        for file in files:
+            yield Found(path=file, shown=str(file), root=file.resolve().parent.parent)

@@ -1,0 +1,255 @@
+"""Reads open incidents from PagerDuty's REST API: all questions of a poll in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from guardian import pagerduty
+from guardian.core.model import Incident, Instant, Measurement, Problem, Query, Reason
+from guardian.pagerduty import PagerDutyError
+from guardian.ports import Ask, Clock, Context, SourceError
+from guardian.ports.health import Health, Level
+
+PERMISSIONS: tuple[str, ...] = ()
+
+OWN_KEYS: Final = "guardian/"
+"""What the keys of guardian's own pages begin with: a rollback must not cause the next one."""
+PAGE: Final = 100
+"""Entries on one page of an answer (REST API, pagination)."""
+MAX_PAGES: Final = 5
+KEPT_S: Final = 600.0
+"""How long the names of priorities and services are taken as known, in seconds."""
+LONGEST_WAIT_S: Final = 60.0
+"""PagerDuty's limit is a number of requests a minute: after that long it is asked again."""
+_SHORTEST_WAIT_S: Final = 5.0
+
+
+class Options(BaseModel):
+    """What may be set; whose incidents count stands in the rule files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    timeout_s: float = Field(
+        default=4.0, ge=0.1, le=10.0, description="Longest wait for each answer, in seconds."
+    )
+
+
+def build(options: Options, context: Context) -> PagerDuty:
+    """The source of all incident queries of one plane."""
+    token = context.secret("pagerduty_api_token")
+    url = context.base_url("pagerduty_api_url")
+    session = pagerduty.rest(token, url=url, timeout_s=options.timeout_s) if token else None
+    return PagerDuty(session, context.clock)
+
+
+class PagerDuty:
+    """Asks for what is triggered or acknowledged, and picks by service and by priority's name."""
+
+    def __init__(self, session: Any, clock: Clock) -> None:
+        self._session = session
+        self._clock = clock
+        self._priorities: tuple[str, ...] = ()
+        self._priorities_until = 0.0
+        self._services: dict[str, tuple[bool, float]] = {}
+        """By id: whether there is one, and the monotonic time until which that is believed."""
+        self._not_before = 0.0
+        """Monotonic time before which PagerDuty does not want to be asked again."""
+
+    def read(self, asks: Sequence[Ask], *, now: Instant) -> Mapping[Query, Measurement]:
+        """The open incidents for each query, oldest first, settled now.
+
+        A query whose priority or service PagerDuty does not know carries a problem. Raises
+        SourceError when nothing could be read at all.
+        """
+        wanted = dict.fromkeys(ask.query for ask in asks)
+        found = {q: _refused(q) for q in wanted if q.metric != "open"}
+        sound = [q for q in wanted if q not in found]
+        if not sound:
+            return found
+        try:
+            found |= self._read(sound, now)
+        except PagerDutyError as error:
+            self._pause(error)
+            raise SourceError(error.reason, error.detail) from None
+        return found
+
+    def _read(self, queries: Sequence[Query], now: Instant) -> dict[Query, Measurement]:
+        """All of them, with one call for the incidents."""
+        wrong = {q: p for q in queries if (p := self._unknown(q)) is not None}
+        right = [q for q in queries if q not in wrong]
+        services = {service for query in right for service in _named(query, "service")}
+        listed = self._open(services) if right else []
+        return {
+            query: Measurement(
+                incidents=() if query in wrong else _matching(query, listed),
+                settled_before=now,
+                problem=wrong.get(query),
+            )
+            for query in queries
+        }
+
+    def examine(self) -> list[Health]:
+        """Whether the token may read, by reading the priorities."""
+        try:
+            names = self._known_priorities()
+        except PagerDutyError as error:
+            raise SourceError(error.reason, error.detail) from None
+        what = f"PagerDuty shows its incidents; priorities: {', '.join(names) or 'none'}"
+        return [Health(level=Level.OK, what=what)]
+
+    # --- what the account knows ------------------------------------------------------------------
+
+    def _unknown(self, query: Query) -> Problem | None:
+        """What a query asks for that does not exist: it would stay silent for ever."""
+        names = self._known_priorities()
+        known = {name.casefold() for name in names}
+        strange = [p for p in _named(query, "priority") if p.casefold() not in known]
+        if strange:
+            there = ", ".join(names) or "none; switch them on under Incident priorities"
+            return Problem(
+                reason=Reason.INVALID,
+                detail=f"PagerDuty has no priority called {', '.join(strange)}; it has: {there}",
+            )
+        gone = [s for s in _named(query, "service") if not self._exists(s)]
+        if gone:
+            return Problem(
+                reason=Reason.NOT_FOUND,
+                detail=f"PagerDuty has no service {', '.join(gone)}: use the id from the end of"
+                " the service's address, like PABC123",
+            )
+        return None
+
+    def _known_priorities(self) -> tuple[str, ...]:
+        monotonic = self._clock.monotonic()
+        if monotonic >= self._priorities_until:
+            listed = self._list("priorities", {})
+            self._priorities = tuple(_name(entry) for entry in listed)
+            self._priorities_until = monotonic + KEPT_S
+        return self._priorities
+
+    def _exists(self, service: str) -> bool:
+        monotonic = self._clock.monotonic()
+        exists, until = self._services.get(service, (False, 0.0))
+        if monotonic >= until:
+            exists = True
+            try:
+                self._fetch(f"/services/{quote(service, safe='')}", {})
+            except PagerDutyError as error:
+                if error.reason is not Reason.NOT_FOUND:
+                    raise
+                exists = False
+            self._services[service] = (exists, monotonic + KEPT_S)
+        return exists
+
+    def _open(self, services: Collection[str]) -> list[dict[str, Any]]:
+        """What is open on these services, whoever opened it, oldest first."""
+        asked: dict[str, str | Sequence[str]] = {
+            "statuses[]": ["triggered", "acknowledged"],
+            # Without it PagerDuty tells of the last month alone.
+            "date_range": "all",
+            "sort_by": "created_at:asc",
+            "service_ids[]": sorted(services),
+        }
+        return self._list("incidents", asked)
+
+    # --- calls -----------------------------------------------------------------------------------
+
+    def _list(self, what: str, asked: Mapping[str, str | Sequence[str]]) -> list[dict[str, Any]]:
+        """All pages of a resource, as many as are bearable."""
+        entries: list[dict[str, Any]] = []
+        for page in range(MAX_PAGES):
+            paging = {"limit": str(PAGE), "offset": str(page * PAGE)}
+            body = self._fetch(f"/{what}", {**asked, **paging})
+            found = body.get(what)
+            if not isinstance(found, list) or not all(isinstance(e, dict) for e in found):
+                raise _strange()
+            entries += found
+            if not body.get("more"):
+                return entries
+        raise PagerDutyError(
+            Reason.INVALID,
+            f"PagerDuty has more than {MAX_PAGES * PAGE} {what} to tell of: resolve old incidents,"
+            " or name fewer services",
+            retryable=False,
+        )
+
+    def _fetch(self, path: str, asked: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
+        if self._session is None:
+            raise PagerDutyError(
+                Reason.AUTH,
+                "PagerDuty's incidents are asked for and there is no API token: set"
+                " GUARDIAN_PAGERDUTY_API_TOKEN (a REST API key that may read)",
+                retryable=False,
+            )
+        wait_s = self._not_before - self._clock.monotonic()
+        if wait_s > 0:
+            detail = f"PagerDuty wants to be asked less often: waiting for {wait_s:.0f} s"
+            raise PagerDutyError(Reason.THROTTLED, detail, retryable=True)
+        return pagerduty.fetch(self._session, path, asked)
+
+    def _pause(self, error: PagerDutyError) -> None:
+        """Leave PagerDuty alone for as long as it asks, within bounds."""
+        monotonic = self._clock.monotonic()
+        if error.reason is Reason.THROTTLED and monotonic >= self._not_before:
+            wait_s = max(_SHORTEST_WAIT_S, error.after_s or 0.0)
+            self._not_before = monotonic + min(LONGEST_WAIT_S, wait_s)
+
+
+# --- answers -----------------------------------------------------------------------------------
+
+
+def _named(query: Query, what: str) -> list[str]:
+    """The priorities or services that a query names."""
+    return [value for name, value in query.dimensions if name == what]
+
+
+def _matching(query: Query, listed: Iterable[Mapping[str, Any]]) -> tuple[Incident, ...]:
+    services = set(_named(query, "service"))
+    priorities = {name.casefold() for name in _named(query, "priority")}
+    found = [_incident(entry) for entry in listed if not _own(entry)]
+    matching = (
+        i
+        for i in found
+        if i.service in services and (not priorities or i.priority.casefold() in priorities)
+    )
+    return tuple(sorted(matching, key=lambda i: (i.opened_at, i.id)))
+
+
+def _own(entry: Mapping[str, Any]) -> bool:
+    return str(entry.get("incident_key") or "").startswith(OWN_KEYS)
+
+
+def _incident(entry: Mapping[str, Any]) -> Incident:
+    try:
+        return Incident(
+            id=str(entry["id"]),
+            title=str(entry.get("title") or entry.get("summary") or ""),
+            priority=_name(entry.get("priority") or {}),
+            service=str(entry["service"]["id"]),
+            opened_at=datetime.fromisoformat(entry["created_at"]).timestamp(),
+            url=str(entry.get("html_url") or ""),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise _strange() from None
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("name") or entry.get("summary") or "")
+
+
+def _strange() -> PagerDutyError:
+    return PagerDutyError(
+        Reason.UNKNOWN,
+        "PagerDuty's answer does not look like its REST API's: is a proxy in between?",
+        retryable=True,
+    )
+
+
+def _refused(query: Query) -> Measurement:
+    detail = f"PagerDuty tells of open incidents alone, not of '{query.metric}'"
+    return Measurement(problem=Problem(reason=Reason.INVALID, detail=detail))

@@ -1,0 +1,158 @@
+"""Looks at everything that guardian needs, before it is needed; changes and tells nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from guardian.core.binding import UnboundVariable, bind, swapped
+from guardian.core.model import Criterion, Instant, Measurement, Query, ceil_to, floor_to
+from guardian.engine.start import Service, is_gate
+from guardian.ports import Ask, ConfigError, EdgeError, GuardianError
+from guardian.ports.health import Examined, Health, Level
+from guardian.wiring.process import METRICS, Wiring
+
+LOOK_BACK_S = 3600.0
+"""How far back metrics are looked for."""
+
+
+def examination(wiring: Wiring, services: Sequence[str]) -> Iterator[Health]:
+    """One line after the other, as they are found; an adapter's failure is a line too."""
+    yield Health(level=Level.OK, what=f"{wiring.configured().path} is valid")
+    yield from _guarded("the journal", lambda: _journal(wiring))
+    sources: set[tuple[str, str]] = set()
+    for name in services:
+        yield from _guarded(f"service {name}", partial(_service, wiring, name, sources))
+    for lane in wiring.lanes():
+        found = lane.notifier
+        if isinstance(found, Examined):
+            yield from _guarded(f"notifier {lane.name}", found.examine)
+        else:
+            yield Health(
+                level=Level.OK, what=f"notifier {lane.name} is configured (nothing was sent)"
+            )
+    if not wiring.configured().lanes:
+        yield Health(
+            level=Level.WARN,
+            what="nobody is told of anything: the configuration has no notify",
+            fix="add an entry like {to: slack, channel: '#deployments'} or {to: console}",
+        )
+
+
+def _guarded(what: str, look: Callable[[], Iterable[Health]]) -> list[Health]:
+    try:
+        return list(look())
+    except EdgeError as error:
+        return [
+            Health(
+                level=Level.FAIL,
+                what=f"{what}: {error.detail}",
+                fix="see docs/operations.md; `guardian iam` prints the permissions that are needed",
+            )
+        ]
+    except GuardianError as error:
+        return [Health(level=Level.FAIL, what=f"{what}: {error}", fix="correct it and run again")]
+
+
+def _journal(wiring: Wiring) -> Iterator[Health]:
+    lease = wiring.journal.open_lease("guardian doctor")
+    wiring.journal.close_lease(lease)
+    yield Health(level=Level.OK, what="the journal can be read and written")
+    if wiring.journal_is_local:
+        yield Health(
+            level=Level.WARN,
+            what="the journal is a file on this machine: no other machine can finish what a"
+            " guardian here began",
+            fix="run guardian in one place, on a disk that outlives the process",
+        )
+
+
+def _service(wiring: Wiring, name: str, asked: set[tuple[str, str]]) -> Iterator[Health]:
+    """A service's router, its snapshot, its metrics and its other sources."""
+    service = wiring.service(name)
+    router = service.router
+    if isinstance(router, Examined):
+        for health in router.examine():
+            yield replace(health, what=f"{name}: {health.what}")
+    if not is_gate(router) and not wiring.journal.snapshots(name, limit=1) and not service.steps:
+        yield Health(
+            level=Level.WARN,
+            what=f"{name}: no snapshot says what to go back to",
+            fix=f"run `guardian snapshot {name}` before each deploy",
+        )
+    criteria, now = _bound(service), wiring.clock.now()
+    by_source: dict[str, list[Query]] = {}
+    for query in dict.fromkeys(q for c in criteria for q in c.queries()):
+        by_source.setdefault(query.source, []).append(query)
+    for source, queries in by_source.items():
+        port = wiring.source(name, source)
+        if source == METRICS:
+            asks = [_ask(query, now) for query in queries]
+            found = port.read(asks, now=now)
+            for criterion in criteria:
+                yield from _metrics(name, criterion, found, now)
+        elif (source, wiring.plane(name)) not in asked:
+            asked.add((source, wiring.plane(name)))
+            answers = port.read([_ask(query, now) for query in queries], now=now)
+            troubles = [m.problem.detail for m in answers.values() if m.problem is not None]
+            yield Health(
+                level=Level.FAIL if troubles else Level.OK,
+                what=f"{name}: source {source}: {'; '.join(troubles) or 'answers'}",
+                fix="correct its token or its address" if troubles else "",
+            )
+
+
+def _bound(service: Service) -> tuple[Criterion, ...]:
+    """The criteria about what is live now."""
+    live = service.router.read().traffic
+    version = live.secondary or live.primary
+    names = {f"router.{key}": value for key, value in service.router.variables().items()}
+    variables = {"stable": live.primary, "canary": version, **names}
+    try:
+        bound = [bind(criterion, variables) for criterion in service.criteria]
+    except UnboundVariable as error:
+        raise ConfigError(str(error)) from error
+    return tuple(_audible(service, criterion, version) for criterion in bound)
+
+
+def _audible(service: Service, criterion: Criterion, live: str) -> Criterion:
+    """On the whole target's series, where a version alone has none of its own."""
+    instead = {q: w for q in criterion.queries() if (w := service.router.instead(q, live=live))}
+    return replace(criterion, measure=swapped(criterion.measure, instead))
+
+
+def _ask(query: Query, now: Instant) -> Ask:
+    period = query.period_s
+    start = floor_to(now - LOOK_BACK_S, period)
+    return Ask(query=query, start=start, end=ceil_to(now, period), settle_s=0.0)
+
+
+def _metrics(
+    name: str, criterion: Criterion, found: Mapping[Query, Measurement], now: Instant
+) -> Iterator[Health]:
+    """Whether a criterion's series exist, can be read, and are fresh."""
+    for query in criterion.queries():
+        if query.source != METRICS:
+            continue
+        what = f"{name}: {criterion.name}: {query.namespace} {query.metric} {query.stat}"
+        measurement = found.get(query)
+        problem = measurement.problem if measurement is not None else None
+        if measurement is None or problem is not None:
+            detail = problem.detail if problem is not None else "no answer"
+            yield Health(level=Level.FAIL, what=f"{what}: {detail}", fix="see `guardian iam`")
+        elif not measurement.points:
+            yield Health(
+                level=Level.WARN,
+                what=f"{what} has no datapoint in the last hour",
+                fix="check the name and the exact set of dimensions"
+                f" ({', '.join(f'{k}={v}' for k, v in query.dimensions) or 'none'});"
+                " a metric of failures may be absent while nothing fails",
+            )
+        else:
+            age = (now - measurement.points[-1].start) / 60
+            yield Health(
+                level=Level.OK,
+                what=f"{what}: {len(measurement.points)} datapoints in the last hour,"
+                f" the newest {age:.0f} minutes old",
+            )

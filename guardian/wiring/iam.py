@@ -1,0 +1,106 @@
+"""The least IAM policies of a configuration, made of what each adapter says it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Final
+
+from guardian.config import Aws
+from guardian.wiring.adapters import adapter
+from guardian.wiring.process import METRICS, Wiring
+
+ROLES: Final = ("read", "act", "break-glass")
+_READS: Final = ("Get", "List", "Describe")
+_EVERYTHING: Final = "*"
+
+
+@dataclass(slots=True)
+class Grants:
+    """Actions and what they are allowed on."""
+
+    by_action: dict[str, set[str]] = field(default_factory=dict)
+
+    def add(self, actions: Iterable[str], resources: Mapping[str, Iterable[str]]) -> None:
+        """Allow actions; one without a resource of its own is allowed on all, as AWS wants it."""
+        for action in actions:
+            self.by_action.setdefault(action, set()).update(resources.get(action, (_EVERYTHING,)))
+
+    def policy(self) -> dict[str, Any]:
+        """The policy document: one statement for each set of resources."""
+        grouped: dict[tuple[str, ...], list[str]] = {}
+        for action in sorted(self.by_action):
+            resources = self.by_action[action]
+            wide = (_EVERYTHING,) if _EVERYTHING in resources else tuple(sorted(resources))
+            grouped.setdefault(wide, []).append(action)
+        return {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Action": actions, "Resource": list(resources)}
+                for resources, actions in sorted(grouped.items(), key=lambda item: item[1])
+            ],
+        }
+
+
+def policies(wiring: Wiring, services: Iterable[str], role: str) -> dict[str, dict[str, Any]]:
+    """For each account, the policy of a role.
+
+    `read` judges and never writes, `act` also moves traffic and tells, and `break-glass` is what
+    `guardian rollback` needs of a person: the router alone, no metrics.
+    """
+    wanted: Callable[[str], bool] = _is_read if role == "read" else _any
+    grants: dict[str, Grants] = {}
+    accounts: set[Aws] = set()
+    for name in services:
+        service = wiring.configured().service(name)
+        mine = grants.setdefault(service.aws.account_id, Grants())
+        accounts.add(service.aws)
+        module = adapter("routers", service.router.name)
+        options = service.router.options(module.Options, environ=wiring.environ)
+        resources = _resources(module, options, service.aws)
+        mine.add(filter(wanted, module.PERMISSIONS), resources)
+        if role == "break-glass":
+            continue
+        if role == "read":
+            mine.add(getattr(module, "EXAMINES", ()), resources)
+        used = {METRICS, *(q.source for c in wiring.service(name).criteria for q in c.queries())}
+        for source in sorted(used):
+            mine.add(adapter("sources", source).PERMISSIONS, {})
+    if role == "act":
+        _notifiers(wiring, grants)
+    return {account: grants[account].policy() for account in sorted(grants)}
+
+
+def _notifiers(wiring: Wiring, grants: dict[str, Grants]) -> None:
+    """Notifiers that are AWS services act in the file's account, in each where it has none."""
+    configured = wiring.configured()
+    for lane in configured.lanes:
+        module = adapter("notifiers", lane.to.name)
+        some = getattr(module, "permissions", None)
+        needed = some(lane.to.node.data) if some is not None else module.PERMISSIONS
+        told = lane.services or frozenset(configured.services)
+        accounts = {configured.services[name].aws.account_id for name in told}
+        if lane.services is None and configured.aws is not None:
+            accounts = {configured.aws.account_id}
+        for account in accounts if needed else ():
+            grants.setdefault(account, Grants()).add(needed, {})
+
+
+def _resources(module: ModuleType, options: Any, aws: Aws) -> Mapping[str, Iterable[str]]:
+    """What an adapter's actions can be narrowed to, where it says so."""
+    narrowed = getattr(module, "resources", None)
+    if narrowed is None:
+        return {}
+    found: Mapping[str, Iterable[str]] = narrowed(
+        options, account_id=aws.account_id, region=aws.region
+    )
+    return found
+
+
+def _is_read(action: str) -> bool:
+    return action.partition(":")[2].startswith(_READS)
+
+
+def _any(_action: str) -> bool:
+    return True

@@ -1,0 +1,41 @@
+"""From a path and the environment to a wiring, for as long as a command runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from guardian import config
+from guardian.ports import ConfigError
+from guardian.settings import load as load_settings
+from guardian.wiring.process import Wiring
+
+DEFAULT_CONFIG = Path("config/production.yaml")
+
+
+@contextmanager
+def open_wiring(
+    path: Path | None,
+    *,
+    without_file: bool = False,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Wiring]:
+    """Settings and the config file, checked; what was opened is closed at the end."""
+    environ = os.environ if environ is None else environ
+    settings = load_settings(environ)
+    chosen = path or settings.config
+    if chosen is None and not without_file and DEFAULT_CONFIG.is_file():
+        chosen = DEFAULT_CONFIG
+    if chosen is None and not without_file:
+        raise ConfigError(
+            f"no config file: there is no {DEFAULT_CONFIG} here, and neither -c/--config nor"
+            " GUARDIAN_CONFIG names one"
+        )
+    configured = None if chosen is None else config.load(chosen, environ=environ)
+    wiring = Wiring(settings, configured, environ)
+    try:
+        yield wiring
+    finally:
+        wiring.close()

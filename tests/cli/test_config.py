@@ -1,0 +1,97 @@
+"""`guardian config`: what the files come to, where each value stands, and the schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from guardian.cli.main import guardian
+from guardian.text.yaml import parse
+from guardian.wiring.schemas import config_schema
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str) -> str:
+    """What a command prints."""
+    result = CliRunner().invoke(guardian, ["config", *arguments], standalone_mode=False)
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+def files(folder: Path) -> str:
+    """A configuration in two files."""
+    (folder / "config").mkdir()
+    (folder / "config" / "base.yaml").write_text(
+        "version: 1\nenvironment: production\n"
+        'aws: {account_id: "333333333333", region: us-east-1}\n'
+        "services:\n  api:\n    router: {type: none}\n    rules: [preset:lambda]\n",
+        encoding="utf-8",
+    )
+    path = folder / "config" / "production.yaml"
+    path.write_text(
+        "extends: base.yaml\ndefaults: {max_hold: 2h}\n"
+        "notify:\n  - {to: slack, channel: '#x', token: {env: HIDDEN}}\n",
+        encoding="utf-8",
+    )
+    return str(path)
+
+
+def test_show_prints_each_value_with_its_file_and_line(tmp_path: Path) -> None:
+    """The merged result, guardian's own values among it, as YAML that reads back."""
+    shown = run("show", "-c", files(tmp_path))
+    lines = {line.split("#")[0].strip(): line.partition("# ")[2] for line in shown.splitlines()}
+    assert lines["type: none"].endswith("config/base.yaml:6")
+    assert lines["max_hold: 2h"].endswith("config/production.yaml:2")
+    assert lines["max_blind: 10m"] == "default"
+    data = parse(shown.encode(), "shown").data
+    assert data["services"]["api"]["router"] == {"type": "none"}
+    assert data["notify"][0]["token"] == {"env": "HIDDEN"}
+    assert data["aws"]["account_id"] == "333333333333"
+
+
+def test_show_of_one_service_says_nothing_of_the_others(tmp_path: Path) -> None:
+    """And a service that is not there is an error that names those that are."""
+    record = json.loads(run("show", "api", "-c", files(tmp_path), "-o", "json"))
+    assert {value["path"][1] for value in record["values"]} == {"api"}
+    with pytest.raises(Exception, match="known are api"):
+        run("show", "apo", "-c", str(tmp_path / "config" / "production.yaml"))
+
+
+def walk(schema: Any) -> Any:
+    """Every mapping in a schema."""
+    if isinstance(schema, dict):
+        yield schema
+        for inner in schema.values():
+            yield from walk(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from walk(inner)
+
+
+def test_the_schema_describes_every_key_and_allows_no_other() -> None:
+    """Objects are closed; each property has a description, so that an editor has one to show."""
+    schema = json.loads(run("schema"))
+    assert schema == config_schema()
+    for part in walk(schema):
+        properties = part.get("properties")
+        if not isinstance(properties, dict) or "oneOf" in properties:
+            continue
+        assert part.get("additionalProperties") is False, part
+        for key, value in properties.items():
+            reference = key in ("env", "file") and value == {"type": "string"}
+            assert value.get("description") or reference, key
+
+
+def test_every_adapter_can_be_chosen_in_the_schema() -> None:
+    """A new adapter is in the schema without an edit there."""
+    schema = config_schema()
+    routers = schema["$defs"]["Service"]["properties"]["router"]["oneOf"]
+    assert {r["properties"]["type"]["const"] for r in routers} >= {"lambda_alias", "none"}
+    lanes = schema["properties"]["notify"]["items"]["oneOf"]
+    assert {n["properties"]["to"]["const"] for n in lanes} >= {"slack", "pagerduty", "console"}

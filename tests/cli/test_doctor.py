@@ -1,0 +1,105 @@
+"""`guardian doctor` and `guardian iam`: what is missing, before it is needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.stage import Stage, stage
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Stage]:
+    """A simulated world and a configuration for it."""
+    with stage(tmp_path) as made:
+        yield made
+
+
+def findings(text: str) -> dict[str, list[dict[str, str]]]:
+    """Findings by level."""
+    found = json.loads(text)
+    levels: dict[str, list[dict[str, str]]] = {"OK": [], "WARN": [], "FAIL": []}
+    for line in found["findings"]:
+        levels[line["level"]].append(line)
+    return levels
+
+
+def test_all_is_well_where_all_is_well(scene: Stage) -> None:
+    """Every line is OK but for the journal, which is a file; nothing was written or told."""
+    ended = scene.run("doctor", "-o", "json")
+    found = findings(ended.out)
+    assert (ended.code, found["FAIL"]) == (0, [])
+    assert [line["what"][:29] for line in found["WARN"]] == ["the journal is a file on this"]
+    said = "\n".join(line["what"] for line in found["OK"])
+    assert "serves 41 100%" in said
+    assert "error-rate: EnergyInsights/Api Requests Sum" in said
+    assert "Slack takes the token" in said
+    assert "PagerDuty answers" in said
+    assert scene.written() == []
+    assert scene.events("slack.post", "pagerduty.trigger") == []
+    assert scene.run("doctor", "--strict").code == 3
+
+
+def test_the_wrong_account_is_a_failure_with_both_numbers(tmp_path: Path) -> None:
+    """Guardian would refuse to act: better to hear it now."""
+    with stage(tmp_path, account_id="444444444444") as other:
+        ended = other.run("doctor", "-o", "json")
+        failures = findings(ended.out)["FAIL"]
+        assert ended.code == 3
+        assert "444444444444" in failures[0]["what"]
+        assert "333333333333" in failures[0]["what"]
+        assert failures[0]["fix"]
+
+
+def test_a_wrong_token_and_a_metric_that_is_not_there_are_lines_of_their_own(
+    scene: Stage,
+) -> None:
+    """One trouble does not hide the next; no secret is shown."""
+    rules = scene.folder / "rules" / "production.yaml"
+    rules.write_text(rules.read_text().replace("FailedRequests", "FaildRequests"))
+    ended = scene.run("doctor", "-o", "json", GUARDIAN_SLACK_TOKEN="xoxb-wrong")
+    found = findings(ended.out)
+    assert ended.code == 3
+    assert any("FaildRequests" in line["what"] for line in found["WARN"])
+    assert any("GUARDIAN_SLACK_TOKEN" in line["what"] for line in found["FAIL"])
+    assert "xoxb-wrong" not in ended.out + ended.err
+
+
+def test_aws_out_of_reach_is_said_once_a_service_and_does_not_stop_the_rest(scene: Stage) -> None:
+    """The notifiers are still looked at."""
+    ended = scene.run("doctor", AWS_ENDPOINT_URL="http://127.0.0.1:9", GUARDIAN_SIMULATED_CLOCK="")
+    assert ended.code == 3
+    assert "FAIL  service agents-api" in ended.out
+    assert "OK    Slack takes the token" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("role", "there", "absent"),
+    [
+        ("read", "cloudwatch:GetMetricData", "lambda:UpdateAlias"),
+        ("act", "lambda:UpdateAlias", "cloudformation:GetTemplate"),
+        ("break-glass", "lambda:UpdateAlias", "cloudwatch:GetMetricData"),
+    ],
+)
+def test_a_roles_policy_allows_what_it_does_and_no_more(
+    scene: Stage, role: str, there: str, absent: str
+) -> None:
+    """By account; traffic is written on the one function alone."""
+    policies = json.loads(scene.run("iam", "--role", role).out)
+    statements = policies["333333333333"]["Statement"]
+    allowed = {action: s["Resource"] for s in statements for action in s["Action"]}
+    assert there in allowed
+    assert absent not in allowed
+    for action, resources in allowed.items():
+        if action.startswith("lambda:"):
+            assert all("function:agents-api" in arn for arn in resources)
+
+
+def test_the_policy_needs_no_credentials_and_no_network(scene: Stage) -> None:
+    """It is made of the configuration alone; a wrong account is a usage error."""
+    ended = scene.run("iam", "--account", "333333333333", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    assert json.loads(ended.out)["Version"] == "2012-10-17"
+    assert scene.run("iam", "--account", "1").code == 2

@@ -1,0 +1,138 @@
+"""A latency whose samples cannot be counted is judged by CloudWatch's own percentile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from guardian.core.model import (
+    Compare,
+    Criterion,
+    Direction,
+    Judge,
+    Latency,
+    Limit,
+    Percentile,
+    Query,
+)
+from guardian.core.plan import Plan
+from guardian.engine.start import plan_rollout, plan_watch
+from tests.engine.shop import CANARY, Shop, bound
+
+COUNT = Query(
+    namespace="Shop/Api",
+    metric="Took",
+    stat="SampleCount",
+    unit="Milliseconds",
+    dimensions=(("Version", "${canary}"),),
+)
+WITHIN = replace(COUNT, stat="TC(:800)")
+P95 = Criterion(
+    name="took-p95",
+    measure=Latency(percentile=95, count=COUNT, within=WITHIN),
+    fail_if=Limit(direction=Direction.ABOVE, value=800.0, text="800ms"),
+    min_samples=60,
+    compare=Compare(),
+)
+
+
+class Speaking:
+    """Who speaks: the series of these statistics and versions."""
+
+    def __init__(self, *stats: str, version: str | None = None) -> None:
+        self.stats = stats
+        self.version = version
+        self.asked: list[Query] = []
+
+    def __call__(self, queries: Sequence[Query]) -> frozenset[Query]:
+        """Which of them had datapoints lately."""
+        self.asked += queries
+        return frozenset(q for q in queries if q.stat in self.stats and self._named(q))
+
+    def _named(self, query: Query) -> bool:
+        return self.version is None or dict(query.dimensions).get("Version", "") == self.version
+
+
+def planned(shop: Shop, heard: Speaking, criterion: Criterion = P95) -> Plan:
+    """The plan of a rollout with this criterion alone."""
+    shop.service = replace(shop.service, criteria=(criterion,))
+    return plan_rollout(
+        shop.service,
+        shop.request(),
+        to="42",
+        journal=shop.journal,
+        longest_s=lambda: None,
+        heard=heard,
+    )
+
+
+@pytest.mark.parametrize(("version", "whole"), [("41", False), ("", True)])
+def test_a_metric_without_counts_is_read_as_a_percentile(*, version: str, whole: bool) -> None:
+    """Seen on stable, or on the target as a whole; the limit stays, the floor is CloudWatch's."""
+    shop = Shop()
+    shop.target.whole = whole
+    (found,) = planned(shop, Speaking("SampleCount", version=version)).criteria
+    assert isinstance(found.measure, Percentile)
+    assert found.measure.series.stat == "p95"
+    assert found.measure.series.dimensions == (("Version", "42"),)
+    assert found.measure.count.stat == "SampleCount"
+    assert (found.judge, found.min_samples, found.compare) == (Judge.THRESHOLD, 200, None)
+    assert (found.fail_if.value, found.fail_if.text) == (800.0, "800ms")
+    assert "CloudWatch's own p95, judged by 3 of 5 datapoints" in found.note
+
+
+@pytest.mark.parametrize(("percentile", "floor"), [(99.0, 1000), (99.9, 10000), (90.0, 100)])
+def test_the_floor_is_ten_samples_above_the_percentile(percentile: float, floor: int) -> None:
+    """10 / (1 - p), exactly."""
+    criterion = replace(
+        P95, measure=Latency(percentile=percentile, count=COUNT, within=WITHIN), note="mind this"
+    )
+    (found,) = planned(Shop(), Speaking("SampleCount"), criterion).criteria
+    assert found.min_samples == floor
+    assert found.note.startswith("mind this; CloudWatch's own p9")
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [Speaking("SampleCount", "TC(:800)"), Speaking(), Speaking("TC(:800)")],
+    ids=["both", "neither", "odd"],
+)
+def test_what_can_be_counted_is_counted(heard: Speaking) -> None:
+    """Also where nothing could be learned: counts are the better evidence."""
+    (found,) = planned(Shop(), heard).criteria
+    assert isinstance(found.measure, Latency)
+    assert not found.note
+
+
+def test_a_statistic_of_another_shape_is_left_alone() -> None:
+    """Nobody knows its limit in the metric's unit."""
+    other = replace(WITHIN, stat="PR(:800)")
+    criterion = replace(P95, measure=Latency(percentile=95, count=COUNT, within=other))
+    (found,) = planned(Shop(), Speaking("SampleCount"), criterion).criteria
+    assert isinstance(found.measure, Latency)
+
+
+def test_nothing_is_asked_where_there_is_no_latency() -> None:
+    """Each question costs money."""
+    heard = Speaking("SampleCount")
+    planned(Shop(), heard, bound())
+    assert heard.asked == []
+
+
+def test_a_watch_looks_too() -> None:
+    """It may be the only thing that guards the service."""
+    shop = Shop(CANARY)
+    shop.snapshot("41", hours_ago=1)
+    shop.service = replace(shop.service, criteria=(P95,))
+    plan = plan_watch(
+        shop.service,
+        shop.request(),
+        duration_s=1800.0,
+        rollback_to=None,
+        journal=shop.journal,
+        longest_s=lambda: None,
+        heard=Speaking("SampleCount", version="41"),
+    )
+    assert isinstance(plan.criteria[0].measure, Percentile)

@@ -1,0 +1,194 @@
+"""What a charge makes of readings and of incidents, before the first shift and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from guardian.core.entries import Entry, RolloutStarted, StepEntered, WeightConfirmed
+from guardian.core.model import (
+    Criterion,
+    Direction,
+    Incident,
+    Incidents,
+    Judge,
+    Limit,
+    Measurement,
+    Query,
+    Reason,
+    incident_query,
+)
+from guardian.core.plan import Drive
+from guardian.core.rollout import apply, start
+from guardian.core.verdict import Outcome
+from guardian.engine.charge import Charge
+from guardian.ports import Ask, RouterError
+from tests.contracts.journal_values import ManualClock
+from tests.engine.planes import Quiet, UndyingJournal, alias_for, charge, plane
+from tests.simulation.memory_journal import MemoryJournal
+
+OPEN = incident_query("cloudwatch", ("P0",), ("PABC123",))
+"""Asked of the plane's one source, which does not mind."""
+P0 = Criterion(
+    name="p0-incident",
+    measure=Incidents(open=OPEN, priorities=("P0",), services=("PABC123",)),
+    fail_if=Limit(direction=Direction.ABOVE, value=0.0, text="0"),
+    judge=Judge.PRESENCE,
+    min_samples=0,
+    settle_s=0.0,
+)
+GONE = RouterError(Reason.NOT_FOUND, "no such alias")
+LATE = RouterError(Reason.TIMEOUT, "no answer")
+
+
+def incident(at: float) -> Incident:
+    """Somebody was paged."""
+    return Incident(id="Q1", title="down", priority="P0", service="PABC123", opened_at=at)
+
+
+class Tracker(Quiet):
+    """Tells of the incidents that a test opens."""
+
+    open: tuple[Incident, ...] = ()
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.queries: list[Query] = []
+
+    def read(self, asks: Sequence[Ask], *, now: float) -> Mapping[Query, Measurement]:
+        """What is open now."""
+        self.queries += [ask.query for ask in asks]
+        return {a.query: Measurement(incidents=self.open, settled_before=now) for a in asks}
+
+
+def guarded(
+    clock: ManualClock, journal: MemoryJournal | None = None, *, fixes: tuple[str, ...] = ()
+) -> Charge:
+    """A rollout that has just been started, with the incident criterion beside its other one."""
+    mine = charge("r1", journal or UndyingJournal(clock), clock, alias_for("agents-api", clock))
+    begun = mine.rollout.plan
+    changed = replace(begun, criteria=(*begun.criteria, P0), fixes=fixes)
+    mine.rollout = start(RolloutStarted(at=clock.now(), plan=changed))
+    return mine
+
+
+def shifted(mine: Charge, clock: ManualClock) -> None:
+    """The first step's weight is read back."""
+    at, weight = clock.now(), mine.rollout.plan.steps[0].weight
+    entries: tuple[Entry, ...] = (
+        StepEntered(at=at, step=0),
+        WeightConfirmed(at=at, weight=weight),
+    )
+    for entry in entries:
+        mine.advanced(apply(mine.rollout, entry))
+
+
+def told(clock: ManualClock, *incidents: Incident) -> dict[Query, Measurement]:
+    """What the tracker tells now."""
+    return {OPEN: Measurement(incidents=incidents, settled_before=clock.now())}
+
+
+# --- a target that is gone -----------------------------------------------------------------------
+
+
+def test_one_not_found_is_no_end() -> None:
+    """The vendor's lists lag: only the second in a row is believed."""
+    mine = guarded(ManualClock())
+    assert not mine.saw(GONE)
+    assert mine.gone is None
+    assert mine.read_trouble == "no such alias"
+    assert not mine.saw(GONE)
+    assert mine.gone == "no such alias"
+
+
+def test_not_found_twice_with_anything_between_is_no_end() -> None:
+    """A reading, or another failure."""
+    clock = ManualClock()
+    mine = guarded(clock)
+    reading = alias_for("agents-api", clock).read()
+    for between in (LATE, reading, "garbage"):
+        mine.saw(GONE)
+        mine.saw(between)
+        mine.saw(GONE)
+        assert mine.gone is None, between
+        mine.saw(reading)
+
+
+def test_a_target_that_comes_back_is_there() -> None:
+    """Whatever was believed before."""
+    clock = ManualClock()
+    mine = guarded(clock)
+    mine.saw(GONE)
+    mine.saw(GONE)
+    assert mine.saw(alias_for("agents-api", clock).read())
+    assert mine.gone is None
+
+
+# --- incidents -----------------------------------------------------------------------------------
+
+
+def test_before_the_first_shift_incidents_alone_are_judged() -> None:
+    """There are no datapoints of a canary without traffic."""
+    clock = ManualClock()
+    mine = guarded(clock)
+    mine.judge(told(clock), clock.now())
+    assert [(v.criterion, v.outcome) for v in mine.verdicts] == [("p0-incident", Outcome.PASS)]
+    mine.judge(told(clock, incident(clock.now() - 60)), clock.now())
+    assert [v.outcome for v in mine.verdicts] == [Outcome.INCONCLUSIVE]
+    mine.judge({}, clock.now())
+    assert [v.outcome for v in mine.verdicts] == [Outcome.ERROR]
+    assert mine.observed_until is None
+
+
+def test_what_the_plan_mends_is_waived_before_and_after() -> None:
+    """`--fixes` is in the plan, and so in the journal."""
+    clock = ManualClock()
+    mine = guarded(clock, fixes=("Q1",))
+    mine.judge(told(clock, incident(clock.now() - 60)), clock.now())
+    assert [v.outcome for v in mine.verdicts] == [Outcome.PASS]
+    shifted(mine, clock)
+    clock.pass_s(60)
+    mine.judge(told(clock, incident(clock.now())), clock.now())
+    assert mine.verdicts[-1].outcome is Outcome.PASS
+
+
+def test_after_the_first_shift_a_new_incident_is_a_breach_for_good() -> None:
+    """Also when it is resolved before the next look."""
+    clock = ManualClock()
+    mine = guarded(clock)
+    shifted(mine, clock)
+    clock.pass_s(60)
+    for incidents in ((incident(clock.now()),), ()):
+        mine.judge(told(clock, *incidents), clock.now())
+        assert mine.verdicts[-1].outcome is Outcome.FAIL
+
+
+def test_a_window_knows_the_step_and_the_plan() -> None:
+    """How long it bakes, what it mends, who shifted."""
+    clock = ManualClock()
+    mine = guarded(clock, fixes=("Q1",))
+    assert mine.window() is None
+    shifted(mine, clock)
+    window = mine.window()
+    assert window is not None
+    assert (window.bake_s, window.fixes, window.watching) == (300.0, ("Q1",), False)
+    plan = replace(mine.rollout.plan, drive=Drive.WATCH)
+    mine.rollout = replace(mine.rollout, plan=plan)
+    window = mine.window()
+    assert window is not None
+    assert window.watching
+
+
+def test_a_plane_asks_for_incidents_from_the_start() -> None:
+    """And for metrics only after the first shift."""
+    clock = ManualClock()
+    journal = UndyingJournal(clock)
+    source = Tracker(clock)
+    source.open = (incident(clock.now() - 60),)
+    loop = plane(clock, journal=journal, source=source)
+    mine = guarded(clock, journal)
+    loop.take(mine)
+    loop.step()
+    assert source.queries == [OPEN]
+    assert [v.outcome for v in mine.verdicts] == [Outcome.INCONCLUSIVE]
+    assert not mine.rollout.confirmed

@@ -1,0 +1,382 @@
+"""What a daemon takes into its charge, what it refuses, and what it leaves alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from guardian.core.entries import (
+    Answer,
+    Cause,
+    Entry,
+    OrderKind,
+    RollbackConfirmed,
+    RollbackStarted,
+    RolloutStarted,
+    for_service,
+)
+from guardian.core.model import Reason
+from guardian.core.plan import Drive
+from guardian.core.rollout import IllegalEntry, Phase, fold
+from guardian.core.traffic import Traffic
+from guardian.engine.charge import Charge
+from guardian.engine.desk import Duty
+from guardian.engine.intake import ORDER_LIVES_S, rollout_of
+from guardian.engine.lookout import LOOK_S, Lookout
+from guardian.engine.posts import Posts, post
+from guardian.engine.start import NothingToDo
+from guardian.ports import ConfigError, RouterError, Unavailable
+from tests.contracts.journal_values import ManualClock
+from tests.engine.house import SERVICE, House, Timeless
+
+# --- orders to start ---------------------------------------------------------------------------
+
+
+def test_a_start_is_begun_and_answered_in_one() -> None:
+    """The first entry carries the answer, and the rollout's id follows from the order's."""
+    house = House()
+    order = house.order()
+    house.step()
+    answer = house.journal.answered(order)
+    (charge,) = house.engine.charges
+    assert answer == Answer(order=order, rollout=charge.id)
+    assert charge.rollout.phase is Phase.PENDING
+    assert house.journal.orders([for_service(SERVICE)]) == []
+
+
+def test_the_same_version_twice_is_one_rollout() -> None:
+    """The second order is answered with the first one's rollout; `latest` is looked up."""
+    house = House()
+    charge = house.begun()
+    order = house.order("latest")
+    house.step()
+    answer = house.journal.answered(order)
+    assert answer == Answer(order=order, rollout=charge.id)
+    assert len(house.engine.charges) == 1
+
+
+def test_another_version_has_to_wait() -> None:
+    """The refusal names what is under way."""
+    house = House()
+    house.begun()
+    order = house.order("43")
+    house.step()
+    answer = house.journal.answered(order)
+    assert answer is not None
+    assert "has a live rollout of version 42" in answer.refused
+
+
+def test_an_order_that_was_begun_and_not_answered_begins_nothing_again() -> None:
+    """A crash between the two: the id tells."""
+    house = House()
+    house.order()
+    (order,) = house.journal.orders([for_service(SERVICE)])
+    lease = house.journal.open_lease("dead")
+    task = house.desk.task(SERVICE, rollout_of(order, SERVICE))
+    claim = house.journal.claim(lease, task.plan.target)
+    assert claim is not None
+    entry = RolloutStarted(at=house.clock.now(), plan=task.plan)
+    house.journal.append(claim, task.plan.rollout, expected=0, entries=[entry], live=True, txid="x")
+    house.journal.close_lease(lease)
+    house.step()
+    assert house.journal.answered(order.id) == Answer(order=order.id, rollout=task.plan.rollout)
+    assert [charge.id for charge in house.engine.charges] == [task.plan.rollout]
+    assert house.desk.planned == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ConfigError("a sentence"), "a sentence"),
+        (NothingToDo("live already"), "live already"),
+        (RouterError(Reason.UNAVAILABLE, "no answer"), "AWS could not be asked"),
+        (ZeroDivisionError("a bug"), "internal error: ZeroDivisionError"),
+    ],
+)
+def test_whatever_goes_wrong_with_a_start_is_its_answer(error: Exception, words: str) -> None:
+    """One bad order ends nothing, and nobody waits in vain."""
+    house = House()
+    house.desk.error = error
+    order = house.order()
+    house.step()
+    answer = house.journal.answered(order)
+    assert answer is not None
+    assert words in answer.refused
+    house.desk.error = None
+    house.begun()
+
+
+def test_a_target_in_other_hands_is_refused() -> None:
+    """With the name of whoever holds it."""
+    house = House()
+    lease = house.journal.open_lease("a pipeline")
+    house.journal.claim(lease, house.desk.aliases[SERVICE].target)
+    order = house.order()
+    house.step()
+    answer = house.journal.answered(order)
+    assert answer is not None
+    assert "in the charge of a pipeline" in answer.refused
+
+
+def test_a_start_that_nobody_took_for_long_is_refused() -> None:
+    """It would be a surprise by now."""
+    house = House()
+    order = house.order()
+    house.clock.pass_s(ORDER_LIVES_S + 1)
+    house.step()
+    answer = house.journal.answered(order)
+    assert answer is not None
+    assert "give it again" in answer.refused
+
+
+def test_a_service_that_is_only_observed_refuses_to_start() -> None:
+    """The configuration says that guardian never writes there."""
+    house = House(duty=Duty.OBSERVE)
+    order = house.order()
+    house.step()
+    answer = house.journal.answered(order)
+    assert answer is not None
+    assert "never writes" in answer.refused
+    assert house.desk.planned == 0
+
+
+def test_other_orders_to_a_service_are_refused() -> None:
+    """A hold is for a rollout."""
+    house = House()
+    order = house.order(kind=OrderKind.HOLD)
+    house.step()
+    answer = house.journal.answered(order)
+    assert answer is not None
+    assert answer.refused
+
+
+# --- what was left behind ----------------------------------------------------------------------
+
+
+def test_a_live_rollout_that_nobody_drives_is_taken_up() -> None:
+    """Where it was left, under a new epoch."""
+    house = House()
+    left = house.left(*house.shifted())
+    house.step()
+    (charge,) = house.engine.charges
+    assert charge.id == left
+    assert charge.rollout.phase is Phase.BAKING
+    assert charge.claim.epoch == 2
+    house.step()
+    assert len(house.engine.charges) == 1
+
+
+def test_what_a_living_process_drives_is_left_to_it() -> None:
+    """Its lease says so."""
+    house = House()
+    house.left()
+    lease = house.journal.open_lease("a pipeline")
+    house.journal.claim(lease, house.desk.aliases[SERVICE].target)
+    house.step()
+    assert house.engine.charges == []
+    house.journal.close_lease(lease)
+    house.step()
+    assert len(house.engine.charges) == 1
+
+
+def test_what_cannot_be_taken_up_is_said_once() -> None:
+    """A service that is not configured; a router that cannot be built; only observed."""
+    house = House()
+    house.left(*house.shifted(), service="gone")
+    house.step()
+    house.step()
+    assert len(house.said) == 1
+    assert "service gone is not configured here" in house.said[0]
+    other = House()
+    other.left(*other.shifted())
+    other.desk.error = ConfigError("it moves another target")
+    other.step()
+    other.step()
+    assert len([text for text in other.said if "it moves another target" in text]) == 1
+    watching = House(duty=Duty.OBSERVE)
+    watching.left(*watching.shifted())
+    watching.step()
+    assert watching.engine.charges == []
+    assert "only observed" in watching.said[0]
+
+
+def test_what_is_over_is_let_go() -> None:
+    """Its target is free for the next one."""
+    house = House()
+    charge = house.begun()
+    charge.lost = True
+    house.journal.release(charge.claim)
+    house.step()
+    assert house.engine.charges[0] is not charge  # It is live, so it is taken up again.
+
+
+# --- reopened ----------------------------------------------------------------------------------
+
+
+def test_a_completed_rollout_is_reopened_for_an_abort() -> None:
+    """Within keep_previous; the tick then obeys."""
+    house = House()
+    left = house.left(*house.completed(), live=False)
+    house.step()
+    assert house.engine.charges == []
+    house.order(kind=OrderKind.ABORT, to=left)
+    house.step()
+    (charge,) = house.engine.charges
+    house.step()
+    assert house.engine.charges == [charge]
+    house.engine.planes["plane"].step()
+    assert charge.rollout.phase is Phase.ROLLING_BACK
+
+
+def test_an_order_to_what_is_over_is_refused() -> None:
+    """Too late, or rolled back already, or of another kind."""
+    house = House()
+    left = house.left(*house.completed(), live=False)
+    hold = house.order(kind=OrderKind.HOLD, to=left)
+    house.step()
+    house.clock.pass_s(25 * 3600.0)
+    abort = house.order(kind=OrderKind.ABORT, to=left)
+    house.step()
+    for order in (hold, abort):
+        answer = house.journal.answered(order)
+        assert answer is not None
+        assert "is over (completed)" in answer.refused
+    back = House()
+    at = back.clock.now()
+    ended: list[Entry] = [
+        RollbackStarted(at=at, cause=Cause.BREACH, detail="5xx"),
+        RollbackConfirmed(at=at, by_guardian=True, detail="read back"),
+    ]
+    order = back.order(kind=OrderKind.ABORT, to=back.left(*back.shifted(), *ended, live=False))
+    back.step()
+    assert back.journal.answered(order) is not None
+    assert back.engine.charges == []
+
+
+# --- posts -------------------------------------------------------------------------------------
+
+
+def test_one_daemon_serves_a_service_and_the_next_stands_by() -> None:
+    """When the first gives up, the second takes its place."""
+    house = House()
+    other = house.new_engine()
+    first = Posts(house.engine, house.journal, house.said.append)
+    second = Posts(other, house.journal, house.said.append)
+    for posts in (first, second, second):
+        posts.step("production", [SERVICE])
+    assert (first.held, second.held) == ({SERVICE: True}, {SERVICE: False})
+    assert house.journal.holder(post("production", SERVICE)) == "a daemon"
+    assert [t for t in house.said if "standing by" in t] == [
+        f"{SERVICE}: served by a daemon; standing by"
+    ]
+    house.engine.close()
+    second.step("production", [SERVICE])
+    assert second.held == {SERVICE: True}
+    first.forget()
+    house.engine.renew()
+    first.step("production", [SERVICE])
+    assert first.held == {SERVICE: False}
+
+
+def test_a_service_that_is_no_longer_configured_is_given_back() -> None:
+    """So is one whose post somebody else has taken."""
+    house = House()
+    posts = Posts(house.engine, house.journal, house.said.append)
+    posts.step("production", [SERVICE])
+    posts.step("production", [])
+    assert posts.held == {}
+    assert house.journal.holder(post("production", SERVICE)) is None
+    posts.step("production", [SERVICE])
+    lease = house.journal.open_lease("the other")
+    house.journal.claim(lease, post("production", SERVICE), take_over=True)
+    posts.step("production", [SERVICE])
+    assert posts.held == {SERVICE: False}
+
+
+# --- observing ---------------------------------------------------------------------------------
+
+
+def deploys(house: House, version: str) -> None:
+    """Somebody puts all traffic on a version."""
+    alias = house.desk.aliases[SERVICE]
+    alias.by_person(Traffic(primary=version))
+
+
+def test_a_deploy_is_judged_by_a_watch_that_restores_nothing() -> None:
+    """Once for each version that goes live, and not for what was live at the first look."""
+    house = House(duty=Duty.OBSERVE)
+    lookout = Lookout(house.engine, house.journal, house.clock, house.said.append)
+    duties = {SERVICE: Duty.OBSERVE}
+    lookout.step(house.desk, duties)
+    assert house.engine.charges == []
+    deploys(house, "42")
+    lookout.step(house.desk, duties)
+    assert house.engine.charges == []
+    house.clock.pass_s(LOOK_S)
+    lookout.step(house.desk, duties)
+    (charge,) = house.engine.charges
+    assert charge.rollout.plan.drive is Drive.WATCH
+    house.clock.pass_s(LOOK_S)
+    lookout.step(house.desk, duties)
+    assert house.engine.charges == [charge]
+
+
+def test_a_service_that_cannot_be_seen_is_said_once() -> None:
+    """It is looked at again in its next turn."""
+    house = House(duty=Duty.OBSERVE)
+    lookout = Lookout(house.engine, house.journal, house.clock, house.said.append)
+    house.desk.error = RouterError(Reason.UNAVAILABLE, "no answer")
+    for _ in range(3):
+        lookout.step(house.desk, {SERVICE: Duty.OBSERVE})
+        house.clock.pass_s(LOOK_S)
+    assert len(house.said) == 1
+
+
+# --- one that breaks ---------------------------------------------------------------------------
+
+
+def test_a_rollout_that_a_bug_breaks_is_put_aside_and_the_others_go_on() -> None:
+    """The loop lives; whoever is told of it hears it."""
+    house = House()
+    charge = house.begun()
+
+    class Broken(Charge):
+        def decide(self, *_: object, **__: object) -> object:  # type: ignore[override] # it breaks
+            raise IllegalEntry("no such row")
+
+    rollout = replace(charge.rollout, plan=replace(charge.rollout.plan, rollout="bad"))
+    bad = Broken(rollout=rollout, claim=charge.claim, router=charge.router)
+    plane = house.engine.planes["plane"]
+    plane.take(bad)
+    plane.step()
+    assert bad.lost
+    assert [id_ for id_, _ in house.broken] == [bad.id]
+    assert not charge.lost
+    assert charge.rollout.phase is Phase.SHIFTING
+
+
+def test_a_journal_that_is_away_leaves_an_order_waiting() -> None:
+    """It is no refusal: the next round takes it."""
+
+    class Full(Timeless):
+        full = False
+
+        def append(self, *args: object, **options: object) -> int:
+            if self.full:
+                raise Unavailable("the disk is full")
+            return super().append(*args, **options)  # type: ignore[arg-type] # as it came
+
+    clock = ManualClock()
+    journal = Full(clock)
+    house = House(journal=journal)
+    order = house.order()
+    journal.full = True
+    with pytest.raises(Unavailable):
+        house.step()
+    assert house.journal.answered(order) is None
+    journal.full = False
+    house.step()
+    found = house.journal.answered(order)
+    assert found is not None
+    assert fold(r.entry for r in house.journal.read(found.rollout)).phase is Phase.PENDING

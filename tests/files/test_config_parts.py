@@ -1,0 +1,139 @@
+"""A configuration in several files: bases, parts, defaults, groups and approvals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from guardian import config
+from guardian.config import Mode
+from guardian.core.plan import Approval, Unapproved
+from guardian.wiring import services
+
+TOP = 'version: 1\nenvironment: production\naws: {account_id: "333333333333", region: us-east-1}\n'
+API = "  api:\n    router: {type: none}\n    rules: [../rules/own.yaml]\n"
+RULES = """version: 1
+name: own
+criteria:
+  - name: error-rate
+    ratio:
+      bad: {namespace: Shop, metric: Failed}
+      total: {namespace: Shop, metric: Requests}
+      dimensions: {Version: "${canary}"}
+    fail_if: {above: 5%}
+"""
+
+
+def load(root: Path, **files: str) -> config.Config:
+    """`config/production.yaml` among other files; `__` in a name is a folder, `_` a dot."""
+    (root / "rules").mkdir()
+    (root / "rules" / "own.yaml").write_text(RULES, encoding="utf-8")
+    for name, text in {"top": "", **files}.items():
+        path = root / "config" / (name.replace("__", "/") + ".yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return config.load(root / "config" / "production.yaml", environ={})
+
+
+def test_a_base_is_changed_key_by_key(tmp_path: Path) -> None:
+    """Maps merge, lists and scalars replace, null removes."""
+    loaded = load(
+        tmp_path,
+        base=TOP
+        + "journal: sqlite:one.db\nservices:\n"
+        + API
+        + "    mode: observe\n    max_hold: 1h\n    steps: [{weight: 100%, bake: 5m}]\n",
+        production="extends: base.yaml\njournal: null\nservices:\n  api:\n    mode: enforce\n"
+        "    steps: [{weight: 50%, bake: 5m}, {weight: 100%, bake: 9m}]\n",
+    )
+    service = loaded.service("api")
+    assert loaded.journal is None
+    assert service.mode is Mode.ENFORCE
+    assert [step.bake_s for step in service.steps] == [300, 540]
+    assert service.policy.max_hold_s == 3600
+    assert [file.name for file in loaded.files] == ["production.yaml", "base.yaml"]
+
+
+def test_paths_start_at_the_file_that_names_them(tmp_path: Path) -> None:
+    """Also where that file is a base or a part in another folder."""
+    own = API.replace("../rules", "../../rules")
+    loaded = load(
+        tmp_path,
+        common__base=TOP + "journal: sqlite:one.db\nservices:\n" + own,
+        production="extends: common/base.yaml\n",
+    )
+    assert loaded.journal == f"sqlite:{tmp_path / 'config' / 'common' / 'one.db'}"
+    (criterion,) = services.service_criteria(loaded, "api").criteria
+    assert criterion.name == "error-rate"
+
+
+def test_included_files_bring_services_and_groups(tmp_path: Path) -> None:
+    """Each value keeps the file and the line that it came from."""
+    own = API.replace("../rules", "../../rules")
+    loaded = load(
+        tmp_path,
+        **{"services.d__worker": "services:\n" + own.replace("api:", "worker:")},
+        **{"services.d__web": "services:\n" + own.replace("api:", "web:")},
+        production=TOP
+        + "include: services.d/*.yaml\nservices:\n"
+        + API
+        + "groups:\n  platform: {services: [worker, api], rollback: together}\n",
+    )
+    assert sorted(loaded.services) == ["api", "web", "worker"]
+    assert loaded.groups == {"platform": ("worker", "api")}
+    assert [loaded.service(n).group for n in ("api", "web", "worker")] == [
+        "platform",
+        "",
+        "platform",
+    ]
+    mark = loaded.document.mark(("services", "web", "router"))
+    assert (Path(mark.source.path).name, mark.line) == ("web.yaml", 3)
+
+
+def test_defaults_hold_for_every_service_that_says_nothing_else(tmp_path: Path) -> None:
+    """Any key of a service may be a default; null takes one away."""
+    loaded = load(
+        tmp_path,
+        production=TOP
+        + "defaults:\n  rules: [../rules/own.yaml]\n  mode: observe\n  max_hold: 1h\n"
+        "  vars: {}\n  steps: [{weight: 100%, bake: 5m}]\n"
+        "services:\n  api: {router: {type: none}}\n"
+        "  web: {router: {type: none}, mode: enforce, max_hold: null, steps: []}\n",
+    )
+    api, web = loaded.service("api"), loaded.service("web")
+    assert (api.mode, web.mode) == (Mode.OBSERVE, Mode.ENFORCE)
+    assert (api.policy.max_hold_s, web.policy.max_hold_s) == (3600, 4 * 3600)
+    assert (len(api.steps), len(web.steps)) == (1, 0)
+
+
+def test_approvals_stand_before_steps(tmp_path: Path) -> None:
+    """One or several, with their time-outs; a day and an abort where nothing is said."""
+    steps = "    steps: [{weight: 50%, bake: 5m}, {weight: 100%, bake: 5m}]\n"
+    loaded = load(
+        tmp_path,
+        production=TOP
+        + "services:\n"
+        + API
+        + steps
+        + "    approval: [{before: step 2, timeout: 2h, on_timeout: hold}, {before: start}]\n"
+        + API.replace("api:", "web:")
+        + "    approval: {before: start}\n",
+    )
+    hours = Approval(before_step=1, timeout_s=7200, on_timeout=Unapproved.HOLD)
+    assert loaded.service("api").approvals == (Approval(before_step=0), hours)
+    assert loaded.service("web").approvals == (Approval(before_step=0),)
+
+
+def test_an_entry_of_notify_may_be_for_some_services_alone(tmp_path: Path) -> None:
+    """Routing by service, beside routing by event."""
+    loaded = load(
+        tmp_path,
+        production=TOP
+        + "services:\n"
+        + API
+        + API.replace("api:", "web:")
+        + "notify:\n  - {to: console}\n  - {to: console, services: [web], on: [rolled_back]}\n",
+    )
+    assert [(lane.name, lane.services) for lane in loaded.lanes] == [
+        ("console", None),
+        ("console-2", frozenset({"web"})),
+    ]

@@ -1,0 +1,165 @@
+"""A listener on loopback, an Overview to show, and what a scraper reads from them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from http.client import HTTPConnection
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from guardian.core.plan import Drive
+from guardian.core.rollout import Phase
+from guardian.core.status import Picture
+from guardian.core.traffic import Weight
+from guardian.core.verdict import Evidence, Outcome, Verdict
+from guardian.ports import Clock
+from guardian.ports.overview import Overview
+from guardian.web.app import Listener, serve
+from guardian.web.metrics import PrometheusMeter
+
+NOW = 1_790_000_000.0
+SERVICE = "agents-api"
+PLANE = "333333333333:us-east-1:arn:aws:iam::333333333333:role/guardian"
+EVIDENCE = Evidence(
+    limit="above 5%",
+    value="6.1%",
+    bad=29,
+    samples=480,
+    min_samples=60,
+    window_start=NOW - 900,
+    window_end=NOW - 240,
+    log_e=2.0,
+    log_e_limit=4.0,
+    limit_used=1.22,
+)
+
+
+def verdict(
+    name: str = "error-rate",
+    outcome: Outcome = Outcome.INCONCLUSIVE,
+    evidence: Evidence = EVIDENCE,
+) -> Verdict:
+    """A criterion that is over its limit, and not yet proven to be."""
+    return Verdict(criterion=name, outcome=outcome, evidence=evidence, why="because")
+
+
+def shown(phase: Phase = Phase.BAKING, *, service: str = SERVICE, **changes: object) -> Picture:
+    """A rollout in a phase, at 10 %, with one verdict."""
+    plain = Picture(
+        at=NOW,
+        rollout=f"{service}-1",
+        service=service,
+        environment="production",
+        target=f"lambda_alias:333333333333:us-east-1:{service}:live",
+        drive=Drive.ROLLOUT,
+        phase=phase,
+        stable="41",
+        canary="42",
+        step=1,
+        steps=3,
+        weight=Weight.percent(10),
+        wanted=Weight.percent(10),
+        held=None,
+        observed_min=6.0,
+        bake_min=10.0,
+        waited_min=11.0,
+        verdicts=(verdict(),),
+        traffic=None,
+        trouble="",
+        unproven=(),
+        waiting_for="6 of 10 minutes observed",
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type] # the tests name real fields
+
+
+def at_work(*pictures: Picture) -> Overview:
+    """A healthy daemon in the middle of these."""
+    return Overview(
+        at=NOW,
+        pictures=pictures or (shown(),),
+        claims={SERVICE: True, "worker": False},
+        planes={PLANE: (NOW - 12, 0.0)},
+        pending=3,
+    )
+
+
+def busy(meter: PrometheusMeter) -> PrometheusMeter:
+    """A meter after some work of every kind."""
+    meter.tick(PLANE, at=NOW, took_s=0.3, lag_s=0.01)
+    meter.ended(SERVICE, "completed")
+    meter.rolled_back(SERVICE, 21.0)
+    meter.aws("cloudwatch", "GetMetricData", "ok")
+    meter.aws("lambda", "UpdateAlias", "throttled")
+    meter.cloudwatch(250)
+    meter.notice("slack", "sent")
+    return meter
+
+
+@contextmanager
+def listening(
+    overview: Callable[[], Overview] = at_work,
+    *,
+    meter: PrometheusMeter | None = None,
+    clock: Clock | None = None,
+) -> Iterator[Listener]:
+    """A running listener on a free loopback port."""
+    given = meter or busy(PrometheusMeter(notifiers=["slack", "pagerduty"]))
+    listener = serve("127.0.0.1:0", overview=overview, meter=given, clock=clock)
+    try:
+        yield listener
+    finally:
+        listener.stop()
+
+
+def place(listener: Listener) -> tuple[str, int]:
+    """Host and port, as sockets take them."""
+    host, _, port = listener.address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def ask(
+    listener: Listener,
+    path: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of one request."""
+    connection = HTTPConnection(*place(listener), timeout=30)
+    try:
+        connection.request(method, path, headers=dict(headers or {}))
+        answer = connection.getresponse()
+        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+def dial(listener: Listener, sent: bytes = b"") -> socket.socket:
+    """A client of its own manners."""
+    connection = socket.create_connection(place(listener), timeout=30)
+    connection.sendall(sent)
+    return connection
+
+
+def samples(
+    page: bytes | str, name: str | None = None
+) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Every sample of a page in the text format, by name and sorted labels."""
+    text = page.decode() if isinstance(page, bytes) else page
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if name in (None, sample.name)
+    }
+
+
+def series(page: bytes | str, name: str, *labels: str) -> dict[tuple[str, ...], float]:
+    """The samples of one metric by the values of these labels."""
+    return {
+        tuple(dict(found)[label] for label in labels): value
+        for (_, found), value in samples(page, name).items()
+    }

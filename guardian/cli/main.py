@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -56,8 +58,33 @@ def guardian() -> None:
     """Watch a release while it goes live on AWS, and take it back when it hurts users."""
 
 
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control characters, marks that reorder text, and bytes that are no text."""
+
+
+def _unseen(arguments: Sequence[str]) -> str | None:
+    """The first argument that cannot be shown as it is; only a reason may have several lines."""
+    before = ""
+    for argument in arguments:
+        reason = before == "--reason" or argument.startswith("--reason=")
+        if _UNSEEN.search(re.sub("[\t\n]", "", argument) if reason else argument):
+            return argument
+        before = argument
+    return None
+
+
 def run(argv: list[str] | None = None) -> None:
     """Run a command line and exit with its code; a person's mistake never shows a traceback."""
+    unseen = _unseen(sys.argv[1:] if argv is None else argv)
+    if unseen is not None:
+        click.echo(
+            f"guardian: the argument {ascii(unseen)[:100]} holds characters that cannot be seen:"
+            " names, versions and paths are plain text",
+            err=True,
+        )
+        sys.exit(2)
     try:
         code = guardian.main(args=argv, prog_name="guardian", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from guardian.sim.traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
 
@@ -241,10 +243,32 @@ def test_errors_before_the_start_are_json_where_json_was_asked_for(tmp_path: Pat
 
 
 def test_a_version_that_does_not_exist_is_a_start_condition(tmp_path: Path) -> None:
-    """Exit 3, whatever is typed, and control characters do not reach the terminal."""
+    """Exit 3; what is no text at all is a usage error, and does not reach the terminal."""
     with stage(tmp_path) as s:
-        for version in ("99", "x\n\x1b[31m", "", "9" * 100_000):
+        for version, code in (("99", 3), ("x\n\x1b[31m", 2), ("", 3), ("9" * 100_000, 3)):
             ended = s.run("rollout", "start", SERVICE, "--wait", "--to", version)
-            assert ended.code == 3, (version[:20], ended.err[:500])
+            assert ended.code == code, (version[:20], ended.err[:500])
             assert "\x1b" not in ended.err
             assert len(ended.err) < 2000
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("rollout", "hold"),
+        ("freeze", "--until", "1h", "--reason", "x"),
+        ("report",),
+        ("watch",),
+    ],
+)
+def test_an_argument_that_cannot_be_seen_is_refused_and_not_repeated(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """Not as text that moves a cursor, reorders a line or speaks to a CI system."""
+    with stage(tmp_path) as s:
+        for argument in ("\udcff", "\u202elive", "a\r\n::set-output name=x::y", "\x1b[2J", "a\nb"):
+            ended = s.run(*command, "--", argument)
+            assert ended.code == 2
+            assert "cannot be seen" in ended.err
+            assert argument not in ended.out + ended.err
+            assert ended.err.count("\n") == 1

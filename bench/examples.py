@@ -65,6 +65,7 @@ def window(*, tests: int = 1) -> Window:
     """The first step at 10 %, confirmed at ORIGIN, with `tests` sharing the false alarms."""
     whole = plan()
     return Window(
+        moving_since=ORIGIN,
         first_shift_at=ORIGIN,
         step_confirmed_at=ORIGIN,
         confirmed=((ORIGIN, Weight.percent(10)),),

@@ -32,6 +32,7 @@ from guardian.clock import ScaledClock, SystemClock
 from guardian.sim.server import Simulator
 from guardian.sim.traffic import Behaviour
 from tests.cli.stage import ROOT, SERVICE
+from tests.pace import PATIENCE, bearable
 
 PAGE = ROOT / "docs" / "tutorial.md"
 ORIGIN = 1_800_000_000.0
@@ -108,7 +109,7 @@ class Tempo(ScaledClock):
 
     def run_at(self, speed: float) -> None:
         """Go on from now at another speed."""
-        self.origin, self.started, self.speed = self.now(), self.monotonic(), speed
+        self.origin, self.started, self.speed = self.now(), self.monotonic(), bearable(speed)
 
 
 class Reader:
@@ -169,7 +170,7 @@ class Reader:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=60 * PATIENCE,
             check=False,
         )
         self._code = ended.returncode
@@ -192,7 +193,7 @@ class Reader:
         if words == ["^C"]:
             assert self._daemon is not None
             self._daemon.send_signal(signal.SIGINT)
-            assert self._daemon.wait(timeout=30) == 0
+            assert self._daemon.wait(timeout=30 * PATIENCE) == 0
             return self._wait_for(step, from_=self._seen)
         self._clock.run_at(SLOW)
         with self._log.open("w") as log:
@@ -210,7 +211,7 @@ class Reader:
     def _wait_for(self, step: Step, *, from_: int) -> None:
         """Wait until the daemon's terminal shows, somewhere in it, what the page says."""
         clock, pause = SystemClock(), Flag()
-        ends_at = clock.monotonic() + 30.0
+        ends_at = clock.monotonic() + 30.0 * PATIENCE
         wanted = re.compile(r"(?:.*\n)*?" + pattern_of(step.printed))
         while not wanted.match(same(self._log.read_text()[from_:]) + "\n"):
             assert clock.monotonic() < ends_at, (
@@ -224,7 +225,7 @@ class Reader:
 @contextmanager
 def reader(folder: Path) -> Iterator[Reader]:
     """Somebody with an empty folder, and the account of which the page speaks."""
-    clock = Tempo(origin=ORIGIN, speed=FAST)
+    clock = Tempo(origin=ORIGIN, speed=bearable(FAST))
     with Simulator(clock, account_id="333333333333") as simulator:
         simulator.aliases.create_function(SERVICE, versions=("41",))
         simulator.aliases.create_alias(SERVICE, "live", version="41", description="by CDK")
@@ -237,7 +238,7 @@ def reader(folder: Path) -> Iterator[Reader]:
             person.leave()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_the_tutorial_prints_what_it_says(tmp_path: Path) -> None:
     """A newcomer's afternoon, from an empty folder to the workflow."""
     text = PAGE.read_text(encoding="utf-8")

@@ -38,6 +38,8 @@ NO_TRACK = Track(log_stakes=())
 class Window:
     """Where in its life a rollout is, and how sure a breach must be."""
 
+    moving_since: Instant
+    """From when on traffic may have moved: earlier than it was read back."""
     first_shift_at: Instant
     step_confirmed_at: Instant
     confirmed: tuple[tuple[Instant, Weight], ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -42,15 +43,19 @@ def presence(
     now: Instant,
     memory: Memory | None,
 ) -> tuple[Verdict, Memory]:
-    """After the first shift: one that opened since then is a breach, also once it is resolved."""
+    """After the first shift: one that opened since then is a breach, also once it is resolved.
+
+    "Since" is the moment before the first write, not the one when it was read back; and as
+    trackers tell whole seconds, the second that it fell into counts as well.
+    """
     found = measurements.get(measure.open)
     open_now = found.incidents if found is not None else ()
-    since = window.first_shift_at
+    since = math.floor(window.moving_since)
     remembered = usable(memory, criterion, window)
     seen = {i.id: i for i in (remembered.incidents if remembered is not None else ())}
-    seen |= {i.id: i for i in open_now if i.opened_at > since and i.id not in window.fixes}
+    seen |= {i.id: i for i in open_now if i.opened_at >= since and i.id not in window.fixes}
     opened = tuple(sorted(seen.values(), key=lambda i: i.opened_at))
-    earlier = tuple(i for i in open_now if i.opened_at <= since and i.id not in window.fixes)
+    earlier = tuple(i for i in open_now if i.opened_at < since and i.id not in window.fixes)
     answer: Answer | None = None
     if opened:
         answer = Answer(Outcome.FAIL, f"{told(opened, 'opened at')}, after the first shift")
@@ -93,11 +98,13 @@ def _unread(
 
 
 def _earlier(incidents: Sequence[Incident], *, watching: bool) -> Answer:
-    """What was open before: not this rollout's doing, and for a watch nobody can say."""
+    """What opened before and was seen only now, or was raised to its priority: no step into it.
+
+    It is not proven to be this rollout's doing, so nothing goes back for it.
+    """
     why = told(incidents, "is open since")
-    if watching:
-        return Answer(Outcome.INCONCLUSIVE, f"{why}, before the watch began")
-    return Answer(Outcome.PASS, f"{why}, before the first shift")
+    began = "the watch began" if watching else "the first shift"
+    return Answer(Outcome.INCONCLUSIVE, f"{why}, before {began}")
 
 
 # --- in words ----------------------------------------------------------------------------------

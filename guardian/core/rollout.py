@@ -283,6 +283,7 @@ def _entered(before: Rollout, entry: StepEntered, after: Rollout) -> Rollout:
         after,
         step=entry.step,
         entered_at=after.last_at,
+        moving_since=before.moving_since or after.last_at,
         person_held_s=0.0,
         resumed_at=None,
         approved=tuple(dict.fromkeys((*before.approved, *agreed))),

@@ -67,6 +67,8 @@ class Rollout:
     step: int = -1
     """Index into `plan.steps`; -1 before the first."""
     entered_at: Instant | None = None
+    moving_since: Instant = 0.0
+    """When the first step was entered: no write was sent before it, one may have been since."""
     confirmed: tuple[tuple[int, Instant], ...] = ()
     """Each (step, time) whose weight was read back, in order."""
     hold: Hold | None = None

@@ -170,6 +170,7 @@ class Charge:
         if rollout.first_shift_at is None:
             return None
         return Window(
+            moving_since=rollout.moving_since,
             first_shift_at=rollout.first_shift_at,
             step_confirmed_at=rollout.confirmed[-1][1],
             confirmed=tuple(

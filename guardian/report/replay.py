@@ -229,6 +229,7 @@ def window(rollout: Rollout, at: Instant) -> Window:
     shifts = [one for one in rollout.confirmed if one[1] <= at] or [rollout.confirmed[0]]
     step = shifts[-1][0]
     return Window(
+        moving_since=rollout.moving_since,
         first_shift_at=shifts[0][1],
         step_confirmed_at=shifts[-1][1],
         confirmed=tuple((when, step_traffic(plan, s).share(plan.canary)) for s, when in shifts),

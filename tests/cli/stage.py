@@ -19,6 +19,7 @@ from guardian.sim.aliases import AliasState
 from guardian.sim.server import Simulator
 from guardian.sim.traffic import Behaviour
 from guardian.sim.world import Event
+from tests.pace import PATIENCE, bearable
 
 ROOT = Path(__file__).resolve().parents[2]
 ORIGIN = 1_800_000_000.0
@@ -65,6 +66,7 @@ class Stage:
         self.simulator = simulator
         self.clock = clock
         self.folder = folder
+        self._started: list[subprocess.Popen[str]] = []
         self.config = folder / "config" / "production.yaml"
         self.config.parent.mkdir()
         self.config.write_text(CONFIG)
@@ -98,7 +100,7 @@ class Stage:
     ) -> subprocess.Popen[str]:
         """A running `guardian` process; `finish` ends it. With `to` it writes into that file."""
         with to.open("w") if to is not None else nullcontext(subprocess.PIPE) as out:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", "guardian", *arguments],
                 cwd=self.folder,
                 env={**self.environ(), **environ},
@@ -107,6 +109,15 @@ class Stage:
                 stdin=subprocess.DEVNULL,
                 text=True,
             )
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """End what a failed test left running, and close its pipes."""
+        for process in self._started:
+            if process.returncode is None:
+                process.kill()
+                process.communicate()
 
     def run(self, *arguments: str, timeout_s: float = 60.0, **environ: str) -> Ended:
         """Run `guardian` to its end."""
@@ -136,7 +147,7 @@ class Stage:
     def wait_for(self, what: str, seen: Any, *, timeout_s: float = 30.0) -> None:
         """Wait until `seen()` is true, or fail saying what was waited for."""
         clock, pause = SystemClock(), Flag()
-        ends_at = clock.monotonic() + timeout_s
+        ends_at = clock.monotonic() + timeout_s * PATIENCE
         while not seen():
             assert clock.monotonic() < ends_at, f"waited in vain for {what}"
             pause.wait(timeout=0.02)
@@ -145,7 +156,7 @@ class Stage:
 def finish(process: subprocess.Popen[str], *, timeout_s: float = 60.0) -> Ended:
     """Wait for a process; kill it, and fail, when it does not end."""
     try:
-        out, err = process.communicate(timeout=timeout_s)
+        out, err = process.communicate(timeout=timeout_s * PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         out, err = process.communicate()
@@ -168,9 +179,13 @@ def stage(
     account_id: str = "333333333333",
 ) -> Iterator[Stage]:
     """41 is live with `rate` requests a second; 42 is published."""
-    clock = ScaledClock(origin=ORIGIN, speed=speed)
+    clock = ScaledClock(origin=ORIGIN, speed=bearable(speed))
     with Simulator(clock, account_id=account_id) as simulator:
         simulator.aliases.create_function(SERVICE, versions=versions)
         simulator.aliases.create_alias(SERVICE, "live", version="41", description="by CDK")
         simulator.traffic.send(SERVICE, "live", rate=rate, history_s=600.0)
-        yield Stage(simulator, clock, folder)
+        found = Stage(simulator, clock, folder)
+        try:
+            yield found
+        finally:
+            found.close()

@@ -91,7 +91,6 @@ def test_everything_that_is_missing_is_said_at_once(tmp_path: Path) -> None:
         ("--lambda", "agents-api:7"),
         ("--lambda", "agents api:live"),
         ("--service", "two words"),
-        ("--service", "a\nb: c"),
     ],
 )
 def test_what_cannot_be_right_is_refused_by_its_option(

@@ -82,6 +82,7 @@ def window(*shifts: tuple[float, float], alpha: float = 0.05) -> Window:
     """Shifts as (minute, percent); by default one to 10 % at minute 0."""
     confirmed = tuple((T0 + 60 * m, Weight.percent(w)) for m, w in shifts or ((0.0, 10.0),))
     return Window(
+        moving_since=confirmed[0][0],
         first_shift_at=confirmed[0][0],
         step_confirmed_at=confirmed[-1][0],
         confirmed=confirmed,

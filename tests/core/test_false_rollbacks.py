@@ -135,6 +135,7 @@ def judged(minutes: Sequence[tuple[int, int]], random: Random) -> int | None:
         now = T0 + 60 * minute
         shifts = tuple(shift for shift in SHIFTS if shift[0] < now)
         window = Window(
+            moving_since=T0,
             first_shift_at=T0,
             step_confirmed_at=shifts[-1][0],
             confirmed=shifts,

@@ -128,11 +128,20 @@ def test_a_breach_stays_one_when_the_incident_is_resolved() -> None:
     assert after(told(), memory=memory, criterion=other)[0].outcome is Outcome.PASS
 
 
-def test_one_that_was_open_before_is_no_breach_of_a_rollout() -> None:
-    """The start was let through with it."""
-    found, _ = after(told(incident(at=T0)))
-    assert found.outcome is Outcome.PASS
-    assert found.why.endswith("is open since 22:14 UTC, before the first shift")
+def test_one_that_was_open_before_is_no_breach_of_a_rollout_and_no_pass() -> None:
+    """It opened after the last look before the shift, or was raised to its priority since."""
+    found, _ = after(told(incident(at=T0 - 1)))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.why.endswith("is open since 22:13 UTC, before the first shift")
+
+
+def test_one_that_opened_before_the_shift_was_read_back_is_a_breach() -> None:
+    """The write was under way since the step was entered; trackers tell whole seconds."""
+    since = replace(window((2.0, 10.0)), moving_since=T0 + 30.7)
+    for opened_at, outcome in ((30.0, Outcome.FAIL), (29.0, Outcome.INCONCLUSIVE)):
+        found = told(incident(at=T0 + opened_at))
+        verdict, _ = judge(P0, found, since, now=NOW, memory=None)
+        assert verdict.outcome is outcome
 
 
 def test_a_watch_cannot_tell_whose_doing_an_earlier_one_is() -> None:

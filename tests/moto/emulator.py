@@ -22,6 +22,7 @@ from botocore.session import Session
 
 from guardian.clock import ScaledClock
 from tests.cli.stage import ROOT, Ended, finish
+from tests.pace import bearable
 
 ACCOUNT = "123456789012"
 """The emulator's own account."""
@@ -122,7 +123,7 @@ class Shop:
     def __init__(self, cloud: Emulator, folder: Path, *, failing: dict[str, float]) -> None:
         self.cloud = cloud
         self.folder = folder
-        self.clock = ScaledClock(origin=1_800_000_000.0, speed=SPEED)
+        self.clock = ScaledClock(origin=1_800_000_000.0, speed=bearable(SPEED))
         self.shares: list[dict[str, float]] = []
         """Each different state of the alias that its callers have met, in order."""
         self.failures: list[BaseException] = []

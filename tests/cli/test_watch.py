@@ -264,14 +264,15 @@ def test_sigint_leaves_traffic_as_it_is(tmp_path: Path) -> None:
 def test_a_second_watch_follows_the_first(tmp_path: Path) -> None:
     """Another process holds the target: the second follows and ends with its outcome."""
     with stage(tmp_path, speed=40.0) as s:
-        deployed(s, BAD)
+        deployed(s)
         first = s.start(*WATCH)
         s.wait_for("the first poll", lambda: s.simulator.calls("cloudwatch", "GetMetricData") > 1)
-        second = s.start(*WATCH)
+        log = s.folder / "second"
+        second = s.start(*WATCH, to=log)
+        s.wait_for("the second", lambda: "following" in log.read_text())
+        s.simulator.traffic.behave(SERVICE, "42", BAD, since=s.clock.now())
         assert finish(first).code == 4
-        followed = finish(second)
-        assert followed.code == 4, followed.out + followed.err
-        assert "following" in followed.err
+        assert finish(second).code == 4, log.read_text()
         assert len({e.data["key"] for e in s.events("pagerduty.trigger")}) == 1
 
 

@@ -150,7 +150,7 @@ def _by_daemon(wiring: Wiring, wanted: Beginning, output: Output, daemon: str) -
             f"{daemon} has not answered yet; the order waits, and is refused when nobody takes it"
             f" within 10 minutes (`guardian rollout status {wanted.service}`)"
         )
-    if answer.refused.endswith("nothing to do"):
+    if answer.moot:
         output.say(f"{wanted.service}: {answer.refused}")
         _told(wiring, wanted, order, "")
         return 0

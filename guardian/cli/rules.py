@@ -37,10 +37,10 @@ def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
     else:
         for found in report.findings:
             click.echo(str(found))
-        click.echo(
-            f"{report.files} rule files, {report.criteria} criteria:"
-            f" {len(errors)} errors, {len(report.findings) - len(errors)} warnings"
-        )
+        read = _counted(report.files, "rule file"), _counted(report.criteria, "criteri", "on", "a")
+        warnings = len(report.findings) - len(errors)
+        wrong = _counted(len(errors), "error"), _counted(warnings, "warning")
+        click.echo(f"{', '.join(read)}: {', '.join(wrong)}")
     return 3 if errors or (strict and report.findings) else 0
 
 
@@ -119,3 +119,8 @@ def schema() -> int:
 
     click.echo(json.dumps(rule_schema(), indent=2))
     return 0
+
+
+def _counted(number: int, noun: str, one: str = "", more: str = "s") -> str:
+    """A number and its noun, e.g. "1 warning" and "2 warnings"."""
+    return f"{number} {noun}{one if number == 1 else more}"

@@ -97,6 +97,8 @@ class Answer:
     order: str
     refused: str = ""
     """Why not, in a sentence for whoever gave it; empty when it was obeyed."""
+    moot: bool = False
+    """Not obeyed because what was wanted is so already."""
     rollout: str = ""
     """The rollout that a start began."""
 

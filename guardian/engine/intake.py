@@ -188,7 +188,9 @@ class Intake:
             return self._begin(desk, order, service, rollout)
         except JournalError:
             raise
-        except (GuardianError, NothingToDo) as error:
+        except NothingToDo as done:
+            return Answer(order=order.id, refused=str(done), moot=True)
+        except GuardianError as error:
             return Answer(order=order.id, refused=_told(error))
         except Exception as error:  # noqa: BLE001 - one order must not end the guarding of others
             why = f"internal error: {type(error).__name__}: {error}"

@@ -22,12 +22,22 @@ def before_shift(
     *,
     now: Instant,
     fixes: Collection[str] = (),
+    moving_since: Instant | None = None,
 ) -> Verdict:
-    """Before any traffic was moved: `pass` while nothing is open that the release does not mend."""
+    """Before a shift was confirmed: `pass` while nothing is open that the release does not mend.
+
+    From `moving_since` on a write may have been sent: what opened since then is a breach.
+    """
     found = measurements.get(measure.open)
     open_now = found.incidents if found is not None else ()
     against = tuple(i for i in open_now if i.id not in fixes)
+    opened = tuple(i for i in against if _opened_since(i, moving_since))
     answer = _unread(criterion, measure, found, now, since=None)
+    if opened:
+        against = opened
+        answer = Answer(
+            Outcome.FAIL, f"{told(opened, 'opened at')}, while the first shift was made"
+        )
     if answer is None and against:
         answer = Answer(Outcome.INCONCLUSIVE, told(against, "is open since"))
     answer = answer or Answer(Outcome.PASS, _nothing(measure, open_now, fixes))
@@ -45,17 +55,17 @@ def presence(
 ) -> tuple[Verdict, Memory]:
     """After the first shift: one that opened since then is a breach, also once it is resolved.
 
-    "Since" is the moment before the first write, not the one when it was read back; and as
-    trackers tell whole seconds, the second that it fell into counts as well.
+    "Since" is the moment before the first write, not the one when it was read back.
     """
     found = measurements.get(measure.open)
     open_now = found.incidents if found is not None else ()
-    since = math.floor(window.moving_since)
+    since = window.moving_since
     remembered = usable(memory, criterion, window)
     seen = {i.id: i for i in (remembered.incidents if remembered is not None else ())}
-    seen |= {i.id: i for i in open_now if i.opened_at >= since and i.id not in window.fixes}
+    against = [i for i in open_now if i.id not in window.fixes]
+    seen |= {i.id: i for i in against if _opened_since(i, since)}
     opened = tuple(sorted(seen.values(), key=lambda i: i.opened_at))
-    earlier = tuple(i for i in open_now if i.opened_at < since and i.id not in window.fixes)
+    earlier = tuple(i for i in against if not _opened_since(i, since))
     answer: Answer | None = None
     if opened:
         answer = Answer(Outcome.FAIL, f"{told(opened, 'opened at')}, after the first shift")
@@ -71,6 +81,11 @@ def presence(
         criterion, answer, resting_on, opened or earlier, measurements, begin=window.first_shift_at
     )
     return verdict, after
+
+
+def _opened_since(incident: Incident, since: Instant | None) -> bool:
+    """Whether it opened in the second of an instant or later: trackers tell whole seconds."""
+    return since is not None and incident.opened_at >= math.floor(since)
 
 
 # --- the questions -----------------------------------------------------------------------------

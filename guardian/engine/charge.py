@@ -132,7 +132,14 @@ class Charge:
         window = self.window()
         if window is None:
             self.verdicts = tuple(
-                before_shift(c, c.measure, measurements, now=now, fixes=plan.fixes)
+                before_shift(
+                    c,
+                    c.measure,
+                    measurements,
+                    now=now,
+                    fixes=plan.fixes,
+                    moving_since=rollout.moving_since or None,
+                )
                 for c in plan.criteria
                 if isinstance(c.measure, Incidents)
             )

@@ -102,6 +102,18 @@ def test_what_the_release_is_to_mend_does_not_hold_it() -> None:
     assert before(told(incident(), incident("Q2")), "Q1").outcome is Outcome.INCONCLUSIVE
 
 
+def test_one_that_opens_while_the_first_shift_is_made_is_a_breach() -> None:
+    """The write may have been made although nobody could read it back; what was open only holds."""
+    for opened_at, outcome in ((30.0, Outcome.FAIL), (29.0, Outcome.INCONCLUSIVE)):
+        found = before_shift(
+            P0, MEASURE, told(incident(at=T0 + opened_at)), now=NOW, moving_since=T0 + 30.7
+        )
+        assert found.outcome is outcome
+    waived = told(incident(at=T0 + 31))
+    found = before_shift(P0, MEASURE, waived, now=NOW, fixes=["Q1"], moving_since=T0)
+    assert found.outcome is Outcome.PASS
+
+
 # --- after it ------------------------------------------------------------------------------------
 
 

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from guardian.core.criteria import Memory, Window, judge, observed_until
 from guardian.core.decide import decide
-from guardian.core.entries import Freeze, Order, RollbackStarted, Superseded, WeightConfirmed
+from guardian.core.entries import (
+    Entry,
+    Freeze,
+    Order,
+    RollbackConfirmed,
+    RollbackStarted,
+    RollbackStuck,
+    Superseded,
+    WeightConfirmed,
+)
 from guardian.core.incidents import before_shift
 from guardian.core.model import Criterion, Incidents, Instant, Measurement, Query, Reason
 from guardian.core.orders import Decision
@@ -54,9 +64,11 @@ class Charge:
     """Another process has taken over: stop acting."""
     freeze: Freeze | None = None
     """The one in force at the last tick."""
-    failsafe: RollbackStarted | None = None
-    """A rollback that this process saw to be needed and could not record."""
+    aside: tuple[Entry, ...] = ()
+    """A rollback that the journal could not take: its start, and what became of it since.
 
+    It is carried out and told all the same, and recorded as a whole when the journal is back.
+    """
     unrecorded: WeightConfirmed | None = None
     """A weight that was read back and could not be recorded: it is judged all the same."""
 
@@ -69,6 +81,17 @@ class Charge:
     def judged(self) -> Rollout:
         """The rollout as its traffic is, for judging: also where the journal is behind."""
         return self.rollout if self.unrecorded is None else apply(self.rollout, self.unrecorded)
+
+    @property
+    def failsafe(self) -> RollbackStarted | None:
+        """The start of the rollback that is carried out without a record, if there is one."""
+        started = self.aside[0] if self.aside else None
+        return started if isinstance(started, RollbackStarted) else None
+
+    @property
+    def back(self) -> bool:
+        """Whether the rollback that could not be recorded was read back."""
+        return bool(self.aside) and isinstance(self.aside[-1], RollbackConfirmed)
 
     @property
     def over(self) -> bool:
@@ -87,7 +110,7 @@ class Charge:
         """Whether this tick has to look at the real traffic."""
         if self.lost or self.over:
             return False
-        unsafe = self.failsafe is not None and not self.wrote
+        unsafe = self.failsafe is not None and not self.back
         return polling or unsafe or self.rollout.phase not in (Phase.BAKING, Phase.HELD)
 
     @property
@@ -222,15 +245,24 @@ class Charge:
         """
         self.freeze = freeze
         decision = decide(self.rollout, self.seen(orders, fresh=fresh, freeze=freeze), now)
-        if self.failsafe is None or isinstance(decision.entry, RollbackStarted | Superseded):
+        if self.failsafe is None or (isinstance(decision.entry, Superseded) and not self.back):
             return decision
         return Decision(entry=self.failsafe)
+
+    def went_on(self, now: Instant, *, fresh: bool) -> None:
+        """What became of a rollback that the journal cannot take: confirmed, or stuck."""
+        if not self.aside or self.back:
+            return
+        as_if = reduce(apply, self.aside, self.rollout)
+        entry = decide(as_if, self.seen(fresh=fresh), now).entry
+        if isinstance(entry, RollbackStuck | RollbackConfirmed):
+            self.aside = (*self.aside, replace(entry, at=max(now, as_if.last_at)))
 
     def advanced(self, after: Rollout) -> None:
         """An entry was recorded: forget what belonged to the phase before."""
         before, self.rollout, self.unrecorded = self.rollout, after, None
         if after.phase is Phase.ROLLING_BACK or not after.live:
-            self.failsafe = None
+            self.aside = ()
         if after.phase is not before.phase or after.step != before.step:
             self.wrote = self.tried = False
             self.tries, self.retry_at = 0, 0.0
@@ -244,7 +276,7 @@ class Charge:
         if self.failsafe is not None:
             traffic = self.rollout.plan.snapshot.traffic
             done = self.wrote and self.reading.traffic == traffic
-            if done or strangers(self.rollout.plan, self.reading.traffic):
+            if done or self.back or strangers(self.rollout.plan, self.reading.traffic):
                 return None
             return Wish(verb=Verb.RESTORE, traffic=traffic, stamped=True)
         if self.over:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from guardian.core.model import Instant
 from guardian.core.notices import Event, Notice, concerns
@@ -39,6 +40,10 @@ DIRECT_RETRY_S = 10.0
 """How soon a notice that the journal could not take is sent again to a lane that failed."""
 DUE_LIMIT = 1000
 """Far more than one lane's backlog, so that it cannot hide the other lanes' notices."""
+
+
+DirectKey: TypeAlias = tuple[str, str, int, Event]
+"""Lane, rollout, number of the entry, and what it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +86,7 @@ class Outbox:
         self._held_back: dict[tuple[str, int], float] = {}
         self._unsettled: dict[str, tuple[Pending, Sent | Retry | Dead]] = {}
         """What became of a notice, as long as the journal could not take it in."""
-        self._direct: dict[tuple[str, str, int], float] = {}
+        self._direct: dict[DirectKey, float] = {}
         self.wake: Callable[[], None] = lambda: None
         self.sent = 0
         self.failed = 0
@@ -90,10 +95,15 @@ class Outbox:
         """Lanes of ours that refused a notice for good, and why: nobody will hear of it."""
 
     def route(self, notice: Notice | None) -> list[Outgoing]:
-        """Which lanes a notice leaves by."""
+        """Which lanes a notice leaves by: those that want it and were not told it directly."""
         if notice is None:
             return []
-        return [Outgoing(lane=n, notice=notice) for n, x in self._lanes.items() if x.wants(notice)]
+        wanting = [
+            Outgoing(lane=name, notice=notice)
+            for name, lane in self._lanes.items()
+            if lane.wants(notice)
+        ]
+        return [out for out in wanting if self._direct.get(_direct_key(out)) != math.inf]
 
     def replace(self, lanes: Sequence[Lane]) -> list[str]:
         """Other lanes from now on; the names of those that went, which only empty their queue."""
@@ -155,14 +165,14 @@ class Outbox:
         calls: dict[str, Callable[[], object]] = {}
         monotonic = self._clock.monotonic()
         for out in self.route(notice):
-            key = (out.lane, out.notice.rollout, out.notice.seq)
+            key = _direct_key(out)
             if self._direct.get(key, monotonic) <= monotonic:
                 self._direct[key] = monotonic + DIRECT_RETRY_S
-                calls["direct-{}-{}-{}".format(*key)] = partial(self._tell, key, out)
+                calls[f"direct-{'-'.join(map(str, key))}"] = partial(self._tell, key, out)
         if calls:
             self._fanout.run(calls, deadline_s=0.0)
 
-    def _tell(self, key: tuple[str, str, int], out: Outgoing) -> None:
+    def _tell(self, key: DirectKey, out: Outgoing) -> None:
         try:
             self._lanes[out.lane].notifier.send(out.notice, handle=None)
         except NotifyError as error:
@@ -236,6 +246,10 @@ class Outbox:
 
 
 _OUTCOMES: Mapping[type, str] = {Sent: "sent", Retry: "failed", Dead: "dead"}
+
+
+def _direct_key(out: Outgoing) -> DirectKey:
+    return out.lane, out.notice.rollout, out.notice.seq, out.notice.event
 
 
 def _vital(notice: Notice) -> bool:

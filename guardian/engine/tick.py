@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from guardian.core.entries import Entry, Freeze, Order, RollbackStarted, WeightConfirmed
 from guardian.core.invariants import InvariantBroken, check
 from guardian.core.model import Instant, Problem, Query, Reason, floor_to
-from guardian.core.notices import notice
+from guardian.core.notices import Notice, notice
 from guardian.core.orders import Decision
-from guardian.core.rollout import IllegalEntry, apply, fold
+from guardian.core.rollout import IllegalEntry, Rollout, apply, fold
 from guardian.core.wishes import Verb, Wish
 from guardian.engine.charge import Charge
 from guardian.engine.outbox import Outbox
@@ -132,7 +133,7 @@ class Plane:
         acted = self._act(mine)
         for item in recorded:
             self._outbox.release(item.rollout)
-        self._tell_unrecorded(mine)
+        self._tell_unrecorded(mine, fresh, now)
         self._show(
             Report(
                 at=now,
@@ -246,37 +247,38 @@ class Plane:
         """Append the decision; whatever goes wrong, the charge knows how to go on."""
         if decision.entry is None and not decision.answers:
             return []
-        before, after = charge.rollout, charge.rollout
-        entries: list[Entry] = []
+        entries: tuple[Entry, ...] = ()
         if decision.entry is not None:
-            entry = replace(decision.entry, at=max(now, before.last_at))
-            after = apply(before, entry)
-            check(before, entry, after)
-            entries.append(entry)
-        told = notice(before, entries[0], after) if entries else None
-        if told is not None:
+            entry = replace(decision.entry, at=max(now, charge.rollout.last_at))
+            entries = charge.aside if decision.entry is charge.failsafe else (entry,)
+        told = list(_told(charge.rollout, entries))
+        after = told[-1].after if told else charge.rollout
+        if not charge.aside and told and told[0].notice is not None:
             self._outbox.hold_back(charge.id, after.seq)
         txid = self._luck.token()
         try:
             self._journal.append(
                 charge.claim,
                 charge.id,
-                expected=before.seq,
+                expected=charge.rollout.seq,
                 entries=entries,
                 live=after.live,
-                outgoing=self._outbox.route(told),
+                outgoing=[out for one in told for out in self._outbox.route(one.notice)],
                 answers=decision.answers,
                 txid=txid,
             )
         except JournalError as error:
             if not self._recorded_after_all(charge, error, entries, txid):
                 return []
-        charge.failsafe = None
+        charge.aside = ()
         charge.advanced(after)
-        service = after.plan.service
-        for entry in entries:
-            count(self._meter, entry, after)
-        return [Recorded(rollout=charge.id, service=service, entry=e, notice=told) for e in entries]
+        for one in told:
+            count(self._meter, one.entry, one.after)
+        plan = after.plan
+        return [
+            Recorded(rollout=charge.id, service=plan.service, entry=one.entry, notice=one.notice)
+            for one in told
+        ]
 
     def _recorded_after_all(
         self, charge: Charge, error: JournalError, entries: Sequence[Entry], txid: str
@@ -310,17 +312,20 @@ class Plane:
             charge.unrecorded = entries[0]
         if not entries or not isinstance(entries[0], RollbackStarted):
             return
-        if charge.failsafe is None:
-            charge.failsafe = entries[0]
+        if not charge.aside:
+            charge.aside = (entries[0],)
             charge.wrote = charge.tried = False
             charge.tries, charge.retry_at = 0, 0.0
 
-    def _tell_unrecorded(self, charges: Sequence[Charge]) -> None:
+    def _tell_unrecorded(
+        self, charges: Sequence[Charge], fresh: Collection[str], now: Instant
+    ) -> None:
         """After the act: what the outbox cannot tell, because the journal is down."""
         for charge in charges:
-            if charge.failsafe is not None and not charge.lost:
-                after = apply(charge.rollout, charge.failsafe)
-                self._outbox.tell_now(notice(charge.rollout, charge.failsafe, after))
+            if not charge.lost:
+                charge.went_on(now, fresh=charge.id in fresh)
+                for one in _told(charge.rollout, charge.aside):
+                    self._outbox.tell_now(one.notice)
 
     # --- act -----------------------------------------------------------------------------------
 
@@ -370,3 +375,20 @@ class Plane:
 
 def _writer(charge: Charge, wanted: Wish) -> Callable[[], object]:
     return lambda: charge.write(wanted)
+
+
+class _Told(NamedTuple):
+    """An entry, the rollout after it, and what people are told of it."""
+
+    entry: Entry
+    after: Rollout
+    notice: Notice | None
+
+
+def _told(before: Rollout, entries: Sequence[Entry]) -> Iterator[_Told]:
+    """Each entry in its turn, checked against the invariants."""
+    for entry in entries:
+        after = apply(before, entry)
+        check(before, entry, after)
+        yield _Told(entry, after, notice(before, entry, after))
+        before = after

@@ -14,6 +14,7 @@ from guardian.core.entries import (
     Entry,
     Order,
     OrderKind,
+    RollbackConfirmed,
     RollbackStarted,
     StepEntered,
 )
@@ -233,9 +234,45 @@ def test_a_breach_seen_while_the_journal_is_away_is_rolled_back_at_once() -> Non
     assert state.phase is Phase.ROLLED_BACK
     assert state.rollback is not None
     assert state.rollback.cause is Cause.BREACH
-    recorded = next(e for e in entries_of(journal) if isinstance(e, RollbackStarted))
-    assert recorded.at - w.plan.snapshot.taken_at < at + AWAY_S + 5
+    started, confirmed = entries_of(journal)[-2:]
+    assert isinstance(started, RollbackStarted)
+    assert isinstance(confirmed, RollbackConfirmed)
+    for entry in (started, confirmed):
+        assert entry.at - w.plan.snapshot.taken_at < at + AWAY_S, "recorded as of when it happened"
     assert w.alias.stamp is None
+
+
+def test_people_are_paged_while_the_journal_is_away_and_not_again_when_it_is_back() -> None:
+    """Who was told directly is not told by the outbox as well."""
+    at = breach_at()
+    w, journal = troubled(BAD)
+    journal.away = (at - 1, at + AWAY_S)
+    run(w)
+    for event in (Event.ROLLING_BACK, Event.ROLLED_BACK):
+        (when,) = (when for when, n in w.people.heard if n.event is event)
+        assert when - w.plan.snapshot.taken_at < at + AWAY_S
+    (paged,) = (n for _, n in w.people.heard if n.pages)
+    assert paged.event is Event.ROLLED_BACK
+
+
+def test_a_rollback_that_sticks_while_the_journal_is_away_is_paged_and_recorded_whole() -> None:
+    """Neither can be written: both pages are made at their time, and end with the rollback."""
+    at = breach_at()
+    w, journal = troubled(BAD)
+    journal.away = (at - 1, at + 700)
+    w.events.append((at - 1, lambda: setattr(w.faults, "drop_write", 1.0)))
+    w.events.append((at + 600, lambda: setattr(w.faults, "drop_write", 0.0)))
+    run(w)
+    ends = [type(e).__name__ for e in entries_of(journal)][-4:]
+    assert ends == ["RollbackStarted", "RollbackStuck", "RollbackStuck", "RollbackConfirmed"]
+    heard = w.people.heard
+    stuck = [when - w.plan.snapshot.taken_at - at for when, n in heard if n.event is Event.STUCK]
+    assert len(stuck) == 2
+    assert 60 <= stuck[0] < 120
+    assert 300 <= stuck[1] < 360
+    (end,) = (n for _, n in heard if n.event is Event.ROLLED_BACK)
+    assert len(end.resolves) == 2
+    examine(w)
 
 
 def test_a_direct_word_is_repeated_until_it_is_heard() -> None:

@@ -32,6 +32,8 @@ from guardian.ports import (
 ACT_FIRST_S = 5.0
 """How long a notice waits for the act it tells of when the router hangs, in real seconds."""
 SEND_DEADLINE_S = 20.0
+SETTLING_S = 10.0
+"""How long after that a notice stays this process's own, in real seconds, to record its end."""
 INFORMATION_LIVES_S = 3600.0
 """A message that only informs is dropped when this old; a page never is."""
 BACK_OFF_S = (1.0, 60.0)
@@ -146,7 +148,8 @@ class Outbox:
             self.last_error = str(error)
             return 5.0
         ready = [p for p in waiting if self._may_go(p)]
-        first = {p.lane: p for p in reversed(ready)}
+        oldest = {p.lane: p for p in reversed(ready)}
+        first = {lane: p for lane, p in oldest.items() if self._take(p, now)}
         if not first:
             return min(IDLE_S, 0.05) if waiting else IDLE_S
         results = self._fanout.run(
@@ -199,6 +202,18 @@ class Outbox:
             return True
         old = now - pending.notice.at > INFORMATION_LIVES_S
         return old and lane is None and not _vital(pending.notice)
+
+    def _take(self, pending: Pending, now: Instant) -> bool:
+        """Before sending: no other process of this journal shall tell it as well.
+
+        A journal that cannot be written to is no reason to be silent: rather twice than never.
+        """
+        taken_s = (SEND_DEADLINE_S + SETTLING_S) / self._clock.real_s(1.0)
+        try:
+            return self._journal.take(pending, now=now, until=now + taken_s)
+        except JournalError as error:
+            self.last_error = str(error)
+            return True
 
     def _may_go(self, pending: Pending) -> bool:
         key = (pending.notice.rollout, pending.notice.seq)

@@ -283,6 +283,16 @@ class SqliteJournal(SqliteOrders):
             )
         return pending
 
+    def take(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
+        """Keep a due notice from every other process until then; False where one has it already."""
+        with self._file.write("take a notice") as db:
+            row = db.execute(
+                "UPDATE outbox SET due_at = ? WHERE n = ? AND state = 'pending' AND attempts = ? "
+                "AND due_at <= ? RETURNING n",
+                (rfc3339(until), int(pending.id), pending.attempts, rfc3339(now)),
+            ).fetchone()
+        return row is not None
+
     def settle(self, pending: Pending, result: Sent | Retry | Dead) -> None:
         """Record what became of a notice; idempotent for the same attempt."""
         self._settle(int(pending.id), pending.attempts, result)

@@ -199,6 +199,13 @@ class Journal(Protocol):
         """Notices to deliver: per lane and rollout only the oldest one, and only once due."""
         ...
 
+    def take(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
+        """Keep a due notice from every other process until then; False where one has it already.
+
+        Whoever dies with it leaves it to the others when that time has come.
+        """
+        ...
+
     def settle(self, pending: Pending, result: Sent | Retry | Dead) -> None:
         """Record what became of a notice."""
         ...

@@ -74,6 +74,37 @@ class OutboxContract:
         telling(journal, "r1", outgoing("r1", 1))
         assert journal.due(NOW) == journal.due(NOW) == store.open().due(NOW)
 
+    def test_one_of_two_takes_a_notice_and_has_it_until_then(self, store: JournalStore) -> None:
+        """Both saw it; the other one gets it only when the time is over, and its followers wait."""
+        one, other = store.open(), store.open()
+        telling(one, "r1", outgoing("r1", 1, 2))
+        first, second = only(one), only(other)
+        assert one.take(first, now=NOW, until=NOW + 30)
+        assert not other.take(second, now=NOW, until=NOW + 30)
+        assert waiting(other, NOW + 29.999) == []
+        assert other.take(only(other, NOW + 30), now=NOW + 30, until=NOW + 60)
+        assert one.pending() == 2
+
+    def test_what_was_told_or_tried_since_is_not_taken(self, store: JournalStore) -> None:
+        """Of an older look nothing follows."""
+        journal = store.open()
+        telling(journal, "r1", outgoing("r1", 1, 2))
+        seen = only(journal)
+        journal.settle(seen, Retry(at=NOW + 5, error="busy"))
+        assert not journal.take(seen, now=NOW + 5, until=NOW + 30)
+        again = only(journal, NOW + 5)
+        journal.settle(again, Sent())
+        assert not journal.take(again, now=NOW + 5, until=NOW + 30)
+
+    def test_what_was_taken_is_settled_as_ever(self, store: JournalStore) -> None:
+        """Told, it lets the next one go at once."""
+        journal = store.open()
+        telling(journal, "r1", outgoing("r1", 1, 2))
+        seen = only(journal)
+        assert journal.take(seen, now=NOW, until=NOW + 30)
+        journal.settle(seen, Sent())
+        assert waiting(journal) == [("slack", "r1", 2)]
+
     def test_lanes_do_not_wait_for_each_other(self, store: JournalStore) -> None:
         """A silent Slack keeps no page back."""
         journal = store.open()

@@ -9,7 +9,7 @@ import pytest
 
 from guardian.clock import SystemClock
 from guardian.core.entries import RolloutStarted
-from guardian.core.model import Reason
+from guardian.core.model import Instant, Reason
 from guardian.core.notices import Event, Notice, Page, Severity
 from guardian.engine.fanout import SerialFanout, ThreadFanout
 from guardian.engine.outbox import (
@@ -64,6 +64,12 @@ class ForgetfulJournal(MemoryJournal):
 
     full = False
     settled: list[Sent | Retry | Dead]
+
+    def take(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
+        """Note, if there is room."""
+        if self.full:
+            raise Unavailable("the disk is full")
+        return super().take(pending, now=now, until=until)
 
     def settle(self, pending: Pending, result: Sent | Retry | Dead) -> None:
         """Note, if there is room."""
@@ -310,6 +316,30 @@ def test_a_delivered_notice_is_not_delivered_again_while_the_journal_is_full() -
     post.outbox.step()
     assert post.ears["chat"].heard == [("r1", 2, None)]
     assert post.journal.pending() == 0
+
+
+def test_a_notice_that_another_process_is_telling_is_left_to_it() -> None:
+    """Also when that one dies with it: then it is told a little later, by whoever is there."""
+    post = Post("chat")
+    post.put(NOTICE, "chat")
+    (pending,) = post.journal.due(post.clock.now())
+    until = post.clock.now() + 30.0
+    assert post.journal.take(pending, now=post.clock.now(), until=until)
+    post.outbox.step()
+    assert post.ears["chat"].heard == []
+    post.clock.pass_s(30.0)
+    post.outbox.step()
+    assert post.ears["chat"].heard == [("r1", 2, None)]
+
+
+def test_two_processes_tell_a_notice_once() -> None:
+    """Both saw that it is due before either told it."""
+    post = Post("chat")
+    post.put(NOTICE, "chat")
+    (seen,) = post.journal.due(post.clock.now())
+    post.outbox.step()
+    assert post.ears["chat"].heard == [("r1", 2, None)]
+    assert not post.journal.take(seen, now=post.clock.now(), until=post.clock.now() + 30.0)
 
 
 def test_the_direct_word_goes_to_every_lane_once_it_is_heard() -> None:

@@ -249,6 +249,16 @@ class MemoryJournal:
             for o in ready[:limit]
         ]
 
+    def take(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
+        """Keep it from others until then."""
+        out = self._store.out.get(pending.id)
+        if out is None or out.state != "pending":
+            return False
+        if out.attempts != pending.attempts or out.due > now:
+            return False
+        out.due = until
+        return True
+
     def settle(self, pending: Pending, result: Sent | Retry | Dead) -> None:
         """What became of a notice."""
         out = self._store.out.get(pending.id)

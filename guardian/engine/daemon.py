@@ -23,6 +23,11 @@ TURN_S = 1.0
 """Real seconds between two looks at orders and at what nobody drives."""
 FILES_S = 5.0
 """Real seconds between two looks at the files."""
+DESK_STALL_S = 600.0
+"""So long may a look at all of these take, in real seconds: it asks AWS, and many may be waiting.
+
+Guarding goes on beside it; a process that is only slow to take orders must not be ended for it.
+"""
 IN_FLIGHT_S = 5.0
 """How long a stop waits for writes under way, in real seconds: 2 s to connect, 3 s to answer."""
 IN_HASTE_S = 0.5
@@ -172,7 +177,7 @@ class Daemon:
 
     def _renew_desk(self) -> None:
         try:
-            desk = self._desk.renewed()
+            desk = _same_environment(self._desk, self._desk.renewed())
             lanes = desk.lanes()
         except ConfigError as error:
             self._reload_ok = False
@@ -223,13 +228,25 @@ class Daemon:
             pending=state.pending,
             reload_ok=self._reload_ok,
             ready=state.trouble,
-            alive=self._stalled([*late.values(), monotonic - state.turned_at - TURN_S]),
+            alive=self._stalled([*late.values()], monotonic - state.turned_at - TURN_S),
         )
 
-    def _stalled(self, late_s: Sequence[float]) -> str:
+    def _stalled(self, late_s: Sequence[float], desk_late_s: float) -> str:
         if self._engine.supervisor.death is not None:
             return f"a thread has died: {type(self._engine.supervisor.death).__name__}"
-        worst_s = max(late_s)
+        if desk_late_s > DESK_STALL_S:
+            return f"orders and files were not looked at for {desk_late_s:.0f} s"
+        worst_s = max(late_s, default=0.0)
         if worst_s > STALL_S:
             return f"no tick has ended for {worst_s:.0f} s: guardian is not watching"
         return ""
+
+
+def _same_environment(before: Desk, after: Desk) -> Desk:
+    """The new files' desk; ConfigError where they are for another environment."""
+    if after.environment != before.environment:
+        raise ConfigError(
+            f"they are for the environment {after.environment}, and this process serves"
+            f" {before.environment}: start another one for it"
+        )
+    return after

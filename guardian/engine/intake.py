@@ -19,6 +19,9 @@ from guardian.ports import Clock, EdgeError, GuardianError, Head, Journal, Journ
 ORDER_LIVES_S = 600.0
 """A start that nobody took for so long, in real seconds, is refused: it would be a surprise."""
 
+STARTS_S = 5.0
+"""How much of one turn, in real seconds, goes into starts: each asks AWS, and others wait too."""
+
 
 def rollout_of(order: Order, service: str) -> str:
     """The id of the rollout that a START order begins: the same one however often it is tried."""
@@ -166,8 +169,12 @@ class Intake:
     # --- started -------------------------------------------------------------------------------
 
     def _start(self, desk: Desk, duties: Mapping[str, Duty]) -> None:
+        """As many as there is time for: those that are left keep until the next turn."""
         by_address = {for_service(service): service for service in duties}
+        ends_at = self._clock.monotonic() + STARTS_S
         for order in self._journal.orders(list(by_address)):
+            if self._clock.monotonic() >= ends_at:
+                return
             service = by_address[order.rollout]
             answer = self._answered(desk, order, service, duties[service])
             if answer is None:

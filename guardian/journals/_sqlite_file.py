@@ -16,6 +16,8 @@ from guardian.ports import ConfigError, JournalError, OutcomeUnknown, Unavailabl
 
 BUSY_S: Final = 5.0
 """How long SQLite itself waits for another process's transaction."""
+KNOWN_BUSY_S: Final = 0.05
+"""The same once it has waited in vain, until a write goes through: threads queue behind each."""
 OLDEST_SQLITE: Final = (3, 37, 0)
 """The first release with STRICT tables (sqlite.org/stricttables.html)."""
 
@@ -72,6 +74,8 @@ class SqliteFile:
         self.path = path.expanduser().resolve()
         self._connect = connect
         self._busy_s = busy_s
+        self._known_busy = False
+        """Another process has kept the file locked for too long, and may still do so."""
         self._lock = RLock()
         self._closed = False
         self._connection: sqlite3.Connection | None = None
@@ -101,6 +105,15 @@ class SqliteFile:
                 _roll_back(connection)
                 raise
             self._commit(connection, doing, unknown)
+            if self._known_busy:
+                self._wait_for_others(known_busy=False)
+
+    def _wait_for_others(self, *, known_busy: bool) -> None:
+        """How long from now on: a rollback must not wait for one time-out after another."""
+        self._known_busy = known_busy
+        busy_s = min(KNOWN_BUSY_S, self._busy_s) if known_busy else self._busy_s
+        if self._connection is not None:
+            self._connection.execute(f"PRAGMA busy_timeout = {round(busy_s * 1000)}")
 
     def close(self) -> None:
         """Let go of the file; idempotent. Whatever is asked afterwards is Unavailable."""
@@ -144,6 +157,8 @@ class SqliteFile:
         except sqlite3.Error as error:
             if _code(error) in _REOPEN:
                 self._drop()
+            if _code(error) == sqlite3.SQLITE_BUSY:
+                self._wait_for_others(known_busy=True)
             raise self._unavailable(doing, error) from error
 
     def _unavailable(self, doing: str, error: sqlite3.Error) -> Unavailable:

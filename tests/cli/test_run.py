@@ -142,6 +142,10 @@ def test_files_are_read_again(tmp_path: Path) -> None:
         process.send_signal(signal.SIGHUP)
         t.wait_for("the new files", lambda: "the files were read again" in t.log())
         assert t.log().count("the old ones stay in force") == 1
+        config.write_text(text.replace("environment: production", "environment: staging"))
+        process.send_signal(signal.SIGHUP)
+        t.wait_for("its refusal", lambda: "this process serves production" in t.log())
+        config.write_text(text.replace("billing-api:", "billing-api:\n    mode: observe", 1))
         refused = t.answer(t.order("billing-api", OrderKind.START, "52")).refused
         assert "is only observed" in refused
         assert t.rollout(SERVICE).plan.rollout == begun

@@ -52,6 +52,8 @@ class Files:
     error: Exception | None = None
     names: tuple[str, ...] = (SERVICE,)
     planned: int = 0
+    takes_s: float = 0.0
+    """How long AWS takes to answer what a plan asks."""
 
     def __post_init__(self) -> None:
         """One alias a service."""
@@ -73,6 +75,7 @@ class Files:
     def plan(self, order: Order, rollout: str) -> Task:
         """A rollout of the version that is asked for."""
         self.planned += 1
+        self.clock.pass_s(self.takes_s)
         if self.error is not None:
             raise self.error
         return self.task(order.rollout.removeprefix("@"), rollout, canary=order.subject)

@@ -107,6 +107,17 @@ def test_whatever_goes_wrong_with_a_start_is_its_answer(error: Exception, words:
     house.begun()
 
 
+def test_many_starts_are_answered_a_few_a_turn() -> None:
+    """While AWS is slow a heap of orders must not keep the turn from its other work."""
+    house = House()
+    house.desk.error, house.desk.takes_s = ConfigError("no such version"), 3.0
+    orders = [house.order() for _ in range(3)]
+    house.step()
+    assert [house.journal.answered(o) is not None for o in orders] == [True, True, False]
+    house.step()
+    assert house.journal.answered(orders[2]) is not None
+
+
 def test_a_target_in_other_hands_is_refused() -> None:
     """With the name of whoever holds it."""
     house = House()

@@ -13,6 +13,8 @@ from guardian.text.findings import did_you_mean
 
 PRESET: Final = "preset:"
 TESTS: Final = ".test.yaml"
+MOST_ENTRIES: Final = 10_000
+"""How many files and folders are looked through for rule files; the whole disk is a mistake."""
 _WILD: Final = frozenset("*?[")
 
 
@@ -65,6 +67,24 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # as above
+        return False
+
+
+def _below(folder: Path) -> list[Path] | None:
+    """The rule files below a folder; None where there is too much to look through."""
+    found, entries = [], 0
+    for root, folders, names in os.walk(folder):
+        entries += len(folders) + len(names)
+        if entries > MOST_ENTRIES:
+            return None
+        found += [Path(root, n) for n in names if n.endswith(".yaml") and not n.endswith(TESTS)]
+    return sorted(found)
+
+
 def matched(reference: str, file: Found) -> list[Found | Lost]:
     """What a reference of a file leads to: one file, or all that a wildcard stands for."""
     folder = Path(file.shown).parent if not file.shown.startswith(PRESET) else file.path.parent
@@ -88,11 +108,14 @@ def matched(reference: str, file: Found) -> list[Found | Lost]:
 def walked(paths: Sequence[str | Path]) -> Iterator[Found | Lost]:
     """Files and presets as given, and every rule file below a folder; tests of rules left out."""
     for given in map(str, paths):
-        if not Path(given).is_dir():
+        if not _is_folder(Path(given)):
             yield located(given, Path(), None)
             continue
-        files = sorted(p for p in Path(given).rglob("*.yaml") if not p.name.endswith(TESTS))
-        if not files:
+        files = _below(Path(given))
+        if files is None:
+            why = f"there are more than {MOST_ENTRIES} files and folders in it: name the rules' own"
+            yield Lost(shown=given, why=why)
+        elif not files:
             yield Lost(shown=given, why="there is no rule file (*.yaml) in this folder")
-        for file in files:
+        for file in files or ():
             yield Found(path=file, shown=str(file), root=file.resolve().parent.parent)

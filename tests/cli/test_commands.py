@@ -87,6 +87,20 @@ def test_the_shipped_rules_are_clean() -> None:
     assert "0 errors, 0 warnings" in ended.out
 
 
+@pytest.mark.parametrize("command", ["lint", "explain"])
+def test_paths_that_can_be_no_rule_files_are_errors_and_no_bugs(
+    tmp_path: Path, command: str
+) -> None:
+    """A name longer than any file's; a folder that nobody wants to look through."""
+    (tmp_path / "disk").mkdir()
+    for number in range(10_001):
+        (tmp_path / "disk" / str(number)).touch()
+    for given, why in (("a" * 300, "no such file"), ("disk", "more than 10000 files")):
+        ended = guardian("rules", command, given, cwd=tmp_path)
+        assert ended.code == 3, ended.out + ended.err
+        assert why in ended.out + ended.err
+
+
 def test_every_error_of_a_rule_file_is_shown_with_its_place(tmp_path: Path) -> None:
     """File, line, column, caret and suggestion; all of them in one run; exit 3."""
     rule = (ROOT / "rules" / "production.yaml").read_text()

@@ -120,6 +120,7 @@ _FROZEN = "frozen"
 _PROMOTION = "promotion"
 _BEYOND = 1_000_000
 _QUARANTINED = "quarantined"
+_UNGUARDED = "unguarded"
 _OPENED_BY = {
     _FROZEN: Event.STUCK,
     _PROMOTION: Event.STUCK,
@@ -179,14 +180,19 @@ def notice(before: Rollout | None, entry: Entry, after: Rollout) -> Notice | Non
 def quarantined(rollout: Rollout, why: str, now: Instant) -> Notice:
     """What to tell when one rollout is put aside because an entry was impossible or a bug.
 
-    `rollout` is its state before that entry. The notice's number is beyond any entry's, so that it
-    takes the place of none that may follow.
+    `rollout` is its state before that entry.
     """
-    row = _Row(
-        event=Event.STUCK,
-        words=telling.quarantined(rollout, why),
-        page=(_QUARANTINED, Severity.CRITICAL),
-    )
+    return _beyond(rollout, telling.quarantined(rollout, why), _QUARANTINED, now)
+
+
+def unguarded(rollout: Rollout, why: str, now: Instant) -> Notice:
+    """What to tell when a rollout that has moved traffic is left alone by everybody."""
+    return _beyond(rollout, telling.unguarded(rollout, why), _UNGUARDED, now)
+
+
+def _beyond(rollout: Rollout, words: Words, cause: str, now: Instant) -> Notice:
+    """A critical page that no entry stands for: its number takes the place of none to come."""
+    row = _Row(event=Event.STUCK, words=words, page=(cause, Severity.CRITICAL))
     told = _notice(row, rollout, seq=rollout.seq + _BEYOND, resolves=())
     return replace(told, at=max(now, rollout.last_at))
 

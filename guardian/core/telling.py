@@ -308,3 +308,19 @@ def quarantined(rollout: Rollout, why: str) -> Words:
         f" `guardian rollback {plan.service} --to {plan.stable}` puts version {plan.stable} back."
         " Report the reason above as a bug.",
     )
+
+
+def unguarded(rollout: Rollout, why: str) -> Words:
+    """A rollout that no process drives, although its version has traffic."""
+    plan = rollout.plan
+    return Words(
+        title=f"{plan.service}: nobody guards version {plan.canary}, a person is needed; it had"
+        f" {confirmed_weight(rollout)}",
+        did=joined(
+            f"Rollout {plan.rollout} has moved traffic, no process drives it, and this daemon"
+            " leaves it alone: it is neither judged nor rolled back.",
+            because(why),
+        ),
+        todo=f"Put right what is named above, and it is taken up where it was left; or"
+        f" `guardian rollback {plan.service} --to {plan.stable}` puts version {plan.stable} back.",
+    )

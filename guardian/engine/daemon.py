@@ -190,6 +190,13 @@ class Daemon:
             self._say(f"the notifier {name} is gone; what it was given before is still delivered")
         self._engine.groups.groups = desk.groups
         self._say("the files were read again; live rollouts keep the plan they began with")
+        named = {service.name for service in desk.services()}
+        for plan in (c.rollout.plan for c in self._engine.charges if not c.over):
+            if plan.service not in named:
+                self._say(
+                    f"{plan.service}: the files name it no more; {plan.rollout} is driven on by"
+                    " this process, and nobody would drive it after a restart"
+                )
         self._say_start(desk)
 
     # --- rollouts ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from guardian.core.codec import rfc3339
 from guardian.core.entries import Answer, Order, OrderKind, for_service
+from guardian.core.notices import unguarded
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import IllegalEntry, Phase, Rollout, fold
 from guardian.engine.charge import Charge
@@ -19,6 +20,11 @@ from guardian.ports import Clock, EdgeError, GuardianError, Head, Journal, Journ
 ORDER_LIVES_S = 600.0
 """A start that nobody took for so long, in real seconds, is refused: it would be a surprise."""
 
+ALONE_S = 120.0
+"""So long, in real seconds, may a canary be without a driver before people are paged.
+
+Another daemon on the journal may be about to come back: its lease runs out sooner.
+"""
 STARTS_S = 5.0
 """How much of one turn, in real seconds, goes into starts: each asks AWS, and others wait too."""
 
@@ -42,6 +48,8 @@ class Intake:
         self._say = say
         self._said: dict[str, str] = {}
         """What was said of each rollout that is left alone, so that it is said once."""
+        self._alone: dict[str, float] = {}
+        """Since when each of them is left alone, on the monotonic clock."""
         self.broken: dict[str, str] = {}
         """Rollouts that a bug or a damaged journal has taken out of the loop, and why."""
 
@@ -75,6 +83,7 @@ class Intake:
             if head.rollout in mine or head.rollout in self.broken:
                 continue
             if self._journal.holder(head.target) is not None:
+                self._alone.pop(head.rollout, None)
                 continue
             if head.service not in served:
                 self._leave_alone(head, f"service {head.service} is not configured here")
@@ -102,6 +111,7 @@ class Intake:
             self._journal.release(claim)
             raise
         self._said.pop(head.rollout, None)
+        self._alone.pop(head.rollout, None)
         phase = rollout.phase.value.replace("_", " ")
         self._say(f"{plan.service}: {plan.rollout} is taken up where it was left, in {phase}")
 
@@ -129,6 +139,12 @@ class Intake:
         if self._said.get(head.rollout) != why:
             self._said[head.rollout] = why
             self._say(f"{head.service}: the live rollout {head.rollout} is left alone: {why}")
+        monotonic = self._clock.monotonic()
+        if monotonic - self._alone.setdefault(head.rollout, monotonic) < ALONE_S:
+            return
+        rollout = self._read(head)
+        if rollout is not None and rollout.moved:
+            self._engine.outbox.tell_now(unguarded(rollout, why, self._clock.now()))
 
     # --- reopened ------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from guardian.core.entries import (
     WeightConfirmed,
 )
 from guardian.core.model import OnFail
-from guardian.core.notices import Event, Notice, Severity, concerns, quarantined
+from guardian.core.notices import Event, Notice, Severity, concerns, quarantined, unguarded
 from guardian.core.plan import Approval, Unapproved
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Outcome
@@ -222,6 +222,15 @@ def test_a_promotion_that_hangs_pages_until_it_is_read_back() -> None:
     confirmed = last(*done, stuck, PrimaryConfirmed(at=AT))
     assert confirmed.title == "agents-api: version 42 is the primary version now"
     assert concerns(confirmed) == {Event.COMPLETED, Event.STUCK}
+
+
+def test_a_rollout_that_nobody_drives_pages_with_the_reason_and_both_ways_out() -> None:
+    """Put right why it is left alone, or take it back by hand."""
+    told = unguarded(state(STEP_0, AT_TEN), "service agents-api is not configured here", AT)
+    assert (told.event, pages(told)) == (Event.STUCK, [(key("unguarded"), Severity.CRITICAL)])
+    assert told.title.startswith("agents-api: nobody guards version 42")
+    assert "Reason: service agents-api is not configured here." in told.did
+    assert "`guardian rollback agents-api --to 41` puts version 41 back" in told.todo
 
 
 def test_a_rollout_that_is_put_aside_pages_with_the_command_that_finishes_it() -> None:

@@ -32,6 +32,13 @@ COMMANDS = {
 """Each command's module; it is imported when the command is used or helped with."""
 
 
+GROUPS = frozenset({"rollout", "rules", "config"})
+"""Those that have commands of their own."""
+_VALUES = {"-c": 1, "--config": 1, "-o": 1, "--output": 1}
+_COMMON = {**_VALUES, "-v": 0, "--verbose": 0, "-q": 0, "--quiet": 0, "--no-color": 0}
+"""Options that may stand before the command as well, and how many words follow each."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are asked for."""
 
@@ -75,9 +82,22 @@ def _unseen(arguments: Sequence[str]) -> str | None:
     return None
 
 
+def _placed(arguments: list[str]) -> list[str]:
+    """`guardian -c FILE run` is `guardian run -c FILE`: each command reads its own options."""
+    at = 0
+    while at < len(arguments) and (name := arguments[at].partition("=")[0]) in _COMMON:
+        at += 1 if name != arguments[at] else 1 + _COMMON[name]
+    before, rest = arguments[:at], arguments[at:]
+    if not rest:
+        return []
+    words = 2 if rest[0] in GROUPS else 1
+    return [*rest[:words], *before, *rest[words:]]
+
+
 def run(argv: list[str] | None = None) -> None:
     """Run a command line and exit with its code; a person's mistake never shows a traceback."""
-    unseen = _unseen(sys.argv[1:] if argv is None else argv)
+    arguments = sys.argv[1:] if argv is None else argv
+    unseen = _unseen(arguments)
     if unseen is not None:
         click.echo(
             f"guardian: the argument {ascii(unseen)[:100]} holds characters that cannot be seen:"
@@ -86,7 +106,7 @@ def run(argv: list[str] | None = None) -> None:
         )
         sys.exit(2)
     try:
-        code = guardian.main(args=argv, prog_name="guardian", standalone_mode=False)
+        code = guardian.main(args=_placed(arguments), prog_name="guardian", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)

@@ -108,7 +108,10 @@ class Groups:
         return open_ > 0
 
     def _group(self, name: str, services: Sequence[str]) -> bool:
-        members = [m for s in services if (m := self._newest(s)) is not None]
+        newest = [m for s in services if (m := self._newest(s)) is not None]
+        # A release belongs to the group that it began in: files that put services together
+        # later must not take back, for a rollback of yesterday, what is healthy today.
+        members = [m for m in newest if m.plan.group == name]
         trigger = trigger_of(members)
         if trigger is None:
             return False

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from guardian.cli.main import COMMANDS, GROUPS
 from tests.cli.stage import ROOT, Ended, stage
 
 
@@ -85,6 +88,34 @@ def test_the_shipped_rules_are_clean() -> None:
     ended = guardian("rules", "lint", "rules/")
     assert ended.code == 0, ended.out
     assert "0 errors, 0 warnings" in ended.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-c", "nope.yaml", "rollout", "list"),
+        ("--config=nope.yaml", "-o", "json", "rollout", "list"),
+        ("-q", "--config", "nope.yaml", "watch", "agents-api"),
+        ("watch", "-c", "nope.yaml"),
+    ],
+)
+def test_common_options_may_stand_before_the_command(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """They are the command's, wherever they stand."""
+    ended = guardian(*arguments, cwd=tmp_path)
+    assert ended.code == 3, ended.out + ended.err
+    assert "nope.yaml" in ended.out + ended.err
+
+
+def test_the_groups_are_those_commands_that_have_commands() -> None:
+    """Nothing else takes two words."""
+    found = {
+        name
+        for name, module in COMMANDS.items()
+        if isinstance(getattr(importlib.import_module(module), name), click.Group)
+    }
+    assert found == GROUPS
 
 
 @pytest.mark.parametrize("command", ["lint", "explain"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from guardian.core.entries import (
     Answer,
     Cause,
@@ -51,7 +53,9 @@ class Platform:
         """A rollout of a service, at its first weight."""
         base = plan(self.clock.now())
         at = self.clock.now()
-        the_plan: Plan = replace(base, rollout=f"r-{service}", service=service, target=service)
+        the_plan: Plan = replace(
+            base, rollout=f"r-{service}", service=service, target=service, group="platform"
+        )
         the_plan = replace(the_plan, **changes)  # type: ignore[arg-type] # names of its fields
         claim = self.journal.claim(self.lease, service)
         assert claim is not None
@@ -206,6 +210,17 @@ def test_what_was_started_after_the_rollback_is_no_part_of_it() -> None:
     p.confirm("api")
     p.clock.pass_s(60.0)
     p.release("worker")
+    assert not p.groups.outstanding()
+    assert p.waiting() == []
+
+
+@pytest.mark.parametrize("outside", SERVICES[:2])
+def test_a_release_that_began_outside_the_group_is_no_part_of_it(outside: str) -> None:
+    """Files that put services together later take nothing healthy back for what was before."""
+    p = Platform()
+    for service in SERVICES[:2]:
+        p.release(service, group="" if service == outside else "platform")
+    p.back("api")
     assert not p.groups.outstanding()
     assert p.waiting() == []
 

@@ -321,6 +321,7 @@ def unguarded(rollout: Rollout, why: str) -> Words:
             " leaves it alone: it is neither judged nor rolled back.",
             because(why),
         ),
-        todo=f"Put right what is named above, and it is taken up where it was left; or"
-        f" `guardian rollback {plan.service} --to {plan.stable}` puts version {plan.stable} back.",
+        todo=f"Put right what is named above, and it is taken up where it was left. Or put"
+        f" {plan.snapshot.traffic} back on {plan.target}: with files that name {plan.service},"
+        f" `guardian rollback {plan.service} --to {plan.stable}` does it, else AWS by hand.",
     )

@@ -230,7 +230,7 @@ def test_a_rollout_that_nobody_drives_pages_with_the_reason_and_both_ways_out() 
     assert (told.event, pages(told)) == (Event.STUCK, [(key("unguarded"), Severity.CRITICAL)])
     assert told.title.startswith("agents-api: nobody guards version 42")
     assert "Reason: service agents-api is not configured here." in told.did
-    assert "`guardian rollback agents-api --to 41` puts version 41 back" in told.todo
+    assert "`guardian rollback agents-api --to 41` does it" in told.todo
 
 
 def test_a_rollout_that_is_put_aside_pages_with_the_command_that_finishes_it() -> None:

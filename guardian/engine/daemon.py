@@ -234,7 +234,7 @@ class Daemon:
             planes={p.name: (p.last_at, late[p.name]) for p in planes},
             pending=state.pending,
             reload_ok=self._reload_ok,
-            ready=state.trouble,
+            ready=state.trouble or engine.unwritable,
             alive=self._stalled([*late.values()], monotonic - state.turned_at - TURN_S),
         )
 

@@ -107,6 +107,11 @@ class Engine:
             self._beat.lease = self.lease
         self.lost = False
 
+    @property
+    def unwritable(self) -> str:
+        """Why the journal cannot be written to, as the last heartbeat found; empty when it can."""
+        return "" if self._beat is None else self._beat.trouble
+
     def start(self, steppers: Mapping[str, Callable[[], float]] | None = None) -> None:
         """Start every thread: outbox, beat, watchdog, bell, groups and `steppers`."""
         supervisor = self.supervisor

@@ -22,6 +22,8 @@ class Beat:
         self.lease = lease
         """Another one may take its place, when this one was lost."""
         self._on_lost = on_lost
+        self.trouble = ""
+        """Why the last one could not be written: a journal that is only read looks healthy."""
 
     def step(self) -> float:
         """One heartbeat; returns the real seconds until the next."""
@@ -29,8 +31,10 @@ class Beat:
             self._journal.beat(self.lease)
         except Fenced:
             self._on_lost()
-        except JournalError:
+        except JournalError as error:
+            self.trouble = str(error)
             return BEAT_S / 5
+        self.trouble = ""
         return BEAT_S
 
 

@@ -86,14 +86,20 @@ def test_a_beat_that_does_not_reach_the_journal_is_tried_again_soon() -> None:
     """A lease outlives several of them."""
 
     class Away(MemoryJournal):
+        away = True
+
         def beat(self, lease: Lease) -> None:
-            raise Unavailable("no disk")
+            if self.away:
+                raise Unavailable("no disk")
 
     journal = Away(ManualClock())
     lost: list[bool] = []
     beat = Beat(journal, journal.open_lease("tests"), on_lost=lambda: lost.append(True))
     assert 0.0 < beat.step() * 3 < LIFE_S
-    assert lost == []
+    assert (lost, beat.trouble) == ([], "no disk")
+    journal.away = False
+    assert beat.step() == BEAT_S
+    assert beat.trouble == ""
 
 
 def watched(clock: ManualClock) -> tuple[Plane, Watchdog, list[str]]:

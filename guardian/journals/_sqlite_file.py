@@ -79,6 +79,8 @@ class SqliteFile:
         self._lock = RLock()
         self._closed = False
         self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
+        """Device and inode of the file that the connection is on."""
         refuse_old(sqlite3.sqlite_version_info)
         refuse_network(self.path, mounts)
         self._prepare()
@@ -143,9 +145,10 @@ class SqliteFile:
 
     @contextmanager
     def _explained(self, doing: str) -> Iterator[sqlite3.Connection]:
+        if self._closed:
+            raise Unavailable(f"the journal could not {doing}: {self.path} was closed")
+        self._check_place(doing)
         if self._connection is None:
-            if self._closed:
-                raise Unavailable(f"the journal could not {doing}: {self.path} was closed")
             try:
                 self._connection = self._open()
             except ConfigError as error:
@@ -160,6 +163,21 @@ class SqliteFile:
             if _code(error) == sqlite3.SQLITE_BUSY:
                 self._wait_for_others(known_busy=True)
             raise self._unavailable(doing, error) from error
+
+    def _check_place(self, doing: str) -> None:
+        """What is written into a file that was moved away nobody reads, and no error would say."""
+        if self._place() != self._opened:
+            raise Unavailable(
+                f"the journal could not {doing}: {self.path} is no longer the file that was opened."
+                " Put that one back, or restart guardian to go on with what is there"
+            )
+
+    def _place(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _unavailable(self, doing: str, error: sqlite3.Error) -> Unavailable:
         known = _ADVICE.get(_code(error))
@@ -204,6 +222,7 @@ class SqliteFile:
             connection = self._connect(
                 str(self.path), timeout=self._busy_s, isolation_level=None, check_same_thread=False
             )
+            self._opened = self._place()
             self._configure(connection)
         except BaseException as error:
             if connection is not None:

@@ -342,44 +342,6 @@ def test_tables_that_could_not_be_made_are_made_the_next_time(
     assert faulty().live() == []
 
 
-def test_a_lock_that_somebody_keeps_is_unavailable(
-    faulty: Callable[..., SqliteJournal], tmp_path: Path
-) -> None:
-    """After the time that SQLite waits, the sentence says whom to look for; later it works."""
-    journal = faulty(busy_s=0.05)
-    shell = sqlite3.connect(tmp_path / "guardian.db", isolation_level=None)
-    shell.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Unavailable, match=r"another process kept it locked.*stuck guardian"):
-        journal.open_lease("a")
-    assert journal.live() == []
-    shell.execute("ROLLBACK")
-    shell.close()
-    assert journal.open_lease("a").owner == "a"
-
-
-def test_a_lock_that_is_known_of_is_not_waited_for_in_full_again(
-    faulty: Callable[..., SqliteJournal], tmp_path: Path
-) -> None:
-    """One time-out after another would keep a rollback waiting; the first write ends the haste."""
-    journal = faulty(busy_s=0.2)
-    (connection,) = Faulty.made
-
-    def patience_ms() -> int:
-        return int(connection.execute("PRAGMA busy_timeout").fetchone()[0])
-
-    shell = sqlite3.connect(tmp_path / "guardian.db", isolation_level=None)
-    shell.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Unavailable, match="kept it locked"):
-        journal.open_lease("a")
-    assert patience_ms() == 50
-    shell.execute("ROLLBACK")
-    shell.close()
-    assert journal.live() == []
-    assert patience_ms() == 50, "reading is no sign: a writer locks no reader out"
-    journal.open_lease("a")
-    assert patience_ms() == 200
-
-
 def test_a_closed_journal_is_unavailable(store: SqliteStore) -> None:
     """Whatever is asked after its end, and closing twice is once."""
     journal = store.open()

@@ -30,7 +30,10 @@ from guardian.core.standing import (
 )
 from guardian.core.state import Hold, Phase, Rollout, step_traffic
 from guardian.core.verdict import Outcome
+from guardian.core.wording import moment
 
+CLOCK_STEP_S = 60.0
+"""A wall clock may go back by as much without a word: clocks are corrected all the time."""
 _PATIENT = frozenset({HoldReason.APPROVAL, HoldReason.FREEZE})
 """Holds that `max_hold` does not end: they have an end of their own."""
 _SEES_TO_SIGHT = frozenset({HoldReason.BLIND, HoldReason.NO_EVIDENCE})
@@ -52,14 +55,27 @@ def advance(rollout: Rollout, seen: Seen, now: Instant, *, unproven: tuple[str, 
 
 
 def blind(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
-    """Unreadable, or silent where there was traffic, for `max_blind`."""
+    """Unreadable, or silent where there was traffic, for `max_blind`; or the clock was set back."""
     plan = rollout.plan
+    if set_back(rollout, now):
+        return Held(
+            at=now,
+            why=HoldReason.BLIND,
+            detail=f"this machine's clock was set back to {moment(now)}, and the newest entry is of"
+            f" {moment(rollout.last_at)}: what is older than that cannot be judged",
+            verdicts=seen.verdicts,
+        )
     if not blinded(rollout, seen) or blind_s(rollout, seen, now) < plan.policy.max_blind_s:
         return None
     detail = said(blinded(rollout, seen))
     if plan.policy.on_blind is Blind.ROLLBACK and plan.restores and frozen_back(seen) is None:
         return RollbackStarted(at=now, cause=Cause.BLIND, detail=detail, verdicts=seen.verdicts)
     return Held(at=now, why=HoldReason.BLIND, detail=detail, verdicts=seen.verdicts)
+
+
+def set_back(rollout: Rollout, now: Instant) -> bool:
+    """Whether the wall clock is earlier than what has happened: no age is right any more."""
+    return now < rollout.last_at - CLOCK_STEP_S
 
 
 def out_of_time(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
@@ -126,6 +142,8 @@ def _over(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | Non
 
 
 def _sighted(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | None:
+    if set_back(rollout, now):
+        return None
     if hold.resume_to is Phase.BAKING:
         if seen.verdicts and not blinded(rollout, seen):
             return Resumed(at=now, detail="the metrics can be read again")

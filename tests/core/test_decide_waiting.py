@@ -128,6 +128,21 @@ def test_a_blind_hold_ends_with_sight() -> None:
     )
 
 
+def test_a_clock_that_was_set_back_is_blindness_at_once() -> None:
+    """No age is right any more; a correction by a minute is no such thing."""
+    state = in_phase(Phase.BAKING)
+    now = state.last_at - 61.0
+    found = decide(state, saw(PASS), now).entry
+    assert isinstance(found, Held)
+    assert found.why is HoldReason.BLIND
+    assert "clock was set back to " in found.detail
+    assert decide(state, saw(PASS), state.last_at - 60.0).entry is None
+    blinded = apply(state, replace(found, at=state.last_at))
+    assert decide(blinded, saw(PASS), now).entry is None
+    right = decide(blinded, saw(PASS), state.last_at).entry
+    assert isinstance(right, Resumed)
+
+
 def test_blindness_is_waited_for_before_evidence_is_missed() -> None:
     """A step that is out of time and cannot be seen waits for `max_blind` first."""
     state = in_phase(Phase.BAKING)

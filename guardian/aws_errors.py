@@ -179,6 +179,14 @@ def _local_problem(exc: BaseException, what: str) -> Problem:
             detail=f"{what} was not tried: the AWS credentials could not be loaded "
             f"({type(exc).__name__}): log in again, or check AWS_PROFILE and the role's source",
         )
+    if isinstance(exc, vendor.ConfigParseError):
+        # The parser's own words quote lines of the file, which may hold a secret key.
+        path = exc.kwargs.get("path", "?")
+        return Problem(
+            reason=Reason.INVALID,
+            detail=f"{what} was not tried: the AWS settings in {path} cannot be read as an INI "
+            "file: mend it, or name another in AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE",
+        )
     if isinstance(exc, vendor.ReadTimeoutError | TimeoutError):
         return Problem(reason=Reason.TIMEOUT, detail=f"{what} had no answer in time")
     if isinstance(exc, vendor.ConnectionError):

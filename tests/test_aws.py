@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -226,6 +227,22 @@ def test_missing_credentials_say_how_to_give_some(
     with pytest.raises(RouterError, match="no AWS credentials were found") as caught:
         account_for(Sessions(), role_arn=role_arn).check_account()
     assert caught.value.reason is Reason.AUTH
+
+
+@pytest.mark.parametrize("name", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+def test_a_settings_file_that_is_no_ini_file_is_named_and_not_quoted(
+    world: Canned, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """Of one's own AWS settings the path is told, and no line: it may be the secret key's."""
+    broken = tmp_path / "settings"
+    broken.write_text(f"aws_secret_access_key = {SECRET_KEY}\n")
+    monkeypatch.setenv(name, str(broken))
+    for known in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(known)
+    with pytest.raises(RouterError, match=f"{broken} cannot be read as an INI file") as caught:
+        account_for(Sessions()).check_account()
+    assert caught.value.reason is Reason.INVALID
+    assert SECRET_KEY not in str(caught.value)
 
 
 def test_no_error_ever_quotes_a_secret(world: Canned) -> None:

@@ -42,7 +42,7 @@ def demo(*, speed: float, no_color: bool) -> int:
     with Simulator(clock) as simulator, tempfile.TemporaryDirectory() as folder:
         _set_the_stage(simulator)
         environ = {
-            **_bare(os.environ),
+            **_bare(os.environ, Path(folder)),
             "AWS_ENDPOINT_URL": simulator.url,
             "AWS_ACCESS_KEY_ID": "demo",
             "AWS_SECRET_ACCESS_KEY": "demo",
@@ -61,7 +61,7 @@ def demo(*, speed: float, no_color: bool) -> int:
         return _perform(simulator, environ, speed)
 
 
-def _bare(environ: Mapping[str, str]) -> dict[str, str]:
+def _bare(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     """The environment without anybody's AWS, guardian and proxy settings."""
     ours = ("AWS_", "GUARDIAN_", "BOTO_", "ENVIRONMENT", "LOG_LEVEL")
     kept = {
@@ -69,7 +69,8 @@ def _bare(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if not name.startswith(ours) and not name.lower().endswith("_proxy")
     }
-    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    none = str(folder / "no-aws-settings")
+    nowhere = {"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none}
     return {**kept, **nowhere, "AWS_EC2_METADATA_DISABLED": "true"}
 
 

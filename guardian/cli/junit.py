@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +10,11 @@ from xml.etree import ElementTree as ET
 
 import click
 
+from guardian.cli import whole_file
 from guardian.cli.closing import WORDS, Closing
 from guardian.core.codec import rfc3339
 from guardian.core.model import Criterion
 from guardian.core.verdict import Outcome, Verdict
-from guardian.ports import UsageError
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML 1.0 document can hold, not even escaped: W3C XML 1.0, production 2."""
@@ -28,36 +26,11 @@ _ELEMENTS = {
 }
 
 
-def writable(path: Path) -> Path:
-    """The path, when a report can be written there; UsageError otherwise."""
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(21, "it is a folder")
-        beside = _beside(path)
-        beside.touch(exist_ok=False)
-        beside.unlink()
-    except OSError as error:
-        raise UsageError(
-            f"--junit {path}: no file can be written there: {error.strerror or error}; name one in"
-            " a folder that exists"
-        ) from None
-    return path
-
-
 def write(path: Path, root: ET.Element) -> None:
-    """Put a whole report in the path's place: a reader never sees half of one; OSError."""
-    beside = _beside(path)
-    try:
-        ET.indent(root)
-        beside.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".guardian-{os.getpid()}-{secrets.token_hex(4)}.xml")
+    """Put a whole report in the path's place; OSError."""
+    ET.indent(root)
+    content = ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    whole_file.put(path, content)
 
 
 def report(closings: Sequence[Closing]) -> ET.Element:

@@ -244,9 +244,9 @@ def _github() -> GitHub:
 def _report_at(path: Path | None) -> Path | None:
     if path is None:
         return None
-    from guardian.cli import junit
+    from guardian.cli import whole_file
 
-    return junit.writable(path)
+    return whole_file.writable(path, "--junit")
 
 
 def show(text: str, *, err: bool = False) -> None:

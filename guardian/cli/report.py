@@ -127,23 +127,10 @@ def _written(facts: Facts, form: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Put a whole report in the path's place: a reader never sees half of one; UsageError."""
-    import os
-    import secrets
+    """Put a whole report in the path's place; UsageError."""
+    from guardian.cli import whole_file
 
-    from guardian.ports import UsageError
-
-    beside = path.with_name(f".guardian-{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        if path.is_dir():
-            raise IsADirectoryError(21, "it is a folder")
-        try:
-            beside.write_bytes(text.encode())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        whole_file.put(path, text.encode())
     except OSError as error:
-        raise UsageError(
-            f"--to {path}: no file can be written there: {error.strerror or error}; name one in"
-            " a folder that exists"
-        ) from None
+        raise whole_file.refusal(path, "--to", error) from None

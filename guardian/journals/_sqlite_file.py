@@ -207,14 +207,24 @@ class SqliteFile:
                     folder.mkdir(mode=0o700, exist_ok=True)
             with suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            found = self.path.stat()
-            if stat.S_IMODE(found.st_mode) & 0o077 and found.st_uid == os.geteuid():
-                self.path.chmod(0o600)
+            mode = self.path.stat().st_mode
         except OSError as error:
             raise Unavailable(
                 f"the journal {self.path} cannot be opened: {error.strerror}. Choose a path in a "
                 "directory that guardian may write to, or change the directory's owner"
             ) from error
+        if not stat.S_ISREG(mode):
+            raise ConfigError(
+                f"the journal {self.path} is a folder, a device or a pipe: name a file, which "
+                "need not exist yet"
+            )
+
+    def _keep_private(self) -> None:
+        """Take other people's rights away, once the file is known to be guardian's."""
+        with suppress(OSError):
+            found = self.path.stat()
+            if stat.S_IMODE(found.st_mode) & 0o077 and found.st_uid == os.geteuid():
+                self.path.chmod(0o600)
 
     def _open(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = None
@@ -237,6 +247,7 @@ class SqliteFile:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA foreign_keys = ON")
         found = self._identify(connection)
+        self._keep_private()
         self._use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
         if found is None:

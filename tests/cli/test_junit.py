@@ -15,7 +15,6 @@ from guardian.cli.closing import Closing
 from guardian.core.rollout import Phase
 from guardian.core.verdict import Outcome
 from guardian.engine.outcome import Exit
-from guardian.ports import UsageError
 from tests.cli.stage import SERVICE, stage
 from tests.core.rollouts import PLAN, criterion, in_phase, verdict
 
@@ -101,29 +100,6 @@ def test_a_report_takes_the_old_ones_place_at_once(tmp_path: Path) -> None:
     (tmp_path / "report.xml").write_text("old")
     written(tmp_path, closing(Outcome.PASS))
     assert [path.name for path in tmp_path.iterdir()] == ["report.xml"]
-
-
-def test_a_report_that_cannot_be_placed_leaves_nothing_behind(tmp_path: Path) -> None:
-    """The folder in its place stays, and no half of a report lies beside it."""
-    (tmp_path / "report.xml").mkdir()
-    with pytest.raises(OSError, match=r"report\.xml"):
-        junit.write(tmp_path / "report.xml", junit.report([closing(Outcome.PASS)]))
-    assert [path.name for path in tmp_path.iterdir()] == ["report.xml"]
-
-
-@pytest.mark.parametrize("place", ["missing/report.xml", ".", "file/report.xml", "x" * 300])
-def test_a_place_where_nothing_can_be_written_is_said_at_once(tmp_path: Path, place: str) -> None:
-    """The sentence names the option, and leaves nothing there."""
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="--junit"):
-        junit.writable(tmp_path / place)
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_a_place_that_is_fine_is_left_as_it_was(tmp_path: Path) -> None:
-    """Looking whether it can be written changes nothing."""
-    assert junit.writable(tmp_path / "report.xml") == tmp_path / "report.xml"
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_watch_does_not_begin_when_its_report_could_not_be_written(tmp_path: Path) -> None:

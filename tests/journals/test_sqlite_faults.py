@@ -264,11 +264,31 @@ def test_a_path_through_a_file_is_unavailable(tmp_path: Path) -> None:
         SqliteStore(tmp_path / "file" / "guardian.db").open()
 
 
-def test_a_directory_in_the_files_place_is_unavailable(tmp_path: Path) -> None:
-    """SQLite's refusal is explained too."""
-    (tmp_path / "guardian.db").mkdir()
-    with pytest.raises(Unavailable, match="it cannot be opened"):
-        SqliteStore(tmp_path / "guardian.db").open()
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_refused_and_left_as_it_is(tmp_path: Path, kind: str) -> None:
+    """SQLite would write into a device, and making /dev/null private would take it from all."""
+    place = tmp_path / "guardian.db"
+    if kind == "folder":
+        place.mkdir()
+    else:
+        os.mkfifo(place, mode=0o640)
+    before = place.stat().st_mode
+    with pytest.raises(ConfigError, match="a folder, a device or a pipe: name a file"):
+        SqliteStore(place).open()
+    assert place.stat().st_mode == before
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_the_file_of_another_program_keeps_its_mode(tmp_path: Path) -> None:
+    """It is refused before anything of it is changed."""
+    place = tmp_path / "theirs.db"
+    with sqlite3.connect(place) as db:
+        db.execute("CREATE TABLE theirs (a)")
+    db.close()
+    place.chmod(0o644)
+    with pytest.raises(ConfigError, match="database of another program"):
+        SqliteStore(place).open()
+    assert place.stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize("happens", [True, False])

@@ -71,7 +71,7 @@ services:
 #   - {to: slack, channel: "#deployments", on: all}
 #   - to: pagerduty
 #     routing_key: {env: GUARDIAN_PAGERDUTY_ROUTING_KEY}
-#     on: [rolled_back, stuck, blind]
+#     on: [rolled_back, stuck, blind, superseded]
 """
 
 _RULES = """\

@@ -64,6 +64,7 @@ def rollback(
             router=wiring.service(service).router,
             plane="none",
             resume=emergency.resumes,
+            instead_of=emergency.instead_of.plan.rollout if emergency.instead_of else None,
             order=OrderKind.ABORT,
         )
         limits = Limits(rollback_timeout_s=rollback_timeout)

@@ -280,6 +280,8 @@ class Superseded:
 
     at: Instant
     detail: str
+    actor: str | None = None
+    """Who ordered guardian to restore another version than the recorded one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -325,7 +325,8 @@ def _ended(before: Rollout, entry: _End, after: Rollout) -> _Row:
         case Cancelled():
             event, words = Event.CANCELLED, telling.cancelled(entry, after)
         case Superseded():
-            unsafe = _rolling_back(before)
+            # A person who names another version has the next rollback told, and paged if stuck.
+            unsafe = _rolling_back(before) and entry.actor is None
             event, words = Event.SUPERSEDED, telling.superseded(entry, before, after, unsafe=unsafe)
             page = (_SUPERSEDED, Severity.WARNING) if unsafe else None
         case _:

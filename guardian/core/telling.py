@@ -273,6 +273,15 @@ def cancelled(entry: Cancelled, after: Rollout) -> Words:
 def superseded(entry: Superseded, before: Rollout, after: Rollout, *, unsafe: bool) -> Words:
     """Somebody else changed the versions; `unsafe` when that cut a rollback short."""
     plan = after.plan
+    if entry.actor is not None:
+        return Words(
+            title=f"{plan.service}: {entry.actor} ordered another version, and the rollout of"
+            f" version {plan.canary} ends",
+            did=joined(
+                f"When guardian last looked, version {plan.canary} had {confirmed_weight(before)}.",
+                because(entry.detail),
+            ),
+        )
     cut = (
         f"The rollback to version {plan.stable} was under way and is NOT finished by guardian."
         if unsafe

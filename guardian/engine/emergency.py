@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, fold
@@ -22,6 +22,8 @@ class Emergency:
     """Whether a live rollout is taken over, rather than a new one written."""
     origin: str
     """Where the version to restore comes from."""
+    instead_of: Rollout | None = None
+    """A live rollout that ends in favour of this one: it restores nothing, or something else."""
 
     @property
     def stable(self) -> str:
@@ -35,6 +37,7 @@ class Emergency:
             self.reading.traffic == self.plan.snapshot.traffic
             and self.reading.stamp is None
             and not self.resumes
+            and self.instead_of is None
         )
 
     def describe(self) -> list[str]:
@@ -44,6 +47,10 @@ class Emergency:
             f"  live now: {self.reading.traffic}",
             f"  restore:  {self.stable} 100%  ({self.origin})",
         ]
+        if self.instead_of is not None:
+            ends = self.instead_of.plan
+            what = "watch" if ends.drive is Drive.WATCH else "rollout"
+            lines.append(f"  ends:     {ends.rollout}, the {what} of version {ends.canary}")
         return [*lines, "  nothing to do: it is live already"] if self.done else lines
 
 
@@ -56,49 +63,61 @@ def plan_emergency(
     """
     router = service.router
     reading = router.read()
-    live = [h for h in journal.live() if h.target == router.target]
-    if live:
-        rollout = fold(r.entry for r in journal.read(live[-1].rollout))
-        if to is None or to == rollout.plan.snapshot.traffic.primary:
-            return _of_live(rollout, reading)
-        raise ConfigError(
-            f"rollout {rollout.plan.rollout} is live on {router.target} and restores"
-            f" {rollout.plan.snapshot.traffic}: run `guardian rollback {service.name}` first, and"
-            f" `--to {to}` after it"
-        )
+    live = _live_on(router.target, journal)
+    if live is not None and _restores(live, to, reading):
+        origin = f"the snapshot of rollout {live.plan.rollout}"
+        return Emergency(plan=live.plan, reading=reading, resumes=True, origin=origin)
     if to is not None:
-        stable = resolved(router, to)
-        return _emergency(
-            service, request, reading, Traffic(primary=stable), detail={}, origin="--to"
-        )
+        snapshot, origin = _named(service, request, resolved(router, to)), "--to"
+    else:
+        snapshot, origin = _recorded(service, request, reading, journal)
+    made = _emergency(service, request, reading, snapshot, origin=origin)
+    return replace(made, instead_of=live)
+
+
+def _recorded(
+    service: Service, request: Request, reading: Reading, journal: Journal
+) -> tuple[Snapshot, str]:
+    """What was live before, by what guardian itself recorded, and where; ConfigError."""
     past = [fold(r.entry for r in journal.read(h.rollout)) for h in journal.history(service.name)]
     found = _known(service, reading, past, journal, request.now)
     if found is None:
         raise ConfigError(
-            f"nothing says what was live on {router.target} before {reading.traffic.primary}:"
-            f" name the version, `guardian rollback {service.name} --to VERSION`"
+            f"nothing says what was live on {service.router.target} before"
+            f" {reading.traffic.primary}: name the version, `guardian rollback {service.name} --to"
+            " VERSION`"
         )
-    snapshot, origin = found
-    return _emergency(
-        service, request, reading, snapshot.traffic, detail=snapshot.detail, origin=origin
-    )
+    return found
 
 
-def _of_live(rollout: Rollout, reading: Reading) -> Emergency:
-    plan = rollout.plan
-    if not plan.restores:
-        raise ConfigError(
-            f"rollout {plan.rollout} is live and has nothing to restore: name the version with --to"
-        )
+def _live_on(target: str, journal: Journal) -> Rollout | None:
+    """The newest live rollout of a target."""
+    live = [head.rollout for head in journal.live() if head.target == target]
+    return fold(r.entry for r in journal.read(live[-1])) if live else None
+
+
+def _restores(live: Rollout, to: str | None, reading: Reading) -> bool:
+    """Whether taking a live rollout back is what is asked; ConfigError when nobody can tell."""
+    plan = live.plan
     strangers = reading.traffic.versions - {plan.stable, plan.canary} - plan.found.versions
-    if strangers:
+    if strangers and to is None:
         raise ConfigError(
             f"{plan.target} serves {reading.traffic}, and rollout {plan.rollout} knows only"
             f" {plan.stable} and {plan.canary}: somebody else deployed. If you are sure, name the"
-            " version with --to"
+            f" version, `guardian rollback {plan.service} --to {plan.stable}`"
         )
-    return Emergency(
-        plan=plan, reading=reading, resumes=True, origin=f"the snapshot of rollout {plan.rollout}"
+    same = to is None or to == plan.snapshot.traffic.primary
+    return same and not strangers and (plan.restores or live.moved)
+
+
+def _named(service: Service, request: Request, stable: str) -> Snapshot:
+    """A snapshot of nothing but the version that a person named."""
+    return Snapshot(
+        service=service.name,
+        target=service.router.target,
+        traffic=Traffic(primary=stable),
+        taken_at=request.now,
+        taken_by=request.actor,
     )
 
 
@@ -157,11 +176,11 @@ def _emergency(
     service: Service,
     request: Request,
     reading: Reading,
-    stable: Traffic,
+    found: Snapshot,
     *,
-    detail: Mapping[str, str],
     origin: str,
 ) -> Emergency:
+    stable = found.traffic
     live = reading.traffic.secondary or reading.traffic.primary
     problems = service.router.check(stable=stable.primary, canary=stable.primary)
     if problems:
@@ -184,7 +203,7 @@ def _emergency(
             traffic=stable,
             taken_at=request.now,
             taken_by=request.actor,
-            detail=detail or (reading.detail if reading.stamp is None else {}),
+            detail=found.detail or (reading.detail if reading.stamp is None else {}),
         ),
         restores=True,
         steps=(Step(weight=reading.traffic.share(live), bake_s=60.0, max_bake_s=600.0),),

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from guardian.core.entries import Answer, Cancelled, Order, OrderKind, RolloutStarted
+from guardian.core.entries import (
+    Answer,
+    Cancelled,
+    Order,
+    OrderKind,
+    RolloutStarted,
+    Superseded,
+)
 from guardian.core.notices import Notice, notice
+from guardian.core.phrases import joined
 from guardian.core.plan import Plan
 from guardian.core.rollout import Phase, Rollout, apply, fold, start
 from guardian.core.status import Picture
+from guardian.core.wording import because
 from guardian.engine.bell import Bell
 from guardian.engine.charge import Charge, resumed
 from guardian.engine.fanout import ThreadFanout
@@ -272,16 +281,32 @@ class Engine:
             if left.moved or left.phase is Phase.ROLLING_BACK:
                 raise Busy(left)
             entry = Cancelled(at=self._clock.now(), detail="the process that watched it died")
-            after = apply(left, entry)
-            self._journal.append(
-                claim,
-                head.rollout,
-                expected=left.seq,
-                entries=[entry],
-                live=False,
-                outgoing=self.outbox.route(notice(left, entry, after)),
-                txid=self._luck.token(),
-            )
+            self._end(left, entry, claim)
+
+    def replace_by_order(self, rollout: str | None, plan: Plan, claim: Claim) -> None:
+        """End a live rollout, if there is one, because a person ordered what `plan` restores."""
+        if rollout is None:
+            return
+        left = fold(record.entry for record in self._journal.read(rollout))
+        now, version, said = self._clock.now(), plan.snapshot.traffic.primary, because(plan.reason)
+        detail = joined(f"rollback to version {version} by {plan.actor}.", said)
+        if left.moved or left.phase is Phase.ROLLING_BACK:
+            self._end(left, Superseded(at=now, detail=detail, actor=plan.actor), claim)
+        elif left.live:
+            self._end(left, Cancelled(at=now, detail=detail, actor=plan.actor), claim)
+
+    def _end(self, left: Rollout, entry: Cancelled | Superseded, claim: Claim) -> None:
+        """Record the end of a rollout that is in nobody's charge."""
+        after = apply(left, entry)
+        self._journal.append(
+            claim,
+            left.plan.rollout,
+            expected=left.seq,
+            entries=[entry],
+            live=False,
+            outgoing=self.outbox.route(notice(left, entry, after)),
+            txid=self._luck.token(),
+        )
 
     def page(self, charge: Charge, told: Notice) -> None:
         """Tell of a rollout what is no entry of its journal."""

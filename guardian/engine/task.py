@@ -21,6 +21,8 @@ class Task:
     """Which source reads its metrics."""
     resume: bool = False
     """Take over the live rollout of that id, instead of starting one."""
+    instead_of: str | None = None
+    """A live rollout on the same target that a person's order ends, in favour of this plan."""
     order: OrderKind | None = None
     """Given to the rollout before its first tick."""
 

@@ -82,7 +82,10 @@ def test_rollback_into_a_closed_pipe_still_rolls_back(tmp_path: Path) -> None:
 def test_a_terminal_that_closes_puts_traffic_back(tmp_path: Path) -> None:
     """SIGHUP is an order to stop like SIGTERM, with its exit code."""
     with stage(tmp_path, speed=60.0) as s:
+        # Whoever started the tests may have SIGHUP ignored (nohup), which a child would inherit.
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
         process = s.start(*START)
+        signal.signal(signal.SIGHUP, before)
         s.wait_for("the first shift", lambda: shifted(s))
         interrupt(process, signal.SIGHUP)
         ended = finish(process)
@@ -207,6 +210,36 @@ def test_rollback_without_a_usable_journal_still_works(tmp_path: Path) -> None:
         assert "going on without the journal" in ended.err
         assert ended.code == 0, ended.out + ended.err
         assert (s.alias.version, s.alias.weights) == ("41", {})
+
+
+def test_rollback_ends_an_observing_watch_that_another_process_drives(tmp_path: Path) -> None:
+    """What only looks on does not stand between a person and the version they name."""
+    with stage(tmp_path, speed=60.0, versions=("40", "41")) as s:
+        process = s.start("watch", SERVICE, "--duration", "30m", "--observe")
+        s.wait_for("its first word", lambda: len(s.events("slack.post")) >= 1)
+        ended = s.run("rollback", SERVICE, "--to", "40", "--yes")
+        assert ended.code == 0, ended.out + ended.err
+        assert "the watch of version 41" in ended.out
+        assert (s.alias.version, s.alias.weights) == ("40", {})
+        assert finish(process).code != 0
+
+
+def test_rollback_to_another_version_ends_what_was_left_behind(tmp_path: Path) -> None:
+    """A killed rollout, and then somebody's deploy: the version that a person names goes live."""
+    with stage(tmp_path, speed=60.0, versions=("41", "42", "43")) as s:
+        process = s.start(*START)
+        s.wait_for("the first shift", lambda: shifted(s))
+        process.kill()
+        finish(process)
+        s.deploy("43")
+        refused = s.run("rollback", SERVICE, "--yes")
+        assert refused.code == 3
+        assert "guardian rollback agents-api --to 41" in refused.err
+        ended = s.run("rollback", SERVICE, "--to", "41", "--yes")
+        assert ended.code == 0, ended.out + ended.err
+        assert (s.alias.version, s.alias.weights) == ("41", {})
+        history = s.run("rollout", "history", SERVICE).out
+        assert "superseded" in history
 
 
 def test_rollback_after_guardians_own_is_nothing_to_do(tmp_path: Path) -> None:

@@ -150,6 +150,15 @@ def test_a_change_by_somebody_else_pages_only_in_the_middle_of_a_rollback() -> N
     assert last(STEP_0, AT_TEN, BACK, STUCK_1, gone).resolves == (key("stuck"),)
 
 
+def test_a_person_who_ordered_another_version_is_named_and_paged_for_nothing() -> None:
+    """What they ordered is the next rollback, which has pages of its own."""
+    ordered = Superseded(at=T0 + 900, detail="rollback to version 40 by bob.", actor="bob")
+    told = last(STEP_0, AT_TEN, BACK, ordered)
+    assert told.pages == ()
+    assert told.title.endswith("bob ordered another version, and the rollout of version 42 ends")
+    assert "rollback to version 40 by bob." in told.did
+
+
 def test_a_second_rollback_first_closes_the_stuck_page_of_the_first() -> None:
     """Otherwise a quick second rollback would leave that page open for ever."""
     stopped = Held(at=T0 + 300, why=HoldReason.PERSON, detail="stop", actor="bob")

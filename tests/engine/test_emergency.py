@@ -64,31 +64,52 @@ def test_a_live_rollout_is_taken_over() -> None:
     assert back(shop, "41").resumes
 
 
-def test_another_version_than_the_live_rollouts_is_refused() -> None:
-    """First back, then on."""
+def test_another_version_than_the_live_rollouts_ends_it() -> None:
+    """A person who names a version at 3 am gets it, in one command."""
     shop = Shop()
     plan = rollout(shop)
     shop.lived(RolloutStarted(at=plan.snapshot.taken_at, plan=plan))
-    said = refused(shop, "39")
-    assert "rollout r-old is live" in said
-    assert "`--to 39` after it" in said
+    found = back(shop, "40")
+    assert (found.stable, found.resumes, found.done) == ("40", False, False)
+    assert found.instead_of is not None
+    assert found.instead_of.plan == plan
+    assert found.describe()[-1] == "  ends:     r-old, the rollout of version 42"
 
 
-def test_a_live_rollout_that_restores_nothing_is_refused() -> None:
-    """A gate knows no way back."""
+def test_a_live_watch_that_restores_nothing_is_ended_for_what_is_recorded() -> None:
+    """A gate, or `--observe`, knows no way back; the snapshot before the deploy does."""
+    shop = Shop()
+    plan = replace(rollout(shop), restores=False, drive=Drive.WATCH)
+    shop.lived(RolloutStarted(at=plan.snapshot.taken_at, plan=plan))
+    shop.target.traffic = CANARY
+    assert "name the version" in refused(shop)
+    assert back(shop, "41").instead_of is not None
+    shop.snapshot("41", hours_ago=1)
+    found = back(shop)
+    assert (found.stable, found.resumes) == ("41", False)
+    assert found.describe()[-1] == "  ends:     r-old, the watch of version 42"
+
+
+def test_an_ended_watch_is_something_to_do_even_where_the_traffic_is_right() -> None:
+    """It would go on judging, and nobody wants it any more."""
     shop = Shop()
     plan = replace(rollout(shop), restores=False)
     shop.lived(RolloutStarted(at=plan.snapshot.taken_at, plan=plan))
-    assert "has nothing to restore" in refused(shop)
+    assert not back(shop, "41").done
 
 
-def test_somebody_elses_version_under_a_live_rollout_is_refused() -> None:
-    """Its snapshot says nothing of what came before that one."""
+def test_somebody_elses_version_under_a_live_rollout_needs_a_named_version() -> None:
+    """Its snapshot says nothing of what came before that one; a person may know."""
     shop = Shop()
     plan = rollout(shop)
     shop.lived(RolloutStarted(at=plan.snapshot.taken_at, plan=plan))
     shop.target.traffic = Traffic(primary="43")
-    assert "somebody else deployed" in refused(shop)
+    said = refused(shop)
+    assert "somebody else deployed" in said
+    assert "`guardian rollback agents-api --to 41`" in said
+    found = back(shop, "41")
+    assert (found.stable, found.resumes) == ("41", False)
+    assert found.instead_of is not None
 
 
 def test_a_completed_rollout_is_taken_back_to_its_snapshot() -> None:

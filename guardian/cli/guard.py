@@ -64,7 +64,8 @@ def guard(
                 f"{rollout.plan.service}: exit code {exit_.value} is allowed by --allow and"
                 " becomes 0"
             )
-    output.end(list(results.values()), code, wiring.clock.now())
+    driven = frozenset(s for s in followed if wiring.journal.holder(results[s][0].plan.target))
+    output.end(list(results.values()), code, wiring.clock.now(), driven=driven)
     return code
 
 

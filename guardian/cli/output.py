@@ -122,16 +122,24 @@ class Output:
             else:
                 self._progress(picture)
 
-    def end(self, results: Sequence[tuple[Rollout, Exit]], code: int, now: Instant) -> None:
-        """The outcome of the whole command."""
+    def end(
+        self,
+        results: Sequence[tuple[Rollout, Exit]],
+        code: int,
+        now: Instant,
+        *,
+        driven: frozenset[str] = frozenset(),
+    ) -> None:
+        """The outcome of the whole command; another process still drives the `driven` services."""
         closings = [self._closing(rollout, exit_) for rollout, exit_ in results]
         if self._records:
             self._end(results, code, now)
         for rollout, exit_ in results:
+            last = summary(rollout, exit_, driven=rollout.plan.service in driven)
             if self._github is not None:
-                self._github.say(summary(rollout, exit_))
+                self._github.say(last)
             elif not self._records:
-                show(summary(rollout, exit_))
+                show(last)
         if self._github is not None:
             self._github.end(closings, code)
         if self._junit is not None:
@@ -310,7 +318,7 @@ def long(verdict: Verdict) -> str:
     return f"{word} {verdict.criterion:22} {verdict.why}  (fails {verdict.evidence.limit})"
 
 
-def summary(rollout: Rollout, exit_: Exit) -> str:
+def summary(rollout: Rollout, exit_: Exit, *, driven: bool) -> str:
     """The last words on one rollout: what happened, where traffic is, what to do."""
     plan = rollout.plan
     colour, word = WORDS[exit_]
@@ -318,6 +326,9 @@ def summary(rollout: Rollout, exit_: Exit) -> str:
     end = f"{head} ({rollout.phase.value.replace('_', ' ')}, rollout {plan.rollout})"
     if not rollout.live or not rollout.moved:
         return end
+    if driven:
+        status = f"`guardian rollout status {plan.service}`"
+        return f"{end}\n  another guardian goes on with it; {status} shows how it stands"
     return (
         f"{end}\n  this process ends here, and nothing guards version {plan.canary} from now on:"
         f" `guardian rollback {plan.service}` puts version"

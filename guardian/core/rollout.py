@@ -223,8 +223,15 @@ def _leave_hold(before: Rollout, after: Rollout) -> Rollout:
     """Close a hold that ends here, and book people's part of it."""
     if before.hold is None:
         return after
-    held = after.last_at - before.hold.since if before.hold.why in _BY_PEOPLE else 0.0
-    return replace(after, hold=None, person_held_s=before.person_held_s + held)
+    lasted_s = after.last_at - before.hold.since
+    by_people_s = lasted_s if before.hold.why in _BY_PEOPLE else 0.0
+    counted_s = 0.0 if before.hold.patient else lasted_s
+    return replace(
+        after,
+        hold=None,
+        person_held_s=before.person_held_s + by_people_s,
+        held_s=before.held_s + counted_s,
+    )
 
 
 def _remember(before: Rollout, entry: Entry, after: Rollout) -> Rollout:
@@ -235,13 +242,15 @@ def _remember(before: Rollout, entry: Entry, after: Rollout) -> Rollout:
             return _entered(before, entry, after)
         case WeightConfirmed():
             confirmed = (*before.confirmed, (before.step, at))
-            return replace(after, confirmed=confirmed, person_held_s=0.0, resumed_at=None)
+            return replace(
+                after, confirmed=confirmed, person_held_s=0.0, held_s=0.0, resumed_at=None
+            )
         case Held():
             return replace(after, hold=_held(before, entry, at))
         case Resumed() if entry.actor is not None:
-            return replace(after, resumed_at=at, person_held_s=0.0)
+            return replace(after, resumed_at=at, person_held_s=0.0, held_s=0.0)
         case RollbackStarted():
-            return replace(after, rollback=replace(entry, at=at), stuck_level=0)
+            return replace(after, rollback=replace(entry, at=at), stuck_level=0, held_s=0.0)
         case RollbackStuck():
             return replace(after, stuck_level=entry.level)
         case Approved() | Waived() | Warned():
@@ -285,6 +294,7 @@ def _entered(before: Rollout, entry: StepEntered, after: Rollout) -> Rollout:
         entered_at=after.last_at,
         moving_since=before.moving_since or after.last_at,
         person_held_s=0.0,
+        held_s=0.0,
         resumed_at=None,
         approved=tuple(dict.fromkeys((*before.approved, *agreed))),
     )

@@ -44,6 +44,11 @@ class Hold:
     """People were paged for blindness; over when the hold is."""
 
     @property
+    def patient(self) -> bool:
+        """Whether it has an end of its own, and `max_hold` does not count it."""
+        return self.why in (HoldReason.APPROVAL, HoldReason.FREEZE)
+
+    @property
     def spared(self) -> bool:
         """Whether a freeze stands in the way of a rollback that guardian would have made."""
         if self.actor is None:
@@ -77,6 +82,8 @@ class Rollout:
 
     `max_bake` does not count them.
     """
+    held_s: float = 0.0
+    """Seconds of the present step in holds that are over and that `max_hold` counts."""
     resumed_at: Instant | None = None
     """When a person last resumed it: what patience has an end begins anew there."""
     approved: tuple[int, ...] = ()

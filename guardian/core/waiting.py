@@ -34,8 +34,6 @@ from guardian.core.wording import moment
 
 CLOCK_STEP_S = 60.0
 """A wall clock may go back by as much without a word: clocks are corrected all the time."""
-_PATIENT = frozenset({HoldReason.APPROVAL, HoldReason.FREEZE})
-"""Holds that `max_hold` does not end: they have an end of their own."""
 _SEES_TO_SIGHT = frozenset({HoldReason.BLIND, HoldReason.NO_EVIDENCE})
 """Holds that become a blind hold, or are one: no warning is needed in them."""
 
@@ -170,7 +168,8 @@ def _in_sight(rollout: Rollout, seen: Seen, resume_to: Phase) -> bool:
 def _too_long(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | None:
     longest_s = rollout.plan.policy.max_hold_s
     may = rollout.moved and rollout.plan.restores and frozen_back(seen) is None
-    if not may or hold.why in _PATIENT or now - hold.since < longest_s:
+    # One hold may follow another, for other reasons and with nothing achieved in between.
+    if not may or hold.patient or rollout.held_s + now - hold.since < longest_s:
         return None
     return RollbackStarted(
         at=now,

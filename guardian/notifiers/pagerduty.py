@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from guardian.ports import ConfigError, Context, Notifier, NotifyError
 from guardian.ports.health import Health, Level
 
 PERMISSIONS: tuple[str, ...] = ()
+
+_LOG = logging.getLogger(__name__)
 
 # developer.pagerduty.com, Events API v2: `summary` at most 1024 characters, an event 512 KB.
 SUMMARY_CHARS: Final = 1024
@@ -61,7 +64,8 @@ class PagerDuty:
     """Opens and closes pages by key.
 
     The order within one notice is pages, resolutions, change event: a page is the most urgent, and
-    only the last, the change event, has no key by which PagerDuty would recognise a repetition.
+    only the last, the change event, has no key by which PagerDuty would recognise a repetition. It
+    is tried once: trying again would hold up later pages, or open the page before it anew.
     """
 
     def __init__(self, events: Any, changes: Any) -> None:
@@ -106,13 +110,19 @@ class PagerDuty:
 
     def _change(self, notice: Notice) -> None:
         """With the time it happened: pdpyras would stamp that of a perhaps late delivery."""
-        _call(
-            self._changes.submit,
-            _summary(notice),
-            source=f"guardian {_name(notice.environment)}",
-            custom_details=_details(notice),
-            timestamp=rfc3339(notice.at),
-        )
+        try:
+            _call(
+                self._changes.submit,
+                _summary(notice),
+                source=f"guardian {_name(notice.environment)}",
+                custom_details=_details(notice),
+                timestamp=rfc3339(notice.at),
+            )
+        except NotifyError as error:
+            if notice.pages or notice.resolves:
+                _LOG.warning("a change event was not delivered: %s", error.detail)
+                return
+            raise NotifyError(error.reason, error.detail, retryable=False) from None
 
 
 def _call(method: Callable[..., object], *arguments: object, **named: object) -> None:

@@ -24,6 +24,17 @@ def examination(wiring: Wiring, services: Sequence[str]) -> Iterator[Health]:
     sources: set[tuple[str, str]] = set()
     for name in services:
         yield from _guarded(f"service {name}", partial(_service, wiring, name, sources))
+    yield from _guarded("notify", lambda: _notifiers(wiring))
+    if not wiring.configured().lanes:
+        yield Health(
+            level=Level.WARN,
+            what="nobody is told of anything: the configuration has no notify",
+            fix="add an entry like {to: slack, channel: '#deployments'} or {to: console}",
+        )
+
+
+def _notifiers(wiring: Wiring) -> Iterator[Health]:
+    """Each of them; ConfigError when the options of one do not fit."""
     for lane in wiring.lanes():
         found = lane.notifier
         if isinstance(found, Examined):
@@ -32,12 +43,6 @@ def examination(wiring: Wiring, services: Sequence[str]) -> Iterator[Health]:
             yield Health(
                 level=Level.OK, what=f"notifier {lane.name} is configured (nothing was sent)"
             )
-    if not wiring.configured().lanes:
-        yield Health(
-            level=Level.WARN,
-            what="nobody is told of anything: the configuration has no notify",
-            fix="add an entry like {to: slack, channel: '#deployments'} or {to: console}",
-        )
 
 
 def _guarded(what: str, look: Callable[[], Iterable[Health]]) -> list[Health]:

@@ -68,6 +68,17 @@ def test_a_wrong_token_and_a_metric_that_is_not_there_are_lines_of_their_own(
     assert "xoxb-wrong" not in ended.out + ended.err
 
 
+def test_a_notifiers_wrong_option_is_a_line_and_hides_no_other(scene: Stage) -> None:
+    """It used to end the examination with nothing but its own sentence."""
+    config = next((scene.folder / "config").glob("*.y*ml"))
+    config.write_text(config.read_text().replace("GUARDIAN_PAGERDUTY_ROUTING_KEY", "NOT_SET"))
+    ended = scene.run("doctor", "-o", "json")
+    found = findings(ended.out)
+    assert ended.code == 3
+    assert ["NOT_SET" in line["what"] for line in found["FAIL"]] == [True]
+    assert any("serves 41 100%" in line["what"] for line in found["OK"])
+
+
 def test_aws_out_of_reach_is_said_once_a_service_and_does_not_stop_the_rest(scene: Stage) -> None:
     """The notifiers are still looked at."""
     ended = scene.run("doctor", AWS_ENDPOINT_URL="http://127.0.0.1:9", GUARDIAN_SIMULATED_CLOCK="")

@@ -24,6 +24,7 @@ from guardian.core.rollout import Phase, Rollout, apply
 from guardian.core.standing import Seen, waited_s
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.rollouts import (
+    BACK,
     CANARY,
     FAIL,
     FEW,
@@ -157,9 +158,10 @@ def test_blindness_is_waited_for_before_evidence_is_missed() -> None:
 def test_the_same_sight_is_decided_once(
     plan: Plan, seen: Seen, why: HoldReason | None, at: float
 ) -> None:
-    """No two entries follow each other for ever while nothing changes."""
+    """No two entries follow each other for ever: at most sight, another hold, and the way back."""
     state = in_phase(Phase.BAKING, *((held(why),) if why else ()), plan=plan)
-    assert len(settle(state, seen, at=at)) <= 2
+    entries = settle(state, seen, at=at)
+    assert len(entries) <= 2 or (len(entries) == 3 and isinstance(entries[-1], RollbackStarted))
 
 
 # --- out of time -------------------------------------------------------------------------------
@@ -289,6 +291,40 @@ def test_a_hold_that_lasts_too_long_goes_back(why: HoldReason, phase: Phase) -> 
     assert isinstance(decided, RollbackStarted)
     assert decided.cause is Cause.HELD_TOO_LONG
     assert decided.detail == f"held for 4 hours (because of {why.value})"
+
+
+def test_holds_that_follow_each_other_are_one_to_max_hold() -> None:
+    """A canary that sees too little and then nothing, in turn, must not keep its share for days."""
+    turns = [
+        entry_
+        for hour in range(3)
+        for entry_ in (
+            held(HoldReason.NO_EVIDENCE, at=T0 + hour * HOUR_S),
+            held(HoldReason.BLIND, at=T0 + (hour + 0.5) * HOUR_S),
+            replace(RESUMED, at=T0 + (hour + 1) * HOUR_S),
+        )
+    ]
+    state = in_phase(Phase.BAKING, *turns, held(HoldReason.NO_EVIDENCE, at=T0 + 3.5 * HOUR_S))
+    assert state.held_s == 3 * HOUR_S
+    assert not isinstance(entry(state, saw(), at=4.5 * HOUR_S - 1), RollbackStarted)
+    assert isinstance(entry(state, saw(), at=4.5 * HOUR_S), RollbackStarted)
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [replace(RESUMED, actor="bob"), StepEntered(at=T0, step=1), BACK],
+    ids=["a person resumes", "the next step", "the way back"],
+)
+def test_what_gets_on_gives_max_hold_a_new_beginning(ends: Entry) -> None:
+    """What was held before a person looked, or before a step, is over."""
+    state = in_phase(Phase.BAKING, held(HoldReason.BLIND), replace(ends, at=T0 + HOUR_S))
+    assert state.held_s == 0.0
+
+
+def test_a_hold_with_an_end_of_its_own_counts_for_nothing() -> None:
+    """An approval's time-out and a freeze's end see to themselves."""
+    state = in_phase(Phase.BAKING, held(HoldReason.FREEZE), replace(RESUMED, at=T0 + HOUR_S))
+    assert state.held_s == 0.0
 
 
 @pytest.mark.parametrize(

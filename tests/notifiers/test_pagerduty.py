@@ -116,6 +116,22 @@ def test_a_change_event_has_the_time_at_which_it_happened(world: Vendor) -> None
     assert change.body["payload"]["source"] == "guardian production"
 
 
+def test_a_change_event_that_fails_opens_no_page_twice_and_holds_up_none() -> None:
+    """With pages the delivery counts as done; alone it is refused, and never tried again."""
+
+    def answer(received: Received) -> Answer:
+        lost = received.path == "/v2/change/enqueue"
+        return Answer(status=503) if lost else _accept(received)
+
+    with vendor(answer) as world:
+        notifier = _notifier(world.url)
+        assert notifier.send(NOTICE, handle="kept") == "kept"
+        assert len(world.received) == 3
+        with pytest.raises(NotifyError) as refused:
+            notifier.send(replace(NOTICE, pages=(), resolves=()), handle=None)
+        assert not refused.value.retryable
+
+
 def test_a_notice_without_pages_and_change_sends_nothing(world: Vendor) -> None:
     """Information is for other lanes; the handle is passed on."""
     assert _notifier(world.url).send(QUIET, handle="kept") == "kept"

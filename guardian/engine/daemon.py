@@ -90,10 +90,12 @@ class Daemon:
             raise engine.supervisor.death
 
     def signal(self, number: int) -> None:
-        """Stop: safe to call from a handler; twice is in haste."""
+        """Stop: safe to call from a handler; twice is in haste.
+
+        It sets no Event: the main thread, in which handlers run, may be holding that one's lock.
+        """
         self._signals.append(number)
         self._engine.fanout.interrupt()
-        self._engine.supervisor.changed.set()
 
     def reload(self) -> None:
         """Read the files again soon: safe to call from a handler."""

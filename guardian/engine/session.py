@@ -95,10 +95,12 @@ class Session:
             engine.close()
 
     def signal(self, number: int) -> None:
-        """A signal came: safe to call from a handler."""
+        """A signal came: safe to call from a handler.
+
+        It sets no Event: the main thread, in which handlers run, may be holding that one's lock.
+        """
         self._signals.append(number)
         self._engine.fanout.interrupt()
-        self._engine.supervisor.changed.set()
 
     def _take(self, task: Task, claim: Claim) -> Charge:
         plan = task.plan

@@ -1,9 +1,8 @@
-"""How times, lengths, verdicts and other people's text are put into words for a reader."""
+"""How times, lengths and verdicts are put into words for a reader."""
 
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -11,11 +10,8 @@ from guardian.core.model import MINUTE_S, Instant
 from guardian.core.verdict import Evidence, Outcome, Verdict
 
 HOUR_S = 60 * MINUTE_S
-SHORTENED = " … (shortened)"
 
 _WORST_FIRST = (Outcome.FAIL, Outcome.ERROR, Outcome.NO_DATA, Outcome.INCONCLUSIVE, Outcome.PASS)
-_SPACES = frozenset({"Cc", "Zl", "Zp", "Cs"})
-"""Unicode categories that become a space: controls, line separators, lone surrogates."""
 
 
 def hour_minute(at: Instant) -> str:
@@ -43,32 +39,6 @@ def because(detail: str) -> str:
     if not detail:
         return ""
     return f"Reason: {detail}" if detail[-1] in ".!?" else f"Reason: {detail}."
-
-
-def clean(text: str) -> str:
-    """The text on one line, without characters that hide, reorder or end it.
-
-    Names, reasons and vendors' errors are other people's text: line ends and control characters
-    become spaces; bidirectional marks and zero-width characters (category Cf) are dropped.
-    """
-    if not text.isprintable():
-        kinds = ((c, unicodedata.category(c)) for c in text)
-        text = "".join(" " if kind in _SPACES else c for c, kind in kinds if kind != "Cf")
-    return " ".join(text.split())
-
-
-def shortened(text: str, limit: int) -> str:
-    """The text in at most `limit` characters (at least 20), saying so when something was cut."""
-    if len(text) <= limit:
-        return text
-    return text[: limit - len(SHORTENED)].rstrip() + SHORTENED
-
-
-def line(text: str, limit: int) -> str:
-    """`clean` and `shortened` at once, reading no more of an endless text than can be shown."""
-    read = 4 * limit
-    safe = clean(text[:read])
-    return shortened(safe if len(text) <= read else safe + SHORTENED, limit)
 
 
 def worst_first(verdicts: Iterable[Verdict]) -> list[Verdict]:

@@ -11,8 +11,9 @@ from typing import Final
 
 from guardian.core.codec import rfc3339
 from guardian.core.notices import Notice
+from guardian.core.scrub import scrub
 from guardian.core.verdict import Outcome, Verdict
-from guardian.core.wording import line, measured, worst_first
+from guardian.core.wording import measured, worst_first
 
 SUBJECT_CHARS: Final = 200
 TEXT_CHARS: Final = 3000
@@ -72,15 +73,15 @@ def _digest(rollout: str) -> str:
 
 
 def _subject(notice: Notice) -> str:
-    return line(f"[{line(notice.environment, 60)}] {notice.title}", SUBJECT_CHARS)
+    return scrub(f"[{scrub(notice.environment, 60)}] {notice.title}", SUBJECT_CHARS)
 
 
 def _rows(notice: Notice) -> list[tuple[str, str]]:
     """What stands in the mail beside the title and the criteria: a label and a line each."""
     versions = f"stable {_name(notice.stable)}, canary {_name(notice.canary)}"
     rows = [
-        ("What guardian did", line(notice.did, TEXT_CHARS)),
-        ("What you can do", line(notice.todo, TEXT_CHARS)),
+        ("What guardian did", scrub(notice.did, TEXT_CHARS)),
+        ("What you can do", scrub(notice.todo, TEXT_CHARS)),
         ("Service", f"{_name(notice.service)} in {_name(notice.environment)}"),
         ("Versions", f"{versions} at {_name(notice.weight)}"),
         ("Step", _name(notice.step)),
@@ -103,13 +104,13 @@ def _criterion(verdict: Verdict) -> tuple[str, str, str, str]:
     return (
         _WORD[verdict.outcome],
         _name(verdict.criterion),
-        line(measured(verdict), WHY_CHARS),
-        line(verdict.why, WHY_CHARS),
+        scrub(measured(verdict), WHY_CHARS),
+        scrub(verdict.why, WHY_CHARS),
     )
 
 
 def _name(text: str) -> str:
-    return line(text, NAME_CHARS) if text else ""
+    return scrub(text, NAME_CHARS) if text else ""
 
 
 # --- text --------------------------------------------------------------------------------------
@@ -117,7 +118,7 @@ def _name(text: str) -> str:
 
 def _text(notice: Notice) -> str:
     criteria, more = _criteria(notice)
-    lines = [line(notice.title, TEXT_CHARS), ""]
+    lines = [scrub(notice.title, TEXT_CHARS), ""]
     lines += [f"{label}: {text}" for label, text in _rows(notice)]
     if criteria:
         lines += ["", "Criteria:"]
@@ -131,7 +132,7 @@ def _text(notice: Notice) -> str:
 def _html(notice: Notice) -> str:
     """Headings and tables, no images, links, scripts or outside content."""
     criteria, more = _criteria(notice)
-    parts = [f"<h2>{_safe(line(notice.title, TEXT_CHARS))}</h2>", _table(_rows(notice))]
+    parts = [f"<h2>{_safe(scrub(notice.title, TEXT_CHARS))}</h2>", _table(_rows(notice))]
     if criteria:
         parts += ["<h3>Criteria</h3>", _table([("Verdict", "Criterion", "Measured", "Why")], "th")]
         parts[-1] = parts[-1].removesuffix("</table>") + _table(criteria).removeprefix(_TABLE)

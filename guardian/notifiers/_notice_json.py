@@ -12,8 +12,9 @@ from typing import Any, Final
 from guardian.core.codec import rfc3339
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
+from guardian.core.scrub import scrub
 from guardian.core.verdict import Verdict
-from guardian.core.wording import line, worst_first
+from guardian.core.wording import worst_first
 
 SCHEMA: Final = "guardian/notice/v1"
 TEXT_CHARS: Final = 4000
@@ -62,9 +63,9 @@ def _object(notice: Notice, shown: int) -> dict[str, Any]:
         "phase": _name(notice.phase),
         "weight": _name(notice.weight),
         "step": _name(notice.step),
-        "title": line(notice.title, TEXT_CHARS),
-        "did": line(notice.did, TEXT_CHARS),
-        "todo": line(notice.todo, TEXT_CHARS),
+        "title": scrub(notice.title, TEXT_CHARS),
+        "did": scrub(notice.did, TEXT_CHARS),
+        "todo": scrub(notice.todo, TEXT_CHARS),
         "change": notice.change,
         "final": notice.final,
         "pages": [{"key": _name(p.key), "severity": p.severity.value} for p in notice.pages],
@@ -85,7 +86,7 @@ def _row(verdict: Verdict) -> dict[str, Any]:
         "min_samples": seen.min_samples,
         "window_start": _time(seen.window_start),
         "window_end": _time(seen.window_end),
-        "why": line(verdict.why, WHY_CHARS),
+        "why": scrub(verdict.why, WHY_CHARS),
     }
 
 
@@ -94,4 +95,4 @@ def _time(at: Instant | None) -> str | None:
 
 
 def _name(text: str) -> str:
-    return line(text, NAME_CHARS)
+    return scrub(text, NAME_CHARS)

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from guardian.core.codec import rfc3339
 from guardian.core.notices import Event, Notice
+from guardian.core.scrub import SHORTENED, scrub
 from guardian.core.verdict import Outcome, Verdict
-from guardian.core.wording import SHORTENED, line, samples, window, worst_first
+from guardian.core.wording import samples, window, worst_first
 
 # Slack's limits: docs.slack.dev, Block Kit reference ("header", "section", "context", "blocks").
 HEADER_CHARS: Final = 150
@@ -55,7 +56,7 @@ def fit(text: str, limit: int) -> str:
 
     `&`, `<` and `>` are the characters with which Slack builds mentions and links.
     """
-    safe = line(text, limit)
+    safe = scrub(text, limit)
     if len(_escaped(safe)) <= limit:
         return _escaped(safe)
     pieces = [_escaped(character) for character in safe.removesuffix(SHORTENED)]

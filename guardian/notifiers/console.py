@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from guardian.core.codec import rfc3339
 from guardian.core.model import Reason
 from guardian.core.notices import Notice
-from guardian.core.wording import line, measured, worst_first
+from guardian.core.scrub import scrub
+from guardian.core.wording import measured, worst_first
 from guardian.ports import Context, Notifier, NotifyError
 
 PERMISSIONS: tuple[str, ...] = ()
@@ -72,5 +73,5 @@ def block(notice: Notice) -> str:
         ("guardian", notice.did),
         ("you", notice.todo),
     ]
-    lines = [f"  {label:<13}{line(text, LINE_CHARS)}" for label, text in rows if text]
-    return "\n".join((line(head, LINE_CHARS), *lines)) + "\n"
+    lines = [f"  {label:<13}{scrub(text, LINE_CHARS)}" for label, text in rows if text]
+    return "\n".join((scrub(head, LINE_CHARS), *lines)) + "\n"

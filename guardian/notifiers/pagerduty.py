@@ -12,8 +12,9 @@ from guardian import pagerduty
 from guardian.core.codec import rfc3339
 from guardian.core.model import Reason
 from guardian.core.notices import Notice, Page
+from guardian.core.scrub import scrub
 from guardian.core.verdict import Verdict
-from guardian.core.wording import line, samples, window, worst_first
+from guardian.core.wording import samples, window, worst_first
 from guardian.ports import ConfigError, Context, Notifier, NotifyError
 from guardian.ports.health import Health, Level
 
@@ -135,20 +136,20 @@ def _call(method: Callable[..., object], *arguments: object, **named: object) ->
 
 
 def _summary(notice: Notice) -> str:
-    return line(notice.title, SUMMARY_CHARS)
+    return scrub(notice.title, SUMMARY_CHARS)
 
 
 def _name(text: str) -> str:
-    return line(text, NAME_CHARS)
+    return scrub(text, NAME_CHARS)
 
 
 def _details(notice: Notice) -> dict[str, object]:
     """What the incident shows below its summary; texts are bounded, so the event is too."""
     shown = worst_first(notice.verdicts)
     details: dict[str, object] = {
-        "what_happened": line(notice.title, DETAIL_CHARS),
-        "what_guardian_did": line(notice.did, DETAIL_CHARS),
-        "what_you_can_do": line(notice.todo, DETAIL_CHARS),
+        "what_happened": scrub(notice.title, DETAIL_CHARS),
+        "what_guardian_did": scrub(notice.did, DETAIL_CHARS),
+        "what_you_can_do": scrub(notice.todo, DETAIL_CHARS),
         "service": _name(notice.service),
         "environment": _name(notice.environment),
         "stable": _name(notice.stable),
@@ -173,5 +174,5 @@ def _row(verdict: Verdict) -> dict[str, str]:
         "limit": _name(seen.limit or "none"),
         "samples": samples(seen),
         "window": window(seen),
-        "why": line(verdict.why, WHY_CHARS),
+        "why": scrub(verdict.why, WHY_CHARS),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from guardian.core.wording import clean
+from guardian.core.scrub import clean
 from guardian.report.blocks import Block, Heading, Paragraph, Plot, Table
 from guardian.report.facts import Facts
 from guardian.report.sections import blocks

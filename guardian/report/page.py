@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from guardian.core.wording import clean
+from guardian.core.scrub import clean
 from guardian.report.blocks import Block, Heading, Line, Paragraph, Plot, Table
 from guardian.report.facts import Facts
 from guardian.report.plots import svg

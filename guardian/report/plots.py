@@ -8,7 +8,7 @@ from html import escape
 
 from guardian.core.codec import rfc3339
 from guardian.core.model import Instant
-from guardian.core.wording import clean
+from guardian.core.scrub import clean
 from guardian.report.blocks import Line, Plot
 
 WIDTH, HEIGHT = 760.0, 260.0

@@ -19,7 +19,7 @@ from guardian.core.notices import Event, Severity, concerns, notice, page_key
 from guardian.core.rollout import apply, start
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Evidence, Outcome
-from guardian.core.wording import clean, line, samples, shortened, span, window, worst_first
+from guardian.core.wording import samples, span, window, worst_first
 from tests.core.tellings import (
     AT_FULL,
     AT_TEN,
@@ -195,26 +195,6 @@ def test_lengths_of_time_are_written_as_in_files() -> None:
         "1h",
         "90m",
     ]
-
-
-def test_other_peoples_text_is_brought_onto_one_line_without_hidden_characters() -> None:
-    """Line ends, controls, bidirectional marks and lone surrogates lose their power."""
-    assert clean("a\r\nb\x00c\u2028d \u202eevil\u202c \u200bz\ud800") == "a b c d evil z"
-
-
-def test_a_cut_text_says_that_it_was_cut() -> None:
-    """Short text is left alone."""
-    assert shortened("short", 20) == "short"
-    cut = shortened("x" * 50, 20)
-    assert len(cut) == 20
-    assert cut.endswith(" … (shortened)")
-
-
-def test_an_endless_text_is_cut_before_it_is_read_and_says_so() -> None:
-    """Also when so little of it remains that the rest would have fitted."""
-    assert line("x" * 1000, 20) == "xxxx … (shortened)".rjust(20, "x")
-    assert line("\u200b" * 1000, 20) == " … (shortened)"
-    assert line(" a  b ", 20) == "a b"
 
 
 def test_evidence_is_put_into_words() -> None:

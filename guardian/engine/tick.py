@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from guardian.core.entries import Entry, Freeze, Order, RollbackStarted, WeightConfirmed
 from guardian.core.invariants import InvariantBroken, check
-from guardian.core.model import Instant, Problem, Query, Reason, floor_to
+from guardian.core.model import Instant, floor_to
 from guardian.core.notices import Notice, notice
 from guardian.core.orders import Decision
 from guardian.core.rollout import IllegalEntry, Rollout, apply, fold
@@ -16,13 +16,11 @@ from guardian.core.wishes import Verb, Wish
 from guardian.engine.charge import Charge
 from guardian.engine.outbox import Outbox
 from guardian.engine.outcome import count
+from guardian.engine.reader import Reader
 from guardian.engine.report import Recorded, Report
-from guardian.engine.series import SeriesStore
 from guardian.ports import (
-    Ask,
     Clock,
     Conflict,
-    EdgeError,
     Fanout,
     Fenced,
     Journal,
@@ -31,7 +29,6 @@ from guardian.ports import (
     Meter,
     OutcomeUnknown,
     Source,
-    SourceError,
     Unmetered,
 )
 
@@ -69,16 +66,13 @@ class Plane:
         self._on_broken = on_broken
         """Takes a rollout out of the loop that a bug has broken; without it the loop dies."""
         self._journal = journal
-        self._sources = sources
         self._fanout = fanout
         self._outbox = outbox
         self._clock = clock
         self._luck = luck
         self._observer = observer
         self._poll_s = poll_s
-        self._series = SeriesStore()
-        self._metrics = f"metrics-{id(self):x}"
-        """Begins the keys of this plane's reads in a fan-out that several planes share."""
+        self._reader = Reader(sources)
         self._freezes: tuple[Freeze, ...] = ()
         self._next_poll: Instant = 0.0
         self._trouble = ""
@@ -101,7 +95,7 @@ class Plane:
 
     def use(self, sources: Mapping[str, Source]) -> None:
         """Read from these from now on; others that are known stay."""
-        self._sources = {**self._sources, **sources}
+        self._reader.use(sources)
 
     def step(self) -> float:
         """One tick; returns the real seconds until it wants to run next."""
@@ -174,57 +168,17 @@ class Plane:
         calls: dict[str, Callable[[], object]] = {
             f"read-{name}": c.router.read for name, c in readers.items()
         }
-        asks = self._series.asks(self._wanted(charges), now=now) if polling else []
-        by_source: dict[str, list[Ask]] = {}
-        for ask in asks:
-            by_source.setdefault(ask.query.source, []).append(ask)
-        for name, mine in by_source.items():
-            calls[f"{self._metrics}-{name}"] = self._reader(name, mine, now)
+        if polling:
+            calls |= self._reader.calls(charges, now)
         if not calls:
             return set()
         results = self._fanout.run(calls, deadline_s=DEADLINE_S, interruptible=True)
         read = {name for name, c in readers.items() if c.saw(results[f"read-{name}"])}
-        for name, mine in by_source.items():
-            self._take_in(mine, results[f"{self._metrics}-{name}"], now)
         if polling:
-            self._judge(charges, now)
+            self._reader.take_in(results, now)
+            for charge in charges:
+                charge.judge(self._reader.measurements(charge), now)
         return read
-
-    def _reader(self, name: str, asks: Sequence[Ask], now: Instant) -> Callable[[], object]:
-        source = self._sources.get(name)
-        if source is None:
-            missing = SourceError(Reason.NOT_FOUND, f"no source called {name} is configured here")
-            return lambda: missing
-        return lambda: source.read(asks, now=now)
-
-    def _take_in(self, asks: Sequence[Ask], found: object, now: Instant) -> None:
-        """One source's answer, or why there is none."""
-        if isinstance(found, EdgeError):
-            problem = Problem(reason=found.reason, detail=found.detail)
-            self._series.fail(asks, problem, now)
-        elif isinstance(found, Mapping):
-            self._series.merge(asks, found, now)
-        else:
-            detail = f"the source gave {type(found).__name__}: a bug in its adapter"
-            self._series.fail(asks, Problem(reason=Reason.UNKNOWN, detail=detail), now)
-
-    def _wanted(self, charges: Sequence[Charge]) -> dict[Query, tuple[Instant, float]]:
-        """Every query of the live rollouts: from when on, and how long until it is settled."""
-        wanted: dict[Query, tuple[Instant, float]] = {}
-        for charge in charges:
-            if not charge.rollout.live:
-                continue
-            since = charge.judged_since
-            for criterion in charge.judged_now:
-                for query in criterion.queries():
-                    start, settle_s = wanted.get(query, (since, 0.0))
-                    wanted[query] = (min(start, since), max(settle_s, criterion.settle_s))
-        return wanted
-
-    def _judge(self, charges: Sequence[Charge], now: Instant) -> None:
-        for charge in charges:
-            queries = [q for criterion in charge.judged_now for q in criterion.queries()]
-            charge.judge(self._series.measurements(queries, since=charge.judged_since), now)
 
     # --- record --------------------------------------------------------------------------------
 

@@ -1,0 +1,78 @@
+"""The readings of a plane: what is asked of which source, and what came back of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from guardian.core.model import Instant, Measurement, Problem, Query, Reason
+from guardian.engine.charge import Charge
+from guardian.engine.series import SeriesStore
+from guardian.ports import Ask, EdgeError, Source, SourceError
+
+
+class Reader:
+    """Every query of a plane's live rollouts, read together."""
+
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        self._sources = sources
+        self._series = SeriesStore()
+        self._name = f"metrics-{id(self):x}"
+        """Begins the keys of this plane's reads in a fan-out that several planes share."""
+        self._asked: dict[str, list[Ask]] = {}
+        """What was asked last, by the key of its call."""
+
+    def use(self, sources: Mapping[str, Source]) -> None:
+        """Read from these from now on; others that are known stay."""
+        self._sources = {**self._sources, **sources}
+
+    def calls(self, charges: Iterable[Charge], now: Instant) -> dict[str, Callable[[], object]]:
+        """The calls of one poll, by their keys in the fan-out."""
+        by_source: dict[str, list[Ask]] = {}
+        for ask in self._series.asks(_wanted(charges), now=now):
+            by_source.setdefault(ask.query.source, []).append(ask)
+        self._asked = {f"{self._name}-{name}": asks for name, asks in by_source.items()}
+        return {
+            f"{self._name}-{name}": self._call(name, asks, now) for name, asks in by_source.items()
+        }
+
+    def take_in(self, results: Mapping[str, object], now: Instant) -> None:
+        """What became of the calls of this poll."""
+        for key, asks in self._asked.items():
+            self._take_in(asks, results[key], now)
+
+    def measurements(self, charge: Charge) -> dict[Query, Measurement]:
+        """What is known of everything that a rollout is judged by now."""
+        queries = [q for criterion in charge.judged_now for q in criterion.queries()]
+        return self._series.measurements(queries, since=charge.judged_since)
+
+    def _call(self, name: str, asks: Sequence[Ask], now: Instant) -> Callable[[], object]:
+        source = self._sources.get(name)
+        if source is None:
+            missing = SourceError(Reason.NOT_FOUND, f"no source called {name} is configured here")
+            return lambda: missing
+        return lambda: source.read(asks, now=now)
+
+    def _take_in(self, asks: Sequence[Ask], found: object, now: Instant) -> None:
+        """One source's answer, or why there is none."""
+        if isinstance(found, EdgeError):
+            problem = Problem(reason=found.reason, detail=found.detail)
+            self._series.fail(asks, problem, now)
+        elif isinstance(found, Mapping):
+            self._series.merge(asks, found, now)
+        else:
+            detail = f"the source gave {type(found).__name__}: a bug in its adapter"
+            self._series.fail(asks, Problem(reason=Reason.UNKNOWN, detail=detail), now)
+
+
+def _wanted(charges: Iterable[Charge]) -> dict[Query, tuple[Instant, float]]:
+    """Every query of the live rollouts: from when on, and how long until it is settled."""
+    wanted: dict[Query, tuple[Instant, float]] = {}
+    for charge in charges:
+        if not charge.rollout.live:
+            continue
+        since = charge.judged_since
+        for criterion in charge.judged_now:
+            for query in criterion.queries():
+                start, settle_s = wanted.get(query, (since, 0.0))
+                wanted[query] = (min(start, since), max(settle_s, criterion.settle_s))
+    return wanted

@@ -3,7 +3,7 @@
 Adapters' options stay as they stand in the file: `wiring` asks the adapter what they mean.
 """
 
-from guardian.config.files import load
+from guardian.config.files import absent, load, usable
 from guardian.config.values import Aws, Choice, Config, Lane, Mode, Service
 
-__all__ = ["Aws", "Choice", "Config", "Lane", "Mode", "Service", "load"]
+__all__ = ["Aws", "Choice", "Config", "Lane", "Mode", "Service", "absent", "load", "usable"]

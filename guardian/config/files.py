@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -15,18 +16,19 @@ from guardian.config.model import (
     EVENTS,
     ApprovalModel,
     AwsModel,
-    ConfigModel,
     GroupModel,
     NotifyModel,
     PolicyModel,
     RouterModel,
     ServiceModel,
 )
+from guardian.config.salvage import journal_of, top
 from guardian.config.values import Aws, Choice, Config, Lane, Mode, Service
 from guardian.core.notices import Event
 from guardian.core.plan import Approval, Blind, LowTraffic, Policy, Unapproved
 from guardian.core.traffic import FULL, Step
-from guardian.text.findings import Document, Finding, Node, Place, did_you_mean, refuse
+from guardian.ports import ConfigError
+from guardian.text.findings import Document, Finding, Node, Place, did_you_mean, errors_of
 from guardian.text.validation import validate
 
 M = TypeVar("M", bound=BaseModel)
@@ -37,13 +39,24 @@ MAX_BAKES: Final = 3.0
 
 def load(path: Path, *, environ: Mapping[str, str]) -> Config:
     """A configuration file. Raises ConfigError with every error of the file."""
+    found = usable(path, environ=environ)
+    if found.trouble:
+        raise ConfigError(found.trouble)
+    return found
+
+
+def usable(path: Path, *, environ: Mapping[str, str]) -> Config:
+    """As much of a configuration as can be used; what is wrong with the rest is its `trouble`.
+
+    For those whom a mistake in a file must not stop: who guards what is live, and who goes back.
+    """
     read = composed(path)
-    refuse(read.document.findings)
-    builder = _Builder(read.document, environ)
-    config = builder.config(path, read.files)
-    refuse(builder.findings)
-    assert config is not None  # noqa: S101 - without findings there is a configuration
-    return config
+    return _Builder(read.document, environ).config(path, read.files)
+
+
+def absent(path: Path, why: str) -> Config:
+    """What can be used of a configuration that nobody named: nothing, for that reason."""
+    return replace(usable(path, environ={}), trouble=why)
 
 
 # --- building ----------------------------------------------------------------------------------
@@ -60,38 +73,56 @@ class _Builder:
         """Services that say themselves who is told."""
         self.findings: list[Finding] = []
 
-    def config(self, path: Path, files: tuple[Path, ...]) -> Config | None:
-        """The configuration; None only with findings."""
-        model, found = validate(ConfigModel, self._document)
+    def config(self, path: Path, files: tuple[Path, ...]) -> Config:
+        """The configuration, with whatever is wrong with it."""
+        model, found = top(self._document)
         self.findings.extend(found)
         written = self._document.at(("services",))
         names = [n for n in written if isinstance(n, str)] if isinstance(written, dict) else []
-        aws = self._from_environment(model.aws) if model is not None else None
-        written_env = model.environment if model is not None else None
-        environment = self._filled("ENVIRONMENT", written_env, ("environment",))
+        aws = self._from_environment(model.aws) if model.aws is not None else None
+        environment = self._filled("ENVIRONMENT", model.environment, ("environment",))
+        if environment is None and self._document.whole and not self.findings:
+            self._say((), "the key 'environment' is missing: write it, or set ENVIRONMENT")
         groups = self._groups(names)
-        services = [self._service(name, groups, aws) for name in names]
-        self._twice([s for s in services if s is not None])
+        services, faults = self._services(names, groups, aws)
+        self._twice(services)
         others = frozenset(names) - self._own
         if others:
             self._tell(("notify",), services=others if self._own else None, prefix="")
-        if model is None or aws is None:
-            return None
-        if environment is None:
-            self._say((), "the key 'environment' is missing: write it, or set ENVIRONMENT")
-        if self.findings or environment is None:
-            return None
+        account = self._aws(aws, ("aws",), required=False) if aws is not None else None
+        # What cannot even be read is said alone: the rest would only follow from it.
+        trouble = errors_of(self._document.findings) or errors_of(self.findings)
+        theirs = {finding for own in faults.values() for finding in own}
+        if errors_of(self._document.findings) or set(self.findings) - theirs:
+            broken = dict.fromkeys(names, trouble)
+        else:
+            broken = {name: text for name, own in faults.items() if (text := errors_of(own))}
         return Config(
             path=path,
-            environment=environment,
-            aws=self._aws(aws, ("aws",), required=False),
-            journal=_from(folder_of(Node(self._document, ("journal",))), model.journal),
-            services={s.name: s for s in services if s is not None},
+            environment=environment or "",
+            aws=account,
+            journal=journal_of(self._document, model.journal),
+            services={s.name: s for s in services},
             lanes=tuple(self._lanes),
             groups=groups,
             files=files,
             document=self._document,
+            trouble=trouble,
+            broken=broken,
         )
+
+    def _services(
+        self, names: Sequence[str], groups: Mapping[str, tuple[str, ...]], aws: AwsModel | None
+    ) -> tuple[list[Service], dict[str, list[Finding]]]:
+        """Those that can be used, and what is wrong with each by itself."""
+        services, faults = [], {}
+        for name in names:
+            before = len(self.findings)
+            service = self._service(name, groups, aws)
+            faults[name] = self.findings[before:]
+            if service is not None:
+                services.append(service)
+        return services, faults
 
     def _say(self, place: Place, message: str, *, key: bool = False) -> None:
         self.findings.append(self._document.finding(place, message, key=key))
@@ -338,11 +369,3 @@ def _policy(own: PolicyModel) -> Policy:
         max_hold_s=said.get("max_hold", usual.max_hold_s),
         keep_previous_s=said.get("keep_previous", usual.keep_previous_s),
     )
-
-
-def _from(folder: Path, journal: str | None) -> str | None:
-    """A journal's text with a relative path made to start at the file's folder."""
-    if journal is None:
-        return None
-    scheme, _, path = journal.partition(":")
-    return f"{scheme}:{os.path.normpath(folder / Path(path).expanduser())}"

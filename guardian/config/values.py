@@ -111,6 +111,10 @@ class Config:
     """Every file that it was read from; rule files are named by the services."""
     document: Document = field(repr=False)
     """As merged, every value with its file and line."""
+    trouble: str = ""
+    """Everything that is wrong with the files; the rest is what can be used in spite of it."""
+    broken: Mapping[str, str] = field(default_factory=dict)
+    """Services that nothing new may begin for, and why: each that the trouble concerns."""
 
     @property
     def folder(self) -> Path:
@@ -121,6 +125,13 @@ class Config:
     def root(self) -> Path:
         """What the file's paths must stay below: the folder that holds the file's folder."""
         return self.path.resolve().parent.parent
+
+    def mode(self, service: str) -> Mode:
+        """What is done for a service, also for one that is broken."""
+        if service in self.services:
+            return self.services[service].mode
+        written = self.document.at(("services", service, "mode"))
+        return next((mode for mode in Mode if mode.value == written), Mode.ENFORCE)
 
     def service(self, name: str) -> Service:
         """A service by its name; ConfigError with what is there when there is none."""

@@ -106,11 +106,17 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 
 def refuse(findings: Iterable[Finding]) -> None:
     """Raise ConfigError with every error rendered, if there is one; warnings do not count."""
-    errors = [f for f in in_order(findings) if f.severity == "error"]
+    errors = errors_of(findings)
     if errors:
-        shown = [str(f) for f in errors[:_SHOWN_FINDINGS]]
-        more = len(errors) - len(shown)
-        raise ConfigError("\n".join([*shown, *([f"and {more} more errors"] if more else [])]))
+        raise ConfigError(errors)
+
+
+def errors_of(findings: Iterable[Finding]) -> str:
+    """Every error rendered, without the warnings; empty when there is none."""
+    errors = [f for f in in_order(findings) if f.severity == "error"]
+    shown = [str(f) for f in errors[:_SHOWN_FINDINGS]]
+    more = len(errors) - len(shown)
+    return "\n".join([*shown, *([f"and {more} more errors"] if more else [])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,56 @@
+"""A file's own keys, as far as they can be used: a mistake in one must not hide the others."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from guardian.config.compose import folder_of
+from guardian.config.model import AwsModel, ConfigModel
+from guardian.text.findings import Document, Finding, Node
+from guardian.text.validation import validate
+
+_LINE: Final = r"""%s:\s+["']?([A-Za-z0-9][^\s"'#]*)["']?\s*(?:#.*)?"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Top:
+    """The keys of the whole configuration that are values."""
+
+    environment: str | None
+    aws: AwsModel | None
+    """None where what the file says cannot be used."""
+    journal: str | None
+
+
+def top(document: Document) -> tuple[Top, list[Finding]]:
+    """A file's own keys, and everything that is wrong with them."""
+    model, found = validate(ConfigModel, document)
+    if model is not None:
+        return Top(environment=model.environment, aws=model.aws, journal=model.journal), found
+    aws: AwsModel | None = AwsModel() if isinstance(document.data, dict) else None
+    if document.at(("aws",)) is not None:
+        aws = validate(AwsModel, document, ("aws",))[0]
+    written = _written(document, "environment"), _written(document, "journal")
+    return Top(environment=written[0], aws=aws, journal=written[1]), found
+
+
+def journal_of(document: Document, stated: str | None) -> str | None:
+    """A journal's text with a relative path made to start at its file's folder."""
+    scheme, colon, path = (stated or "").partition(":")
+    if not colon:
+        return None
+    folder = folder_of(Node(document, ("journal",)))
+    return f"{scheme}:{os.path.normpath(folder / Path(path).expanduser())}"
+
+
+def _written(document: Document, key: str) -> str | None:
+    """What a file says under a key of its own, also where its text is no YAML."""
+    if document.whole:
+        value = document.at((key,))
+        return value if isinstance(value, str) else None
+    lines = (re.fullmatch(_LINE % key, line) for line in document.source.lines)
+    return next((found[1] for found in lines if found), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,9 +9,6 @@ from typing import Any, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_DURATION = re.compile(r"(?P<count>[0-9]+(\.[0-9]+)?)(?P<unit>ms|s|m|h|d)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class Duration(click.ParamType[float]):
@@ -26,10 +22,15 @@ class Duration(click.ParamType[float]):
         """Seconds from the text; a usage error says how to write it."""
         if isinstance(value, int | float):
             return float(value)
-        match = _DURATION.fullmatch(str(value))
-        if match is None:
-            self.fail(f"{value!r} is not a duration: write it like 90s, 30m or 24h", param, ctx)
-        return float(match["count"]) * _SECONDS[match["unit"]]
+        from guardian.text.units import exact_seconds
+
+        try:
+            seconds = float(exact_seconds(str(value)))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if seconds <= 0:
+            self.fail(f"{value} is no time at all", param, ctx)
+        return seconds
 
 
 DURATION = Duration()

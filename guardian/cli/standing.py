@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from guardian.cli.entries import line, moment, record_of, sentence, verdicts_of
 from guardian.cli.orders import driver, phase_of
 from guardian.cli.output import short, verdict_record
 from guardian.core.codec import rfc3339
-from guardian.core.entries import Freeze, HoldReason, Order, Waived
+from guardian.core.entries import Freeze, HoldReason, Order, Waived, freeze_in_force
 from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout import Rollout, fold
@@ -84,14 +84,10 @@ def standing(journal: Journal, name: str, now: Instant) -> Standing:
         records=records,
         driver=driver(journal, rollout) if rollout.live else None,
         orders=tuple(journal.orders([name])) if rollout.live else (),
-        freeze=freeze_on(journal.freezes(), rollout.plan.service, now) if rollout.live else None,
+        freeze=freeze_in_force(journal.freezes(), rollout.plan.service, now)
+        if rollout.live
+        else None,
     )
-
-
-def freeze_on(freezes: Iterable[Freeze], service: str, now: Instant) -> Freeze | None:
-    """The freeze in force for a service; of two, the one that lasts longer."""
-    found = [f for f in freezes if f.scope in (service, "*") and f.until > now]
-    return max(found, key=lambda f: f.until, default=None)
 
 
 # --- for people --------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
@@ -115,6 +115,12 @@ class Freeze:
     at: Instant
     rollbacks_too: bool = False
     """Nothing is rolled back by guardian's own judgement either; a person's abort still is."""
+
+
+def freeze_in_force(freezes: Iterable[Freeze], service: str, now: Instant) -> Freeze | None:
+    """The freeze that a service's rollouts obey: of several the strictest, then the longest."""
+    in_force = [f for f in freezes if f.scope in ("*", service) and f.until > now]
+    return max(in_force, key=lambda f: (f.rollbacks_too, f.until), default=None)
 
 
 # --- entries: everything that can happen -------------------------------------------------------

@@ -6,7 +6,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from guardian.core.entries import Entry, Freeze, Order, RollbackStarted, WeightConfirmed
+from guardian.core.entries import (
+    Entry,
+    Freeze,
+    Order,
+    RollbackStarted,
+    WeightConfirmed,
+    freeze_in_force,
+)
 from guardian.core.invariants import InvariantBroken, check
 from guardian.core.model import Instant, floor_to
 from guardian.core.notices import Notice, notice
@@ -158,9 +165,7 @@ class Plane:
 
     def _freeze_of(self, charge: Charge, now: Instant) -> Freeze | None:
         """The freeze in force for a rollout; with the journal away, as last read."""
-        scopes = ("*", charge.rollout.plan.service)
-        in_force = [f for f in self._freezes if f.scope in scopes and f.until > now]
-        return max(in_force, key=lambda f: (f.rollbacks_too, f.until), default=None)
+        return freeze_in_force(self._freezes, charge.rollout.plan.service, now)
 
     def _observe(self, charges: Sequence[Charge], now: Instant, *, polling: bool) -> set[str]:
         """Read metrics and traffic side by side; returns whose traffic was read."""

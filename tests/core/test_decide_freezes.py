@@ -23,6 +23,7 @@ from guardian.core.entries import (
     RollbackStuck,
     StepEntered,
     WeightConfirmed,
+    freeze_in_force,
 )
 from guardian.core.invariants import check
 from guardian.core.model import OnFail
@@ -307,3 +308,15 @@ def test_a_breach_that_only_holds_is_held_under_any_freeze() -> None:
     decided = hold_for(entry(in_phase(Phase.BAKING, plan=plan), saw(FAIL), SPARING),
                        HoldReason.BREACH)  # fmt: skip
     assert decided.actor is None
+
+
+def test_of_two_freezes_the_stricter_is_in_force_and_then_the_longer() -> None:
+    """One rule for the engine that obeys and for the status that shows."""
+    short = replace(FROZEN, scope="*", until=T0 + HOUR_S, rollbacks_too=True)
+    long = replace(FROZEN, scope=PLAN.service, until=T0 + 2 * HOUR_S)
+    longer = replace(long, until=T0 + 3 * HOUR_S)
+    other = replace(FROZEN, scope="another", until=T0 + 9 * HOUR_S, rollbacks_too=True)
+    everything = [long, other, short, longer]
+    assert freeze_in_force(everything, PLAN.service, T0) == short
+    assert freeze_in_force(everything, PLAN.service, T0 + HOUR_S) == longer
+    assert freeze_in_force(everything, PLAN.service, T0 + 3 * HOUR_S) is None

@@ -12,7 +12,44 @@ from guardian.cli.options import config_option
 
 @click.group()
 def config() -> None:
-    """Show what a configuration comes to."""
+    """Check a configuration, show what it comes to, describe it to editors."""
+
+
+@config.command()
+@click.argument("paths", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@config_option
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: one document with every finding.",
+)
+def lint(*, paths: tuple[Path, ...], config: Path | None, strict: bool, form: str) -> int:
+    """Check config files with all that they name: rules, routers, receivers. Asks no AWS.
+
+    Without FILE, the one that the other commands would use.
+    """
+    import os
+
+    from guardian.text.findings import counted
+    from guardian.wiring.lint import lint_file
+
+    found = [lint_file(path, os.environ) for path in paths or (config,)]
+    errors = [text for one in found for text in one.errors]
+    warnings = [text for one in found for text in one.warnings]
+    if form == "json":
+        record = {"schema": "guardian/config-lint/1", "errors": errors, "warnings": warnings}
+        click.echo(json.dumps(record))
+    else:
+        for text in (*errors, *warnings):
+            click.echo(text)
+        read, wrong = counted(len(found), "config file"), counted(len(errors), "error")
+        click.echo(f"{read}: {wrong}, {counted(len(warnings), 'warning')}")
+    return 3 if errors or (strict and warnings) else 0
 
 
 @config.command()
@@ -33,6 +70,7 @@ def show(*, service: str | None, config: Path | None, form: str) -> int:
     from guardian.wiring import open_wiring
 
     with open_wiring(config) as wiring:
+        wiring.check_names()
         lines = shown(wiring.configured(), service)
     click.echo(json.dumps(record(lines)) if form == "json" else aligned(lines))
     return 0

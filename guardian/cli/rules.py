@@ -29,6 +29,7 @@ def rules() -> None:
 def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
     """Check rule files and folders of them: every error of every file, with its place."""
     from guardian.rulefile.report import lint as check
+    from guardian.text.findings import counted
 
     report = check(paths)
     errors = [f for f in report.findings if f.severity == "error"]
@@ -37,9 +38,9 @@ def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
     else:
         for found in report.findings:
             click.echo(str(found))
-        read = _counted(report.files, "rule file"), _counted(report.criteria, "criteri", "on", "a")
+        read = counted(report.files, "rule file"), counted(report.criteria, "criteri", "on", "a")
         warnings = len(report.findings) - len(errors)
-        wrong = _counted(len(errors), "error"), _counted(warnings, "warning")
+        wrong = counted(len(errors), "error"), counted(warnings, "warning")
         click.echo(f"{', '.join(read)}: {', '.join(wrong)}")
     return 3 if errors or (strict and report.findings) else 0
 
@@ -119,8 +120,3 @@ def schema() -> int:
 
     click.echo(json.dumps(rule_schema(), indent=2))
     return 0
-
-
-def _counted(number: int, noun: str, one: str = "", more: str = "s") -> str:
-    """A number and its noun, e.g. "1 warning" and "2 warnings"."""
-    return f"{number} {noun}{one if number == 1 else more}"

@@ -62,6 +62,8 @@ def _journal(text: str) -> str:
         raise ValueError(not_yet(f"a journal in {scheme}") + ": use sqlite:PATH")
     if scheme != "sqlite" or not colon or not rest:
         raise ValueError(f"{told(text)} is not a journal: write sqlite:PATH")
+    if rest.startswith(":"):
+        raise ValueError(f"{told(text)} names no file: a journal has to outlive the process")
     return text
 
 

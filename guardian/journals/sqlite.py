@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from guardian.core.codec import (
     CodecError,
@@ -64,6 +64,13 @@ class Options(BaseModel):
         description="Hold a locked file for each lease, so that a killed process is seen at once. "
         "Without it only 30 s of silence tell; for simulations.",
     )
+
+    @field_validator("path")
+    @classmethod
+    def _a_file(cls, path: Path) -> Path:
+        if str(path) in ("", ".") or str(path).startswith(":"):
+            raise ValueError("write the path of a file: a journal has to outlive the process")
+        return path
 
 
 def build(options: Options, context: Context) -> Journal:

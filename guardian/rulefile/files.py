@@ -155,6 +155,10 @@ def _collect(document: Document, request: _Request) -> None:
     request.findings.extend(document.findings)
     if not document.whole:
         return
+    if isinstance(document.data, dict) and "services" in document.data:
+        other = "this is a configuration and no rule file: `guardian config lint` checks it"
+        request.findings.append(document.finding(("services",), other))
+        return
     head, found = validate(RuleFile, document)
     request.findings.extend(found)
     declared = document.at(("vars",))

@@ -14,7 +14,7 @@ from guardian.text.findings import Finding, Node, Place, did_you_mean
 from guardian.text.units import told
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([^{}]*)\}")
-_OF_THE_ROLLOUT: Final = re.compile(r"(canary|stable)(\.[A-Za-z_]\w*)?|router\.[A-Za-z_]\w*")
+_OF_THE_ROLLOUT: Final = re.compile(r"canary|stable|router\.[A-Za-z_]\w*")
 
 
 @dataclass(slots=True)

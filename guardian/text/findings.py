@@ -31,6 +31,7 @@ _SECRET_IN_LINE: Final = re.compile(
     r"""(?P<value>"[^"]*"?|'[^']*'?|[^\s"'{\[,}#|>][^,}\n]*)""",
     re.IGNORECASE,
 )
+_UNQUOTED: Final = re.compile(r":\s+(#[^\s,}\]]+)")
 _REFERENCES: Final = frozenset({"env", "file", "secretsmanager", "ssm"})
 """What stands under these says where a secret is, and is none itself."""
 
@@ -95,6 +96,17 @@ class Finding:
         gutter = " " * len(str(self.line))
         caret = " " * (self.column - 1 - begin) + "^"
         return f"{head}\n    {self.line} | {shown}\n    {gutter} | {caret}"
+
+
+def counted(number: int, noun: str, one: str = "", more: str = "s") -> str:
+    """A number and its noun: "1 warning", "2 warnings"."""
+    return f"{number} {noun}{one if number == 1 else more}"
+
+
+def comment_for_value(line: str) -> str:
+    """A hint where a value that begins with # was read as a comment; empty elsewhere."""
+    found = _UNQUOTED.search(line)
+    return f" (# begins a comment here: write '{found[1]}' in quotes)" if found else ""
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

@@ -18,6 +18,7 @@ from guardian.text.findings import (
     Finding,
     Node,
     Place,
+    comment_for_value,
     did_you_mean,
     is_secret,
     near,
@@ -127,6 +128,9 @@ def _findings(
     for details in errors:
         below = _place_in(document.at(place), details["loc"])
         message = _sentence(details, secret=is_secret(place + below))
+        if details["input"] is None:
+            mark = document.mark(place + below)
+            message += comment_for_value(mark.source.line(mark.line))
         if details["type"] == "extra_forbidden":
             message = _unknown_key(str(details["loc"][-1]), _models(model, below[:-1]), without)
         at_key = details["type"] == "extra_forbidden" or details["loc"][-1:] == ("[key]",)

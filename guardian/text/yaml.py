@@ -25,6 +25,7 @@ from guardian.text.findings import (
     Place,
     Source,
     blanked,
+    comment_for_value,
     finding,
     in_order,
     is_secret,
@@ -121,6 +122,8 @@ def _shown(line: str) -> str:
 
 # --- building ----------------------------------------------------------------------------------
 
+_LINES_BACK: Final = 3
+"""How far above a syntax error its cause is looked for."""
 _NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE: Final = frozenset({"true", "True", "TRUE"})
 _FALSE: Final = frozenset({"false", "False", "FALSE"})
@@ -206,7 +209,14 @@ class _Builder:
             return Mark(self._source, 1, 1), f"this is not valid YAML: {problem}"
         if "'\\t'" in problem:
             problem = "indent with spaces, not tabs"
-        mark = Mark(self._source, min(at.line + 1, len(self._lines)), at.column + 1)
+        last = min(at.line + 1, len(self._lines))
+        for number in range(last, max(0, last - _LINES_BACK), -1):
+            line = self._lines[number - 1]
+            hint = comment_for_value(line)
+            if hint and ("{" in line or "[" in line):  # what it begins is not closed any more
+                column = line.index(" #") + 2
+                return Mark(self._source, number, column), f"this is not valid YAML{hint}"
+        mark = Mark(self._source, last, at.column + 1)
         return mark, f"this is not valid YAML: {' '.join(problem.split())}"
 
     def _mark(self, event: Any) -> Mark:

@@ -39,7 +39,8 @@ def checked(options: type[M], values: Mapping[str, object]) -> M:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{place} {values.get(place)!r}: {first['msg']}") from error
+        why = first.get("ctx", {}).get("error") or first["msg"]
+        raise UsageError(f"{place} {values.get(place)!r}: {why}") from error
 
 
 def plane_of(aws: Aws) -> str:

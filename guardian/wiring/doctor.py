@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from guardian.config import Lane
 from guardian.core.binding import UnboundVariable, bind, swapped
 from guardian.core.model import Criterion, Instant, Measurement, Query, ceil_to, floor_to
 from guardian.engine.start import Service, is_gate
@@ -24,7 +25,8 @@ def examination(wiring: Wiring, services: Sequence[str]) -> Iterator[Health]:
     sources: set[tuple[str, str]] = set()
     for name in services:
         yield from _guarded(f"service {name}", partial(_service, wiring, name, sources))
-    yield from _guarded("notify", lambda: _notifiers(wiring))
+    for lane in wiring.configured().lanes:
+        yield from _guarded(f"notifier {lane.name}", partial(_notifier, wiring, lane))
     if not wiring.configured().lanes:
         yield Health(
             level=Level.WARN,
@@ -33,16 +35,13 @@ def examination(wiring: Wiring, services: Sequence[str]) -> Iterator[Health]:
         )
 
 
-def _notifiers(wiring: Wiring) -> Iterator[Health]:
-    """Each of them; ConfigError when the options of one do not fit."""
-    for lane in wiring.lanes():
-        found = lane.notifier
-        if isinstance(found, Examined):
-            yield from _guarded(f"notifier {lane.name}", found.examine)
-        else:
-            yield Health(
-                level=Level.OK, what=f"notifier {lane.name} is configured (nothing was sent)"
-            )
+def _notifier(wiring: Wiring, lane: Lane) -> Iterator[Health]:
+    """What a notifier says of itself; ConfigError when its options do not fit."""
+    found = wiring.lane(lane).notifier
+    if isinstance(found, Examined):
+        yield from found.examine()
+    else:
+        yield Health(level=Level.OK, what=f"notifier {lane.name} is configured (nothing was sent)")
 
 
 def _guarded(what: str, look: Callable[[], Iterable[Health]]) -> list[Health]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from guardian import config
 from guardian.ports import ConfigError
+from guardian.settings import Settings
 from guardian.settings import load as load_settings
 from guardian.wiring.process import Wiring
 
@@ -25,17 +26,21 @@ def open_wiring(
     """Settings and the config file, checked; what was opened is closed at the end."""
     environ = os.environ if environ is None else environ
     settings = load_settings(environ)
-    chosen = path or settings.config
-    if chosen is None and not without_file and DEFAULT_CONFIG.is_file():
-        chosen = DEFAULT_CONFIG
-    if chosen is None and not without_file:
-        raise ConfigError(
-            f"no config file: there is no {DEFAULT_CONFIG} here, and neither -c/--config nor"
-            " GUARDIAN_CONFIG names one"
-        )
+    chosen = path or settings.config if without_file else config_file(path, settings)
     configured = None if chosen is None else config.load(chosen, environ=environ)
     wiring = Wiring(settings, configured, environ)
     try:
         yield wiring
     finally:
         wiring.close()
+
+
+def config_file(path: Path | None, settings: Settings) -> Path:
+    """The file that a command uses: the one named, else the usual one. Raises ConfigError."""
+    chosen = path or settings.config or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None)
+    if chosen is None:
+        raise ConfigError(
+            f"no config file: there is no {DEFAULT_CONFIG} here, and neither -c/--config nor"
+            " GUARDIAN_CONFIG names one"
+        )
+    return chosen

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from pydantic import BaseModel
+
 from guardian import config, rulefile
 from guardian.aws import Account, Sessions
 from guardian.clock import SystemLuck
@@ -97,10 +99,14 @@ class Wiring:
         configured = self.config.journal if self.config is not None else None
         return self.settings.journal or configured or self.settings.default_journal()
 
+    def check_address(self) -> None:
+        """Whether the file's journal, or the one in force, can be one. Raises ConfigError."""
+        _addressed(self.address)
+        if self.config is not None and self.config.journal is not None:
+            _addressed(self.config.journal)
+
     def _open(self, address: str) -> Journal:
-        scheme, _, rest = address.partition(":")
-        module = adapter("journals", scheme)
-        options = module.Options(path=rest)
+        module, options = _addressed(address)
         opened: Journal = module.build(options, self._context(None))
         return opened
 
@@ -160,6 +166,14 @@ class Wiring:
             group=given.group,
         )
         return self.service(name, observe=observe)
+
+    def check_names(self) -> None:
+        """Whether every adapter that the file names is there. Raises ConfigError."""
+        configured = self.configured()
+        for service in configured.services.values():
+            self._adapter_of("routers", service.router)
+        for lane in configured.lanes:
+            self._adapter_of("notifiers", lane.to)
 
     def check_router(self, name: str) -> None:
         """Whether a service's router can be built from what the file says. Raises ConfigError."""
@@ -308,23 +322,22 @@ class Wiring:
         return found
 
     def lanes(self) -> list[Lane]:
-        """The configured notifiers, each for the services of its own file alone."""
-        if self.config is None:
-            return []
-        everything = frozenset(self.config.services)
-        found = []
-        for lane in self.config.lanes:
-            services = everything if lane.services is None else lane.services
-            accounts = {self.config.services[name].aws for name in services}
-            # As the file's account, for what tells of all; else as that of the services told of.
-            only = accounts.pop() if len(accounts) == 1 else None
-            usual = self.config.aws
-            aws = usual or only if lane.services is None else only or usual
-            module = self._adapter_of("notifiers", lane.to)
-            options = lane.to.options(module.Options, environ=self.environ)
-            notifier: Notifier = module.build(options, self._context(aws))
-            found.append(Lane(name=lane.name, notifier=notifier, events=lane.on, services=services))
-        return found
+        """The configured notifiers. Raises ConfigError where the options of one do not fit."""
+        return [self.lane(lane) for lane in self.config.lanes] if self.config is not None else []
+
+    def lane(self, lane: config.Lane) -> Lane:
+        """One notifier, for the services of its own file alone. Raises ConfigError."""
+        configured = self.configured()
+        services = frozenset(configured.services) if lane.services is None else lane.services
+        accounts = {configured.services[name].aws for name in services}
+        # As the file's account, for what tells of all; else as that of the services told of.
+        only = accounts.pop() if len(accounts) == 1 else None
+        usual = configured.aws
+        aws = usual or only if lane.services is None else only or usual
+        module = self._adapter_of("notifiers", lane.to)
+        options = lane.to.options(module.Options, environ=self.environ)
+        notifier: Notifier = module.build(options, self._context(aws))
+        return Lane(name=lane.name, notifier=notifier, events=lane.on, services=services)
 
     def _adapter_of(self, room: str, choice: config.Choice) -> ModuleType:
         try:
@@ -371,3 +384,13 @@ class Wiring:
             base_url=self.settings.base_url,
             meter=self.meter,
         )
+
+
+def _addressed(address: str) -> tuple[ModuleType, BaseModel]:
+    """The journal that an address means, and its options. Raises ConfigError."""
+    scheme, _, rest = address.partition(":")
+    module = adapter("journals", scheme)
+    try:
+        return module, checked(module.Options, {"path": rest})
+    except UsageError as error:
+        raise ConfigError(f"the journal {address}: {error}") from error

@@ -63,6 +63,49 @@ def test_show_of_one_service_says_nothing_of_the_others(tmp_path: Path) -> None:
         run("show", "apo", "-c", str(tmp_path / "config" / "production.yaml"))
 
 
+def test_lint_finds_every_fault_of_every_part_in_one_run(tmp_path: Path) -> None:
+    """Routers, rule files, receivers, the journal, and names that no rollout could fill in."""
+    path = tmp_path / "config" / "production.yaml"
+    path.parent.mkdir()
+    path.write_text(
+        "version: 1\nenvironment: production\n"
+        'aws: {account_id: "333333333333", region: us-east-1}\n'
+        "services:\n"
+        "  a: {router: {type: none}, rules: [preset:lambda]}\n"
+        "  b: {router: {type: nonee}, rules: [preset:lambda]}\n"
+        "  c: {router: {type: none}, rules: [preset:lambdo]}\n"
+        "notify:\n  - {to: slck}\n  - {to: pagerduty, routing_key: {env: NOWHERE}}\n",
+        encoding="utf-8",
+    )
+    result = CliRunner().invoke(
+        guardian,
+        ["config", "lint", str(path), "-o", "json"],
+        standalone_mode=False,
+        env={"GUARDIAN_JOURNAL": "sqlite::memory:"},
+    )
+    record = json.loads(result.output)
+    assert result.return_value == 3
+    errors = "\n".join(record["errors"])
+    for said in (
+        "service a: criterion 'lambda-crash-rate' uses ${router.function}",
+        "no router called 'nonee'",
+        "no preset 'lambdo'",
+        "no notifier called 'slck'",
+        "has to outlive the process",
+    ):
+        assert said in errors, said
+    assert "NOWHERE" not in errors, "the secret is only wanted where guardian runs"
+    assert any("NOWHERE is not set" in warning for warning in record["warnings"])
+
+
+def test_what_names_an_adapter_that_does_not_exist_is_not_shown(tmp_path: Path) -> None:
+    """It would look as if it were in force."""
+    path = Path(files(tmp_path))
+    path.write_text(path.read_text("utf-8").replace("slack", "slck"), "utf-8")
+    with pytest.raises(Exception, match="no notifier called 'slck'"):
+        run("show", "-c", str(path))
+
+
 def walk(schema: Any) -> Any:
     """Every mapping in a schema."""
     if isinstance(schema, dict):

@@ -1,0 +1,106 @@
+"""All that can be said of a configuration without AWS: files, rules, adapters, variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from guardian import config
+from guardian.core.binding import UnboundVariable, bind
+from guardian.ports import ConfigError, GuardianError
+from guardian.settings import Settings
+from guardian.settings import load as load_settings
+from guardian.text.findings import Finding
+from guardian.wiring.opening import config_file
+from guardian.wiring.process import Wiring
+from guardian.wiring.services import service_criteria
+
+ASSUMED = "assumed"
+"""In the place of a secret that only the process that guards has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linted:
+    """What was found: errors keep guardian from starting, warnings do not."""
+
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def lint_file(path: Path | None, environ: Mapping[str, str]) -> Linted:
+    """Check a config file, or the usual one, and all that it names; asks nobody, opens nothing."""
+    settings = load_settings(environ)
+    try:
+        configured = config.load(config_file(path, settings), environ=environ)
+    except ConfigError as error:
+        return Linted(errors=(str(error),))
+    here = Wiring(settings, configured, environ)
+    there = Wiring(_with_secrets(settings), configured, _with_named(configured, environ))
+    errors, warnings = [], []
+    for real, assumed in zip(_checks(here), _checks(there), strict=True):
+        errors += (wrong := _why(assumed))
+        warnings += [] if wrong else _why(real)
+    warnings += [str(found) for name in configured.services for found in _doubts(configured, name)]
+    return Linted(errors=tuple(dict.fromkeys(errors)), warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _checks(wiring: Wiring) -> list[Callable[[], object]]:
+    """What has to hold, one by one."""
+    configured = wiring.configured()
+    return [
+        *(partial(_service, wiring, name) for name in configured.services),
+        *(partial(wiring.lane, lane) for lane in configured.lanes),
+        wiring.check_address,
+    ]
+
+
+def _with_secrets(settings: Settings) -> Settings:
+    """The settings of a process that has every secret."""
+    unset = [name for name in Settings.model_fields if getattr(settings, name) is None]
+    named = [name for name in unset if name.endswith(("_token", "_key"))]
+    return settings.model_copy(update={name: SecretStr(ASSUMED) for name in named})
+
+
+def _with_named(configured: config.Config, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment of a process that has every variable which the file names for a secret."""
+    named: dict[str, str] = {}
+    waiting: list[object] = [configured.document.data]
+    while waiting:
+        match waiting.pop():
+            case {"env": str(name), **others} if not others:
+                named[name] = ASSUMED
+            case dict() as mapping:
+                waiting += mapping.values()
+            case list() as listed:
+                waiting += listed
+    return {**named, **{name: value for name, value in environ.items() if value}}
+
+
+def _service(wiring: Wiring, name: str) -> None:
+    """Raises ConfigError for what no rollout of the service could ever use."""
+    service = wiring.service(name)
+    names = {f"router.{key}": value for key, value in service.router.variables().items()}
+    for criterion in service.criteria:
+        try:
+            bind(criterion, {"stable": "1", "canary": "2", **names})
+        except UnboundVariable as error:
+            raise ConfigError(f"{wiring.configured().path}: service {name}: {error}") from error
+
+
+def _why(check: Callable[[], object]) -> list[str]:
+    try:
+        check()
+    except GuardianError as error:
+        return [str(error)]
+    return []
+
+
+def _doubts(configured: config.Config, name: str) -> tuple[Finding, ...]:
+    try:
+        return service_criteria(configured, name).warnings
+    except ConfigError:
+        return ()  # Its errors are told as such.

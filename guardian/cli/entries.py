@@ -29,7 +29,7 @@ from guardian.core.entries import (
     WeightConfirmed,
 )
 from guardian.core.model import Instant
-from guardian.core.plan import Drive, Plan
+from guardian.core.plan import Plan
 from guardian.core.verdict import Verdict
 from guardian.ports import Record
 
@@ -61,8 +61,7 @@ def sentence(entry: Entry, plan: Plan) -> str:
 
 
 def _started(plan: Plan) -> str:
-    verb = "watch of" if plan.drive is Drive.WATCH else "rollout of"
-    return _with(f"{verb} version {plan.canary}, stable {plan.stable}", plan.reason)
+    return _with(f"{plan.drive.value} of version {plan.canary}, stable {plan.stable}", plan.reason)
 
 
 def _back(entry: RollbackStarted | RollbackStuck | RollbackConfirmed, plan: Plan) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -60,7 +61,7 @@ def rollback(
             click.echo("nothing was changed", err=True)
             return 2
         task = Task(
-            plan=emergency.plan,
+            plan=replace(emergency.plan, reason=reason),
             router=wiring.service(service).router,
             plane="none",
             resume=emergency.resumes,

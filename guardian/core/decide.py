@@ -19,6 +19,7 @@ from guardian.core.entries import (
     RollbackConfirmed,
     RollbackStarted,
     RollbackStuck,
+    RolloutStarted,
     StepEntered,
     Superseded,
     WeightConfirmed,
@@ -26,7 +27,7 @@ from guardian.core.entries import (
 from guardian.core.gates import frozen, incident, unapproved, unknown
 from guardian.core.model import Instant, OnFail
 from guardian.core.orders import ORDERED, Decision, obey
-from guardian.core.plan import Drive
+from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, step_traffic
 from guardian.core.standing import (
     Seen,
@@ -47,6 +48,16 @@ STUCK_AFTER_S = (60.0, 300.0)
 """When an unconfirmed rollback pages, and pages again."""
 PROMOTION_STUCK_AFTER_S = 60.0
 """When a promotion that the router does not show pages."""
+
+
+def opening(plan: Plan, now: Instant) -> tuple[Entry, ...]:
+    """What is recorded first, in one transaction: a person's rollback begins with its start."""
+    started = RolloutStarted(at=now, plan=plan)
+    if plan.drive is not Drive.ROLLBACK:
+        return (started,)
+    detail = f"rollback by {plan.actor}" + (f": {plan.reason}" if plan.reason else "")
+    back = RollbackStarted(at=now, cause=Cause.ABORTED, detail=detail, actor=plan.actor)
+    return (started, back)
 
 
 def decide(rollout: Rollout, seen: Seen, now: Instant) -> Decision:
@@ -135,6 +146,8 @@ def _begin(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
             detail=f"the traffic changed before the first shift: found {seen.reading.traffic},"
             f" planned from {plan.found}",
         )
+    if not plan.criteria:
+        return Cancelled(at=now, detail="no criterion could judge it, and nothing ends unjudged")
     if plan.drive is Drive.WATCH:
         return StepEntered(at=now, step=0)
     if asked := unapproved(rollout, seen, now):

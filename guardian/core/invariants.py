@@ -61,6 +61,8 @@ def _completes_only_on_passes(before: Rollout, entry: Completed) -> None:
 
     A waiver is such an override; where everything was waived the end must say that it is unproven.
     """
+    if not before.plan.criteria:
+        raise InvariantBroken("completed without a criterion that could have judged it")
     if before.step_confirmed_at is None:
         raise InvariantBroken("completed without the last weight having been read back")
     passed = {v.criterion for v in entry.verdicts if v.outcome is Outcome.PASS}

@@ -31,8 +31,8 @@ from guardian.core.entries import (
 )
 from guardian.core.model import Instant
 from guardian.core.phrases import Words
-from guardian.core.plan import Plan
-from guardian.core.rollout import Phase, Rollout, of_blindness
+from guardian.core.plan import Drive, Plan
+from guardian.core.rollout import Rollout, of_blindness
 from guardian.core.status import confirmed_weight
 from guardian.core.verdict import Verdict
 
@@ -225,10 +225,8 @@ def _notice(row: _Row, after: Rollout, *, seq: int, resolves: tuple[str, ...]) -
 def _row(before: Rollout, entry: Entry, after: Rollout) -> _Row | None:
     """THE TABLE: page, notify or silent, for every entry there is."""
     match entry:
-        case RolloutStarted():
-            return _Row(event=Event.STARTED, words=telling.started(after), change=True)
-        case StepEntered():
-            return _step_entered(before, entry, after)
+        case RolloutStarted() | StepEntered():
+            return _forward(before, entry, after)
         case WeightConfirmed():
             return _Row(event=Event.BAKING, words=telling.baking(after))
         case Held():
@@ -250,7 +248,8 @@ def _row(before: Rollout, entry: Entry, after: Rollout) -> _Row | None:
 def _going_back(before: Rollout, entry: RollbackStarted | RollbackStuck, after: Rollout) -> _Row:
     if isinstance(entry, RollbackStarted):
         words = telling.rolling_back(entry, before, after)
-        return _Row(event=Event.ROLLING_BACK, words=words, verdicts=entry.verdicts)
+        begins = after.plan.drive is Drive.ROLLBACK
+        return _Row(event=Event.ROLLING_BACK, words=words, verdicts=entry.verdicts, change=begins)
     cause = _STUCK[0] if entry.level == 1 else _STUCK[1]
     words = telling.stuck(entry, before, after)
     return _Row(event=Event.STUCK, words=words, page=(cause, Severity.CRITICAL))
@@ -268,8 +267,15 @@ def _promotion(
     return None
 
 
-def _step_entered(before: Rollout, entry: StepEntered, after: Rollout) -> _Row | None:
-    """Silent in the ordinary course, where the confirmed weight is told; not over a person."""
+def _forward(before: Rollout, entry: RolloutStarted | StepEntered, after: Rollout) -> _Row | None:
+    """Silent in the ordinary course, where the confirmed weight is told; not over a person.
+
+    Silent also where a person's rollback begins: its start follows in the same transaction.
+    """
+    if isinstance(entry, RolloutStarted):
+        if after.plan.drive is Drive.ROLLBACK:
+            return None
+        return _Row(event=Event.STARTED, words=telling.started(after), change=True)
     if before.hold is None and entry.actor is None:
         return None
     words = telling.promoted(entry, after)
@@ -326,18 +332,12 @@ def _ended(before: Rollout, entry: _End, after: Rollout) -> _Row:
             event, words = Event.CANCELLED, telling.cancelled(entry, after)
         case Superseded():
             # A person who names another version has the next rollback told, and paged if stuck.
-            unsafe = _rolling_back(before) and entry.actor is None
+            unsafe = before.returning and entry.actor is None
             event, words = Event.SUPERSEDED, telling.superseded(entry, before, after, unsafe=unsafe)
             page = (_SUPERSEDED, Severity.WARNING) if unsafe else None
         case _:
             assert_never(entry)
     return _Row(event=event, words=words, page=page, verdicts=verdicts, change=True, final=True)
-
-
-def _rolling_back(rollout: Rollout) -> bool:
-    """Whether a rollback is under way, also one that a person stopped for now."""
-    phase = rollout.phase if rollout.hold is None else rollout.hold.resume_to
-    return phase is Phase.ROLLING_BACK
 
 
 # --- pages that are over -----------------------------------------------------------------------

@@ -137,7 +137,7 @@ def _take_back(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Res
         return "it has completed: a signal is no judgement of a release that has passed"
     if cause is Cause.GROUP and frozen:
         return None  # A freeze ends, and the other member is still back then.
-    begun = rollout.step >= 0 or plan.drive is Drive.WATCH
+    begun = rollout.step >= 0 or plan.drive is not Drive.ROLLOUT
     own = cause is Cause.GROUP and not plan.restores
     if begun and not own and (rollout.moved or plan.restores):
         return RollbackStarted(at=now, cause=cause, detail=_said(order), actor=order.actor)

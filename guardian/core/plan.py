@@ -17,6 +17,8 @@ class Drive(Enum):
     """guardian shifts, step by step."""
     WATCH = "watch"
     """Somebody else deployed; guardian judges what is live and only ever rolls back."""
+    ROLLBACK = "rollback"
+    """A person ordered a recorded version back: it has no steps, and nothing is judged."""
 
 
 class LowTraffic(Enum):

@@ -129,6 +129,12 @@ class Rollout:
         return self.plan.drive is Drive.ROLLOUT and self.step >= 0
 
     @property
+    def returning(self) -> bool:
+        """Whether a rollback is under way, also one that a person or a freeze stopped for now."""
+        phase = self.phase if self.hold is None else self.hold.resume_to
+        return phase is Phase.ROLLING_BACK
+
+    @property
     def live(self) -> bool:
         """Whether guardian still has something to do: a live phase, or an unread promotion."""
         if self.phase is Phase.COMPLETED:

@@ -26,7 +26,7 @@ from guardian.core.wording import because, hour_minute, span
 def started(after: Rollout) -> Words:
     """A plan was accepted."""
     plan = after.plan
-    criteria = "; ".join(f"{c.name} {c.fail_if}" for c in plan.criteria) or "none"
+    criteria = "; ".join(f"{c.name} {c.fail_if}" for c in plan.criteria)
     judged = f"It fails on: {criteria}."
     by = f"Started by {plan.actor}" + (f": {plan.reason}." if plan.reason else ".")
     if plan.drive is Drive.WATCH:
@@ -262,9 +262,8 @@ def gate_failed(entry: GateFailed, after: Rollout) -> Words:
 def cancelled(entry: Cancelled, after: Rollout) -> Words:
     """Ended without having moved traffic."""
     plan = after.plan
-    what = "watch" if plan.drive is Drive.WATCH else "rollout"
     return Words(
-        title=f"{plan.service}: the {what} of version {plan.canary} was cancelled"
+        title=f"{plan.service}: the {plan.drive.value} of version {plan.canary} was cancelled"
         + by_whom(entry.actor),
         did=joined(f"guardian moved no traffic: {plan.found}.", because(entry.detail)),
     )

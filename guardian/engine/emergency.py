@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, fold
-from guardian.core.traffic import Reading, Snapshot, Step, Traffic
+from guardian.core.traffic import Reading, Snapshot, Traffic
 from guardian.engine.start import Request, Service, resolved
 from guardian.ports import ConfigError, Journal
 
@@ -49,8 +49,8 @@ class Emergency:
         ]
         if self.instead_of is not None:
             ends = self.instead_of.plan
-            what = "watch" if ends.drive is Drive.WATCH else "rollout"
-            lines.append(f"  ends:     {ends.rollout}, the {what} of version {ends.canary}")
+            what = f"the {ends.drive.value} of version {ends.canary}"
+            lines.append(f"  ends:     {ends.rollout}, {what}")
         return [*lines, "  nothing to do: it is live already"] if self.done else lines
 
 
@@ -193,7 +193,7 @@ def _emergency(
         service=service.name,
         environment=service.environment,
         target=service.router.target,
-        drive=Drive.WATCH,
+        drive=Drive.ROLLBACK,
         stable=stable.primary,
         canary=live,
         found=reading.traffic,
@@ -206,7 +206,7 @@ def _emergency(
             detail=found.detail or (reading.detail if reading.stamp is None else {}),
         ),
         restores=True,
-        steps=(Step(weight=reading.traffic.share(live), bake_s=60.0, max_bake_s=600.0),),
+        steps=(),
         criteria=(),
         policy=service.policy,
         actor=request.actor,

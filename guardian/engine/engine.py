@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from guardian.core.entries import (
-    Answer,
-    Cancelled,
-    Order,
-    OrderKind,
-    RolloutStarted,
-    Superseded,
-)
-from guardian.core.notices import Notice, notice
+from guardian.core.decide import opening
+from guardian.core.entries import Answer, Cancelled, Entry, Order, OrderKind, Superseded
+from guardian.core.notices import Notice
 from guardian.core.phrases import joined
 from guardian.core.plan import Plan
-from guardian.core.rollout import Phase, Rollout, apply, fold, start
-from guardian.core.status import Picture
+from guardian.core.rollout import Rollout, fold
+from guardian.core.standing import Seen
+from guardian.core.status import Picture, picture
 from guardian.core.wording import because
 from guardian.engine.bell import Bell
 from guardian.engine.charge import Charge, resumed
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.groups import Groups
 from guardian.engine.outbox import Lane, Outbox
-from guardian.engine.report import Recorded, Report
+from guardian.engine.recorder import Recorder, Told, told
+from guardian.engine.report import Report
 from guardian.engine.schedule import Schedule
 from guardian.engine.supervisor import Beat, Supervisor, Watchdog
 from guardian.engine.task import Busy, TargetHeld
@@ -84,6 +80,7 @@ class Engine:
             luck=setting.luck,
             meter=setting.meter,
         )
+        self._recorder = Recorder(setting.journal, self.outbox, setting.luck, setting.meter)
         self.groups = Groups(
             setting.groups,
             journal=setting.journal,
@@ -240,26 +237,32 @@ class Engine:
     ) -> Charge:
         """Start a rollout; whatever a dead watch left on its target is closed. Raises Busy."""
         self._clear(claim)
-        now = self._clock.now()
-        entry = RolloutStarted(at=now, plan=plan)
-        rollout = start(entry)
-        told = notice(None, entry, rollout)
-        self._journal.append(
-            claim,
-            plan.rollout,
-            expected=0,
-            entries=[entry],
-            live=True,
-            outgoing=self.outbox.route(told),
-            answers=answers,
-            txid=self._luck.token(),
-        )
+        items = told(None, opening(plan, self._clock.now()))
+        rollout = items[-1].after
+        if rollout.returning:
+            self.outbox.hold_back(plan.rollout, rollout.seq)
+        self._record(claim, None, items, answers=answers)
         charge = Charge(rollout=rollout, claim=claim, router=router)
-        recorded = Recorded(rollout=plan.rollout, service=plan.service, entry=entry, notice=told)
-        picture = charge.picture(now)
-        self._show(Report(at=now, polled=False, pictures=(picture,), recorded=(recorded,)))
         self._take(charge, plane)
         return charge
+
+    def _record(
+        self,
+        claim: Claim,
+        before: Rollout | None,
+        items: Sequence[Told],
+        *,
+        answers: Sequence[Answer] = (),
+    ) -> None:
+        """Record what is no tick's doing, and show it as a tick would."""
+        self._recorder.append(claim, before, items, answers=answers, txid=self._recorder.txid())
+        after = items[-1].after
+        shown = picture(after, Seen(), after.last_at, traffic=None)
+        recorded = tuple(self._recorder.recorded(items))
+        report = Report(at=after.last_at, polled=False, pictures=(shown,), recorded=recorded)
+        self._show(report)
+        if not after.live:
+            del self.pictures[after.plan.rollout]
 
     def _take(self, charge: Charge, plane: str) -> None:
         self.planes[plane].take(charge)
@@ -278,10 +281,10 @@ class Engine:
             if head.target != claim.target:
                 continue
             left = fold(record.entry for record in self._journal.read(head.rollout))
-            if left.moved or left.phase is Phase.ROLLING_BACK:
+            if left.moved or left.returning:
                 raise Busy(left)
             entry = Cancelled(at=self._clock.now(), detail="the process that watched it died")
-            self._end(left, entry, claim)
+            self._record(claim, left, told(left, [entry]))
 
     def replace_by_order(self, rollout: str | None, plan: Plan, claim: Claim) -> None:
         """End a live rollout, if there is one, because a person ordered what `plan` restores."""
@@ -290,23 +293,13 @@ class Engine:
         left = fold(record.entry for record in self._journal.read(rollout))
         now, version, said = self._clock.now(), plan.snapshot.traffic.primary, because(plan.reason)
         detail = joined(f"rollback to version {version} by {plan.actor}.", said)
-        if left.moved or left.phase is Phase.ROLLING_BACK:
-            self._end(left, Superseded(at=now, detail=detail, actor=plan.actor), claim)
+        if left.moved or left.returning:
+            entry: Entry = Superseded(at=now, detail=detail, actor=plan.actor)
         elif left.live:
-            self._end(left, Cancelled(at=now, detail=detail, actor=plan.actor), claim)
-
-    def _end(self, left: Rollout, entry: Cancelled | Superseded, claim: Claim) -> None:
-        """Record the end of a rollout that is in nobody's charge."""
-        after = apply(left, entry)
-        self._journal.append(
-            claim,
-            left.plan.rollout,
-            expected=left.seq,
-            entries=[entry],
-            live=False,
-            outgoing=self.outbox.route(notice(left, entry, after)),
-            txid=self._luck.token(),
-        )
+            entry = Cancelled(at=now, detail=detail, actor=plan.actor)
+        else:
+            return
+        self._record(claim, left, told(left, [entry]))
 
     def page(self, charge: Charge, told: Notice) -> None:
         """Tell of a rollout what is no entry of its journal."""

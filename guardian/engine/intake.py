@@ -143,7 +143,7 @@ class Intake:
         if monotonic - self._alone.setdefault(head.rollout, monotonic) < ALONE_S:
             return
         rollout = self._read(head)
-        if rollout is not None and rollout.moved:
+        if rollout is not None and (rollout.moved or rollout.returning):
             self._engine.outbox.tell_now(unguarded(rollout, why, self._clock.now()))
 
     # --- reopened ------------------------------------------------------------------------------

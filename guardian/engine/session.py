@@ -109,7 +109,7 @@ class Session:
         else:
             self._engine.replace_by_order(task.instead_of, plan, claim)
             charge = self._engine.begin(plan, claim, task.router, task.plane)
-        if task.order is not None:
+        if task.order is not None and task.resume:
             self._engine.give(charge, task.order, plan.reason)
         return charge
 

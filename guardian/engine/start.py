@@ -267,6 +267,11 @@ def _serviceable(router: Router, stable: str, live: str) -> str:
 def _bound(
     service: Service, *, stable: str, canary: str, longest_s: Longest
 ) -> tuple[Criterion, ...]:
+    if not service.criteria:
+        raise ConfigError(
+            f"service {service.name} has no criterion left ({', '.join(service.rules)}): what"
+            " nothing judges can never be found healthy. Enable one (`enabled`, or `override`)"
+        )
     variables: Mapping[str, str] = {
         "stable": stable,
         "canary": canary,

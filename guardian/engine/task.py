@@ -24,7 +24,7 @@ class Task:
     instead_of: str | None = None
     """A live rollout on the same target that a person's order ends, in favour of this plan."""
     order: OrderKind | None = None
-    """Given to the rollout before its first tick."""
+    """Given to a rollout that is taken over, before its first tick."""
 
 
 class TargetHeld(GuardianError):

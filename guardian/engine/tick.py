@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from guardian.core.entries import (
     Entry,
@@ -14,16 +13,15 @@ from guardian.core.entries import (
     WeightConfirmed,
     freeze_in_force,
 )
-from guardian.core.invariants import InvariantBroken, check
+from guardian.core.invariants import InvariantBroken
 from guardian.core.model import Instant, floor_to
-from guardian.core.notices import Notice, notice
 from guardian.core.orders import Decision
-from guardian.core.rollout import IllegalEntry, Rollout, apply, fold
+from guardian.core.rollout import IllegalEntry, fold
 from guardian.core.wishes import Verb, Wish
 from guardian.engine.charge import Charge
 from guardian.engine.outbox import Outbox
-from guardian.engine.outcome import count
 from guardian.engine.reader import Reader
+from guardian.engine.recorder import Recorder, told
 from guardian.engine.report import Recorded, Report
 from guardian.ports import (
     Clock,
@@ -75,6 +73,7 @@ class Plane:
         self._journal = journal
         self._fanout = fanout
         self._outbox = outbox
+        self._recorder = Recorder(journal, outbox, luck, self._meter)
         self._clock = clock
         self._luck = luck
         self._observer = observer
@@ -210,34 +209,21 @@ class Plane:
         if decision.entry is not None:
             entry = replace(decision.entry, at=max(now, charge.rollout.last_at))
             entries = charge.aside if decision.entry is charge.failsafe else (entry,)
-        told = list(_told(charge.rollout, entries))
-        after = told[-1].after if told else charge.rollout
-        if not charge.aside and told and told[0].notice is not None:
+        items = told(charge.rollout, entries)
+        after = items[-1].after if items else charge.rollout
+        if not charge.aside and items and items[0].notice is not None:
             self._outbox.hold_back(charge.id, after.seq)
-        txid = self._luck.token()
+        txid = self._recorder.txid()
         try:
-            self._journal.append(
-                charge.claim,
-                charge.id,
-                expected=charge.rollout.seq,
-                entries=entries,
-                live=after.live,
-                outgoing=[out for one in told for out in self._outbox.route(one.notice)],
-                answers=decision.answers,
-                txid=txid,
+            self._recorder.append(
+                charge.claim, charge.rollout, items, answers=decision.answers, txid=txid
             )
         except JournalError as error:
             if not self._recorded_after_all(charge, error, entries, txid):
                 return []
         charge.aside = ()
         charge.advanced(after)
-        for one in told:
-            count(self._meter, one.entry, one.after)
-        plan = after.plan
-        return [
-            Recorded(rollout=charge.id, service=plan.service, entry=one.entry, notice=one.notice)
-            for one in told
-        ]
+        return self._recorder.recorded(items)
 
     def _recorded_after_all(
         self, charge: Charge, error: JournalError, entries: Sequence[Entry], txid: str
@@ -283,7 +269,7 @@ class Plane:
         for charge in charges:
             if not charge.lost:
                 charge.went_on(now, fresh=charge.id in fresh)
-                for one in _told(charge.rollout, charge.aside):
+                for one in told(charge.rollout, charge.aside):
                     self._outbox.tell_now(one.notice)
 
     # --- act -----------------------------------------------------------------------------------
@@ -334,20 +320,3 @@ class Plane:
 
 def _writer(charge: Charge, wanted: Wish) -> Callable[[], object]:
     return lambda: charge.write(wanted)
-
-
-class _Told(NamedTuple):
-    """An entry, the rollout after it, and what people are told of it."""
-
-    entry: Entry
-    after: Rollout
-    notice: Notice | None
-
-
-def _told(before: Rollout, entries: Sequence[Entry]) -> Iterator[_Told]:
-    """Each entry in its turn, checked against the invariants."""
-    for entry in entries:
-        after = apply(before, entry)
-        check(before, entry, after)
-        yield _Told(entry, after, notice(before, entry, after))
-        before = after

@@ -50,8 +50,7 @@ def moment(at: Instant) -> str:
 
 def _title(facts: Facts) -> str:
     plan = facts.plan
-    verb = "watch of" if plan.drive is Drive.WATCH else "rollout of"
-    return f"{plan.service}: {verb} version {plan.canary}, {_phase(facts)}"
+    return f"{plan.service}: {plan.drive.value} of version {plan.canary}, {_phase(facts)}"
 
 
 def _phase(facts: Facts) -> str:

@@ -114,6 +114,8 @@ PLAN = Plan(
 """10%, then 100%, with one criterion."""
 WATCH = replace(PLAN, drive=Drive.WATCH, found=CANARY, steps=(step(FULL),))
 GATE = replace(WATCH, restores=False)
+BY_HAND = replace(WATCH, drive=Drive.ROLLBACK, steps=(), criteria=(), reason="users hurt")
+"""A person's rollback: nothing is judged, and no step is taken."""
 OBSERVE = replace(PLAN, restores=False)
 """`rollout start --observe`: shifts, and does not roll back by itself."""
 

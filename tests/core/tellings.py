@@ -88,6 +88,7 @@ WATCH = replace(
     steps=(Step(weight=FULL, bake_s=1800, max_bake_s=3600),),
 )
 GATE = replace(WATCH, restores=False)
+BY_HAND = replace(WATCH, drive=Drive.ROLLBACK, steps=(), criteria=(), reason="users hurt")
 
 STEP_0 = StepEntered(at=T0 + 1, step=0)
 AT_TEN = WeightConfirmed(at=T0 + 2, weight=TEN)

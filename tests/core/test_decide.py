@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide
+from guardian.core.decide import decide, opening
 from guardian.core.entries import (
     Cancelled,
     Cause,
@@ -17,6 +17,7 @@ from guardian.core.entries import (
     HoldReason,
     OrderKind,
     RollbackStarted,
+    RolloutStarted,
     StepEntered,
     Superseded,
     Warned,
@@ -25,11 +26,13 @@ from guardian.core.entries import (
 from guardian.core.model import Criterion, OnFail, Scope
 from guardian.core.orders import Decision
 from guardian.core.plan import Plan
-from guardian.core.rollout import LIVE, Phase, Rollout, apply, step_traffic
+from guardian.core.rollout import LIVE, Phase, Rollout, apply, fold, step_traffic
 from guardian.core.standing import Seen
 from guardian.core.traffic import FULL, NONE, Traffic
 from guardian.core.verdict import Outcome, Verdict
+from guardian.core.wishes import Verb, Wish, wish
 from tests.core.rollouts import (
+    BY_HAND,
     CANARY,
     FAIL,
     FEW,
@@ -131,6 +134,27 @@ def test_changed_traffic_before_the_first_shift_cancels() -> None:
     decided = entry(rollout(), saw(found=OTHER_WEIGHT))
     assert isinstance(decided, Cancelled)
     assert "changed before the first shift: found 41 50%, 42 50%" in decided.detail
+
+
+def test_what_nothing_can_judge_does_not_begin() -> None:
+    """Without a criterion no watch could come to a sound end."""
+    state = rollout(plan=replace(WATCH, criteria=()))
+    cancelled = entry(state, saw(found=state.plan.found))
+    assert isinstance(cancelled, Cancelled)
+    assert "no criterion" in cancelled.detail
+
+
+def test_a_persons_rollback_begins_with_its_start() -> None:
+    """First entry and intent are one: nobody finds the one without the other."""
+    state = fold(opening(BY_HAND, T0))
+    assert (state.phase, state.returning) == (Phase.ROLLING_BACK, True)
+    started = state.rollback
+    assert started is not None
+    assert (started.cause, started.actor) == (Cause.ABORTED, "alice")
+    assert started.detail == "rollback by alice: users hurt"
+    assert fold(opening(replace(BY_HAND, reason=""), T0)).rollback != started
+    assert wish(state) == Wish(verb=Verb.RESTORE, traffic=STABLE, stamped=True)
+    assert opening(PLAN, T0) == (RolloutStarted(at=T0, plan=PLAN),)
 
 
 def test_nothing_begins_unseen() -> None:

@@ -81,6 +81,14 @@ def test_a_weight_that_rises_in_a_bake_is_caught() -> None:
         check(baking, RESUMED, raised)
 
 
+def test_what_nothing_judges_never_completes() -> None:
+    """Not by time, and not by a person's order either."""
+    state = at_last_step(plan=replace(WATCH, criteria=()))
+    for entry in (DONE, replace(DONE, unproven=("observed time",)), replace(DONE, actor="alice")):
+        with pytest.raises(InvariantBroken, match="without a criterion"):
+            step_of(state, entry)
+
+
 def test_a_promotion_before_the_last_step_is_caught() -> None:
     """Completing raises the weight from the last step only."""
     baking = in_phase(Phase.BAKING)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.core.decide import opening
 from guardian.core.entries import (
     Approved,
     Cancelled,
@@ -38,6 +39,7 @@ from tests.core.tellings import (
     AT_TEN,
     BACK,
     BLIND,
+    BY_HAND,
     CONFIRMED,
     DONE,
     GATE,
@@ -153,9 +155,8 @@ def test_the_start_says_the_steps_and_the_limits() -> None:
     assert "gives version 42 10% for 10m, then 100% for 90s of the traffic" in told.did
     assert "error-rate above 5%" in told.did
     assert "Started by alice." in told.did
-    because = last(plan=replace(PLAN, reason="fixes #12", criteria=()))
+    because = last(plan=replace(PLAN, reason="fixes #12"))
     assert "Started by alice: fixes #12." in because.did
-    assert "It fails on: none." in because.did
 
 
 def test_a_watch_says_that_it_moves_no_traffic_and_what_a_breach_does() -> None:
@@ -172,6 +173,16 @@ def test_the_bake_says_what_follows() -> None:
     assert "10% on version 42. guardian bakes it for 10m" in last(STEP_0, AT_TEN).did
     assert "100% follows" in last(STEP_0, AT_TEN).did
     assert "version 42 becomes the primary one" in last(STEP_0, AT_TEN, STEP_1, AT_FULL).did
+
+
+def test_a_persons_rollback_is_told_as_one() -> None:
+    """One message, with the order and its reason; it is no watch, and worth a change event."""
+    begun, back = walk(BY_HAND, opening(BY_HAND, T0)[1:])
+    assert begun is None
+    assert back is not None
+    assert (back.event, back.change, back.pages) == (Event.ROLLING_BACK, True, ())
+    assert back.title == "agents-api: rolling back version 42 at 100%: ordered by alice"
+    assert "Reason: rollback by alice: users hurt." in back.did
 
 
 def test_the_next_step_is_silent_unless_a_person_or_a_hold_is_involved() -> None:

@@ -47,7 +47,7 @@ def test_a_named_version_is_restored_whatever_else_is_known() -> None:
     shop.snapshot("41")
     found = back(shop, "40")
     assert (found.stable, found.origin, found.resumes, found.done) == ("40", "--to", False, False)
-    assert found.plan.drive is Drive.WATCH
+    assert found.plan.drive is Drive.ROLLBACK
     assert found.plan.restores
     assert found.describe()[1:] == ["  live now: 42 100%", "  restore:  40 100%  (--to)"]
 

@@ -110,6 +110,17 @@ def test_a_rollout_goes_from_what_is_live_to_what_was_asked() -> None:
     assert query.dimensions == (("FunctionName", "agents-api"), ("Version", "42"))
 
 
+def test_what_nothing_judges_does_not_start() -> None:
+    """With every criterion switched off, neither a rollout nor a watch could end as healthy."""
+    shop = Shop()
+    shop.service = replace(shop.service, criteria=())
+    with pytest.raises(ConfigError, match=r"no criterion left \(rules/production\.yaml\)"):
+        rollout_of(shop, "42")
+    shop.target.traffic = SPLIT
+    with pytest.raises(ConfigError, match="no criterion left"):
+        watch_of(shop)
+
+
 def test_a_plan_keeps_what_was_asked_and_what_is_configured() -> None:
     """Incidents to mend, approvals, the group; nobody approves what somebody else has shifted."""
     approvals = (Approval(before_step=0),)

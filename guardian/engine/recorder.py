@@ -1,0 +1,86 @@
+"""The one way into the journal: entries are checked, recorded, counted and told in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from guardian.core.entries import Answer, Entry
+from guardian.core.invariants import check
+from guardian.core.notices import Notice, notice
+from guardian.core.rollout import Rollout, apply, start
+from guardian.engine.outbox import Outbox
+from guardian.engine.outcome import count
+from guardian.engine.report import Recorded
+from guardian.ports import Claim, Journal, Luck, Meter
+
+
+class Told(NamedTuple):
+    """An entry, the rollout after it, and what people are told of it."""
+
+    entry: Entry
+    after: Rollout
+    notice: Notice | None
+
+
+def told(before: Rollout | None, entries: Sequence[Entry]) -> list[Told]:
+    """Each entry in its turn, checked against the invariants; None for a rollout that begins."""
+    found = []
+    for entry in entries:
+        after = start(entry) if before is None else apply(before, entry)
+        if before is not None:
+            check(before, entry, after)
+        found.append(Told(entry, after, notice(before, entry, after)))
+        before = after
+    return found
+
+
+class Recorder:
+    """Appends what was told, whoever decided it: a tick, a command, a person's order."""
+
+    def __init__(self, journal: Journal, outbox: Outbox, luck: Luck, meter: Meter) -> None:
+        self._journal = journal
+        self._outbox = outbox
+        self._luck = luck
+        self._meter = meter
+
+    def txid(self) -> str:
+        """A new transaction's id."""
+        return self._luck.token()
+
+    def append(
+        self,
+        claim: Claim,
+        before: Rollout | None,
+        items: Sequence[Told],
+        *,
+        answers: Sequence[Answer] = (),
+        txid: str,
+    ) -> None:
+        """All of it in one transaction, with the notices. Raises the journal's errors."""
+        after = items[-1].after if items else before
+        assert after is not None  # noqa: S101 - a rollout begins with an entry
+        self._journal.append(
+            claim,
+            after.plan.rollout,
+            expected=0 if before is None else before.seq,
+            entries=[one.entry for one in items],
+            live=after.live,
+            outgoing=[out for one in items for out in self._outbox.route(one.notice)],
+            answers=answers,
+            txid=txid,
+        )
+
+    def recorded(self, items: Sequence[Told]) -> list[Recorded]:
+        """Count what is in the journal now; for whoever shows it."""
+        for one in items:
+            count(self._meter, one.entry, one.after)
+        return [
+            Recorded(
+                rollout=one.after.plan.rollout,
+                service=one.after.plan.service,
+                entry=one.entry,
+                notice=one.notice,
+            )
+            for one in items
+        ]

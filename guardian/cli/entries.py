@@ -157,3 +157,12 @@ def moment(at: Instant, *, date: bool = False) -> str:
     """An instant for people: `19:30:00Z`, or with its date before it."""
     text = rfc3339(at)
     return f"{text[:10]} {text[11:19]}Z" if date else f"{text[11:19]}Z"
+
+
+def lasting(seconds: float) -> str:
+    """A length of time for people: `8s`, `12m 23s`, `3h 5m`."""
+    whole = round(max(0.0, seconds))
+    hours, minutes = whole // 3600, whole // 60 % 60
+    if hours:
+        return f"{hours}h {minutes}m"
+    return f"{minutes}m {whole % 60}s" if minutes else f"{whole}s"

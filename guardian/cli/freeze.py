@@ -33,7 +33,9 @@ FORM = click.option(
 @click.argument("services", nargs=-1, metavar="[SERVICE]...")
 @config_option
 @click.option("--all", "everything", is_flag=True, help="Every service, also those added later.")
-@click.option("--until", type=DURATION, metavar="DURATION", help="How long from now, e.g. 2h.")
+@click.option(
+    "--until", "--for", "until", type=DURATION, metavar="DURATION", help="How long, e.g. 2h."
+)
 @click.option("--reason", default="", help="Why; recorded, and shown to whoever waits.")
 @click.option(
     "--rollbacks-too",

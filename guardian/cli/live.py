@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import signal
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
 
 from click import unstyle
+
+from guardian.cli.lines import broken, columns
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 CLEAR_LINE, CLEAR_BELOW, CLEAR_ALL = "\x1b[K", "\x1b[J", "\x1b[2J\x1b[H"
@@ -26,7 +27,7 @@ class Stopped(BaseException):
 
 
 class Screen:
-    """Draws lines over those it drew before, cut to the terminal's size of that moment."""
+    """Draws lines over those it drew before, broken to the terminal's size of that moment."""
 
     def __init__(self, stream: TextIO, size: Callable[[], tuple[int, int]] | None = None) -> None:
         self._stream = stream
@@ -36,18 +37,18 @@ class Screen:
 
     def draw(self, lines: Sequence[str]) -> None:
         """Replace what stands there."""
-        columns, rows = self._size()
-        shown = [cut(line, columns - 1) for line in lines]
+        width, rows = self._size()
+        shown = [cut(part, width - 1) for line in lines for part in broken(line, width - 1)]
         if len(shown) > rows - 1:
-            shown = [*shown[: max(0, rows - 2)], cut(MORE, columns - 1)]
+            shown = [*shown[: max(0, rows - 2)], cut(MORE, width - 1)]
         up = f"\x1b[{self._drawn}A\r" if self._drawn else ""
-        if self._columns not in (0, columns):
+        if self._columns not in (0, width):
             # The terminal has wrapped the old lines anew: how many rows they take is not known.
             up = CLEAR_ALL
         text = "".join(f"{line}{CLEAR_LINE}\n" for line in shown)
         self._stream.write(up + text + CLEAR_BELOW)
         self._stream.flush()
-        self._drawn, self._columns = len(shown), columns
+        self._drawn, self._columns = len(shown), width
 
 
 @contextmanager
@@ -73,24 +74,17 @@ def _size() -> tuple[int, int]:
     return found.columns, found.lines
 
 
-def cut(line: str, columns: int) -> str:
+def cut(line: str, width: int) -> str:
     """A line that takes at most so many columns; one that is too long loses its colours."""
     plain = "".join(c if c.isprintable() else " " for c in unstyle(line))
-    if _columns(plain) <= columns:
+    if columns(plain) <= width:
         return line if unstyle(line) == plain else plain
-    if columns <= len(MORE):
-        return MORE[: max(0, columns)]
-    kept, left = "", columns - len(MORE)
+    if width <= len(MORE):
+        return MORE[: max(0, width)]
+    kept, left = "", width - len(MORE)
     for char in plain:
-        left -= _columns(char)
+        left -= columns(char)
         if left < 0:
             break
         kept += char
     return kept + MORE
-
-
-def _columns(text: str) -> int:
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )

@@ -54,6 +54,15 @@ class LazyGroup(click.Group):
         command = getattr(module, cmd_name)
         return command if isinstance(command, click.Command) else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant; a usage error names the one that may have been meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise click.UsageError(error.message + _meant(args[0]), ctx) from error
+
 
 @click.group(
     cls=LazyGroup,
@@ -63,6 +72,19 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="guardian")
 def guardian() -> None:
     """Watch a release while it goes live on AWS, and take it back when it hurts users."""
+
+
+def _meant(word: str) -> str:
+    """The commands that a word is close to, below groups too."""
+    import difflib
+
+    rollout = importlib.import_module(COMMANDS["rollout"]).rollout
+    if word in rollout.commands:
+        return f" Did you mean 'guardian rollout {word}'?"
+    near = difflib.get_close_matches(word, [*COMMANDS, *rollout.commands], n=1)
+    if not near:
+        return ""
+    return f" Did you mean 'guardian {'' if near[0] in COMMANDS else 'rollout '}{near[0]}'?"
 
 
 _UNSEEN = re.compile(
@@ -99,10 +121,9 @@ def run(argv: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if argv is None else argv
     unseen = _unseen(arguments)
     if unseen is not None:
-        click.echo(
-            f"guardian: the argument {ascii(unseen)[:100]} holds characters that cannot be seen:"
-            " names, versions and paths are plain text",
-            err=True,
+        _fail(
+            f"the argument {ascii(unseen)[:100]} holds characters that cannot be seen:"
+            " names, versions and paths are plain text"
         )
         sys.exit(2)
     try:
@@ -111,7 +132,7 @@ def run(argv: list[str] | None = None) -> None:
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.Abort:
-        click.echo("guardian: stopped", err=True)
+        _fail("stopped")
         sys.exit(130)
     except click.ClickException as error:
         error.show()
@@ -123,14 +144,23 @@ def run(argv: list[str] | None = None) -> None:
     except Exception as error:
         from guardian.ports import GuardianError
 
+        colour = not ("--no-color" in arguments or os.environ.get("NO_COLOR"))
         if isinstance(error, GuardianError):
-            click.echo(f"guardian: {error}", err=True)
+            _fail(str(error), colour=colour)
             sys.exit(error.exit_code)
         if os.environ.get("GUARDIAN_LOG_LEVEL", "").upper() == "DEBUG":
             raise
-        click.echo(
-            f"guardian: internal error: {type(error).__name__}: {error}\n"
+        _fail(
+            f"internal error: {type(error).__name__}: {error}\n"
             "  this is a bug in guardian; run again with GUARDIAN_LOG_LEVEL=DEBUG for the details",
-            err=True,
+            colour=colour,
         )
         sys.exit(1)
+
+
+def _fail(text: str, *, colour: bool = True) -> None:
+    """Say on stderr why the command ends, its first words in red on a terminal."""
+    from guardian.cli.lines import fitting
+
+    head = click.style("guardian:", fg="red", bold=True) if colour else "guardian:"
+    click.echo(fitting(f"{head} {text}", sys.stderr), err=True)

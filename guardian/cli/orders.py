@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -99,8 +99,11 @@ def phase_of(rollout: Rollout) -> str:
     return rollout.phase.value.replace("_", " ")
 
 
-def live_rollout(journal: Journal, name: str) -> Rollout:
-    """The one live rollout of a service, or of that id; ConfigError names what there is."""
+def live_rollout(journal: Journal, name: str, configured: Collection[str] = ()) -> Rollout:
+    """The one live rollout of a service, or of that id; ConfigError names what there is.
+
+    A `configured` service is known, also before its first rollout.
+    """
     live = journal.live()
     found = [head for head in live if name in (head.rollout, head.service)]
     if len(found) == 1:
@@ -108,23 +111,28 @@ def live_rollout(journal: Journal, name: str) -> Rollout:
     if found:
         ids = ", ".join(head.rollout for head in found)
         raise ConfigError(f"{name} has {len(found)} live rollouts: name one of them: {ids}")
-    raise ConfigError(f"{_not_live(journal, name)}; {_what_is_live(live)}")
+    raise ConfigError(f"{_not_live(journal, name, configured)}; {_what_is_live(live)}")
 
 
-def addressed(journal: Journal, name: str, kind: OrderKind) -> Rollout:
+def addressed(
+    journal: Journal, name: str, kind: OrderKind, configured: Collection[str] = ()
+) -> Rollout:
     """The rollout that an order is for: a live one, or, to take it back, one that has completed."""
     if kind is OrderKind.ABORT and not any(name in (h.rollout, h.service) for h in journal.live()):
         ids = [name, *(head.rollout for head in journal.history(name, limit=1))]
         for id_ in ids:
             if journal.read(id_) and state(journal, id_).phase is Phase.COMPLETED:
                 return state(journal, id_)
-    return live_rollout(journal, name)
+    return live_rollout(journal, name, configured)
 
 
-def _not_live(journal: Journal, name: str) -> str:
+def _not_live(journal: Journal, name: str, configured: Collection[str]) -> str:
     if journal.read(name):
         return f"rollout {name} is over: {phase_of(state(journal, name))}"
     past = journal.history(name, limit=1)
+    if not past and name in configured:
+        start = f"`guardian rollout start {name} --to VERSION` begins one"
+        return f"{name} has had no rollout so far ({start})"
     if not past:
         return f"the journal knows no rollout and no service called {name}"
     last = state(journal, past[0].rollout)

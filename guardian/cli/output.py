@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from guardian.cli.closing import WORDS, Closing
+from guardian.cli.lines import fitting
 from guardian.clock import SystemClock
 from guardian.core.codec import rfc3339
 from guardian.core.model import Instant
@@ -259,10 +260,11 @@ def _report_at(path: Path | None) -> Path | None:
 
 def show(text: str, *, err: bool = False) -> None:
     """Print a line; a reader that went away is told nothing more, and never ends the guarding."""
+    stream = sys.stderr if err else sys.stdout
     try:
-        click.echo(text, err=err)
+        click.echo(fitting(text, stream), err=err)
     except (OSError, ValueError):
-        _silence(sys.stderr if err else sys.stdout)
+        _silence(stream)
 
 
 def _silence(stream: TextIO) -> None:

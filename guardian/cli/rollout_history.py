@@ -67,6 +67,7 @@ def _refuse(wiring: Wiring, name: str, *, only: bool) -> None:
 
 def _entries(wiring: Wiring, id_: str, form: str) -> None:
     from guardian.cli.entries import line, whole
+    from guardian.cli.output import show
     from guardian.cli.standing import head, record, standing
 
     found = standing(wiring.journal, id_, wiring.clock.now())
@@ -75,13 +76,14 @@ def _entries(wiring: Wiring, id_: str, form: str) -> None:
         entries = [whole(one, plan) for one in found.records]
         click.echo(json.dumps({**_stamp(wiring), **record(found), "entries": entries}))
         return
-    click.echo(f"{head(found)}  ({plan.rollout} on {plan.target}, started by {plan.actor})")
+    show(f"{head(found)}  ({plan.rollout} on {plan.target}, started by {plan.actor})")
     for one in found.records:
-        click.echo(f"  {line(one, plan, date=True)}")
+        show(f"  {line(one, plan, date=True)}")
 
 
 def _rollouts(wiring: Wiring, service: str | None, limit: int, form: str) -> None:
-    from guardian.cli.entries import moment, sentence
+    from guardian.cli.entries import moment
+    from guardian.cli.output import show
     from guardian.cli.standing import record, standing
 
     live = [head.service for head in wiring.journal.live()]
@@ -98,8 +100,8 @@ def _rollouts(wiring: Wiring, service: str | None, limit: int, form: str) -> Non
     for one in found:
         plan = one.rollout.plan
         when = moment(one.rollout.started_at, date=True)
-        click.echo(f"{plan.rollout}  {when}  {one.where}  {plan.actor}")
-        click.echo(f"    {sentence(one.records[-1].entry, plan)}")
+        show(f"{plan.rollout}  {when}  {one.where}  {plan.actor}")
+        show(f"    {one.ending}")
 
 
 def _stamp(wiring: Wiring) -> dict[str, str]:

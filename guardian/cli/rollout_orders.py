@@ -94,7 +94,8 @@ def ordering(kind: str) -> Callable[[Command], Callable[..., int]]:
 
             def run() -> int:
                 with opened(config) as wiring:
-                    found = addressed(wiring.journal, rollout, OrderKind(kind))
+                    known = wiring.config.services if wiring.config is not None else ()
+                    found = addressed(wiring.journal, rollout, OrderKind(kind), known)
                     given: dict[str, Any] = fields(found, **own)
                     if expect_step is not None:
                         given["expect_step"] = expect_step - 1

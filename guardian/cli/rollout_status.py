@@ -143,7 +143,7 @@ def _standings(wiring: Wiring, ids: Sequence[str]) -> list[Standing]:
 
 
 def _print(wiring: Wiring, found: Sequence[Standing], form: str) -> None:
-    from guardian.cli.entries import moment
+    from guardian.cli.lines import table
     from guardian.cli.standing import record
     from guardian.core.codec import rfc3339
 
@@ -157,10 +157,18 @@ def _print(wiring: Wiring, found: Sequence[Standing], form: str) -> None:
         return
     if not found:
         click.echo("no rollouts")
-    for one in found:
-        plan = one.rollout.plan
-        started = moment(one.rollout.started_at, date=True)
-        click.echo(f"{plan.rollout}  {started}  {plan.service}  {one.where}  {plan.actor}")
+        return
+    head = ("ROLLOUT", "STARTED (UTC)", "SERVICE", "STANDS", "BY")
+    for line in table(head, [_row(one) for one in found]):
+        click.echo(line)
+
+
+def _row(one: Standing) -> tuple[str, ...]:
+    from guardian.cli.entries import moment
+
+    plan = one.rollout.plan
+    started = moment(one.rollout.started_at, date=True)
+    return (plan.rollout, started, plan.service, one.where, plan.actor)
 
 
 def _line(one: Standing) -> str:
@@ -172,13 +180,15 @@ def _line(one: Standing) -> str:
 
 
 def _blocks(found: Sequence[Standing], blank: Sequence[str]) -> None:
+    from guardian.cli.output import show
     from guardian.cli.standing import block
 
     if not found and not blank:
-        click.echo("nothing is live")
+        show("nothing is live")
     for name in blank:
-        click.echo(f"{name}: no rollout so far")
-    click.echo("\n".join("\n".join([*block(one), ""]) for one in found), nl=False)
+        show(f"{name}: no rollout so far")
+    for number, one in enumerate(found):
+        show("\n".join([*([""] if number else []), *block(one)]))
 
 
 # --- stay --------------------------------------------------------------------------------------

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from guardian.cli.entries import line, moment, record_of, sentence, verdicts_of
+from guardian.cli.entries import lasting, line, moment, record_of, sentence, verdicts_of
 from guardian.cli.orders import driver, phase_of
 from guardian.cli.output import short, verdict_record
 from guardian.core.codec import rfc3339
 from guardian.core.entries import Freeze, HoldReason, Order, Waived, freeze_in_force
 from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive
-from guardian.core.rollout import Rollout, fold
+from guardian.core.rollout import Phase, Rollout, fold
 from guardian.core.status import confirmed_weight
 from guardian.core.verdict import Verdict
 from guardian.engine.outcome import Exit, outcome
@@ -60,6 +60,21 @@ class Standing:
             if verdicts := verdicts_of(record.entry):
                 return record.entry.at, verdicts
         return None
+
+    @property
+    def ending(self) -> str:
+        """How it ended, why, and how long it took; of one that is live, its last entry."""
+        rollout, last = self.rollout, sentence(self.records[-1].entry, self.rollout.plan)
+        if rollout.live:
+            return last
+        took = f"{lasting(rollout.last_at - rollout.started_at)} after it began"
+        back = rollout.rollback
+        if rollout.phase is not Phase.ROLLED_BACK or back is None:
+            return f"{last}; {took}"
+        by = f" by {back.actor}" if back.actor else ""
+        why = f"{back.cause.value.replace('_', ' ')}{by}: {' '.join(back.detail.split())}"
+        returned = lasting(rollout.last_at - back.at)
+        return f"rolled back, {took} ({why}); traffic was back {returned} after the decision"
 
     @property
     def waived(self) -> tuple[Waived, ...]:

@@ -54,9 +54,20 @@ def test_version_is_said_twice() -> None:
     assert guardian("--version").out.split()[-1] == guardian("version").out.split()[1]
 
 
-def test_an_unknown_command_is_a_usage_error() -> None:
-    """Exit 2."""
-    assert guardian("explode").code == 2
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("status", "guardian rollout status"),
+        ("promote", "guardian rollout promote"),
+        ("wacth", "guardian watch"),
+        ("explode", ""),
+    ],
+)
+def test_an_unknown_command_is_a_usage_error(word: str, meant: str) -> None:
+    """Exit 2, and the command that may have been meant."""
+    ended = guardian(word)
+    assert ended.code == 2
+    assert f"Did you mean '{meant}'?" in ended.err if meant else "Did you" not in ended.err
 
 
 @pytest.mark.parametrize(

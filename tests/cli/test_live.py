@@ -58,6 +58,14 @@ def test_lines_are_drawn_over_those_before() -> None:
     assert stream.getvalue() == "\x1b[2A\rthree\x1b[K\n\x1b[J"
 
 
+def test_a_line_that_is_too_long_is_broken_between_words() -> None:
+    """What a verdict says is read to its end, and no word is cut."""
+    stream = StringIO()
+    Screen(stream, lambda: (40, 10)).draw(["  judged  error-rate fail: 31.2% over the limit of 5%"])
+    shown = stream.getvalue().replace("\x1b[K", "").splitlines()
+    assert shown[:2] == ["  judged  error-rate fail: 31.2% over", "      the limit of 5%"]
+
+
 def test_more_lines_than_rows_are_cut() -> None:
     """Whatever scrolls away could not be drawn over."""
     stream = StringIO()

@@ -258,3 +258,30 @@ def test_a_freeze_whose_time_is_over_is_listed_and_not_in_force(desk: Desk) -> N
     desk.journal.freeze(over)
     assert "(over)" in desk.run("freeze", "--list").out
     assert "frozen" not in desk.run("rollout", "status").out
+
+
+def test_the_history_tells_a_breach_from_an_abort(desk: Desk) -> None:
+    """Why it went back, who wanted it, and how long it took."""
+    endings = {}
+    for rollout, cause, actor in (("r1", Cause.BREACH, None), ("r2", Cause.ABORTED, "eve")):
+        driving = desk.begin(rollout, criteria=())
+        now = desk.clock.now()
+        driving.put(
+            RollbackStarted(at=now + 60, cause=cause, detail="it hurts", actor=actor),
+            RollbackConfirmed(at=now + 68, by_guardian=True, detail="read back: 41 100%"),
+        )
+        driving.leave()
+        endings[rollout] = desk.run("rollout", "history", SERVICE, "--limit", "1").out
+    assert "(breach: it hurts)" in endings["r1"]
+    assert "(aborted by eve: it hurts)" in endings["r2"]
+    assert "traffic was back 8s after the decision" in endings["r1"]
+    assert "1m 8s after it began" in endings["r1"]
+
+
+def test_an_order_for_a_service_without_a_rollout_says_so(desk: Desk) -> None:
+    """The file knows it, even though the journal does not yet."""
+    desk.configure()
+    ran = desk.run("rollout", "promote", "billing")
+    assert ran.code == 3
+    assert "billing has had no rollout so far" in ran.err
+    assert "no service called" not in ran.err

@@ -22,6 +22,7 @@ from guardian.core.entries import (
     RollbackStarted,
     RollbackStuck,
     RolloutStarted,
+    Sighted,
     StepEntered,
     Superseded,
     Waived,
@@ -50,10 +51,8 @@ def sentence(entry: Entry, plan: Plan) -> str:
             return _with(f"{criterion} counts no longer", entry.detail)
         case Warned(about=about):
             return _with(f"warning on {', '.join(about)}", entry.detail)
-        case Held(why=why):
-            return _with(f"held ({why.value.replace('_', ' ')})", entry.detail)
-        case Resumed():
-            return _with("resumed", entry.detail)
+        case Held() | Sighted() | Resumed():
+            return _still(entry)
         case RollbackStarted() | RollbackStuck() | RollbackConfirmed():
             return _back(entry, plan)
         case _:
@@ -62,6 +61,16 @@ def sentence(entry: Entry, plan: Plan) -> str:
 
 def _started(plan: Plan) -> str:
     return _with(f"{plan.drive.value} of version {plan.canary}, stable {plan.stable}", plan.reason)
+
+
+def _still(entry: Held | Sighted | Resumed) -> str:
+    match entry:
+        case Held(why=why):
+            return _with(f"held ({why.value.replace('_', ' ')})", entry.detail)
+        case Sighted():
+            return "the metrics can be read again, and it goes on if that lasts"
+        case Resumed():
+            return _with("resumed", entry.detail)
 
 
 def _back(entry: RollbackStarted | RollbackStuck | RollbackConfirmed, plan: Plan) -> str:

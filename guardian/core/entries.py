@@ -167,6 +167,13 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sighted:
+    """What a hold could not see can be seen again; the hold waits whether it stays so."""
+
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
     """Back to where the hold began."""
 
@@ -303,6 +310,7 @@ Entry: TypeAlias = (
     | StepEntered
     | WeightConfirmed
     | Held
+    | Sighted
     | Resumed
     | Approved
     | Waived

@@ -23,6 +23,7 @@ from guardian.core.entries import (
     RollbackStarted,
     RollbackStuck,
     RolloutStarted,
+    Sighted,
     StepEntered,
     Superseded,
     Waived,
@@ -230,7 +231,7 @@ def _row(before: Rollout, entry: Entry, after: Rollout) -> _Row | None:
         case WeightConfirmed():
             return _Row(event=Event.BAKING, words=telling.baking(after))
         case Held():
-            return _held(entry, after)
+            return _held(before, entry, after)
         case Resumed() | Approved() | Waived() | Warned():
             return _meanwhile(entry, after)
         case RollbackStarted() | RollbackStuck():
@@ -239,7 +240,7 @@ def _row(before: Rollout, entry: Entry, after: Rollout) -> _Row | None:
             return _ended(before, end, after)
         case PromotionStuck() | PrimaryConfirmed():
             return _promotion(before, entry, after)
-        case Retired():
+        case Sighted() | Retired():
             return None
         case _:
             assert_never(entry)
@@ -282,7 +283,10 @@ def _forward(before: Rollout, entry: RolloutStarted | StepEntered, after: Rollou
     return _Row(event=Event.RESUMED, words=words, verdicts=entry.verdicts)
 
 
-def _held(entry: Held, after: Rollout) -> _Row:
+def _held(before: Rollout, entry: Held, after: Rollout) -> _Row | None:
+    """Silent where a hold for blindness goes blind again: that was told, and its page is open."""
+    if entry.why is HoldReason.BLIND and before.hold is not None and before.hold.why is entry.why:
+        return None
     words, verdicts = standstill.held(entry, after), entry.verdicts
     if _spared(after):
         page = (_FROZEN, Severity.CRITICAL)

@@ -19,7 +19,7 @@ docs/rollout.md is generated from the table below.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from guardian.core.entries import (
@@ -38,6 +38,7 @@ from guardian.core.entries import (
     RollbackStarted,
     RollbackStuck,
     RolloutStarted,
+    Sighted,
     StepEntered,
     Superseded,
     Waived,
@@ -102,6 +103,7 @@ TRANSITIONS: dict[tuple[Phase, type[Entry]], Phase | None] = {
     (_P.HELD, Resumed): REMEMBERED,
     (_P.HELD, Approved): REMEMBERED,
     (_P.HELD, Held): _P.HELD,
+    (_P.HELD, Sighted): _P.HELD,
     (_P.HELD, Waived): _P.HELD,
     (_P.HELD, Warned): _P.HELD,
     (_P.HELD, StepEntered): _P.SHIFTING,
@@ -156,7 +158,7 @@ def apply(rollout: Rollout, entry: Entry) -> Rollout:
     at = max(entry.at, rollout.last_at)
     since = rollout.phase_since if phase is rollout.phase else at
     after = replace(rollout, phase=phase, seq=rollout.seq + 1, last_at=at, phase_since=since)
-    if not isinstance(entry, Waived | Warned):
+    if not isinstance(entry, Sighted | Waived | Warned):
         after = _leave_hold(rollout, after)
     return _remember(rollout, entry, after)
 
@@ -188,6 +190,8 @@ def _guard(rollout: Rollout, entry: Entry) -> None:
             raise IllegalEntry("this rollout has nothing to restore")
         case Approved(step=step) if step in rollout.approved or not _asks(rollout, step):
             raise IllegalEntry(f"nothing waits for an approval of step {step}")
+        case Sighted() if rollout.hold is None or rollout.hold.why is not HoldReason.BLIND:
+            raise IllegalEntry("only a hold for blindness gets its sight back")
         case Waived(criterion=name) if name in rollout.waived or name not in criteria_of(rollout):
             raise IllegalEntry(f"{name} is no criterion that could be waived")
         case _:
@@ -253,17 +257,20 @@ def _remember(before: Rollout, entry: Entry, after: Rollout) -> Rollout:
             return replace(after, rollback=replace(entry, at=at), stuck_level=0, held_s=0.0)
         case RollbackStuck():
             return replace(after, stuck_level=entry.level)
-        case Approved() | Waived() | Warned():
+        case Approved() | Sighted() | Waived() | Warned():
             return _noted(before, entry, after)
         case _:
             return _ended(entry, after)
 
 
-def _noted(before: Rollout, entry: Approved | Waived | Warned, after: Rollout) -> Rollout:
+def _noted(before: Rollout, entry: Approved | Sighted | Waived | Warned, after: Rollout) -> Rollout:
     """What leaves the phase as it is."""
     match entry:
         case Approved():
             return replace(after, approved=(*before.approved, entry.step))
+        case Sighted():
+            assert after.hold is not None  # noqa: S101 - guarded above
+            return replace(after, hold=replace(after.hold, sighted_at=after.last_at))
         case Waived():
             return replace(after, waived=(*before.waived, entry.criterion))
         case _:
@@ -331,4 +338,15 @@ def _held(before: Rollout, entry: Held, at: Instant) -> Hold:
         actor=entry.actor,
         failed=tuple(n for n in failed if n not in quiet),
         blind_paged=paged or entry.why is HoldReason.BLIND,
+        blind_since=_blind_since(before, entry, quiet, at),
     )
+
+
+def _blind_since(before: Rollout, entry: Held, quiet: Collection[str], at: Instant) -> Instant:
+    """When the trouble of a hold for blindness began; one that goes blind again is the same."""
+    if entry.why is not HoldReason.BLIND:
+        return 0.0
+    if before.hold is not None and before.hold.why is HoldReason.BLIND:
+        return before.hold.blind_since
+    loud = [v.evidence.blind_since for v in entry.verdicts if v.criterion not in quiet]
+    return min((since for since in loud if since is not None), default=at)

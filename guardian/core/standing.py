@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from guardian.core.entries import Freeze, Order
 from guardian.core.model import MINUTE_S, Criterion, Incidents, Instant, OnFail, ceil_to
 from guardian.core.plan import Plan
-from guardian.core.rollout import Rollout
+from guardian.core.rollout import Hold, Rollout
 from guardian.core.traffic import Reading
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.core.wording import moment
+
+CALM_MOST = 3.0
+"""No calm after blindness has to last longer than this many times `max_blind`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,12 @@ def blind_s(rollout: Rollout, seen: Seen, now: Instant) -> float:
     since = [v.evidence.blind_since for v in blinded(rollout, seen)]
     from_ = rollout.resumed_at or 0.0
     return max((now - max(at, from_) for at in since if at is not None), default=0.0)
+
+
+def calm_until(plan: Plan, hold: Hold, sighted_at: Instant) -> Instant:
+    """Until when sight must last to end a hold for blindness: for as long as the trouble did."""
+    trouble_s = sighted_at - hold.blind_since
+    return sighted_at + min(trouble_s, CALM_MOST * plan.policy.max_blind_s)
 
 
 def before_start(rollout: Rollout) -> list[Criterion]:

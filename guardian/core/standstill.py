@@ -161,9 +161,11 @@ def _for_evidence(plan: Plan) -> str:
 
 
 def _for_sight(after: Rollout) -> str:
+    lasting = _leads_to(after) is Phase.BAKING and after.plan.drive is Drive.ROLLOUT
     check = (
         "Check that guardian's role may read the metrics and the router, and that AWS answers;"
-        " it goes on by itself when it can see."
+        " it goes on by itself when it can see"
+        + (", once that has lasted as long as this trouble did." if lasting else ".")
     )
     if _leads_to(after) is Phase.SHIFTING and after.plan.drive is Drive.ROLLOUT:
         retry = f"`guardian rollout retry {after.plan.service}`"

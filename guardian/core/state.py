@@ -42,6 +42,10 @@ class Hold:
     """The criteria whose breach it was written for."""
     blind_paged: bool = False
     """People were paged for blindness; over when the hold is."""
+    blind_since: Instant = 0.0
+    """Of a hold for blindness: when that began, whatever was seen in between."""
+    sighted_at: Instant | None = None
+    """Of a hold for blindness: since when all can be seen again; None while it cannot."""
 
     @property
     def patient(self) -> bool:

@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from guardian.core.entries import HoldReason
 from guardian.core.gates import approval_due, approval_of, unknown
 from guardian.core.model import MINUTE_S, Instant
-from guardian.core.plan import Drive
-from guardian.core.rollout import Phase, Rollout, step_traffic
-from guardian.core.standing import Seen, freeze_detail, observed_s, short_of_pass, waited_s
+from guardian.core.plan import Drive, Plan
+from guardian.core.rollout import Hold, Phase, Rollout, step_traffic
+from guardian.core.standing import (
+    Seen,
+    calm_until,
+    freeze_detail,
+    observed_s,
+    short_of_pass,
+    waited_s,
+)
 from guardian.core.traffic import Traffic, Weight
 from guardian.core.verdict import Verdict
+from guardian.core.wording import moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +152,7 @@ def _waiting_for(rollout: Rollout, seen: Seen) -> str:
             weight = step.weight if step else ""
             return f"the router to show {weight} ({seen.trouble or 'shift asked for'})"
         case Phase.HELD:
-            return f"held: {rollout.hold.detail}" if rollout.hold else "held"
+            return f"held: {_held_for(plan, rollout.hold)}" if rollout.hold else "held"
         case Phase.ROLLING_BACK:
             return f"the router to show {plan.snapshot.traffic} ({seen.trouble or 'asked for'})"
         case Phase.COMPLETED if rollout.live:
@@ -153,6 +161,16 @@ def _waiting_for(rollout: Rollout, seen: Seen) -> str:
             return _baking_for(rollout, seen)
         case _:
             return ""
+
+
+def _held_for(plan: Plan, hold: Hold) -> str:
+    if hold.sighted_at is None:
+        return hold.detail
+    until = calm_until(plan, hold, hold.sighted_at)
+    return (
+        f"the metrics can be read again since {moment(hold.sighted_at)}; it goes on at"
+        f" {moment(until)} if that lasts"
+    )
 
 
 def _pending_for(rollout: Rollout, seen: Seen) -> str:

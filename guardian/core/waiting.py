@@ -11,6 +11,7 @@ from guardian.core.entries import (
     HoldReason,
     Resumed,
     RollbackStarted,
+    Sighted,
     StepEntered,
     Warned,
 )
@@ -21,6 +22,7 @@ from guardian.core.standing import (
     baked,
     blind_s,
     blinded,
+    calm_until,
     failing,
     frozen_back,
     observed_s,
@@ -34,6 +36,8 @@ from guardian.core.wording import moment
 
 CLOCK_STEP_S = 60.0
 """A wall clock may go back by as much without a word: clocks are corrected all the time."""
+LAPSE_S = MINUTE_S
+"""A calm is over when nothing could be read for as long: one read that fails is none."""
 _SEES_TO_SIGHT = frozenset({HoldReason.BLIND, HoldReason.NO_EVIDENCE})
 """Holds that become a blind hold, or are one: no warning is needed in them."""
 
@@ -143,12 +147,34 @@ def _sighted(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | 
     if set_back(rollout, now):
         return None
     if hold.resume_to is Phase.BAKING:
-        if seen.verdicts and not blinded(rollout, seen):
-            return Resumed(at=now, detail="the metrics can be read again")
-        return _late(blind(rollout, seen, now))
+        return _calmed(rollout, hold, seen, now)
     if _in_sight(rollout, seen, hold.resume_to):
         return Resumed(at=now, detail="what was waited for can be seen now")
     return None
+
+
+def _calmed(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | None:
+    """Sight counts again once it has lasted as long as the trouble did: blindness comes in fits.
+
+    A watch advances nothing: with its evidence complete there is nothing to wait for.
+    """
+    if not seen.verdicts or blinded(rollout, seen):
+        return _late(blind(rollout, seen, now)) or _lapsed(rollout, hold, seen, now)
+    ready = baked(rollout, seen) and not short_of_pass(rollout, seen.verdicts)
+    if rollout.plan.drive is Drive.WATCH and ready:
+        return Resumed(at=now, detail="the metrics can be read again, and the evidence is complete")
+    since = now if hold.sighted_at is None else hold.sighted_at
+    if now >= calm_until(rollout.plan, hold, since):
+        return Resumed(at=now, detail=f"the metrics can be read again since {moment(since)}")
+    return Sighted(at=now) if hold.sighted_at is None else None
+
+
+def _lapsed(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Held | None:
+    """Blind again in the calm: the same hold, and the same trouble."""
+    if hold.sighted_at is None or blind_s(rollout, seen, now) < LAPSE_S:
+        return None
+    detail = said(blinded(rollout, seen))
+    return Held(at=now, why=HoldReason.BLIND, detail=detail, verdicts=seen.verdicts)
 
 
 def _late(entry: Entry | None) -> Entry | None:

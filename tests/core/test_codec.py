@@ -124,7 +124,7 @@ def test_instants_are_written_as_rfc_3339() -> None:
     at = datetime(2026, 11, 23, 19, 30, tzinfo=UTC).timestamp()
     assert rfc3339(at) == "2026-11-23T19:30:00.000Z"
     assert rfc3339(at + 0.25) == "2026-11-23T19:30:00.250Z"
-    assert json.loads(encode_entry(LATER[9]))["at"] == rfc3339(START + 7)
+    assert json.loads(encode_entry(LATER[0]))["at"] == rfc3339(LATER[0].at)
 
 
 def test_instants_sort_as_their_texts_do() -> None:

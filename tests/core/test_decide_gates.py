@@ -16,6 +16,7 @@ from guardian.core.entries import (
     HoldReason,
     Resumed,
     RollbackStarted,
+    Sighted,
     StepEntered,
     Waived,
 )
@@ -353,12 +354,15 @@ def test_a_new_breach_keeps_what_another_ones_waiver_would_free() -> None:
 
 
 def test_evidence_that_lacks_only_the_waived_is_enough() -> None:
-    """A hold for want of evidence, or of sight, ends by itself."""
-    for why, short in ((HoldReason.NO_EVIDENCE, FEW), (HoldReason.BLIND, blind())):
+    """A hold for want of evidence ends by itself, one for want of sight begins its calm."""
+    for why, short, then in (
+        (HoldReason.NO_EVIDENCE, FEW, Resumed),
+        (HoldReason.BLIND, blind(), Sighted),
+    ):
         state = in_phase(Phase.BAKING, held(why), plan=TWO)
         seen = saw(short, verdict(Outcome.PASS, "crash-rate"), minutes=10)
         assert entry(state, seen, at=60) is None
-        assert isinstance(entry(apply(state, waived()), seen, at=60), Resumed)
+        assert isinstance(entry(apply(state, waived()), seen, at=60), then)
 
 
 @pytest.mark.parametrize("name", ["error-rate", "unheard-of"])

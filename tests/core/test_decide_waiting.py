@@ -1,4 +1,4 @@
-"""What is decided of a rollout that waits: blind, without evidence, held."""
+"""What is decided of a rollout that waits: without evidence, held, or as a watch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from guardian.core.entries import (
     HoldReason,
     Resumed,
     RollbackStarted,
+    Sighted,
     StepEntered,
 )
 from guardian.core.model import OnFail
-from guardian.core.plan import Blind, LowTraffic, Plan, Policy
+from guardian.core.plan import LowTraffic, Plan, Policy
 from guardian.core.rollout import Phase, Rollout, apply
 from guardian.core.standing import Seen, waited_s
 from guardian.core.verdict import Outcome, Verdict
@@ -74,80 +75,7 @@ def settle(state: Rollout, seen: Seen, *, at: float) -> list[Entry]:
     return entries
 
 
-# --- blind -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("unseen", [blind(), SILENT], ids=["unreadable", "silent"])
-def test_blindness_holds_after_its_longest_time(unseen: Verdict) -> None:
-    """Unreadable, or silent where there was traffic, for `max_blind`: hold, which pages."""
-    state = in_phase(Phase.BAKING)
-    assert entry(state, saw(unseen), at=599) is None
-    decided = entry(state, saw(unseen), at=600)
-    assert isinstance(decided, Held)
-    assert decided.why is HoldReason.BLIND
-    assert decided.detail == f"error-rate: {unseen.why}"
-
-
-def test_blindness_can_be_set_to_roll_back() -> None:
-    """`on_blind: rollback` takes back what cannot be seen."""
-    state = in_phase(Phase.BAKING, plan=with_policy(on_blind=Blind.ROLLBACK))
-    decided = entry(state, saw(blind()), at=600)
-    assert isinstance(decided, RollbackStarted)
-    assert decided.cause is Cause.BLIND
-
-
-def test_a_rollout_that_must_not_roll_back_is_held_when_blind() -> None:
-    """`on_blind: rollback` has no power over `--observe`."""
-    state = in_phase(Phase.BAKING, plan=with_policy(OBSERVE, on_blind=Blind.ROLLBACK))
-    assert isinstance(entry(state, saw(blind()), at=600), Held)
-
-
-def test_the_longest_blindness_counts() -> None:
-    """One criterion that cannot be seen is enough."""
-    plan = replace(PLAN, criteria=(criterion(), criterion("crash-rate")))
-    late = verdict(Outcome.ERROR, "crash-rate", blind_since=T0 + 500)
-    state = in_phase(Phase.BAKING, plan=plan)
-    decided = entry(state, saw(blind(), late), at=600)
-    assert isinstance(decided, Held)
-    assert decided.detail.startswith("error-rate: ")
-
-
-def test_what_does_not_gate_blinds_nobody() -> None:
-    """A criterion that blocks nothing by missing evidence holds nothing either."""
-    plan = replace(PLAN, criteria=(criterion(), criterion("slow", on_fail=OnFail.NOTIFY)))
-    unseen = verdict(Outcome.ERROR, "slow", blind_since=T0)
-    assert entry(in_phase(Phase.BAKING, plan=plan), saw(FEW, unseen), at=900) is None
-
-
-def test_a_blind_hold_ends_with_sight() -> None:
-    """It goes on by itself when the metrics can be read again, and not before."""
-    state = in_phase(Phase.BAKING, held(HoldReason.BLIND))
-    assert entry(state, saw(blind()), at=900) is None
-    assert entry(state, saw(), at=900) is None
-    assert entry(state, saw(FEW), at=900) == Resumed(
-        at=T0 + 900, detail="the metrics can be read again"
-    )
-
-
-def test_a_clock_that_was_set_back_is_blindness_at_once() -> None:
-    """No age is right any more; a correction by a minute is no such thing."""
-    state = in_phase(Phase.BAKING)
-    now = state.last_at - 61.0
-    found = decide(state, saw(PASS), now).entry
-    assert isinstance(found, Held)
-    assert found.why is HoldReason.BLIND
-    assert "clock was set back to " in found.detail
-    assert decide(state, saw(PASS), state.last_at - 60.0).entry is None
-    blinded = apply(state, replace(found, at=state.last_at))
-    assert decide(blinded, saw(PASS), now).entry is None
-    right = decide(blinded, saw(PASS), state.last_at).entry
-    assert isinstance(right, Resumed)
-
-
-def test_blindness_is_waited_for_before_evidence_is_missed() -> None:
-    """A step that is out of time and cannot be seen waits for `max_blind` first."""
-    state = in_phase(Phase.BAKING)
-    assert entry(state, saw(blind(T0 + 1700)), at=MAX_BAKE_S) is None
+# --- what lasts -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("at", [700.0, MAX_BAKE_S, 5 * HOUR_S])
@@ -266,8 +194,10 @@ def test_a_hold_for_want_of_evidence_can_go_blind() -> None:
     decided = entry(state, saw(blind(lost)), at=2600)
     assert isinstance(decided, Held)
     assert decided.why is HoldReason.BLIND
-    kinds = [type(e) for e in settle(apply(state, decided), saw(FEW), at=2700)]
-    assert kinds == [Resumed, Held]
+    blinded = apply(state, decided)
+    assert [type(e) for e in settle(blinded, saw(FEW), at=2700)] == [Sighted]
+    calm = apply(blinded, Sighted(at=T0 + 2700))
+    assert [type(e) for e in settle(calm, saw(FEW), at=3400)] == [Resumed, Held]
 
 
 @pytest.mark.parametrize("why", [HoldReason.PERSON, HoldReason.CONFLICT, HoldReason.BREACH])

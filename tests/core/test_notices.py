@@ -25,6 +25,7 @@ from guardian.core.entries import (
     RollbackStarted,
     RollbackStuck,
     RolloutStarted,
+    Sighted,
     StepEntered,
     Superseded,
     Waived,
@@ -61,6 +62,7 @@ STORIES: dict[type[Entry], tuple[Plan, tuple[Entry, ...], Event | None]] = {
     StepEntered: (PLAN, (STEP_0,), None),
     WeightConfirmed: (PLAN, (STEP_0, AT_TEN), Event.BAKING),
     Held: (PLAN, (STEP_0, AT_TEN, BLIND), Event.BLIND),
+    Sighted: (PLAN, (STEP_0, AT_TEN, BLIND, Sighted(at=T0)), None),
     Resumed: (PLAN, (STEP_0, AT_TEN, BLIND, Resumed(at=T0, detail="back")), Event.RESUMED),
     Approved: (ASKS, (STEP_0, AT_TEN, Approved(at=T0, step=1, actor="bob")), Event.RESUMED),
     Waived: (PLAN, (STEP_0, Waived(at=T0, criterion="error-rate", actor="bob")), Event.WARNING),
@@ -249,8 +251,15 @@ def test_blindness_stays_paged_while_nothing_says_that_sight_is_back() -> None:
     ended = last(STEP_0, AT_TEN, BLIND, person, Resumed(at=T0, detail="", actor="bob"))
     assert ended.resolves == (key("blind"),)
     conflict = Held(at=T0, why=HoldReason.CONFLICT, detail="found 42 30%")
-    assert last(STEP_0, AT_TEN, BLIND, BLIND).resolves == ()
     assert last(STEP_0, AT_TEN, BLIND, conflict).resolves == ()
+
+
+def test_a_blind_hold_that_goes_blind_again_is_told_once() -> None:
+    """Neither sight that may not last nor its loss is news: the page is open, and says so."""
+    again = walk(PLAN, (STEP_0, AT_TEN, BLIND, Sighted(at=T0), BLIND))
+    assert again[-2:] == [None, None]
+    person = Held(at=T0, why=HoldReason.PERSON, detail="", actor="bob")
+    assert last(STEP_0, AT_TEN, person, BLIND).event is Event.BLIND
 
 
 def test_only_a_blind_hold_has_a_page_to_close() -> None:

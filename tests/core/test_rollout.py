@@ -20,6 +20,7 @@ from guardian.core.entries import (
     Resumed,
     RollbackStuck,
     RolloutStarted,
+    Sighted,
     StepEntered,
     WeightConfirmed,
 )
@@ -94,6 +95,8 @@ def test_every_row_of_the_table_leads_where_it_says(phase: Phase, kind: type[Ent
     state = at_last_step(plan=plan) if kind is Completed else in_phase(phase, plan=plan)
     if kind is Completed and phase is Phase.HELD:
         state = apply(state, held())
+    if kind is Sighted:
+        state = apply(state, held(HoldReason.BLIND))
     entry = EXAMPLES[kind]
     if kind is Approved:
         state = _asked(phase)
@@ -367,3 +370,9 @@ def test_a_conflict_is_resumed_by_confirming_the_weight_anew() -> None:
     assert going_on.phase is Phase.SHIFTING
     again = apply(going_on, confirmed(at=T0 + 960))
     assert again.step_confirmed_at == T0 + 960
+
+
+def test_only_a_hold_for_blindness_gets_its_sight_back() -> None:
+    """Of any other hold sight is no end."""
+    with pytest.raises(IllegalEntry, match="only a hold for blindness"):
+        apply(in_phase(Phase.BAKING, held()), Sighted(at=T0))

@@ -12,6 +12,7 @@ from guardian.core.entries import (
     PrimaryConfirmed,
     PromotionStuck,
     RollbackStuck,
+    Sighted,
     Waived,
 )
 from guardian.core.rollout import Phase, apply
@@ -103,6 +104,15 @@ def test_a_bake_shows_its_minutes() -> None:
     assert (shown.observed_min, shown.bake_min, shown.waited_min) == (4.0, 10.0, 8.0)
     assert shown.waiting_for == "4 of 10 minutes observed"
     assert shown.verdicts == (FEW,)
+
+
+def test_a_calm_shows_since_when_and_until_when() -> None:
+    """Blind for 12 minutes, and seeing since: it goes on after 12 more."""
+    state = in_phase(Phase.BAKING, held(HoldReason.BLIND), Sighted(at=T0 + 720))
+    assert picture(state, saw(FEW), T0 + 730, traffic=None).waiting_for == (
+        "held: the metrics can be read again since 2026-09-21 14:26 UTC;"
+        " it goes on at 2026-09-21 14:38 UTC if that lasts"
+    )
 
 
 def test_observed_minutes_begin_whole() -> None:

@@ -325,7 +325,8 @@ def _ended(before: Rollout, entry: _End, after: Rollout) -> _Row:
         case RollbackConfirmed():
             event, words = Event.ROLLED_BACK, telling.rolled_back(entry, after)
             verdicts = before.rollback.verdicts if before.rollback is not None else ()
-            page = (_ROLLED_BACK, Severity.WARNING) if entry.by_guardian else None
+            paged = entry.by_guardian and not telling.by_hand(after)
+            page = (_ROLLED_BACK, Severity.WARNING) if paged else None
         case GateFailed():
             event, words = Event.GATE_FAILED, telling.gate_failed(entry, after)
             verdicts = entry.verdicts

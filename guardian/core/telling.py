@@ -209,6 +209,11 @@ def stuck(entry: RollbackStuck, before: Rollout, after: Rollout) -> Words:
     )
 
 
+def by_hand(rollout: Rollout) -> bool:
+    """Whether a person ordered the rollback: whoever typed it is not woken for it."""
+    return rollout.rollback is not None and rollout.rollback.cause is Cause.ABORTED
+
+
 def _rollback_began(entry: RollbackStarted | None) -> str:
     """When and why a rollback under way began."""
     if entry is None:
@@ -223,7 +228,7 @@ def rolled_back(entry: RollbackConfirmed, after: Rollout) -> Words:
     page = (
         f"The page stays open until a person resolves it or a later rollout of {plan.service}"
         " completes."
-        if entry.by_guardian
+        if entry.by_guardian and not by_hand(after)
         else ""
     )
     return Words(

@@ -83,6 +83,18 @@ def test_a_rollback_by_somebody_else_informs_without_a_page() -> None:
     assert "page stays open" not in told.todo
 
 
+def test_what_a_person_took_back_informs_without_a_page() -> None:
+    """Whoever typed it is awake; a rollback that does not take still pages."""
+    ordered = replace(BACK, cause=Cause.ABORTED, actor="bob", verdicts=())
+    told = last(STEP_0, AT_TEN, ordered, CONFIRMED)
+    assert (told.event, told.pages) == (Event.ROLLED_BACK, ())
+    assert "ordered by bob" in told.did
+    assert "page stays open" not in told.todo
+    assert last(STEP_0, AT_TEN, ordered, STUCK_1).pages
+    stuck = last(STEP_0, AT_TEN, ordered, STUCK_1, CONFIRMED)
+    assert (stuck.pages, stuck.resolves) == ((), (key("stuck"),))
+
+
 def test_a_confirmation_without_a_recorded_rollback_is_still_told() -> None:
     """A damaged past must not silence an end."""
     before = replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,8 @@ from pydantic_settings import SettingsConfigDict as Config
 from guardian.ports import ConfigError
 
 PREFIX: Final = "GUARDIAN_"
+_LOG = logging.getLogger(__name__)
+_LEVELS: Final = ("debug", "info", "warning", "error")
 _FOREIGN: Final = {"trace": "debug", "warn": "warning", "critical": "error", "fatal": "error"}
 
 
@@ -148,9 +151,45 @@ class _Environ(EnvSettingsSource):
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings from these variables, by default the process's.
 
-    Raises ConfigError with every wrong variable by name; a secret's value is never shown.
+    Raises ConfigError with every wrong variable by name; a secret's value is never shown. A word
+    of other programs in LOG_LEVEL is warned of, and is no reason to stop.
     """
-    given = os.environ if environ is None else environ
+    given = _understood(os.environ if environ is None else environ)
+    try:
+        return _read(given)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentences(error, given))) from None
+
+
+def usable(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str]]:
+    """The settings without those that are wrong, and a sentence on each of these.
+
+    For whoever must not be stopped by a variable: who puts traffic back.
+    """
+    given = _understood(os.environ if environ is None else environ)
+    try:
+        return _read(given), []
+    except ValidationError as error:
+        wrong = {_variable(details["loc"][0]) for details in error.errors()}
+        rest = {name: value for name, value in given.items() if name.upper() not in wrong}
+        return _read(rest), _sentences(error, given)
+
+
+def _understood(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables without a LOG_LEVEL that is another program's."""
+    word = environ.get("LOG_LEVEL")
+    if not word or environ.get(f"{PREFIX}LOG_LEVEL") or _level(word) in _LEVELS:
+        return environ
+    _LOG.warning(
+        "LOG_LEVEL is %r, which is no level of guardian's (%s): it is taken as info;"
+        " GUARDIAN_LOG_LEVEL is guardian's own",
+        word,
+        ", ".join(_LEVELS),
+    )
+    return {name: value for name, value in environ.items() if name != "LOG_LEVEL"}
+
+
+def _read(given: Mapping[str, str]) -> Settings:
 
     class Read(Settings):
         @classmethod
@@ -162,28 +201,37 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         def default_journal(self) -> str:
             return _default_journal(given)
 
-    try:
-        return Read()
-    except ValidationError as error:
-        raise ConfigError("\n".join(_sentences(error, given))) from None
+    return Read()
 
 
 def _default_journal(environ: Mapping[str, str]) -> str:
     # The XDG base directory specification: a relative path is to be ignored.
     stated = Path(environ.get("XDG_STATE_HOME", ""))
-    home = environ.get("HOME")
-    folder = stated if stated.is_absolute() else Path(home or Path.home()) / ".local" / "state"
+    folder = stated if stated.is_absolute() else _home(environ) / ".local" / "state"
     return f"sqlite:{folder / 'guardian' / 'guardian.db'}"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    try:
+        return Path(environ.get("HOME") or Path.home())
+    except RuntimeError as error:  # a user without a passwd entry
+        raise ConfigError(
+            "nothing says where the journal is: this user has no home; set GUARDIAN_JOURNAL"
+            " (sqlite:PATH), `journal:` in the config file, or HOME"
+        ) from error
+
+
+def _variable(place: object) -> str:
+    """The variable that a setting comes by."""
+    name = str(place)
+    return name if name.isupper() else (PREFIX + name).upper()
 
 
 def _sentences(error: ValidationError, given: Mapping[str, str]) -> list[str]:
     """One sentence for each wrong variable."""
     sentences = []
     for details in error.errors(include_url=False, include_input=False):
-        name = str(details["loc"][0])
-        variable = name if name.isupper() else (PREFIX + name).upper()
-        if not given.get(variable):  # the level came by its other name
-            variable = variable.removeprefix(PREFIX)
+        variable = _variable(details["loc"][0])
         context = details.get("ctx", {})
         if details["type"] == "literal_error":
             why = f"must be one of {context['expected']}".replace("'", "").replace(" or ", ", ")

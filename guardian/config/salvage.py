@@ -44,7 +44,10 @@ def journal_of(document: Document, stated: str | None) -> str | None:
     if not colon:
         return None
     folder = folder_of(Node(document, ("journal",)))
-    return f"{scheme}:{os.path.normpath(folder / Path(path).expanduser())}"
+    try:
+        return f"{scheme}:{os.path.normpath(folder / Path(path).expanduser())}"
+    except RuntimeError:
+        return stated  # A user without a home: opening it says so.
 
 
 def _written(document: Document, key: str) -> str | None:

@@ -71,7 +71,10 @@ class SqliteFile:
         connect: Callable[..., sqlite3.Connection] = sqlite3.connect,
         busy_s: float = BUSY_S,
     ) -> None:
-        self.path = path.expanduser().resolve()
+        try:
+            self.path = path.expanduser().resolve()
+        except RuntimeError as error:
+            raise ConfigError(f"the journal {path}: {error}; write its path in full") from error
         self._connect = connect
         self._busy_s = busy_s
         self._known_busy = False

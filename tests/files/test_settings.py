@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from guardian.ports import ConfigError
-from guardian.settings import load
+from guardian.settings import load, usable
 
 
 def test_nothing_set_gives_the_defaults() -> None:
@@ -68,7 +68,7 @@ def test_every_wrong_variable_is_named_in_one_run() -> None:
     with pytest.raises(ConfigError) as raised:
         load(
             {
-                "LOG_LEVEL": "loud",
+                "GUARDIAN_LOG_LEVEL": "loud",
                 "GUARDIAN_LOG_FORMAT": "xml",
                 "GUARDIAN_SLACK_BASE_URL": "slack",
                 "GUARDIAN_JOURNAL": "here",
@@ -78,7 +78,7 @@ def test_every_wrong_variable_is_named_in_one_run() -> None:
     assert raised.value.exit_code == 3
     assert str(raised.value).splitlines() == [
         "GUARDIAN_JOURNAL is 'here', and must be a journal like sqlite:PATH",
-        "LOG_LEVEL is 'loud', and must be one of debug, info, warning, error",
+        "GUARDIAN_LOG_LEVEL is 'loud', and must be one of debug, info, warning, error",
         "GUARDIAN_LOG_FORMAT is 'xml', and must be one of text, json",
         (
             "GUARDIAN_SLACK_BASE_URL is 'slack', and must be an address like https://example.com/,"
@@ -89,6 +89,36 @@ def test_every_wrong_variable_is_named_in_one_run() -> None:
             " numbers)"
         ),
     ]
+
+
+@pytest.mark.parametrize("word", ["verbose", "silly", "20", "off"])
+def test_another_programs_log_level_is_a_warning(
+    word: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """LOG_LEVEL belongs to everybody: no command stops for it, and GUARDIAN_LOG_LEVEL wins."""
+    assert load({"LOG_LEVEL": word}).log_level == "info"
+    assert f"LOG_LEVEL is '{word}', which is no level of guardian's" in caplog.text
+    caplog.clear()
+    assert load({"LOG_LEVEL": word, "GUARDIAN_LOG_LEVEL": "debug"}).log_level == "debug"
+    assert caplog.text == ""
+
+
+def test_what_is_wrong_can_be_left_out() -> None:
+    """Whoever puts traffic back is told of each, and goes on without it."""
+    settings, wrong = usable(
+        {"GUARDIAN_JOURNAL": "here", "GUARDIAN_LOG_LEVEL": "loud", "GUARDIAN_LOG_FORMAT": "json"}
+    )
+    assert (settings.journal, settings.log_level, settings.log_format) == (None, "info", "json")
+    assert [sentence.split()[0] for sentence in wrong] == ["GUARDIAN_JOURNAL", "GUARDIAN_LOG_LEVEL"]
+    assert usable({"GUARDIAN_LOG_FORMAT": "json"})[1] == []
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's uid has no passwd entry, and often no HOME."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 987_654)
+    with pytest.raises(ConfigError, match="GUARDIAN_JOURNAL"):
+        load({}).default_journal()
 
 
 def test_no_secret_is_shown() -> None:

@@ -380,3 +380,13 @@ def test_a_lease_without_a_lock_file_is_not_opened(store: SqliteStore) -> None:
         journal.open_lease("a")
     store.path.with_name("guardian.db.leases").unlink()
     assert journal.open_lease("a").owner == "a"
+
+
+def test_a_home_that_nobody_has_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A uid without a passwd entry has no `~`."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="write its path in full"):
+        SqliteFile(Path("~nobody-of-that-name/guardian.db"))
+    assert list(tmp_path.iterdir()) == []

@@ -16,6 +16,7 @@ from guardian.cli.closing import WORDS, Closing
 from guardian.cli.lines import fitting
 from guardian.clock import SystemClock
 from guardian.core.codec import rfc3339
+from guardian.core.entries import StepEntered
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.plan import Drive
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from guardian.cli.github import GitHub
 
 SCHEMA = "guardian/event/v1"
+SILENT_S = 60.0
+"""No rollout is silent for longer, even where nothing new is to be said."""
 _COLOURS = {
     Outcome.PASS: "green",
     Outcome.FAIL: "red",
@@ -57,7 +60,7 @@ class Output:
         self._quiet = quiet
         self._verbose = verbose
         self._events: list[dict[str, Any]] = []
-        self._shown: dict[str, str] = {}
+        self._shown: dict[str, tuple[str, Instant]] = {}
         self._trouble = ""
         self._junit = _report_at(junit)
         self._github = _github() if form == "github" else None
@@ -196,6 +199,8 @@ class Output:
         notice = item.notice
         if notice is not None:
             self._told.setdefault(item.rollout, []).append(notice)
+        if isinstance(item.entry, StepEntered) and item.entry.step > 0 and not self._records:
+            self._passed(item.entry.step, picture, at)
         if self._records:
             extra = {"title": notice.title, "did": notice.did} if notice else {}
             self._event(_snake(type(item.entry).__name__), picture, at, **extra)
@@ -204,8 +209,13 @@ class Output:
         elif notice is not None:
             show(told(notice, at))
 
+    def _passed(self, step: int, picture: Picture, at: Instant) -> None:
+        """What a step rests on when it ends: the verdicts that let the next one begin."""
+        lines = [f"{_clock(at)}  {picture.service}: step {step} of {picture.steps} is over"]
+        self.line("\n".join([*lines, *(f"             {long(v)}" for v in picture.verdicts)]))
+
     def _progress(self, picture: Picture) -> None:
-        """One line a poll, and only when it says something new (or always with -v)."""
+        """A line for what is new, at least one a minute, and with -v one for every poll."""
         if self._quiet or picture.phase not in (Phase.BAKING, Phase.HELD, Phase.SHIFTING):
             return
         verdicts = ", ".join(short(v) for v in picture.verdicts) or "no verdict yet"
@@ -213,8 +223,9 @@ class Output:
         if picture.drive is Drive.ROLLOUT:
             where += f", step {picture.step} of {picture.steps}"
         line = f"{where}, {picture.waiting_for}  |  {verdicts}"
-        if self._shown.get(picture.rollout) != line or self._verbose:
-            self._shown[picture.rollout] = line
+        before, at = self._shown.get(picture.rollout, ("", 0.0))
+        if before != line or picture.at - at >= SILENT_S or self._verbose:
+            self._shown[picture.rollout] = (line, picture.at)
             shown = f"{_clock(picture.at)}  {picture.service}: {line}"
             if self._github is not None:
                 self._github.progress(shown, f"{picture.service}: {picture.canary} is watched")

@@ -147,6 +147,7 @@ def _announce(output: Output, tasks: Sequence[Task], duration_s: float, now: flo
 def _first_words(plan: Plan, duration_s: float, now: float) -> str:
     """Before the first read: what is guarded, what would be restored, and until when."""
     from guardian.core.codec import rfc3339
+    from guardian.text.findings import counted
 
     settle_s = max((c.settle_s for c in plan.criteria), default=0.0)
     until = rfc3339(now + duration_s)[11:16]
@@ -156,7 +157,9 @@ def _first_words(plan: Plan, duration_s: float, now: float) -> str:
         if plan.restores
         else "a breach is told and not rolled back"
     )
+    minutes = counted(round(plan.steps[0].bake_s / 60), "whole minute")
     return (
         f"{plan.service}: watching version {plan.canary} on {plan.target} until {until}Z; {act};"
-        f" the metrics of the last minute settle by about {back}Z"
+        f" {minutes} of the clock in it will be judged, and the last of them has settled by about"
+        f" {back}Z"
     )

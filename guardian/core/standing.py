@@ -60,6 +60,13 @@ def baked(rollout: Rollout, seen: Seen) -> bool:
     return observed_s(rollout, seen.observed_until) >= rollout.plan.steps[rollout.step].bake_s
 
 
+def baked_at(rollout: Rollout) -> Instant:
+    """When the present step's bake can be observed in full at the earliest: it has settled then."""
+    confirmed_at = rollout.step_confirmed_at or rollout.started_at
+    settle_s = max((c.settle_s for c in gating(rollout.plan).values()), default=0.0)
+    return ceil_to(confirmed_at, MINUTE_S) + rollout.plan.steps[rollout.step].bake_s + settle_s
+
+
 def gating(plan: Plan, waived: Collection[str] = ()) -> dict[str, Criterion]:
     """The criteria a step waits for, by name; what was waived is waited for no longer."""
     return {c.name: c for c in plan.criteria if c.gating and c.name not in waived}

@@ -11,6 +11,7 @@ from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Hold, Phase, Rollout, step_traffic
 from guardian.core.standing import (
     Seen,
+    baked_at,
     calm_until,
     freeze_detail,
     observed_s,
@@ -19,7 +20,7 @@ from guardian.core.standing import (
 )
 from guardian.core.traffic import Traffic, Weight
 from guardian.core.verdict import Verdict
-from guardian.core.wording import moment
+from guardian.core.wording import hour_minute, moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +187,8 @@ def _baking_for(rollout: Rollout, seen: Seen) -> str:
     observed_min = observed_s(rollout, seen.observed_until) / MINUTE_S
     short = [v.criterion for v in short_of_pass(rollout, seen.verdicts)]
     if observed_min < bake_min:
-        return f"{observed_min:.0f} of {bake_min:.0f} minutes observed"
+        due = hour_minute(baked_at(rollout))
+        return f"{observed_min:.0f} of {bake_min:.0f} minutes observed, all by about {due}"
     if short:
         return f"evidence for {', '.join(short)}"
     nexts = rollout.step + 1

@@ -42,7 +42,7 @@ from tests.core.rollouts import (
 WAITING = {
     Phase.PENDING: "the first look at the traffic",
     Phase.SHIFTING: "the router to show 10% (shift asked for)",
-    Phase.BAKING: "0 of 10 minutes observed",
+    Phase.BAKING: "0 of 10 minutes observed, all by about 14:27",
     Phase.HELD: "held: because of person",
     Phase.ROLLING_BACK: "the router to show 41 100% (asked for)",
     Phase.ROLLED_BACK: "",
@@ -102,7 +102,7 @@ def test_a_bake_shows_its_minutes() -> None:
     """Observed, wanted and waited minutes, counted from the confirmed shift."""
     shown = picture(in_phase(Phase.BAKING), saw(FEW, minutes=4), T0 + 480, traffic=STABLE)
     assert (shown.observed_min, shown.bake_min, shown.waited_min) == (4.0, 10.0, 8.0)
-    assert shown.waiting_for == "4 of 10 minutes observed"
+    assert shown.waiting_for == "4 of 10 minutes observed, all by about 14:27"
     assert shown.verdicts == (FEW,)
 
 

@@ -6,12 +6,17 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from http.client import HTTPResponse
 from typing import Any, Final
 
+from guardian.answers import MOST_BYTES, TooLong, asked_wait_s, bounded, bounded_pools, origins
 from guardian.core.model import Reason
+from guardian.ports import Clock
 
 EVENTS_URL: Final = "https://events.pagerduty.com"
 API_URL: Final = "https://api.pagerduty.com"
+MOST_LISTED_BYTES: Final = 8 * MOST_BYTES
+"""A page of 100 incidents, each with all that PagerDuty tells of it."""
 _LOADING: Final = threading.Lock()
 
 
@@ -45,29 +50,33 @@ def load() -> Any:
     return sys.modules["pdpyras"]
 
 
-def events(routing_key: str, *, url: str | None, timeout_s: float) -> Any:
+def events(routing_key: str, *, url: str | None, timeout_s: float, clock: Clock) -> Any:
     """An EventsAPISession (`trigger`, `resolve`) that makes one attempt and never sleeps."""
-    return _bounded(load().EventsAPISession(routing_key), url or EVENTS_URL, timeout_s)
+    session = load().EventsAPISession(routing_key)
+    return _bounded(session, url or EVENTS_URL, bounded(clock, timeout_s=timeout_s), timeout_s)
 
 
-def change_events(routing_key: str, *, url: str | None, timeout_s: float) -> Any:
+def change_events(routing_key: str, *, url: str | None, timeout_s: float, clock: Clock) -> Any:
     """A ChangeEventsAPISession (`submit`) that makes one attempt and never sleeps."""
-    return _bounded(load().ChangeEventsAPISession(routing_key), url or EVENTS_URL, timeout_s)
+    session = load().ChangeEventsAPISession(routing_key)
+    return _bounded(session, url or EVENTS_URL, bounded(clock, timeout_s=timeout_s), timeout_s)
 
 
-def rest(api_token: str, *, url: str | None, timeout_s: float) -> Any:
+def rest(api_token: str, *, url: str | None, timeout_s: float, clock: Clock) -> Any:
     """An APISession for `fetch` that makes one attempt and never sleeps."""
-    session = _bounded(load().APISession(api_token), url or API_URL, timeout_s)
+    answers = bounded(clock, timeout_s=timeout_s, most_bytes=MOST_LISTED_BYTES)
+    session = _bounded(load().APISession(api_token), url or API_URL, answers, timeout_s)
     session.postprocess = _refuse_read
     return session
 
 
-def _bounded(session: Any, url: str, timeout_s: float) -> Any:
-    """Take pdpyras's own retries away; whoever calls has better ones.
+def _bounded(session: Any, url: str, answers: type[HTTPResponse], timeout_s: float) -> Any:
+    """Take pdpyras's own retries away, and every way in which an answer could lead it astray.
 
     As built, a session repeats 429 without end, 5xx up to six times and network errors three
     times, with time-outs of 60 s and sleeps that double. A `retry` count of 0 means "default", so
     429 cannot be switched off there: `postprocess` sees each answer first and raises instead.
+    A redirect would take the token along to wherever it points.
     """
     session.url = url
     session.timeout = timeout_s
@@ -75,7 +84,24 @@ def _bounded(session: Any, url: str, timeout_s: float) -> Any:
     session.retry = {}
     session.sleep_timer = 0.1
     session.postprocess = _refuse
+    session.get_redirect_target = lambda _: None
+    session.headers["Accept-Encoding"] = "identity"
+    for adapter in session.adapters.values():
+        _bound_pools(adapter.poolmanager, answers)
+        adapter.proxy_manager_for = _bounded_proxies(adapter.proxy_manager_for, answers)
     return session
+
+
+def _bounded_proxies(
+    managers: Callable[..., Any], answers: type[HTTPResponse]
+) -> Callable[..., Any]:
+    return lambda *proxy, **named: _bound_pools(managers(*proxy, **named), answers)
+
+
+def _bound_pools(manager: Any, answers: type[HTTPResponse]) -> Any:
+    """Let every connection of a pool manager of urllib3's, which requests uses, read those."""
+    manager.pool_classes_by_scheme = bounded_pools(manager.pool_classes_by_scheme, answers)
+    return manager
 
 
 def call(method: Callable[..., object], *arguments: object, **named: object) -> None:
@@ -83,12 +109,11 @@ def call(method: Callable[..., object], *arguments: object, **named: object) -> 
     pdpyras = load()
     try:
         method(*arguments, **named)
-    except pdpyras.PDHTTPError:
-        raise _unreadable() from None
+    except (PagerDutyError, pdpyras.PDHTTPError) as error:
+        raise (error if isinstance(error, PagerDutyError) else _unreadable()) from None
     except pdpyras.PDClientError as error:
-        raise _unreachable(error.__cause__) from None
-    except (AttributeError, TypeError, ValueError):
-        # pdpyras takes the body of an accepted change event for an object without looking.
+        raise _unreachable(error) from None
+    except Exception:  # noqa: BLE001 - garbage in an answer breaks SDKs in any way
         raise _unreadable() from None
 
 
@@ -97,11 +122,11 @@ def fetch(session: Any, path: str, asked: Mapping[str, str | Sequence[str]]) -> 
     pdpyras = load()
     try:
         found = session.get(path, params={k: _listed(v) for k, v in asked.items()}).json()
-    except pdpyras.PDHTTPError:
-        raise _not_theirs() from None
+    except (PagerDutyError, pdpyras.PDHTTPError) as error:
+        raise (error if isinstance(error, PagerDutyError) else _not_theirs()) from None
     except pdpyras.PDClientError as error:
-        raise _unreachable(error.__cause__, _LATE_READ) from None
-    except (AttributeError, TypeError, ValueError):
+        raise _unreachable(error, _LATE_READ) from None
+    except Exception:  # noqa: BLE001 - garbage in an answer breaks SDKs in any way
         raise _not_theirs() from None
     if not isinstance(found, dict):
         raise _not_theirs()
@@ -114,16 +139,20 @@ def _listed(value: str | Sequence[str]) -> str | list[str]:
 
 def _refuse_read(response: Any) -> None:
     """Raise for every answer that is not a 2xx (developer.pagerduty.com, REST API, errors)."""
+    response.encoding = "utf-8"  # Else requests guesses, at a price that the body sets.
     status = int(response.status_code)
     if 200 <= status < 300:
         return
     said = f"PagerDuty does not show its incidents (HTTP {status})"
+    if 300 <= status < 400:
+        detail = f"{said}: redirects are not followed; check GUARDIAN_PAGERDUTY_API_URL"
+        raise PagerDutyError(Reason.INVALID, detail, retryable=False)
     if status == 429:
         raise PagerDutyError(
             Reason.THROTTLED,
             f"{said}: too many requests with this API token",
             retryable=True,
-            after_s=_retry_after(response.headers),
+            after_s=asked_wait_s(response.headers.items()),
         )
     if status >= 500:
         raise PagerDutyError(Reason.UNAVAILABLE, f"{said}: PagerDuty has trouble", retryable=True)
@@ -146,16 +175,20 @@ def _refuse(response: Any) -> None:
     developer.pagerduty.com, Events API v2: 400 the event or the key is wrong, 429 too many, 5xx
     try again.
     """
+    response.encoding = "utf-8"  # Else requests guesses, at a price that the body sets.
     status = int(response.status_code)
     if 200 <= status < 300:
         return
     said = f"PagerDuty refused the event (HTTP {status})"
+    if 300 <= status < 400:
+        detail = f"{said}: redirects are not followed; check GUARDIAN_PAGERDUTY_EVENTS_URL"
+        raise PagerDutyError(Reason.INVALID, detail, retryable=False)
     if status == 429:
         raise PagerDutyError(
             Reason.THROTTLED,
             f"{said}: too many events for this routing key",
             retryable=True,
-            after_s=_retry_after(response.headers),
+            after_s=asked_wait_s(response.headers.items()),
         )
     if status >= 500:
         raise PagerDutyError(Reason.UNAVAILABLE, f"{said}: PagerDuty has trouble", retryable=True)
@@ -173,12 +206,6 @@ def _refuse(response: Any) -> None:
         " exists; the same event would be refused again",
         retryable=False,
     )
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: the Events API says `Retry-After`, the REST API `ratelimit-reset`."""
-    text = headers.get("Retry-After") or headers.get("ratelimit-reset") or ""
-    return float(text) if text.isdecimal() else None
 
 
 _LATE_EVENT: Final = "PagerDuty did not answer in time; the event may or may not have arrived"
@@ -205,13 +232,16 @@ def _not_theirs() -> PagerDutyError:
     )
 
 
-def _unreachable(cause: BaseException | None, late: str = _LATE_EVENT) -> PagerDutyError:
+def _unreachable(error: BaseException, late: str = _LATE_EVENT) -> PagerDutyError:
     """Only the kind of the error is repeated: its text may hold an address or a body."""
-    kind = type(cause).__name__
-    if kind.endswith("Timeout"):
+    kinds = [type(e).__name__ for e in origins(error)]
+    if any(kind.endswith(("Timeout", "TimeoutError")) for kind in kinds):
         return _late(late)
+    if TooLong.__name__ in kinds:
+        return _not_theirs()
     return PagerDutyError(
         Reason.UNAVAILABLE,
-        f"PagerDuty cannot be reached ({kind}): check the network and any proxy",
+        f"PagerDuty cannot be reached ({kinds[min(1, len(kinds) - 1)]}): check the network and any"
+        " proxy",
         retryable=True,
     )

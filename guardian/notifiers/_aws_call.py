@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+from guardian.answers import asked_wait_s
 from guardian.aws_errors import problem_of, quoted
 from guardian.core.model import Reason
 from guardian.ports import NotifyError
@@ -37,6 +38,7 @@ def _failure(exc: Exception, action: str, where: str, advice: Mapping[str, str])
     answer: Mapping[str, Any] = response if isinstance(response, dict) else {}
     said = answer.get("Error", {})
     metadata = answer.get("ResponseMetadata", {})
+    headers: Mapping[str, object] = metadata.get("HTTPHeaders", {})
     code, message = str(said.get("Code", "")), str(said.get("Message", ""))
     problem = problem_of(exc, action=action, where=where)
     reason, detail = problem.reason, problem.detail
@@ -55,11 +57,5 @@ def _failure(exc: Exception, action: str, where: str, advice: Mapping[str, str])
         reason,
         "; ".join(part for part in parts if part),
         retryable=reason not in PERMANENT,
-        after_s=_after(metadata.get("HTTPHeaders", {})) if reason is Reason.THROTTLED else None,
+        after_s=asked_wait_s(headers.items()) if reason is Reason.THROTTLED else None,
     )
-
-
-def _after(headers: Mapping[str, str]) -> float | None:
-    """Retry-After in seconds; None when absent or a date."""
-    text = str(headers.get("retry-after", ""))
-    return float(text) if text.isdecimal() else None

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.policy import SMTP
-from typing import Final, Literal
+from functools import partial
+from typing import Any, Final, Literal
 
+from guardian.answers import Reader
 from guardian.core.model import Reason
 from guardian.notifiers._mail import Mail
 from guardian.ports import Clock, ConfigError, NotifyError
@@ -84,13 +86,13 @@ class Smtp:
         # Without a name of its own smtplib asks the DNS for one, without a bound in time.
         name = socket.gethostname()
         name = name if "." in name and name.isascii() else "[127.0.0.1]"
-        smtp: smtplib.SMTP
-        if self._security == "tls":
-            smtp = smtplib.SMTP_SSL(
-                self._host, self._port, name, timeout=self._timeout_s, context=self._tls
-            )
-        else:
-            smtp = smtplib.SMTP(self._host, self._port, name, timeout=self._timeout_s)
+        read = partial(Reader, clock=self._clock, deadline=deadline)
+        where, timeout_s = (self._host, self._port, name), self._timeout_s
+        smtp = (
+            _Tls(*where, read=read, timeout=timeout_s, context=self._tls)
+            if self._security == "tls"
+            else _Client(*where, read=read, timeout=timeout_s)
+        )
         return _Session(smtp, self._clock, deadline)
 
     def _introduce(self, session: _Session) -> None:
@@ -162,6 +164,24 @@ class Smtp:
             advice = "its certificate is not trusted for this name: renew it, or set `ca_file`"
         detail = f"{self._host} cannot be reached ({type(error).__name__}): {advice}"
         return NotifyError(Reason.UNAVAILABLE, detail, retryable=True)
+
+
+class _Client(smtplib.SMTP):
+    """smtplib's client, with a bound on replies: it reads any number of lines for as long."""
+
+    def __init__(self, *where: Any, read: Callable[[socket.socket], Reader], **named: Any) -> None:
+        self._read = read
+        super().__init__(*where, **named)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """The next reply; smtplib forgets `file` whenever it has another socket."""
+        if self.file is None and self.sock is not None:
+            self.file = self._read(self.sock).makefile("rb")
+        return super().getreply()
+
+
+class _Tls(_Client, smtplib.SMTP_SSL):
+    """The same, with TLS from the first byte."""
 
 
 class _Session:

@@ -56,8 +56,8 @@ def build(options: Options, context: Context) -> Notifier:
         )
     url = context.base_url("pagerduty_events_url")
     return PagerDuty(
-        pagerduty.events(key, url=url, timeout_s=options.timeout_s),
-        pagerduty.change_events(key, url=url, timeout_s=options.timeout_s),
+        pagerduty.events(key, url=url, timeout_s=options.timeout_s, clock=context.clock),
+        pagerduty.change_events(key, url=url, timeout_s=options.timeout_s, clock=context.clock),
     )
 
 

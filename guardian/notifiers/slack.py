@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from guardian.answers import Encoded, TooLong, asked_wait_s
 from guardian.core.model import Reason
 from guardian.core.notices import Notice
 from guardian.notifiers._slack_blocks import live, plainly, reply
@@ -42,7 +42,7 @@ class Options(BaseModel):
 
 def build(options: Options, context: Context) -> Notifier:
     """A notifier for one channel; raises ConfigError when there is no bot token."""
-    from slack_sdk import WebClient
+    from guardian.notifiers._slack_client import client
 
     token = context.secret("slack_token")
     if not token:
@@ -50,19 +50,11 @@ def build(options: Options, context: Context) -> Notifier:
             f"Slack channel {options.channel} is configured and there is no token:"
             " set GUARDIAN_SLACK_TOKEN to the app's bot token (xoxb-…)"
         )
-    logger = logging.getLogger("guardian.slack_sdk")
-    logger.disabled = True  # It repeats in its own words what the NotifyError says.
     base_url = context.base_url("slack_base_url")
-    client = WebClient(
-        token=token,
-        base_url=base_url or WebClient.BASE_URL,
-        timeout=options.timeout_s,  # type: ignore[arg-type]  # socket time-outs are floats
-        retry_handlers=[],  # The outbox retries; a second loop in here would hold up its lane.
-        logger=logger,
+    return Slack(
+        client(token, base_url=base_url, timeout_s=options.timeout_s, clock=context.clock),
+        options.channel,
     )
-    # The SDK would send loopback traffic to HTTPS_PROXY too; urllib alone honours NO_PROXY.
-    client.proxy = None
-    return Slack(client, options.channel)
 
 
 class Slack:
@@ -141,23 +133,19 @@ class Slack:
         **arguments: object,
     ) -> Mapping[str, Any]:
         """One call of the Web API, its failure put into our words: never Slack's, never ours."""
-        from slack_sdk.errors import SlackApiError, SlackClientError
+        from slack_sdk.errors import SlackApiError
 
         try:
             answer = method(**arguments)
         except SlackApiError as error:
             raise _refusal(error.response, self._channel) from None
-        except TimeoutError:
-            raise _late() from None
-        except OSError as error:
-            if isinstance(getattr(error, "reason", None), TimeoutError):
-                raise _late() from None
+        except (OSError, http.client.HTTPException) as error:
             raise _unreachable(error) from None
-        except (http.client.HTTPException, SlackClientError, ValueError) as error:
-            raise _unreachable(error) from None
+        except Exception:  # noqa: BLE001 - garbage in an answer breaks SDKs in any way
+            raise _not_slack() from None
         data = answer.data
         if not isinstance(data, dict) or not all(data.get(key) for key in wanted):
-            raise NotifyError(Reason.UNKNOWN, _NOT_SLACK, retryable=True)
+            raise _not_slack()
         return data
 
     def examine(self) -> list[Health]:
@@ -229,7 +217,7 @@ def _refusal(response: Any, channel: str) -> _Refused:
     code = said if _CODE.fullmatch(said) else ""
     where = f"Slack refused the message to {channel} (HTTP {status}{', ' if code else ''}{code})"
     if status == 429 or code in _THROTTLED:
-        after_s = _retry_after(response.headers)
+        after_s = asked_wait_s(response.headers.items())
         detail = f"{where}: too many messages"
         return _Refused(Reason.THROTTLED, detail, code=code, retryable=True, after_s=after_s)
     if status >= 500 or code in _PASSING:
@@ -244,16 +232,17 @@ def _refusal(response: Any, channel: str) -> _Refused:
     if status == 404:
         detail = f"{where}: check GUARDIAN_SLACK_BASE_URL"
         return _Refused(Reason.NOT_FOUND, detail, code=code, retryable=False)
+    if 300 <= status < 400:
+        detail = f"{where}: redirects are not followed; check GUARDIAN_SLACK_BASE_URL"
+        return _Refused(Reason.INVALID, detail, code=code, retryable=False)
     if not code and status < 400:
         return _Refused(Reason.UNKNOWN, _NOT_SLACK, code=code, retryable=True)
     detail = f"{where}: trying the same again would not help"
     return _Refused(Reason.INVALID, detail, code=code, retryable=False)
 
 
-def _retry_after(headers: Mapping[str, Any]) -> float | None:
-    """The header's seconds; None when absent or unreadable."""
-    text = next((str(v) for k, v in headers.items() if k.lower() == "retry-after"), "")
-    return float(text) if text.isdecimal() else None
+def _not_slack() -> NotifyError:
+    return NotifyError(Reason.UNKNOWN, _NOT_SLACK, retryable=True)
 
 
 def _late() -> NotifyError:
@@ -267,6 +256,10 @@ def _late() -> NotifyError:
 def _unreachable(error: Exception) -> NotifyError:
     """Only the kind of the error is repeated: its text may hold an address or a header."""
     cause = getattr(error, "reason", error)
+    if isinstance(cause, TimeoutError):
+        return _late()
+    if isinstance(cause, TooLong | Encoded):
+        return _not_slack()
     return NotifyError(
         Reason.UNAVAILABLE,
         f"Slack cannot be reached ({type(cause).__name__}): check the network and any proxy",

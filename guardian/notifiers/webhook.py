@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import http.client
-import io
 import json
 import re
 import socket
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 import guardian
+from guardian.answers import Reader, TooLong, asked_wait_s, left
 from guardian.core.model import Reason
 from guardian.core.notices import Notice
 from guardian.notifiers._notice_json import delivery_id, encoded
@@ -28,8 +28,6 @@ PERMISSIONS: tuple[str, ...] = ()
 
 MOST_ANSWER_BYTES: Final = 64 * 1024
 """Headers and body together; nothing in an answer needs more."""
-LONGEST_WAIT_S: Final = 3600.0
-"""A Retry-After beyond this is not believed."""
 SHORTEST_SECRET: Final = 16
 _ADDRESS: Final = re.compile(r"[!-~]{1,2000}")
 
@@ -148,14 +146,16 @@ class Webhook:
         request = self._head(notice, body) + body
         deadline = self._clock.monotonic() + self._options.timeout_s
         try:
-            with self._connected(deadline) as sock:
-                response = self._exchange(sock, request, deadline)
+            with (
+                self._connected(deadline) as sock,
+                self._exchange(sock, request, deadline) as response,
+            ):
                 self._judge(response, delivery_id(notice))
         except NotifyError:
             raise
         except TimeoutError:
             raise self._late() from None
-        except _TooLong:
+        except TooLong:
             raise self._strange(f"is over {MOST_ANSWER_BYTES // 1024} KB") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._unreachable(error) from None
@@ -195,7 +195,7 @@ class Webhook:
         for family, kind, protocol, _, address in allowed:
             sock = socket.socket(family, kind, protocol)
             try:
-                sock.settimeout(_left(self._clock, deadline))
+                sock.settimeout(left(self._clock, deadline))
                 sock.connect(address)
                 return self._secured(sock, deadline)
             except OSError as error:
@@ -206,17 +206,21 @@ class Webhook:
     def _secured(self, sock: socket.socket, deadline: float) -> socket.socket:
         if self._tls is None:
             return sock
-        sock.settimeout(_left(self._clock, deadline))
+        sock.settimeout(left(self._clock, deadline))
         return self._tls.wrap_socket(sock, server_hostname=self._host)
 
     def _exchange(
         self, sock: socket.socket, request: bytes, deadline: float
     ) -> http.client.HTTPResponse:
-        sock.settimeout(_left(self._clock, deadline))
+        sock.settimeout(left(self._clock, deadline))
         sock.sendall(request)
-        reader = _Reader(sock, self._clock, deadline)
+        reader = Reader(sock, self._clock, deadline=deadline, most_bytes=MOST_ANSWER_BYTES)
         response = http.client.HTTPResponse(cast("socket.socket", reader), method="POST")
-        response.begin()
+        try:
+            response.begin()
+        except BaseException:
+            response.close()
+            raise
         return response
 
     # --- the answer ------------------------------------------------------------------------------
@@ -227,7 +231,7 @@ class Webhook:
             raise self._refusal(status, response.headers)
         if not self._options.receipt:
             # It was taken: what becomes of the rest of the answer changes nothing.
-            with suppress(OSError, http.client.HTTPException, ValueError, _TooLong):
+            with suppress(OSError, http.client.HTTPException, ValueError):
                 response.read()
             return
         if _received(response.read()) != sent:
@@ -238,7 +242,8 @@ class Webhook:
         if status == 429 or status >= 500:
             reason = Reason.THROTTLED if status == 429 else Reason.UNAVAILABLE
             why = "too many requests" if status == 429 else "it has trouble"
-            return NotifyError(reason, f"{said}: {why}", retryable=True, after_s=_after(headers))
+            after_s = asked_wait_s(headers.items())
+            return NotifyError(reason, f"{said}: {why}", retryable=True, after_s=after_s)
         if status == 408:
             return self._late()
         if 300 <= status < 400:
@@ -282,48 +287,6 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
     return "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
-# --- bounds ------------------------------------------------------------------------------------
-
-
-class _TooLong(Exception):
-    """The answer is longer than anything that is read."""
-
-
-def _left(clock: Clock, deadline: float) -> float:
-    """Seconds until the deadline; TimeoutError when it has passed."""
-    left = deadline - clock.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-class _Reader(io.RawIOBase):
-    """A socket's answer, bounded in total length and total time, however slowly it drips."""
-
-    def __init__(self, sock: socket.socket, clock: Clock, deadline: float) -> None:
-        self._sock = sock
-        self._clock = clock
-        self._deadline = deadline
-        self._room = MOST_ANSWER_BYTES
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """What http.client reads an answer from."""
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """The next bytes; TimeoutError or _TooLong at the bounds."""
-        if self._room <= 0:
-            raise _TooLong
-        self._sock.settimeout(_left(self._clock, self._deadline))
-        count = self._sock.recv_into(memoryview(buffer)[: self._room])
-        self._room -= count
-        return count
-
-
 def _received(body: bytes) -> object:
     """The receipt's `received`; None where there is none."""
     try:
@@ -331,12 +294,6 @@ def _received(body: bytes) -> object:
     except (ValueError, RecursionError):
         return None
     return data.get("received") if isinstance(data, dict) else None
-
-
-def _after(headers: http.client.HTTPMessage) -> float | None:
-    """Retry-After in seconds, at most an hour; None when absent or a date."""
-    text = headers.get("Retry-After", "")
-    return min(float(text), LONGEST_WAIT_S) if text.isdecimal() else None
 
 
 # --- addresses ---------------------------------------------------------------------------------

@@ -24,8 +24,6 @@ PAGE: Final = 100
 MAX_PAGES: Final = 5
 KEPT_S: Final = 600.0
 """How long the names of priorities and services are taken as known, in seconds."""
-LONGEST_WAIT_S: Final = 60.0
-"""PagerDuty's limit is a number of requests a minute: after that long it is asked again."""
 _SHORTEST_WAIT_S: Final = 5.0
 
 
@@ -43,7 +41,11 @@ def build(options: Options, context: Context) -> PagerDuty:
     """The source of all incident queries of one plane."""
     token = context.secret("pagerduty_api_token")
     url = context.base_url("pagerduty_api_url")
-    session = pagerduty.rest(token, url=url, timeout_s=options.timeout_s) if token else None
+    session = (
+        pagerduty.rest(token, url=url, timeout_s=options.timeout_s, clock=context.clock)
+        if token
+        else None
+    )
     return PagerDuty(session, context.clock)
 
 
@@ -193,11 +195,10 @@ class PagerDuty:
         return pagerduty.fetch(self._session, path, asked)
 
     def _pause(self, error: PagerDutyError) -> None:
-        """Leave PagerDuty alone for as long as it asks, within bounds."""
+        """Leave PagerDuty alone for as long as it asks."""
         monotonic = self._clock.monotonic()
         if error.reason is Reason.THROTTLED and monotonic >= self._not_before:
-            wait_s = max(_SHORTEST_WAIT_S, error.after_s or 0.0)
-            self._not_before = monotonic + min(LONGEST_WAIT_S, wait_s)
+            self._not_before = monotonic + max(_SHORTEST_WAIT_S, error.after_s or 0.0)
 
 
 # --- answers -----------------------------------------------------------------------------------

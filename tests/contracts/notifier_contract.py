@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 import traceback
 from abc import ABC, abstractmethod
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
+from guardian.answers import LONGEST_WAIT_S
+from guardian.clock import SystemClock
 from guardian.core.model import Reason
 from guardian.ports import Notifier, NotifyError
+from tests.notifiers.certificate import self_signed
+from tests.notifiers.raw_server import raw, tls_server
 from tests.notifiers.samples import HOSTILE, NOTICE, SECRET, hidden, texts
 from tests.notifiers.vendor import Answer, Received, Vendor, vendor
 
@@ -26,6 +32,7 @@ STATUSES = [
 ]
 ECHO = f'{{"ok": false, "error": "{SECRET}", "message": "{SECRET}"}}'
 """An unfriendly vendor repeats the secret in its answers."""
+ENDLESS = [b"HTTP/1.1 200 OK\r\n", b'HTTP/1.1 200 OK\r\nContent-Length: 60000000\r\n\r\n{"ok": "']
 
 
 class NotifierContract(ABC):
@@ -85,6 +92,28 @@ class NotifierContract(ABC):
         odd = Answer(status=429, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"})
         with vendor(lambda _: odd) as world:
             assert self.failed(self.notifier(world.url)).after_s is None
+
+    @pytest.mark.parametrize(
+        "said", ["1893456000000", "9" * 400, "1e9", "-5", "NaN", "inf", "²", "soon"]
+    )
+    def test_an_absurd_wish_to_wait_holds_nothing_up(self, said: str) -> None:
+        """Milliseconds since 1970, garbage of many digits, no number at all: a minute, or none."""
+        asked = Answer(status=429, headers={"Retry-After": said})
+        with vendor(lambda _: asked) as world:
+            after_s = self.failed(self.notifier(world.url)).after_s
+        assert after_s is None or 0.0 <= after_s <= LONGEST_WAIT_S
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    # botocore leaves the connection of a redirect to the garbage collector.
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    def test_a_redirect_is_not_followed(self, status: int) -> None:
+        """Wherever it points, no token and no notice arrive there."""
+        with vendor(self.accept) as elsewhere:
+            there = {"Location": f"{elsewhere.url}/api/"}
+            with vendor(lambda _: Answer(status=status, body=ECHO, headers=there)) as world:
+                self.failed(self.notifier(world.url))
+                assert len(world.received) == 1
+            assert elsewhere.received == []
 
     def test_a_refused_connection_is_tried_again(self) -> None:
         """Nobody listens: the vendor cannot be reached."""
@@ -160,3 +189,74 @@ class NotifierContract(ABC):
             for text in texts(received.body):
                 assert hidden(text, lines=True) == set()
                 assert len(text) <= 4000
+
+
+class TransportContract(NotifierContract):
+    """What holds for those that bring their own transport; AWS's clients have theirs of `aws`."""
+
+    @pytest.mark.parametrize("head", ENDLESS)
+    def test_an_endless_answer_is_not_read_to_its_end(self, head: bytes) -> None:
+        """Headers or body: a few megabytes at most are taken in."""
+        sent: list[int] = []
+
+        def stream(taken: socket.socket, released: threading.Event) -> None:
+            taken.sendall(head)
+            while not released.is_set():
+                sent.append(taken.send(b"x-a: b\r\n" * 8192))
+
+        with raw(stream) as world:
+            error = self.failed(self.notifier(world.url))
+        assert error.retryable
+        assert sum(sent) < 16 * 1024 * 1024
+
+    @pytest.mark.parametrize("head", ENDLESS)
+    def test_a_dripping_answer_has_one_deadline(self, head: bytes) -> None:
+        """A byte now and then resets no time-out: the answer is whole in time, or late."""
+
+        def drip(taken: socket.socket, released: threading.Event) -> None:
+            taken.sendall(head)
+            while not released.wait(0.1):
+                taken.sendall(b"x")
+
+        with raw(drip) as world:
+            started = SystemClock().monotonic()
+            error = self.failed(self.notifier(world.url, timeout_s=0.5))
+            assert SystemClock().monotonic() - started < 5.0
+        assert (error.reason, error.retryable) == (Reason.TIMEOUT, True)
+
+    def test_a_compressed_answer_is_not_unpacked(self) -> None:
+        """A megabyte of it may become a gigabyte."""
+        packed = Answer(body="x", headers={"Content-Encoding": "gzip"})
+        with vendor(lambda _: packed) as world:
+            assert self.failed(self.notifier(world.url)).retryable
+
+    def test_a_redirect_is_a_refusal_that_says_so(self) -> None:
+        """Somebody's setting is wrong, or somebody is in between."""
+        there = {"Location": "http://elsewhere.example/"}
+        with vendor(lambda _: Answer(status=302, body='{"ok": true}', headers=there)) as world:
+            error = self.failed(self.notifier(world.url))
+        assert (error.reason, error.retryable) == (Reason.INVALID, False)
+        assert "redirects are not followed" in error.detail
+
+    @pytest.mark.parametrize(
+        ("host", "trusted", "arrives"),
+        [("localhost", True, True), ("localhost", False, False), ("127.0.0.1", True, False)],
+    )
+    def test_nothing_is_sent_to_who_cannot_prove_its_name(
+        self,
+        host: str,
+        trusted: bool,
+        arrives: bool,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """An unknown certificate, or that of another host: no token arrives, no notice."""
+        certificate = self_signed(tmp_path, "localhost")[0]
+        if trusted:
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        with tls_server(certificate) as server:
+            notifier = self.notifier(server.url.replace("localhost", host))
+            with suppress(NotifyError):
+                notifier.send(NOTICE, handle=None)
+        assert bool(server.request) is arrives

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -18,6 +20,7 @@ from guardian.notifiers._mail import Mail, mail
 from guardian.ports import Notifier, NotifyError
 from tests.notifiers.certificate import self_signed
 from tests.notifiers.mail_server import MailServer, mail_server
+from tests.notifiers.raw_server import talker
 from tests.notifiers.samples import HOSTILE, NOTICE, QUIET, SECRET, context
 
 SENDER = "guardian@example.com"
@@ -235,3 +238,18 @@ def test_a_dropped_connection_is_tried_again(at: str) -> None:
         assert (error.reason, error.retryable) == (Reason.UNAVAILABLE, True)
     gone = _error(_smtp(server))
     assert (gone.reason, gone.retryable) == (Reason.UNAVAILABLE, True)
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.05])
+def test_a_reply_without_end_is_given_up(pause_s: float) -> None:
+    """However many lines it has, and however slowly they come."""
+    sent: list[int] = []
+
+    def greet(taken: socket.socket, released: threading.Event) -> None:
+        while not released.wait(pause_s):
+            sent.append(taken.send(b"220-still greeting\r\n" * (1 if pause_s else 4096)))
+
+    with talker(greet) as port:
+        error = _error(_smtp(MailServer(port=port), timeout_s=0.5 if pause_s else 10.0))
+    assert error.retryable
+    assert sum(sent) < 16 * 1024 * 1024

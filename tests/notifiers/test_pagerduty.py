@@ -17,7 +17,7 @@ from guardian.core.notices import Page, Severity
 from guardian.notifiers import pagerduty
 from guardian.ports import ConfigError, Notifier, NotifyError
 from guardian.sim.server import Simulator
-from tests.contracts.notifier_contract import NotifierContract
+from tests.contracts.notifier_contract import TransportContract
 from tests.notifiers.samples import KEY, NOTICE, QUIET, SECRET, VERDICT, context
 from tests.notifiers.vendor import Answer, Received, Vendor, vendor
 
@@ -39,7 +39,7 @@ def world() -> Iterator[Vendor]:
         yield served
 
 
-class TestPagerDutyContract(NotifierContract):
+class TestPagerDutyContract(TransportContract):
     """PagerDuty keeps the notifiers' contract."""
 
     def notifier(self, url: str, *, timeout_s: float = 5.0) -> Notifier:
@@ -192,9 +192,10 @@ def test_the_options_are_strict() -> None:
 def test_nobody_sees_that_pdpyras_is_deprecated() -> None:
     """In a fresh process with every warning an error, building a session is silent."""
     code = (
-        "from guardian import pagerduty\n"
-        "pagerduty.events('R', url=None, timeout_s=5.0)\n"
-        "pagerduty.change_events('R', url=None, timeout_s=5.0)\n"
+        "from guardian import clock, pagerduty\n"
+        "now = clock.SystemClock()\n"
+        "pagerduty.events('R', url=None, timeout_s=5.0, clock=now)\n"
+        "pagerduty.change_events('R', url=None, timeout_s=5.0, clock=now)\n"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-c", code],

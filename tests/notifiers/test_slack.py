@@ -18,7 +18,7 @@ from guardian.notifiers import slack
 from guardian.notifiers._slack_blocks import CRITERIA_SHOWN, fit, live, reply
 from guardian.ports import ConfigError, Notifier, NotifyError
 from guardian.sim.server import Simulator
-from tests.contracts.notifier_contract import NotifierContract
+from tests.contracts.notifier_contract import TransportContract
 from tests.notifiers.samples import HOSTILE, NOTICE, QUIET, SECRET, VERDICT, context, texts
 from tests.notifiers.vendor import Answer, Received, Script, Vendor, vendor
 
@@ -77,7 +77,7 @@ def world(workspace: Workspace) -> Iterator[Vendor]:
         yield served
 
 
-class TestSlackContract(NotifierContract):
+class TestSlackContract(TransportContract):
     """Slack keeps the notifiers' contract."""
 
     script: Script = staticmethod(Workspace())

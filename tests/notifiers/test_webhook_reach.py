@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,7 @@ from guardian.notifiers import webhook
 from guardian.notifiers._notice_json import encoded
 from guardian.ports import ConfigError, Notifier, NotifyError
 from tests.notifiers.certificate import self_signed
-from tests.notifiers.raw_server import RawServer, raw
+from tests.notifiers.raw_server import tls_server
 from tests.notifiers.samples import NOTICE, SECRET, context
 from tests.notifiers.vendor import Answer, vendor
 
@@ -171,16 +168,6 @@ def test_a_name_that_is_not_found_is_tried_again() -> None:
 def certificate(tmp_path: Path) -> Path:
     """The certificate of localhost, beside its key."""
     return self_signed(tmp_path, "localhost")[0]
-
-
-@contextmanager
-def tls_server(certificate: Path) -> Iterator[RawServer]:
-    """A receiver that is localhost and can prove it."""
-    proof = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    proof.load_cert_chain(certificate, certificate.with_name("key.pem"))
-    with raw(b"HTTP/1.1 200 OK\r\n\r\n", tls=proof) as server:
-        server.url = server.url.replace("http://127.0.0.1", "https://localhost")
-        yield server
 
 
 def test_a_receiver_with_a_trusted_certificate_gets_the_notice(certificate: Path) -> None:

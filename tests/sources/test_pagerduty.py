@@ -10,6 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from guardian import pagerduty as door
+from guardian.answers import LONGEST_WAIT_S
+from guardian.clock import SystemClock
 from guardian.core.model import Incident, Reason, incident_query
 from guardian.pagerduty import PagerDutyError
 from guardian.ports import Ask, SourceError
@@ -254,7 +256,7 @@ def test_a_throttle_is_respected(world: World) -> None:
     assert again.reason is Reason.THROTTLED
     assert "waiting for" in again.detail
     assert world.calls("priorities") == 1
-    world.clock.moved_s += pagerduty.LONGEST_WAIT_S
+    world.clock.moved_s += LONGEST_WAIT_S
     assert world.read(of())[of()].problem is None
 
 
@@ -317,7 +319,8 @@ def test_options_are_strict() -> None:
 
 def test_the_address_is_pagerdutys_unless_told_otherwise() -> None:
     """Production needs no setting."""
-    assert door.rest("a-token-of-nobody", url=None, timeout_s=1.0).url == door.API_URL
+    session = door.rest("a-token-of-nobody", url=None, timeout_s=1.0, clock=SystemClock())
+    assert session.url == door.API_URL
 
 
 def test_a_resource_that_was_asked_for_wrongly_says_so() -> None:
@@ -326,7 +329,7 @@ def test_a_resource_that_was_asked_for_wrongly_says_so() -> None:
     class Late:
         status_code = 408
 
-    session = door.rest("a-token-of-nobody", url=None, timeout_s=1.0)
+    session = door.rest("a-token-of-nobody", url=None, timeout_s=1.0, clock=SystemClock())
     with pytest.raises(PagerDutyError) as caught:
         session.postprocess(Late())
     assert caught.value.reason is Reason.TIMEOUT

@@ -25,6 +25,7 @@ from guardian.core.entries import (
     Sighted,
     StepEntered,
     Superseded,
+    TrafficSeen,
     Waived,
     Warned,
     WeightConfirmed,
@@ -43,8 +44,8 @@ def sentence(entry: Entry, plan: Plan) -> str:
         case StepEntered(step=step, overridden=overridden):
             over = f", over {', '.join(overridden)}" if overridden else ""
             return f"step {step + 1} of {len(plan.steps)}: {plan.steps[step].weight} wanted{over}"
-        case WeightConfirmed(weight=weight):
-            return f"version {plan.canary} at {weight}, read back"
+        case WeightConfirmed() | TrafficSeen():
+            return _shown(entry, plan)
         case Approved(step=step):
             return _with(f"step {step + 1} approved", entry.detail)
         case Waived(criterion=criterion):
@@ -71,6 +72,13 @@ def _still(entry: Held | Sighted | Resumed) -> str:
             return "the metrics can be read again, and it goes on if that lasts"
         case Resumed():
             return _with("resumed", entry.detail)
+
+
+def _shown(entry: WeightConfirmed | TrafficSeen, plan: Plan) -> str:
+    if isinstance(entry, TrafficSeen):
+        back = entry.traffic == plan.snapshot.traffic
+        return f"{'back to' if back else 'somebody else shifted:'} {entry.traffic}, read back"
+    return f"version {plan.canary} at {entry.weight}, read back"
 
 
 def _back(entry: RollbackStarted | RollbackStuck | RollbackConfirmed, plan: Plan) -> str:

@@ -22,11 +22,12 @@ from guardian.core.entries import (
     RolloutStarted,
     StepEntered,
     Superseded,
+    TrafficSeen,
     WeightConfirmed,
 )
 from guardian.core.gates import frozen, incident, unapproved, unknown
 from guardian.core.model import Instant, OnFail
-from guardian.core.orders import ORDERED, Decision, obey
+from guardian.core.orders import Decision, obey
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, step_traffic
 from guardian.core.standing import (
@@ -39,6 +40,7 @@ from guardian.core.standing import (
     said,
     short_of_pass,
 )
+from guardian.core.state import ORDERED
 from guardian.core.traffic import Traffic
 from guardian.core.verdict import Verdict
 from guardian.core.waiting import advance, blind, held, out_of_time, warning
@@ -90,7 +92,11 @@ def _by_phase(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
                 or out_of_time(rollout, seen, now)
             )
         case Phase.HELD:
-            return _breach(rollout, seen, now) or held(rollout, seen, now)
+            return (
+                _breach(rollout, seen, now)
+                or _shifted(rollout, seen, now)
+                or held(rollout, seen, now)
+            )
         case Phase.ROLLING_BACK:
             return _rolling_back(rollout, seen, now)
         case _:
@@ -117,12 +123,15 @@ def _superseded(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
 
 
 def _conflict(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
-    """The versions are ours, the weight is not: somebody changed it, and wins."""
-    if seen.reading is None:
+    """The versions are ours, the weight is not: somebody changed it, and wins.
+
+    A watch has no weight of its own: whatever its versions have is the traffic to be judged.
+    """
+    expected = rollout.traffic
+    if seen.reading is None or seen.reading.traffic == expected:
         return None
-    expected = step_traffic(rollout.plan, rollout.step)
-    if seen.reading.traffic == expected:
-        return None
+    if rollout.plan.drive is Drive.WATCH:
+        return _shifted(rollout, seen, now)
     return Held(
         at=now,
         why=HoldReason.CONFLICT,
@@ -130,6 +139,14 @@ def _conflict(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
         f" expected {expected}",
         verdicts=seen.verdicts,
     )
+
+
+def _shifted(rollout: Rollout, seen: Seen, now: Instant) -> TrafficSeen | None:
+    """Somebody else shifts under a watch, or shifted back what it had rolled back."""
+    if rollout.plan.drive is not Drive.WATCH or seen.reading is None:
+        return None
+    found = seen.reading.traffic
+    return None if found == rollout.traffic else TrafficSeen(at=now, traffic=found)
 
 
 # --- moving on ---------------------------------------------------------------------------------
@@ -140,16 +157,16 @@ def _begin(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     if seen.reading is None:
         trouble = seen.trouble or "no answer"
         return _unseen(rollout, f"the traffic of {plan.target} cannot be read ({trouble})", now)
+    if not plan.criteria:
+        return Cancelled(at=now, detail="no criterion could judge it, and nothing ends unjudged")
+    if plan.drive is Drive.WATCH:
+        return StepEntered(at=now, step=0)
     if seen.reading.traffic != plan.found:
         return Cancelled(
             at=now,
             detail=f"the traffic changed before the first shift: found {seen.reading.traffic},"
             f" planned from {plan.found}",
         )
-    if not plan.criteria:
-        return Cancelled(at=now, detail="no criterion could judge it, and nothing ends unjudged")
-    if plan.drive is Drive.WATCH:
-        return StepEntered(at=now, step=0)
     if asked := unapproved(rollout, seen, now):
         return asked
     if names := unknown(rollout, seen):
@@ -173,8 +190,8 @@ def _unseen(rollout: Rollout, detail: str, now: Instant) -> Held | None:
 def _confirm(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     plan, reading = rollout.plan, seen.reading
     if reading is not None:
-        if reading.traffic == step_traffic(plan, rollout.step):
-            return WeightConfirmed(at=now, weight=plan.steps[rollout.step].weight)
+        if reading.traffic == rollout.traffic:
+            return WeightConfirmed(at=now, weight=reading.traffic.share(plan.canary))
         last = rollout.confirmed[-1][0] if rollout.confirmed else None
         before = plan.found if last is None else step_traffic(plan, last)
         if reading.traffic != before:
@@ -246,7 +263,11 @@ def _back(rollout: Rollout, seen: Seen, failed: list[Verdict], now: Instant) -> 
 
 
 def _rolling_back(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
-    plan, reading, started = rollout.plan, seen.reading, rollout.rollback
+    plan, reading = rollout.plan, seen.reading
+    if rollout.guards_rollback and (shifted := _shifted(rollout, seen, now)):
+        return shifted
+    if rollout.kept_back and now < rollout.watched_until:
+        return _stopped(rollout, seen, now)
     if reading is not None and reading.traffic == plan.snapshot.traffic:
         ours = reading.stamp is not None and reading.stamp.rollout == plan.rollout
         if seen.wrote or ours:
@@ -257,15 +278,9 @@ def _rolling_back(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
             return RollbackConfirmed(
                 at=now, by_guardian=False, detail=f"somebody else put it back: {reading.traffic}"
             )
-    freeze = frozen_back(seen)
-    if freeze is not None and started is not None and started.cause not in ORDERED:
-        return Held(
-            at=now,
-            why=HoldReason.FREEZE,
-            detail=f"the rollback under way was stopped: {freeze_detail(freeze)}",
-            actor=freeze.actor,
-        )
-    since = rollout.phase_since
+    if stopped := _stopped(rollout, seen, now):
+        return stopped
+    since = rollout.unconfirmed_since
     level = rollout.stuck_level
     if level < len(STUCK_AFTER_S) and now - since >= STUCK_AFTER_S[level]:
         found = f"found {reading.traffic}" if reading else "the traffic cannot be read"
@@ -273,3 +288,16 @@ def _rolling_back(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
             at=now, level=level + 1, detail=f"{seen.trouble or 'not read back yet'}; {found}"
         )
     return None
+
+
+def _stopped(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
+    """A freeze that spares nothing stops a rollback that no person ordered."""
+    freeze, started = frozen_back(seen), rollout.rollback
+    if freeze is None or started is None or started.cause in ORDERED:
+        return None
+    return Held(
+        at=now,
+        why=HoldReason.FREEZE,
+        detail=f"the rollback under way was stopped: {freeze_detail(freeze)}",
+        actor=freeze.actor,
+    )

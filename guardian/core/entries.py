@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from guardian.core.model import Instant
 from guardian.core.plan import Plan
-from guardian.core.traffic import Weight
+from guardian.core.traffic import Traffic, Weight
 from guardian.core.verdict import Verdict
 
 
@@ -153,6 +153,14 @@ class WeightConfirmed:
 
     at: Instant
     weight: Weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficSeen:
+    """Somebody else gave a watch's two versions other weights: they are judged at those now."""
+
+    at: Instant
+    traffic: Traffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +317,7 @@ Entry: TypeAlias = (
     RolloutStarted
     | StepEntered
     | WeightConfirmed
+    | TrafficSeen
     | Held
     | Sighted
     | Resumed

@@ -26,6 +26,7 @@ from guardian.core.entries import (
     Sighted,
     StepEntered,
     Superseded,
+    TrafficSeen,
     Waived,
     Warned,
     WeightConfirmed,
@@ -228,8 +229,8 @@ def _row(before: Rollout, entry: Entry, after: Rollout) -> _Row | None:
     match entry:
         case RolloutStarted() | StepEntered():
             return _forward(before, entry, after)
-        case WeightConfirmed():
-            return _Row(event=Event.BAKING, words=telling.baking(after))
+        case WeightConfirmed() | TrafficSeen():
+            return _shown(entry, after)
         case Held():
             return _held(before, entry, after)
         case Resumed() | Approved() | Waived() | Warned():
@@ -244,6 +245,20 @@ def _row(before: Rollout, entry: Entry, after: Rollout) -> _Row | None:
             return None
         case _:
             assert_never(entry)
+
+
+def _shown(entry: WeightConfirmed | TrafficSeen, after: Rollout) -> _Row:
+    """Weights that were read back; the page for a rollback that is kept opens with the first."""
+    if isinstance(entry, WeightConfirmed):
+        return _Row(event=Event.BAKING, words=telling.baking(after))
+    if after.kept_back:
+        page = (_ROLLED_BACK, Severity.WARNING)
+        verdicts = after.rollback.verdicts if after.rollback is not None else ()
+        words = telling.shifted_back(entry, after)
+        return _Row(event=Event.ROLLED_BACK, words=words, page=page, verdicts=verdicts)
+    if after.guards_rollback:
+        return _Row(event=Event.ROLLING_BACK, words=telling.shifted_back(entry, after))
+    return _Row(event=Event.BAKING, words=telling.shifted(after))
 
 
 def _going_back(before: Rollout, entry: RollbackStarted | RollbackStuck, after: Rollout) -> _Row:
@@ -359,7 +374,7 @@ def _resolved(before: Rollout, entry: Entry, after: Rollout) -> tuple[str, ...]:
         over.append(page_key(plan, _BLIND))
     if before.hold is not None and before.hold.spared and not _spared(after):
         over.append(page_key(plan, _FROZEN))
-    if isinstance(entry, RollbackStarted | _End):
+    if isinstance(entry, RollbackStarted | _End) or after.kept_back:
         over += [page_key(plan, cause) for cause in _STUCK[: before.stuck_level]]
     if before.promotion_stuck and isinstance(
         entry, PrimaryConfirmed | RollbackStarted | Superseded

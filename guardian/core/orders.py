@@ -17,6 +17,7 @@ from guardian.core.entries import (
     Order,
     OrderKind,
     Resumed,
+    RollbackConfirmed,
     RollbackStarted,
     StepEntered,
     Waived,
@@ -33,6 +34,7 @@ from guardian.core.standing import (
     frozen_back,
     short_of_pass,
 )
+from guardian.core.state import ORDERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +45,6 @@ class Decision:
     answers: tuple[Answer, ...] = ()
 
 
-ORDERED = frozenset({Cause.ABORTED, Cause.INTERRUPTED})
-"""Causes of rollbacks that no freeze stops: a person stands behind them."""
 _FIRST = (OrderKind.ABORT, OrderKind.INTERRUPT, OrderKind.GROUP)
 
 _Result: TypeAlias = Entry | str | None
@@ -129,6 +129,8 @@ _CAUSES = {
 def _take_back(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Result:
     plan, cause = rollout.plan, _CAUSES[order.kind]
     frozen = frozen_back(seen) is not None
+    if rollout.kept_back and cause is Cause.INTERRUPTED:
+        return _let_go(order, now)
     if rollout.phase is Phase.ROLLING_BACK:
         own = rollout.rollback is not None and rollout.rollback.cause not in ORDERED
         # A freeze is about to hold guardian's own rollback: the order then begins it anew.
@@ -148,7 +150,16 @@ def _take_back(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Res
     return "it has nothing to restore: guardian recorded no stable version to go back to"
 
 
+def _let_go(order: Order, now: Instant) -> RollbackConfirmed:
+    """Traffic is back, and is not kept there until the watch's time is over."""
+    return RollbackConfirmed(
+        at=now, by_guardian=True, detail=f"it is not kept there any longer: {_said(order)}"
+    )
+
+
 def _leave(rollout: Rollout, order: Order, now: Instant) -> _Result:
+    if rollout.kept_back:
+        return _let_go(order, now)
     if rollout.phase is Phase.ROLLING_BACK:
         return "a rollback is under way: it is finished first"
     if rollout.phase is Phase.COMPLETED or rollout.moved:

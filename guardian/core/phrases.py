@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guardian.core.plan import Plan
+from guardian.core.rollout import Rollout
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wording import measured
 
@@ -58,6 +59,19 @@ def take_back(plan: Plan) -> str:
     if plan.restores:
         return f"`guardian rollback {plan.service}` puts version {plan.stable} back now."
     return f"`guardian rollback {plan.service} --to VERSION` puts another version back."
+
+
+def other_driver(rollout: Rollout) -> str:
+    """How to stop whoever else shifts under a watch; empty where nobody does."""
+    plan = rollout.plan
+    if not rollout.beside:
+        return ""
+    return (
+        f"Stop what else shifts {plan.target}, or it brings version {plan.canary} back when"
+        " guardian has gone: CodeDeploy, also behind SAM's and CDK's deployment groups"
+        " (`aws deploy list-deployments --include-only-statuses InProgress`, then"
+        " `aws deploy stop-deployment --deployment-id ID`), a pipeline, or a person."
+    )
 
 
 def by_whom(actor: str | None) -> str:

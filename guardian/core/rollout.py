@@ -41,12 +41,13 @@ from guardian.core.entries import (
     Sighted,
     StepEntered,
     Superseded,
+    TrafficSeen,
     Waived,
     Warned,
     WeightConfirmed,
 )
 from guardian.core.model import Instant, OnFail
-from guardian.core.plan import Plan
+from guardian.core.plan import Drive, Plan
 from guardian.core.state import LIVE, Hold, Phase, Rollout, step_traffic
 from guardian.core.verdict import Outcome
 
@@ -82,6 +83,7 @@ TRANSITIONS: dict[tuple[Phase, type[Entry]], Phase | None] = {
     (_P.PENDING, Cancelled): _P.CANCELLED,
     (_P.PENDING, Superseded): _P.SUPERSEDED,
     (_P.SHIFTING, WeightConfirmed): _P.BAKING,
+    (_P.SHIFTING, TrafficSeen): _P.SHIFTING,
     (_P.SHIFTING, Held): _P.HELD,
     (_P.SHIFTING, Approved): _P.SHIFTING,
     (_P.SHIFTING, Waived): _P.SHIFTING,
@@ -92,6 +94,7 @@ TRANSITIONS: dict[tuple[Phase, type[Entry]], Phase | None] = {
     (_P.SHIFTING, Superseded): _P.SUPERSEDED,
     (_P.BAKING, StepEntered): _P.SHIFTING,
     (_P.BAKING, Completed): _P.COMPLETED,
+    (_P.BAKING, TrafficSeen): _P.BAKING,
     (_P.BAKING, Held): _P.HELD,
     (_P.BAKING, Approved): _P.BAKING,
     (_P.BAKING, Waived): _P.BAKING,
@@ -102,6 +105,7 @@ TRANSITIONS: dict[tuple[Phase, type[Entry]], Phase | None] = {
     (_P.BAKING, Superseded): _P.SUPERSEDED,
     (_P.HELD, Resumed): REMEMBERED,
     (_P.HELD, Approved): REMEMBERED,
+    (_P.HELD, TrafficSeen): _P.HELD,
     (_P.HELD, Held): _P.HELD,
     (_P.HELD, Sighted): _P.HELD,
     (_P.HELD, Waived): _P.HELD,
@@ -112,6 +116,7 @@ TRANSITIONS: dict[tuple[Phase, type[Entry]], Phase | None] = {
     (_P.HELD, GateFailed): _P.CANCELLED,
     (_P.HELD, Cancelled): _P.CANCELLED,
     (_P.HELD, Superseded): _P.SUPERSEDED,
+    (_P.ROLLING_BACK, TrafficSeen): _P.ROLLING_BACK,
     (_P.ROLLING_BACK, RollbackStuck): _P.ROLLING_BACK,
     (_P.ROLLING_BACK, RollbackConfirmed): _P.ROLLED_BACK,
     (_P.ROLLING_BACK, Held): _P.HELD,
@@ -158,7 +163,7 @@ def apply(rollout: Rollout, entry: Entry) -> Rollout:
     at = max(entry.at, rollout.last_at)
     since = rollout.phase_since if phase is rollout.phase else at
     after = replace(rollout, phase=phase, seq=rollout.seq + 1, last_at=at, phase_since=since)
-    if not isinstance(entry, Sighted | Waived | Warned):
+    if not isinstance(entry, Sighted | TrafficSeen | Waived | Warned):
         after = _leave_hold(rollout, after)
     return _remember(rollout, entry, after)
 
@@ -178,8 +183,10 @@ def _guard(rollout: Rollout, entry: Entry) -> None:
     match entry:
         case StepEntered() if not _follows(rollout, entry):
             raise IllegalEntry(f"step {entry.step} does not follow step {rollout.step}")
-        case WeightConfirmed(weight=weight) if weight != rollout.plan.steps[rollout.step].weight:
+        case WeightConfirmed(weight=weight) if weight != rollout.traffic.share(rollout.plan.canary):
             raise IllegalEntry(f"step {rollout.step} does not ask for {weight}")
+        case TrafficSeen() if rollout.plan.drive is not Drive.WATCH:
+            raise IllegalEntry("only a watch is judged at weights that somebody else gives")
         case Completed() if not rollout.last_step or rollout.step_confirmed_at is None:
             raise IllegalEntry("only the last step, at its confirmed weight, can complete")
         case Cancelled() | GateFailed() if rollout.moved:
@@ -257,15 +264,20 @@ def _remember(before: Rollout, entry: Entry, after: Rollout) -> Rollout:
             return replace(after, rollback=replace(entry, at=at), stuck_level=0, held_s=0.0)
         case RollbackStuck():
             return replace(after, stuck_level=entry.level)
-        case Approved() | Sighted() | Waived() | Warned():
+        case Approved() | Sighted() | TrafficSeen() | Waived() | Warned():
             return _noted(before, entry, after)
         case _:
             return _ended(entry, after)
 
 
-def _noted(before: Rollout, entry: Approved | Sighted | Waived | Warned, after: Rollout) -> Rollout:
+def _noted(
+    before: Rollout, entry: Approved | Sighted | TrafficSeen | Waived | Warned, after: Rollout
+) -> Rollout:
     """What leaves the phase as it is."""
     match entry:
+        case TrafficSeen():
+            seen = replace(after, seen=(*before.seen, (after.last_at, entry.traffic)))
+            return replace(seen, stuck_level=0) if seen.kept_back else seen
         case Approved():
             return replace(after, approved=(*before.approved, entry.step))
         case Sighted():

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from guardian.core.entries import Completed, Entry, HoldReason, RollbackStarted
+from guardian.core.entries import Cause, Completed, Entry, HoldReason, RollbackStarted
 from guardian.core.model import Instant
 from guardian.core.plan import Drive, Plan
-from guardian.core.traffic import Step, Traffic
+from guardian.core.traffic import FULL, NONE, Step, Traffic, Weight
 
 
 class Phase(Enum):
@@ -26,6 +26,8 @@ class Phase(Enum):
     SUPERSEDED = "superseded"
 
 
+ORDERED = frozenset({Cause.ABORTED, Cause.INTERRUPTED})
+"""Causes of rollbacks that a person stands behind."""
 LIVE = frozenset({Phase.PENDING, Phase.SHIFTING, Phase.BAKING, Phase.HELD, Phase.ROLLING_BACK})
 
 
@@ -80,6 +82,8 @@ class Rollout:
     """When the first step was entered: no write was sent before it, one may have been since."""
     confirmed: tuple[tuple[int, Instant], ...] = ()
     """Each (step, time) whose weight was read back, in order."""
+    seen: tuple[tuple[Instant, Traffic], ...] = ()
+    """Each (time, traffic) to which somebody else shifted under a watch, in order."""
     hold: Hold | None = None
     person_held_s: float = 0.0
     """Seconds of the present bake that people held: by order, for approval, or by a freeze.
@@ -116,6 +120,54 @@ class Rollout:
         if self.confirmed and self.confirmed[-1][0] == self.step:
             return self.confirmed[-1][1]
         return None
+
+    @property
+    def traffic(self) -> Traffic:
+        """What the router shall report: the step's, or for a watch what was last seen."""
+        if self.seen:
+            return self.seen[-1][1]
+        return step_traffic(self.plan, max(0, self.step))
+
+    @property
+    def weights(self) -> tuple[tuple[Instant, Weight], ...]:
+        """Time and canary weight of every shift that was read back, in order."""
+        plan = self.plan
+        known = {at: step_traffic(plan, step) for step, at in self.confirmed}
+        for at, traffic in self.seen if self.confirmed else ():
+            known[max(at, self.confirmed[0][1])] = traffic
+        return tuple((at, traffic.share(plan.canary)) for at, traffic in sorted(known.items()))
+
+    @property
+    def beside(self) -> bool:
+        """Whether somebody else shifts under a watch, and may shift again."""
+        plan = self.plan
+        split = NONE < plan.found.share(plan.canary) < FULL
+        return plan.drive is Drive.WATCH and bool(plan.criteria) and (split or bool(self.seen))
+
+    @property
+    def guards_rollback(self) -> bool:
+        """Whether a rollback counts only when it has stayed until the watch's time is over."""
+        return self.beside and self.rollback is not None and self.rollback.cause not in ORDERED
+
+    @property
+    def kept_back(self) -> bool:
+        """Whether traffic is back already, and is put back again should somebody shift it."""
+        back = self.phase is Phase.ROLLING_BACK and self.traffic == self.plan.snapshot.traffic
+        return back and self.guards_rollback
+
+    @property
+    def watched_until(self) -> Instant:
+        """When a watch's time is over, at the latest."""
+        began = self.confirmed[0][1] if self.confirmed else self.started_at
+        return began + self.plan.steps[0].max_bake_s
+
+    @property
+    def unconfirmed_since(self) -> Instant:
+        """Since when the traffic of the present phase is not as it shall be."""
+        if self.kept_back:
+            return self.watched_until
+        moved = self.seen[-1][0] if self.seen and self.guards_rollback else self.phase_since
+        return max(moved, self.phase_since)
 
     @property
     def current_step(self) -> Step | None:

@@ -8,7 +8,7 @@ from guardian.core.entries import HoldReason
 from guardian.core.gates import approval_due, approval_of, unknown
 from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive, Plan
-from guardian.core.rollout import Hold, Phase, Rollout, step_traffic
+from guardian.core.rollout import Hold, Phase, Rollout
 from guardian.core.standing import (
     Seen,
     baked_at,
@@ -87,9 +87,14 @@ def confirmed_weight(rollout: Rollout) -> Weight:
     plan = rollout.plan
     if rollout.phase is Phase.ROLLED_BACK:
         return plan.snapshot.traffic.share(plan.canary)
-    if rollout.confirmed:
-        return step_traffic(plan, rollout.confirmed[-1][0]).share(plan.canary)
-    return plan.found.share(plan.canary)
+    if plan.drive is Drive.ROLLOUT and rollout.confirmed:
+        return rollout.weights[-1][1]
+    return live_traffic(rollout).share(plan.canary)
+
+
+def live_traffic(rollout: Rollout) -> Traffic:
+    """What a rollout that guardian has not moved leaves as it is, by the journal."""
+    return rollout.traffic if rollout.plan.drive is Drive.WATCH else rollout.plan.found
 
 
 def picture(rollout: Rollout, seen: Seen, now: Instant, *, traffic: Traffic | None) -> Picture:
@@ -109,7 +114,7 @@ def picture(rollout: Rollout, seen: Seen, now: Instant, *, traffic: Traffic | No
         step=rollout.step + 1,
         steps=len(plan.steps),
         weight=weight,
-        wanted=step.weight if step else weight,
+        wanted=step.weight if step and plan.drive is Drive.ROLLOUT else weight,
         held=rollout.hold.why if rollout.hold else None,
         observed_min=observed_s(rollout, seen.observed_until) / MINUTE_S,
         bake_min=step.bake_s / MINUTE_S if step else 0.0,
@@ -154,6 +159,11 @@ def _waiting_for(rollout: Rollout, seen: Seen) -> str:
             return f"the router to show {weight} ({seen.trouble or 'shift asked for'})"
         case Phase.HELD:
             return f"held: {_held_for(plan, rollout.hold)}" if rollout.hold else "held"
+        case Phase.ROLLING_BACK if rollout.kept_back:
+            return (
+                f"the end of the watch: {plan.snapshot.traffic} is back, and is put back again"
+                " should somebody else shift it"
+            )
         case Phase.ROLLING_BACK:
             return f"the router to show {plan.snapshot.traffic} ({seen.trouble or 'asked for'})"
         case Phase.COMPLETED if rollout.live:

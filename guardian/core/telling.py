@@ -13,11 +13,21 @@ from guardian.core.entries import (
     RollbackStuck,
     StepEntered,
     Superseded,
+    TrafficSeen,
 )
-from guardian.core.phrases import Words, breach_of, by_whom, cure, joined, numbers, take_back
+from guardian.core.phrases import (
+    Words,
+    breach_of,
+    by_whom,
+    cure,
+    joined,
+    numbers,
+    other_driver,
+    take_back,
+)
 from guardian.core.plan import Drive
 from guardian.core.rollout import Rollout
-from guardian.core.status import confirmed_weight
+from guardian.core.status import confirmed_weight, live_traffic
 from guardian.core.wording import because, hour_minute, span
 
 # --- the way forward ---------------------------------------------------------------------------
@@ -75,9 +85,10 @@ def baking(after: Rollout) -> Words:
     """A weight was confirmed."""
     plan, step = after.plan, after.plan.steps[after.step]
     if plan.drive is Drive.WATCH:
+        weight = confirmed_weight(after)
         return Words(
-            title=f"{plan.service}: judging version {plan.canary} at {step.weight}",
-            did=f"The router shows {step.weight} of the traffic on version {plan.canary}."
+            title=f"{plan.service}: judging version {plan.canary} at {weight}",
+            did=f"The router shows {weight} of the traffic on version {plan.canary}."
             f" guardian judges it for {span(step.bake_s)}, and {cure(plan)}.",
             todo=take_back(plan),
         )
@@ -91,6 +102,17 @@ def baking(after: Rollout) -> Words:
         f" (step {after.step + 1} of {len(plan.steps)})",
         did=f"The router's read-back shows {step.weight} on version {plan.canary}."
         f" guardian bakes it for {span(step.bake_s)}; when every criterion passes, {follows}.",
+        todo=take_back(plan),
+    )
+
+
+def shifted(after: Rollout) -> Words:
+    """Somebody else gave a watch's versions other weights."""
+    plan, weight = after.plan, confirmed_weight(after)
+    return Words(
+        title=f"{plan.service}: somebody else shifted, version {plan.canary} has {weight} now",
+        did=f"The router shows {after.traffic}. A watch shifts nothing: guardian judges version"
+        f" {plan.canary} at this weight from now on, and {cure(plan)}.",
         todo=take_back(plan),
     )
 
@@ -110,7 +132,7 @@ def completed(entry: Completed, after: Rollout) -> Words:
             if entry.unproven
             else f"{plan.service}: version {plan.canary} {outcome}, the watch is over",
             did=joined(
-                f"guardian left the traffic as it is: {plan.found}.",
+                f"guardian left the traffic as it is: {live_traffic(after)}.",
                 proof,
                 numbers(entry.verdicts),
             ),
@@ -186,7 +208,36 @@ def rolling_back(entry: RollbackStarted, before: Rollout, after: Rollout) -> Wor
             " and retries until it reads it back.",
             because(entry.detail),
         ),
-        todo="Nothing yet: the confirmation follows, or a page if it stays away for 60 seconds.",
+        todo=joined(
+            "Nothing yet: the confirmation follows, or a page if it stays away for 60 seconds."
+            if not after.guards_rollback
+            else "",
+            other_driver(after),
+        ),
+    )
+
+
+def shifted_back(entry: TrafficSeen, after: Rollout) -> Words:
+    """Somebody else shifts what a watch rolls back; or it is back, and kept there."""
+    plan = after.plan
+    if after.kept_back:
+        return Words(
+            title=f"{plan.service}: version {plan.canary} was rolled back, traffic is now"
+            f" {entry.traffic}; guardian keeps it there until {hour_minute(after.watched_until)}"
+            " UTC",
+            did=joined(
+                "Somebody else shifts this target too, and may shift it again before that:"
+                " guardian then puts it back again.",
+                _rollback_began(after.rollback),
+            ),
+            todo=other_driver(after),
+        )
+    return Words(
+        title=f"{plan.service}: somebody else shifted during the rollback, version {plan.canary}"
+        f" has {entry.traffic.share(plan.canary)}",
+        did=f"The router shows {entry.traffic}; guardian asks it for {plan.snapshot.traffic} again,"
+        " until it stays.",
+        todo=other_driver(after),
     )
 
 
@@ -242,6 +293,7 @@ def rolled_back(entry: RollbackConfirmed, after: Rollout) -> Words:
         todo=joined(
             f"CloudFormation was not told: a stack that deployed version {plan.canary} still names"
             " it, and its next deploy may put it back. Fix or revert the change before it.",
+            other_driver(after),
             f'`guardian rollout start {plan.service} --to {plan.canary} --again --reason "…"`'
             " tries the same version again.",
             page,
@@ -256,7 +308,7 @@ def gate_failed(entry: GateFailed, after: Rollout) -> Words:
         title=f"{plan.service}: gate failed for version {plan.canary}:"
         f" {breach_of(entry.verdicts) or 'a breach'}",
         did=joined(
-            f"guardian did NOT roll back, as configured: the traffic stays {plan.found}.",
+            f"guardian did NOT roll back, as configured: the traffic stays {live_traffic(after)}.",
             because(entry.detail),
             numbers(entry.verdicts),
         ),
@@ -270,7 +322,7 @@ def cancelled(entry: Cancelled, after: Rollout) -> Words:
     return Words(
         title=f"{plan.service}: the {plan.drive.value} of version {plan.canary} was cancelled"
         + by_whom(entry.actor),
-        did=joined(f"guardian moved no traffic: {plan.found}.", because(entry.detail)),
+        did=joined(f"guardian moved no traffic: {live_traffic(after)}.", because(entry.detail)),
     )
 
 

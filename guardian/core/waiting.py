@@ -30,7 +30,7 @@ from guardian.core.standing import (
     short_of_pass,
     waited_s,
 )
-from guardian.core.state import Hold, Phase, Rollout, step_traffic
+from guardian.core.state import Hold, Phase, Rollout
 from guardian.core.verdict import Outcome
 from guardian.core.wording import moment
 
@@ -188,7 +188,7 @@ def _in_sight(rollout: Rollout, seen: Seen, resume_to: Phase) -> bool:
         return False
     if resume_to is Phase.PENDING:
         return rollout.plan.drive is Drive.WATCH or not gates.unknown(rollout, seen)
-    return seen.reading.traffic == step_traffic(rollout.plan, rollout.step)
+    return seen.reading.traffic == rollout.traffic
 
 
 def _too_long(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | None:

@@ -22,7 +22,7 @@ from guardian.core.incidents import before_shift
 from guardian.core.model import Criterion, Incidents, Instant, Measurement, Query, Reason
 from guardian.core.orders import Decision
 from guardian.core.plan import Drive
-from guardian.core.rollout import LIVE, Phase, Rollout, apply, fold, step_traffic
+from guardian.core.rollout import LIVE, Phase, Rollout, apply, fold
 from guardian.core.standing import Seen, gating
 from guardian.core.status import Picture, picture
 from guardian.core.traffic import Reading, Stamp
@@ -111,7 +111,12 @@ class Charge:
         if self.lost or self.over:
             return False
         unsafe = self.failsafe is not None and not self.back
-        return polling or unsafe or self.rollout.phase not in (Phase.BAKING, Phase.HELD)
+        return polling or unsafe or not self._calm
+
+    @property
+    def _calm(self) -> bool:
+        """Whether a look at the traffic at each poll is often enough."""
+        return self.rollout.phase in (Phase.BAKING, Phase.HELD) or self.rollout.kept_back
 
     @property
     def trouble(self) -> str:
@@ -203,10 +208,7 @@ class Charge:
             moving_since=rollout.moving_since,
             first_shift_at=rollout.first_shift_at,
             step_confirmed_at=rollout.confirmed[-1][1],
-            confirmed=tuple(
-                (at, step_traffic(rollout.plan, step).share(rollout.plan.canary))
-                for step, at in rollout.confirmed
-            ),
+            confirmed=rollout.weights,
             alpha=rollout.plan.alpha,
             horizon=rollout.plan.horizon,
             bake_s=rollout.plan.steps[max(0, rollout.step)].bake_s,
@@ -286,7 +288,7 @@ class Charge:
     @property
     def unsettled(self) -> bool:
         """Whether the router does not yet show what the state wants."""
-        return not self.over and (
+        return not (self.over or self.rollout.kept_back) and (
             self.rollout.phase in (Phase.PENDING, Phase.SHIFTING, Phase.ROLLING_BACK)
             or (self.rollout.phase is not Phase.BAKING and wish(self.rollout) is not None)
             or self.failsafe is not None
@@ -317,7 +319,7 @@ class Charge:
             self.wrote = self.fenced = True
             if outcome.traffic == wanted.traffic:
                 self.write_trouble = ""
-                self.tries += self.rollout.phase is Phase.ROLLED_BACK
+                self.tries = self.tries + 1 if self.rollout.phase is Phase.ROLLED_BACK else 0
                 return True
             # Written again at once, this would be a storm of writes that change nothing.
             self.write_trouble = f"asked for {wanted.traffic}, read back {outcome.traffic}"

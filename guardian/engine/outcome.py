@@ -107,7 +107,7 @@ def never_shifted(rollout: Rollout) -> bool:
 def hopeless(rollout: Rollout, rollback_timeout_s: float, now: Instant) -> bool:
     """Whether waiting longer is of no use: a person is needed."""
     if rollout.phase is Phase.ROLLING_BACK and rollout.rollback is not None:
-        return now - rollout.rollback.at >= rollback_timeout_s
+        return now - rollout.unconfirmed_since >= rollback_timeout_s
     if rollout.phase is Phase.COMPLETED and rollout.completed is not None:
         return now - rollout.completed.at >= rollback_timeout_s
     if rollout.hold is None or rollout.plan.drive is Drive.WATCH:

@@ -164,7 +164,8 @@ class Session:
 
     def _order(self, charges: Sequence[Charge], leave: bool, *, reason: str) -> None:
         for charge in charges:
-            if charge.over or charge.rollout.phase is Phase.ROLLING_BACK:
+            rollout = charge.rollout
+            if charge.over or (rollout.phase is Phase.ROLLING_BACK and not rollout.kept_back):
                 continue
             kind = OrderKind.LEAVE if leave else OrderKind.INTERRUPT
             self._engine.give(charge, kind, reason)

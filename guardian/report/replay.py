@@ -28,7 +28,7 @@ from guardian.core.model import (
 )
 from guardian.core.observed import limit_text, observed, over_limit, percent, shown
 from guardian.core.plan import Drive
-from guardian.core.rollout import Rollout, step_traffic
+from guardian.core.rollout import Rollout
 from guardian.core.verdict import Outcome
 
 MOST_LOOKS = 720
@@ -110,7 +110,7 @@ def curve(
     problem = _problem(criterion, measurements)
     if problem:
         return replace(blank, problem=problem)
-    span = Span.of(criterion, first, [at for _, at in rollout.confirmed])
+    span = Span.of(criterion, first, [at for at, _ in rollout.weights])
     compare = criterion.compare.stable if criterion.compare is not None else None
     tested = sequential(criterion) or compare is not None
     return replace(
@@ -232,7 +232,7 @@ def window(rollout: Rollout, at: Instant) -> Window:
         moving_since=rollout.moving_since,
         first_shift_at=shifts[0][1],
         step_confirmed_at=shifts[-1][1],
-        confirmed=tuple((when, step_traffic(plan, s).share(plan.canary)) for s, when in shifts),
+        confirmed=tuple(w for w in rollout.weights if w[0] <= at) or rollout.weights[:1],
         alpha=plan.alpha,
         horizon=plan.horizon,
         bake_s=plan.steps[step].bake_s,

@@ -86,15 +86,16 @@ def test_somebody_elses_change_is_never_overwritten(tmp_path: Path) -> None:
         assert s.alias.version == "43"
 
 
-def test_somebody_elses_weight_is_never_overwritten(tmp_path: Path) -> None:
-    """The same versions with another weight: exit 7, no write."""
+def test_somebody_elses_weight_is_judged_and_never_overwritten(tmp_path: Path) -> None:
+    """The same versions with another weight are what the watch judges: told, exit 0, no write."""
     with stage(tmp_path) as s:
         deployed(s)
         process = s.start(*WATCH)
         s.wait_for("the first poll", lambda: s.simulator.calls("cloudwatch", "GetMetricData") > 3)
         s.simulator.aliases.write_as_person(SERVICE, "live", version="42", weights={"41": 0.5})
         ended = finish(process)
-        assert ended.code == 7, ended.out + ended.err
+        assert ended.code == 0, ended.out + ended.err
+        assert "somebody else shifted, version 42 has 50% now" in ended.out
         assert s.written() == []
         assert s.alias.weights == {"41": 0.5}
 

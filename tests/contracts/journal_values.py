@@ -33,6 +33,7 @@ from guardian.core.entries import (
     Sighted,
     StepEntered,
     Superseded,
+    TrafficSeen,
     Waived,
     Warned,
     WeightConfirmed,
@@ -166,6 +167,10 @@ LATER: Final[tuple[Entry, ...]] = (
     Waived(at=START + 12, criterion="p95", actor="ada", detail="known"),
     Warned(at=START + 13, about=("cpu",), detail="81%", verdicts=(VERDICT,)),
     PromotionStuck(at=START + 66, detail="42 10%"),
+    TrafficSeen(
+        at=START + 14,
+        traffic=Traffic(primary="41", secondary="42", weight=Weight.percent(20)),
+    ),
 )
 """One of each kind that can follow the first entry."""
 

@@ -26,6 +26,7 @@ from guardian.core.entries import (
     Sighted,
     StepEntered,
     Superseded,
+    TrafficSeen,
     Waived,
     Warned,
     WeightConfirmed,
@@ -54,6 +55,7 @@ T0: Instant = 1_790_000_040.0
 TEN, HALF = Weight.percent(10), Weight.percent(50)
 STABLE = Traffic(primary="41")
 CANARY = Traffic(primary="42")
+SPLIT = Traffic(primary="41", secondary="42", weight=TEN)
 TARGET = "lambda_alias:333333333333:us-east-1:agents-api:live"
 ROLLOUT_ID = "r-20260921-ab12cd34"
 BAKE_S, MAX_BAKE_S = 600.0, 1800.0
@@ -114,6 +116,8 @@ PLAN = Plan(
 )
 """10%, then 100%, with one criterion."""
 WATCH = replace(PLAN, drive=Drive.WATCH, found=CANARY, steps=(step(FULL),))
+BESIDE = replace(WATCH, found=SPLIT, steps=(step(TEN),))
+"""A watch of what somebody else is shifting."""
 GATE = replace(WATCH, restores=False)
 BY_HAND = replace(WATCH, drive=Drive.ROLLBACK, steps=(), criteria=(), reason="users hurt")
 """A person's rollback: nothing is judged, and no step is taken."""
@@ -234,6 +238,7 @@ LEGAL: dict[type[Entry], Entry] = {
         RESUMED,
         Sighted(at=T0),
         RollbackStuck(at=T0, level=1, detail="throttled"),
+        TrafficSeen(at=T0, traffic=SPLIT),
         Approved(at=T0, step=0, actor="bob"),
         Waived(at=T0, criterion="error-rate", actor="bob"),
         Warned(at=T0, about=("slow",), detail="slow: it is"),

@@ -28,6 +28,7 @@ from guardian.core.entries import (
     Sighted,
     StepEntered,
     Superseded,
+    TrafficSeen,
     Waived,
     Warned,
     WeightConfirmed,
@@ -61,6 +62,15 @@ STORIES: dict[type[Entry], tuple[Plan, tuple[Entry, ...], Event | None]] = {
     RolloutStarted: (PLAN, (), Event.STARTED),
     StepEntered: (PLAN, (STEP_0,), None),
     WeightConfirmed: (PLAN, (STEP_0, AT_TEN), Event.BAKING),
+    TrafficSeen: (
+        WATCH,
+        (
+            STEP_0,
+            WeightConfirmed(at=T0, weight=WATCH.found.share("42")),
+            TrafficSeen(at=T0, traffic=PLAN.found),
+        ),
+        Event.BAKING,
+    ),
     Held: (PLAN, (STEP_0, AT_TEN, BLIND), Event.BLIND),
     Sighted: (PLAN, (STEP_0, AT_TEN, BLIND, Sighted(at=T0)), None),
     Resumed: (PLAN, (STEP_0, AT_TEN, BLIND, Resumed(at=T0, detail="back")), Event.RESUMED),

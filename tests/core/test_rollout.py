@@ -22,6 +22,7 @@ from guardian.core.entries import (
     RolloutStarted,
     Sighted,
     StepEntered,
+    TrafficSeen,
     WeightConfirmed,
 )
 from guardian.core.invariants import check_table
@@ -92,6 +93,7 @@ def test_every_row_of_the_table_leads_where_it_says(phase: Phase, kind: type[Ent
     plan = (
         GATE if kind is GateFailed or (kind is Cancelled and phase is not Phase.PENDING) else PLAN
     )
+    plan = WATCH if kind is TrafficSeen else plan
     state = at_last_step(plan=plan) if kind is Completed else in_phase(phase, plan=plan)
     if kind is Completed and phase is Phase.HELD:
         state = apply(state, held())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from functools import partial
 
 from guardian.core.entries import Cause, HoldReason, OrderKind
 from guardian.core.invariants import check_fold
 from guardian.core.notices import Event
 from guardian.core.plan import Drive, Policy
 from guardian.core.rollout import Phase
-from guardian.core.traffic import FULL, Traffic
+from guardian.core.traffic import FULL, Traffic, Weight
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import World, plan, run
 from tests.simulation.world import (
@@ -181,6 +183,24 @@ def test_a_watch_of_a_bad_release_restores_the_snapshot() -> None:
     run(w)
     assert w.state().phase is Phase.ROLLED_BACK
     assert w.alias.traffic == Traffic(primary="41")
+
+
+def test_a_watch_keeps_back_what_another_driver_shifts_again() -> None:
+    """A linear deployment goes on a minute after each rollback; stable is what remains."""
+    split = [Traffic(primary="41", secondary="42", weight=Weight.percent(n)) for n in range(10, 40)]
+    w = world(canary=Behaviour(rate=0.3), drive=Drive.WATCH, bake_s=1800)
+    w.alias.by_person(split[0])
+    step = replace(w.plan.steps[0], weight=split[0].weight)
+    w.plan = replace(w.plan, found=split[0], steps=(step,))
+    for minute, traffic in enumerate(split):
+        w.events.append((60.0 * minute + 30, partial(w.alias.by_person, traffic)))
+    run(w)
+    assert w.state().phase is Phase.ROLLED_BACK
+    assert w.alias.traffic == Traffic(primary="41")
+    assert len(w.alias.guardian_wrote) > 10
+    notices = [n for _, n in w.people.heard if n.event is Event.ROLLED_BACK]
+    assert {page.key.rpartition("/")[2] for n in notices for page in n.pages} == {"rolled_back"}
+    assert not [n for _, n in w.people.heard if n.event is Event.STUCK]
 
 
 def test_the_state_is_the_fold_of_the_journal() -> None:

@@ -67,6 +67,19 @@ UNITS: Final[dict[tuple[str, str], str]] = {
     ("AWS/Bedrock-AgentCore", "Latency"): MILLISECONDS,
 }
 
+ONLY_NONZERO: Final[frozenset[tuple[str, str]]] = frozenset(
+    ("AWS/ApplicationELB", name)
+    for name in (
+        *("HTTPCode_ELB_3XX_Count", "HTTPCode_ELB_4XX_Count", "HTTPCode_ELB_5XX_Count"),
+        *("HTTPCode_ELB_500_Count", "HTTPCode_ELB_502_Count", "HTTPCode_ELB_503_Count"),
+        *("HTTPCode_ELB_504_Count", "HTTPCode_Target_2XX_Count", "HTTPCode_Target_3XX_Count"),
+        *("HTTPCode_Target_4XX_Count", "HTTPCode_Target_5XX_Count"),
+        *("RejectedConnectionCount", "TargetConnectionErrorCount"),
+    )
+)
+"""Metrics that are published only when they are not zero (the vendors' metric pages, "reporting
+criteria: there is a nonzero value"): a service that never failed has none."""
+
 
 def settle_s(namespace: str) -> float:
     """Seconds after a period's end from which its datapoint is taken as final."""

@@ -11,6 +11,7 @@ from guardian.core.model import Criterion, Incidents, Measure, Query, queries_of
 
 _M = TypeVar("_M", bound=Measure)
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_VERSION = re.compile(r"\$\{(canary|stable)[.}]")
 
 
 class UnboundVariable(Exception):
@@ -53,12 +54,23 @@ def _filled(name: str, value: str, variables: Mapping[str, str]) -> str:
 
 
 def _query(name: str, query: Query, variables: Mapping[str, str]) -> Query:
+    versioned = (k for k, value in query.dimensions if _VERSION.search(value))
     return replace(
         query,
+        versioned=tuple(versioned),
         namespace=_filled(name, query.namespace, variables),
         metric=_filled(name, query.metric, variables),
         dimensions=tuple((k, _filled(name, v, variables)) for k, v in query.dimensions),
     )
+
+
+def sibling(query: Query, version: str, other: str) -> Query:
+    """The same series of the other version."""
+    dimensions = (
+        (k, value.replace(version, other) if k in query.versioned else value)
+        for k, value in query.dimensions
+    )
+    return replace(query, dimensions=tuple(dimensions))
 
 
 def swapped(measure: _M, swaps: Mapping[Query, Query]) -> _M:

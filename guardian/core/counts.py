@@ -92,6 +92,9 @@ class Counts:
     """The end of the newest period that is settled for both queries; 0 if there is none."""
     fault: Fault | None = None
     """Why nothing is counted although there are datapoints."""
+    unknown: Query | None = None
+    """What nobody has ever seen a datapoint of, so that its silence is no zero; its periods are at
+    (0, 0). None where nothing was there to be counted."""
 
 
 def count(
@@ -127,7 +130,7 @@ def _shares(
     """Bad events of all.
 
     The denominator decides: without its datapoint a period says nothing, and only with a settled
-    one is a missing numerator zero.
+    one is a missing numerator zero, if the numerator's series is known at all.
     """
     part_query, total_query = _numerator(measure), _denominator(measure)
     parts, part_fault = _by_period(part_query, measurements, span)
@@ -136,10 +139,11 @@ def _shares(
         return Counts(fault=fault)
     until = settled_until((part_query, total_query), measurements, span.period_s)
     inverted = isinstance(measure, Latency) or measure.good
+    zero = _zero(measure, measurements)
     settled = []
     for start in span.starts(until):
         total = totals.get(start)
-        if not total:
+        if not total or not (zero or start in parts):
             settled.append(Count(start, 0.0, 0.0))
             continue
         part = min(parts.get(start, 0.0), total)
@@ -151,7 +155,24 @@ def _shares(
         partial=tuple(c for c in seen if c.bad > 0 and c.total > 0),
         busiest_partial=max((totals[at] for at in later), default=0.0),
         until=until,
+        unknown=None if zero or not any(totals.values()) else part_query,
     )
+
+
+def _zero(measure: Ratio | Latency, measurements: Mapping[Query, Measurement]) -> bool:
+    """Whether a missing numerator is a zero."""
+    if isinstance(measure, Ratio) and measure.absent_zero:
+        return True
+    found = measurements.get(_numerator(measure))
+    return found is not None and (found.known or bool(found.points))
+
+
+def counted(criterion: Criterion) -> Iterator[Query]:
+    """The series that must be known before their silence counts as zero."""
+    compare = criterion.compare
+    for measure in (criterion.measure, None if compare is None else compare.stable):
+        if isinstance(measure, Latency) or (isinstance(measure, Ratio) and not measure.absent_zero):
+            yield _numerator(measure)
 
 
 def _rates(

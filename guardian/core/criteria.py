@@ -77,6 +77,7 @@ def judge(
         _breach(case)
         or _unreadable(case)
         or _stale(case)
+        or _unknown(case)
         or _silent(case)
         or (_unproven(case) if sequential(criterion) else threshold.unproven(case))
         or (_passed(case) if sequential(criterion) else threshold.passed(case))
@@ -180,6 +181,15 @@ def _stale(case: Case) -> Answer | None:
     since = max(settled, case.window.first_shift_at)
     why = f"{queried(oldest)} has had no fresh reading for {duration(case.now - since)}"
     return Answer(Outcome.NO_DATA, why, since)
+
+
+def _unknown(case: Case) -> Answer | None:
+    """Is there something to hold a numerator against that nobody has ever seen?"""
+    query = case.counts.unknown
+    if query is None:
+        return None
+    why = case.measurements[query].unknown or f"{queried(query)} has had no datapoint yet"
+    return Answer(Outcome.NO_DATA, why, case.window.first_shift_at)
 
 
 def _silent(case: Case) -> Answer | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, TypeAlias, assert_never
 
@@ -45,6 +45,8 @@ class Query:
     region: str | None = None
     account_id: str | None = None
     source: str = "cloudwatch"
+    versioned: tuple[str, ...] = field(default=(), compare=False)
+    """The dimensions whose value names a version of the rollout; filled in when it is bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,11 @@ class Measurement:
     problem: Problem | None = None
     blind_since: Instant | None = None
     """When reads began to fail without a success since; None while the last read succeeded."""
+    known: bool = False
+    """Whether the series ever had a datapoint, for any version, as far back as they are kept: only
+    then is one that is missing a zero."""
+    unknown: str = ""
+    """What its source says of a series that it does not know; empty before it was asked."""
 
 
 # --- criteria ----------------------------------------------------------------------------------
@@ -151,6 +158,8 @@ class Ratio:
     total: Query
     good: bool
     """Whether `part` counts the good events (else the bad ones)."""
+    absent_zero: bool = False
+    """The rule says that `part` is published only when there is something to count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

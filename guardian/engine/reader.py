@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from guardian.core.binding import sibling
+from guardian.core.counts import counted, queried
 from guardian.core.model import Instant, Measurement, Problem, Query, Reason
 from guardian.engine.charge import Charge
 from guardian.engine.series import SeriesStore
@@ -20,6 +22,8 @@ class Reader:
         """Begins the keys of this plane's reads in a fan-out that several planes share."""
         self._asked: dict[str, list[Ask]] = {}
         """What was asked last, by the key of its call."""
+        self._doubts: dict[str, dict[Query, tuple[Query, ...]]] = {}
+        """By the key of its call, series that have never spoken, and what else would show them."""
 
     def use(self, sources: Mapping[str, Source]) -> None:
         """Read from these from now on; others that are known stay."""
@@ -31,14 +35,17 @@ class Reader:
         for ask in self._series.asks(_wanted(charges), now=now):
             by_source.setdefault(ask.query.source, []).append(ask)
         self._asked = {f"{self._name}-{name}": asks for name, asks in by_source.items()}
-        return {
+        calls = {
             f"{self._name}-{name}": self._call(name, asks, now) for name, asks in by_source.items()
         }
+        return calls | self._questions(charges, now)
 
     def take_in(self, results: Mapping[str, object], now: Instant) -> None:
         """What became of the calls of this poll."""
         for key, asks in self._asked.items():
             self._take_in(asks, results[key], now)
+        for key, doubts in self._doubts.items():
+            self._learn(doubts, results[key], now)
 
     def measurements(self, charge: Charge) -> dict[Query, Measurement]:
         """What is known of everything that a rollout is judged by now."""
@@ -51,6 +58,38 @@ class Reader:
             missing = SourceError(Reason.NOT_FOUND, f"no source called {name} is configured here")
             return lambda: missing
         return lambda: source.read(asks, now=now)
+
+    def _questions(
+        self, charges: Iterable[Charge], now: Instant
+    ) -> dict[str, Callable[[], object]]:
+        """Whether what has never spoken exists: only then its silence is a zero."""
+        self._doubts = {}
+        for charge in charges:
+            plan = charge.rollout.plan
+            sought = (q for criterion in charge.judged_now for q in counted(criterion))
+            for query in self._series.doubtful(sought, now=now):
+                kin = (query, sibling(query, plan.canary, plan.stable))
+                key = f"{self._name}-known-{query.source}"
+                self._doubts.setdefault(key, {})[query] = kin
+        return {
+            key: self._question([q for kin in doubts.values() for q in kin], now)
+            for key, doubts in self._doubts.items()
+        }
+
+    def _question(self, queries: Sequence[Query], now: Instant) -> Callable[[], object]:
+        source = self._sources[queries[0].source]
+        return lambda: source.unknown(queries, now=now)
+
+    def _learn(self, doubts: Mapping[Query, Sequence[Query]], found: object, now: Instant) -> None:
+        """A source's answer: a series is known when one of its kin is."""
+        for query, kin in doubts.items():
+            if isinstance(found, Mapping):
+                strange = [str(found[q]) for q in kin if q in found]
+                self._series.told(query, strange[0] if len(strange) == len(kin) else "", now=now)
+            elif isinstance(found, EdgeError):
+                name = queried(query)
+                said = f"whether there is a series {name} cannot be learned: {found.detail}"
+                self._series.told(query, said, now=None)
 
     def _take_in(self, asks: Sequence[Ask], found: object, now: Instant) -> None:
         """One source's answer, or why there is none."""

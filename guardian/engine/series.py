@@ -19,6 +19,8 @@ from guardian.ports import Ask
 
 REREAD_PERIODS = 5
 """Settled periods that are read again each time: late corrections cost nothing to look for."""
+DOUBTED_S = 300.0
+"""How long a source's word is taken that it does not know a series, in seconds."""
 
 
 class Series:
@@ -31,6 +33,9 @@ class Series:
         self.settled_before: Instant = 0.0
         self.problem: Problem | None = None
         self.blind_since: Instant | None = None
+        self.known = False
+        self.unknown = ""
+        self.asked_at: Instant = -DOUBTED_S
 
     def ask(self, query: Query, *, since: Instant, settle_s: float, now: Instant) -> Ask:
         """What has to be read now, so that everything from `since` on is known."""
@@ -59,6 +64,19 @@ class Series:
         self.settled_before = found.settled_before
         self.problem = self.blind_since = None
 
+    def doubtful(self, now: Instant) -> bool:
+        """Whether its source has to be asked if there is such a series: it has never spoken."""
+        silent = self.since is not None and not self.points and not self.known
+        return silent and not 0.0 <= now - self.asked_at < DOUBTED_S
+
+    def told(self, unknown: str, *, now: Instant | None) -> None:
+        """What its source says: why it does not know the series, or empty where it does.
+
+        `now` is None where it did not answer and is to be asked again at once.
+        """
+        self.known, self.unknown = not unknown, unknown
+        self.asked_at = self.asked_at if now is None else now
+
     def measurement(self, *, since: Instant) -> Measurement:
         """Everything known from `since` on."""
         return Measurement(
@@ -67,6 +85,8 @@ class Series:
             settled_before=self.settled_before,
             problem=self.problem,
             blind_since=self.blind_since,
+            known=self.known,
+            unknown=self.unknown,
         )
 
 
@@ -86,6 +106,15 @@ class SeriesStore:
             )
             for query, (since, settle_s) in wanted.items()
         ]
+
+    def doubtful(self, queries: Iterable[Query], *, now: Instant) -> list[Query]:
+        """Those of the queries that have never spoken, as far as is known here."""
+        return [q for q in queries if q in self._series and self._series[q].doubtful(now)]
+
+    def told(self, query: Query, unknown: str, *, now: Instant | None) -> None:
+        """What its source says of a query that has never spoken."""
+        if query in self._series:
+            self._series[query].told(unknown, now=now)
 
     def merge(self, asks: Iterable[Ask], found: Mapping[Query, Measurement], now: Instant) -> None:
         """Take in a read's measurements; a query without an answer is a problem."""

@@ -29,3 +29,11 @@ class Source(Protocol):
         Raises SourceError when nothing could be read at all.
         """
         ...
+
+    def unknown(self, queries: Sequence[Query], *, now: Instant) -> Mapping[Query, str]:
+        """Those of the queries whose series never had a datapoint, and for people what there is.
+
+        A series is known when it had one for any version (`Query.versioned`), as far back as the
+        source can tell. Raises SourceError when that cannot be learned.
+        """
+        ...

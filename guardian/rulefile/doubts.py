@@ -19,7 +19,7 @@ from guardian.core.model import (
     Rate,
     Ratio,
 )
-from guardian.namespaces import PERCENT, settle_s
+from guardian.namespaces import ONLY_NONZERO, PERCENT, settle_s
 from guardian.rulefile.durations import SAMPLES_ABOVE, TIME_UNITS
 from guardian.rulefile.query import names_canary
 from guardian.text.findings import Finding, Node
@@ -57,6 +57,8 @@ def warnings(placed: Placed) -> Iterator[Finding]:
     if together and not placed.pooled_on_purpose and not isinstance(measure, Gauge):
         yield _warn(node, "name", pooled(criterion))
     match measure:
+        case Ratio():
+            yield from _never_zero(measure, node)
         case Latency():
             yield from _odd_limit(criterion, measure.count, node)
         case Percentile():
@@ -125,6 +127,18 @@ def _pooled(criterion: Criterion, sees: str) -> str:
 def plain_minutes(seconds: float) -> str:
     """`3m` or `90s`."""
     return f"{seconds / 60:g}m" if seconds % 60 == 0 else f"{seconds:g}s"
+
+
+def _never_zero(measure: Ratio, node: Node) -> Iterator[Finding]:
+    """A service that never failed has no such metric, and waits for it."""
+    part = measure.part
+    if (part.namespace, part.metric) in ONLY_NONZERO and not measure.absent_zero:
+        yield _warn(
+            node,
+            "ratio",
+            f"{part.namespace} publishes {part.metric} only when it is not zero: a service that"
+            " never had one gets no verdict. Add absent: zero to that metric",
+        )
 
 
 def _odd_limit(criterion: Criterion, query: Query, node: Node) -> Iterator[Finding]:

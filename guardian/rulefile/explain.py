@@ -249,12 +249,27 @@ def _silence(criterion: Criterion) -> Iterator[str]:
     if criterion.judge is Judge.PRESENCE:
         yield "Unreadable is an error: it neither passes nor fails."
         return
+    yield from _zero(criterion.measure)
     warm = f" The first {span(criterion.warm_up_s)} after each shift are left out."
     yield (
         f"A datapoint is taken as final {span(criterion.settle_s)} after its period ends; after"
         f" {span(criterion.no_data_after_s)} without a sample the verdict is no_data, which never"
         f" passes and never fails.{warm if criterion.warm_up_s else ''}"
     )
+
+
+def _zero(measure: Measure) -> Iterator[str]:
+    """What a ratio's missing numerator is."""
+    if not isinstance(measure, Ratio):
+        return
+    side, name = "good" if measure.good else "bad", measure.part.metric
+    if measure.absent_zero:
+        yield f"Where {name} is silent beside a total, none were {side}: absent: zero says so."
+    else:
+        yield (
+            f"Where {name} is silent beside a total, none were {side}, if CloudWatch knows it (had"
+            " a datapoint of it, for any version); else the verdict is no_data."
+        )
 
 
 # --- what holds for all ------------------------------------------------------------------------

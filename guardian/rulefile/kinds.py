@@ -58,7 +58,7 @@ def ratio(model: CriterionModel, scene: Scene) -> Kind | None:
         scene.say(("ratio",), "a ratio counts either bad or good events: give exactly one of them")
         return None
     side, beside = "bad" if of.good is None else "good", of.dimensions
-    part = query_of(counted, ("ratio", side), beside=beside, stat="Sum", scene=scene)
+    part = query_of(counted, ("ratio", side), beside=beside, stat="Sum", scene=scene, part=True)
     total = query_of(of.total, ("ratio", "total"), beside=beside, stat="Sum", scene=scene)
     for name, metric in ((side, counted), ("total", of.total)):
         counts(metric, ("ratio", name), scene, "a ratio")
@@ -84,7 +84,12 @@ def ratio(model: CriterionModel, scene: Scene) -> Kind | None:
     return Kind(
         read=exact_share,
         refused=refused,
-        measure=lambda _: Ratio(part=part, total=total, good=side == "good"),
+        measure=lambda _: Ratio(
+            part=part,
+            total=total,
+            good=side == "good",
+            absent_zero=counted.absent == "zero",
+        ),
         floor=lambda share: math.ceil(MIN_BAD / rate(share)),
         impossible=impossible,
     )

@@ -142,6 +142,10 @@ class Metric(Strict):
     period: Period | None = Field(default=None, description="Length of one datapoint.")
     region: Region | None = Field(default=None, description="Where the metric is.")
     account_id: AccountId | None = Field(default=None, description="Whose metric it is.")
+    absent: Literal["zero"] | None = Field(
+        default=None,
+        description="zero: of a ratio's bad or good, published only when there is one to count.",
+    )
 
 
 class RatioModel(Strict):

@@ -180,7 +180,11 @@ def asked(placed: Placed) -> Iterator[Asked]:
     if isinstance(measure, Incidents):
         return
     for role, query, place, beside in _parts(measure):
-        yield Asked(role=role, query=query, values=tuple(_keys(node, query, place, beside)))
+        keys = list(_keys(node, query, place, beside))
+        if isinstance(measure, Ratio) and query == measure.part:
+            absent = "zero" if measure.absent_zero else "not known"
+            keys.append(Value(key="absent", value=absent, where=written(node, (*place, "absent"))))
+        yield Asked(role=role, query=query, values=tuple(keys))
 
 
 def _parts(measure: Any) -> list[tuple[str, Query, Place, Place]]:

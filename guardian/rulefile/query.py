@@ -16,6 +16,11 @@ from guardian.text.units import told
 _PLACEHOLDER: Final = re.compile(r"\$\{([^{}]*)\}")
 _OF_THE_ROLLOUT: Final = re.compile(r"canary|stable|router\.[A-Za-z_]\w*")
 
+_NO_PART: Final = (
+    "absent is for the bad or good metric of a ratio, whose total shows that there was something to"
+    " count: leave it out here"
+)
+
 
 @dataclass(slots=True)
 class Scene:
@@ -33,9 +38,22 @@ class Scene:
         self.findings.append(self.node.finding(place, message, key=key))
 
 
-def query_of(metric: Metric, place: Place, *, beside: Dimensions, stat: str, scene: Scene) -> Query:
-    """A metric's query. `beside` are the dimensions that stand next to the metrics."""
+def query_of(
+    metric: Metric,
+    place: Place,
+    *,
+    beside: Dimensions,
+    stat: str,
+    scene: Scene,
+    part: bool = False,
+) -> Query:
+    """A metric's query. `beside` are the dimensions that stand next to the metrics.
+
+    `part`: it counts some of the events that another metric counts all of.
+    """
     defaults = scene.defaults
+    if metric.absent is not None and not part:
+        scene.say((*place, "absent"), _NO_PART, key=True)
     group = place[:1]
     dimensions = {
         name: filled(text, (*group, "dimensions", name), scene) for name, text in beside.items()

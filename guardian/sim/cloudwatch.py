@@ -1,4 +1,4 @@
-"""CloudWatch over AWS JSON 1.0: GetMetricData and PutMetricData with AWS's limits."""
+"""CloudWatch over AWS JSON 1.0: GetMetricData, ListMetrics and PutMetricData with AWS's limits."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from guardian.sim.world import World
 TARGET = "GraniteServiceVersion20100801."
 _JSON = "application/x-amz-json-1.0"
 _DAY_S = 86_400.0
+_LISTED = 500
+"""Metrics on one page of ListMetrics."""
 _INVALID = "InvalidParameterValue"
 
 _STATUSES = {"internal_error": "InternalError", "forbidden": "Forbidden", "silent": "Complete"}
@@ -81,6 +83,8 @@ class CloudWatch:
         del fault
         if operation == "GetMetricData":
             return as_json(self._get(request.mapping()), content_type=_JSON)
+        if operation == "ListMetrics":
+            return as_json(self._list(request.mapping()), content_type=_JSON)
         if operation == "PutMetricData":
             self._put(request.mapping())
             return as_json({}, content_type=_JSON)
@@ -147,6 +151,26 @@ class CloudWatch:
         )
         points = [(at, value) for at, bag in bags.items() if (value := ask.stat(bag)) is not None]
         return "Complete", points if call.ascending else points[::-1]
+
+    def _list(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The metrics with a datapoint in the last two weeks, 500 on a page."""
+        now = self._world.clock.now()
+        self._traffics.advance(now)
+        wanted = [(d["Name"], d.get("Value")) for d in body.get("Dimensions") or []]
+        found = [
+            {
+                "Namespace": namespace,
+                "MetricName": name,
+                "Dimensions": [{"Name": k, "Value": v} for k, v in sorted(pairs)],
+            }
+            for namespace, name, pairs in self._metrics.listed(since=now - 14 * _DAY_S, as_of=now)
+            if body.get("Namespace") in (None, namespace)
+            and body.get("MetricName") in (None, name)
+            and all(any(k == n and v in (None, x) for n, x in pairs) for k, v in wanted)
+        ]
+        begin = int(body.get("NextToken") or 0)
+        more = {"NextToken": str(begin + _LISTED)} if len(found) > begin + _LISTED else {}
+        return {"Metrics": found[begin : begin + _LISTED], **more}
 
     # --- writing ---------------------------------------------------------------------------------
 

@@ -65,6 +65,11 @@ class Strand:
             bisect.insort(self.times, at)
         cell.put(visible_at, bag)
 
+    def spoke(self, since: Instant, as_of: Instant) -> bool:
+        """Whether a sample of `since` or later is visible at `as_of`."""
+        first = bisect.bisect_left(self.times, since)
+        return any(self.cells[at].seen(as_of) for at in self.times[first:])
+
 
 class Metrics:
     """Every series. Not locked: callers hold the world's lock."""
@@ -85,6 +90,15 @@ class Metrics:
         """Add samples of the instant `at`, shown from `visible_at` on; `fine` is 1 s resolution."""
         strand = self._series.setdefault(key, {}).setdefault((unit, fine), Strand())
         strand.put(floor_to(at, 1.0 if fine else MINUTE_S), visible_at, bag)
+
+    def listed(self, *, since: Instant, as_of: Instant) -> list[SeriesKey]:
+        """The series with samples of `since` or later that are visible at `as_of`, in order."""
+        found = (
+            key
+            for key, strands in self._series.items()
+            if any(strand.spoke(since, as_of) for strand in strands.values())
+        )
+        return sorted(found, key=lambda key: (key[0], key[1], sorted(key[2])))
 
     def read(
         self,

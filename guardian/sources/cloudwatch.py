@@ -7,8 +7,8 @@ which operand was late and switches paging off. `Unit` is never sent: it filters
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
@@ -25,17 +25,19 @@ from guardian.core.model import (
     floor_to,
 )
 from guardian.ports import Ask, Context, EdgeError, SourceError
+from guardian.sources._listing import Listing
+from guardian.sources._packing import billed, chunks, merged, metric_query
 
-PERMISSIONS: tuple[str, ...] = ("cloudwatch:GetMetricData",)
+PERMISSIONS: tuple[str, ...] = ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics")
 
-MAX_QUERIES: Final = 500
-"""MetricDataQueries in one GetMetricData call (API reference)."""
-MAX_POINTS: Final = 100_800
-"""Datapoints on one page of an answer (API reference); a call is packed to fit one page."""
 MAX_PAGES: Final = 5
-STATS_AT_ONE_PRICE: Final = 5
-"""Up to five statistics of one metric in one call are billed as one metric (pricing page)."""
+LISTED_S: Final = 14 * 86_400.0
+"""For how long after its last datapoint ListMetrics names a metric (API reference)."""
+TRIED: Final = 20
+"""So many listed series are read to learn whether a metric has a statistic at all."""
 
+_ALWAYS: Final = frozenset({"Sum", "SampleCount", "Average", "Minimum", "Maximum"})
+"""Statistics that every datapoint has; the others need each single value."""
 _DAY_S: Final = 86_400.0
 
 
@@ -76,6 +78,7 @@ class CloudWatch:
     def __init__(self, context: Context) -> None:
         self.counters = Counters()
         self._context = context
+        self._listing = Listing(self._client, context.region)
 
     def read(self, asks: Sequence[Ask], *, now: Instant) -> Mapping[Query, Measurement]:
         """One measurement for every query; the period in progress is included where it was asked.
@@ -83,7 +86,7 @@ class CloudWatch:
         `settled_before` tells the settled periods from those that may still change. A query that
         is asked twice is read once over both windows. Raises SourceError when no call succeeded.
         """
-        wanted = _merge(asks)
+        wanted = merged(asks)
         found: dict[Query, Measurement] = {}
         for query, ask in list(wanted.items()):
             problem = _unreadable(ask, now)
@@ -92,7 +95,7 @@ class CloudWatch:
                 del wanted[query]
         failure: SourceError | None = None
         succeeded = not wanted
-        for chunk in _chunks(wanted.values()):
+        for chunk in chunks(wanted.values()):
             try:
                 found.update(self._read_chunk(chunk, now))
                 succeeded = True
@@ -102,6 +105,42 @@ class CloudWatch:
         if failure is not None and not succeeded:
             raise failure
         return {ask.query: found[ask.query] for ask in asks}
+
+    def unknown(self, queries: Sequence[Query], *, now: Instant) -> Mapping[Query, str]:
+        """Those of the queries whose metric never had a datapoint for any version, and what of it.
+
+        Where ListMetrics is not allowed, the queries' own datapoints of the last two weeks tell.
+        Raises SourceError when it cannot be learned.
+        """
+        said = {query: self._unknown(query, now) for query in dict.fromkeys(queries)}
+        return {query: why for query, why in said.items() if why}
+
+    def _unknown(self, query: Query, now: Instant) -> str:
+        """Why a metric is not known; empty when it is."""
+        try:
+            listed = self._listing.family(query)
+            if not listed:
+                return self._listing.strange(query)
+        except SourceError as error:
+            if error.reason is not Reason.AUTH:
+                raise
+            spoke = self._spoke([query], now)
+            silent = f"{query.namespace} {query.metric} had no datapoint in two weeks"
+            return "" if spoke else f"{silent}: is the name right? ({error.detail})"
+        if query.stat in _ALWAYS or self._spoke(
+            [replace(query, dimensions=one.dimensions) for one in listed[:TRIED]], now
+        ):
+            return ""
+        return f"CloudWatch has {query.namespace} {query.metric}, and never its {query.stat}"
+
+    def _spoke(self, queries: Sequence[Query], now: Instant) -> bool:
+        """Whether any of these had a datapoint while ListMetrics would have listed it."""
+        start, end = floor_to(now - LISTED_S, 3600), ceil_to(now, 3600)
+        asks = [
+            Ask(query=replace(query, period_s=3600), start=start, end=end, settle_s=0.0)
+            for query in queries
+        ]
+        return any(found.points for found in self.read(asks, now=now).values())
 
     def longest_duration_s(self, function: str, *, now: Instant) -> float | None:
         """The longest invocation of a Lambda function in the last 24 hours, in seconds.
@@ -154,7 +193,7 @@ class CloudWatch:
         """GetMetricData with its further pages: what came back by Id, and call-level messages."""
         period, region = chunk[0].query.period_s, chunk[0].query.region
         request: dict[str, Any] = {
-            "MetricDataQueries": [_metric_query(f"q{i}", a.query) for i, a in enumerate(chunk)],
+            "MetricDataQueries": [metric_query(f"q{i}", a.query) for i, a in enumerate(chunk)],
             "StartTime": floor_to(min(ask.start for ask in chunk), period),
             "EndTime": ceil_to(max(ask.end for ask in chunk), period),
             "ScanBy": "TimestampAscending",
@@ -182,91 +221,6 @@ class CloudWatch:
             return self._context.client(f"cloudwatch@{region}" if elsewhere else "cloudwatch")
         except EdgeError as error:
             raise SourceError(error.reason, error.detail) from None
-
-
-# --- packing -----------------------------------------------------------------------------------
-
-
-def _merge(asks: Sequence[Ask]) -> dict[Query, Ask]:
-    """One ask a query, over all windows it was asked for, with the most careful settle time."""
-    merged: dict[Query, Ask] = {}
-    for ask in asks:
-        seen = merged.setdefault(ask.query, ask)
-        if seen is not ask:
-            merged[ask.query] = Ask(
-                query=ask.query,
-                start=min(seen.start, ask.start),
-                end=max(seen.end, ask.end),
-                settle_s=max(seen.settle_s, ask.settle_s),
-            )
-    return merged
-
-
-def _series(query: Query) -> tuple[str, str, str, tuple[tuple[str, str], ...]]:
-    """What AWS bills as one metric."""
-    return (query.account_id or "", query.namespace, query.metric, query.dimensions)
-
-
-def _chunks(asks: Iterable[Ask]) -> Iterator[list[Ask]]:
-    """Asks of one region and period, at most 500 queries and one page of points together.
-
-    Periods are never mixed: a window widened for one could reach beyond what CloudWatch keeps of
-    the other, and then nothing would come back. The newest windows are packed first, so that a
-    long look back does not widen every call; a metric's statistics stay together for the price.
-    """
-    for period, units in _by_call(asks):
-        chunk: list[Ask] = []
-        start, end = math.inf, -math.inf
-        for unit in units:
-            start = min(start, *(ask.start for ask in unit))
-            end = max(end, *(ask.end for ask in unit))
-            size = len(chunk) + len(unit)
-            if chunk and (size > MAX_QUERIES or size * (end - start) / period > MAX_POINTS):
-                yield chunk
-                chunk = []
-                start, end = min(ask.start for ask in unit), max(ask.end for ask in unit)
-            chunk.extend(unit)
-        yield chunk
-
-
-def _by_call(asks: Iterable[Ask]) -> Iterator[tuple[int, list[list[Ask]]]]:
-    """What may share a call: a period, and its metrics' asks, the newest windows first."""
-    groups: dict[tuple[str, int], dict[object, list[Ask]]] = {}
-    for ask in asks:
-        query = ask.query
-        metrics = groups.setdefault((query.region or "", query.period_s), {})
-        metrics.setdefault(_series(query), []).append(ask)
-    for (_, period), units in sorted(groups.items(), key=lambda group: group[0]):
-        yield period, sorted(units.values(), key=lambda unit: -min(ask.start for ask in unit))
-
-
-def billed(queries: Iterable[Query]) -> int:
-    """How many metrics AWS bills for one call with these queries."""
-    counts: dict[object, int] = {}
-    for query in queries:
-        key = _series(query)
-        counts[key] = counts.get(key, 0) + 1
-    return sum(math.ceil(count / STATS_AT_ONE_PRICE) for count in counts.values())
-
-
-def _metric_query(key: str, query: Query) -> dict[str, Any]:
-    """One MetricDataQuery: the exact series, and never a Unit."""
-    asked: dict[str, Any] = {
-        "Id": key,
-        "MetricStat": {
-            "Metric": {
-                "Namespace": query.namespace,
-                "MetricName": query.metric,
-                "Dimensions": [{"Name": name, "Value": value} for name, value in query.dimensions],
-            },
-            "Period": query.period_s,
-            "Stat": query.stat,
-        },
-        "ReturnData": True,
-    }
-    if query.account_id is not None:
-        asked["AccountId"] = query.account_id
-    return asked
 
 
 # --- answers -----------------------------------------------------------------------------------

@@ -80,6 +80,11 @@ class PagerDuty:
             raise SourceError(error.reason, error.detail) from None
         return found
 
+    def unknown(self, queries: Sequence[Query], *, now: Instant) -> Mapping[Query, str]:
+        """None: what PagerDuty does not know is a problem of the reading."""
+        del queries, now
+        return {}
+
     def _read(self, queries: Sequence[Query], now: Instant) -> dict[Query, Measurement]:
         """All of them, with one call for the incidents."""
         wrong = {q: p for q in queries if (p := self._unknown(q)) is not None}

@@ -8,7 +8,7 @@ from functools import partial
 
 from guardian.config import Lane
 from guardian.core.binding import UnboundVariable, bind, swapped
-from guardian.core.model import Criterion, Instant, Measurement, Query, ceil_to, floor_to
+from guardian.core.model import Criterion, Instant, Measurement, Query, Ratio, ceil_to, floor_to
 from guardian.engine.start import Service, is_gate
 from guardian.ports import Ask, ConfigError, EdgeError, GuardianError
 from guardian.ports.health import Examined, Health, Level
@@ -94,8 +94,10 @@ def _service(wiring: Wiring, name: str, asked: set[tuple[str, str]]) -> Iterator
         if source == METRICS:
             asks = [_ask(query, now) for query in queries]
             found = port.read(asks, now=now)
+            silent = [q for q, m in found.items() if m.problem is None and not m.points]
+            unknown = port.unknown(silent, now=now)
             for criterion in criteria:
-                yield from _metrics(name, criterion, found, now)
+                yield from _metrics(name, criterion, found, unknown, now)
         elif (source, wiring.plane(name)) not in asked:
             asked.add((source, wiring.plane(name)))
             answers = port.read([_ask(query, now) for query in queries], now=now)
@@ -133,9 +135,15 @@ def _ask(query: Query, now: Instant) -> Ask:
 
 
 def _metrics(
-    name: str, criterion: Criterion, found: Mapping[Query, Measurement], now: Instant
+    name: str,
+    criterion: Criterion,
+    found: Mapping[Query, Measurement],
+    unknown: Mapping[Query, str],
+    now: Instant,
 ) -> Iterator[Health]:
     """Whether a criterion's series exist, can be read, and are fresh."""
+    measure = criterion.measure
+    seldom = measure.part if isinstance(measure, Ratio) and measure.absent_zero else None
     for query in criterion.queries():
         if query.source != METRICS:
             continue
@@ -145,6 +153,13 @@ def _metrics(
         if measurement is None or problem is not None:
             detail = problem.detail if problem is not None else "no answer"
             yield Health(level=Level.FAIL, what=f"{what}: {detail}", fix="see `guardian iam`")
+        elif query in unknown and query != seldom:
+            yield Health(
+                level=Level.FAIL,
+                what=f"{what}: {unknown[query]}",
+                fix="correct the name or the dimensions; a metric that is published only when"
+                " there is something to count takes absent: zero",
+            )
         elif not measurement.points:
             yield Health(
                 level=Level.WARN,

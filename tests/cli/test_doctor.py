@@ -63,7 +63,7 @@ def test_a_wrong_token_and_a_metric_that_is_not_there_are_lines_of_their_own(
     ended = scene.run("doctor", "-o", "json", GUARDIAN_SLACK_TOKEN="xoxb-wrong")
     found = findings(ended.out)
     assert ended.code == 3
-    assert any("FaildRequests" in line["what"] for line in found["WARN"])
+    assert any("It lists FailedRequests" in line["what"] for line in found["FAIL"])
     assert any("GUARDIAN_SLACK_TOKEN" in line["what"] for line in found["FAIL"])
     assert "xoxb-wrong" not in ended.out + ended.err
 

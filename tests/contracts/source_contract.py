@@ -106,6 +106,20 @@ class SourceContract:
         assert set(found) == {world.busy, world.quiet}
         assert found[world.busy].points[0].start == wide.start
 
+    def test_a_series_that_speaks_is_known(self, world: SourceWorld) -> None:
+        """Whatever its version."""
+        name = world.busy.dimensions[0][0]
+        other = replace(world.busy, dimensions=((name, "never"),), versioned=(name,))
+        assert world.source().unknown([world.busy, other], now=world.now) == {}
+
+    def test_a_series_that_nobody_has_seen_is_named(self, world: SourceWorld) -> None:
+        """With what there is instead."""
+        wrong = replace(world.busy, metric=f"{world.busy.metric}s")
+        said = world.source().unknown([world.busy, wrong], now=world.now)
+        assert list(said) == [wrong]
+        assert wrong.metric in said[wrong]
+        assert f"lists {world.busy.metric}" in said[wrong]
+
     def test_nothing_asked_is_nothing_read(self, world: SourceWorld) -> None:
         """No ask, no answer, no error."""
         assert world.source().read([], now=world.now) == {}

@@ -145,6 +145,40 @@ def test_a_long_history_comes_over_several_pages(simulated: SimulatedCloudWatch)
     assert all(len(measured.points) == seconds for measured in found.values())
 
 
+def test_wrong_dimensions_are_told_from_a_wrong_name(simulated: SimulatedCloudWatch) -> None:
+    """The metric is there, with other dimensions; and a namespace may hold nothing."""
+    wrong = replace(simulated.busy, dimensions=(("Vesion", "10"),))
+    other = replace(simulated.busy, namespace="EnergyInsights/Apis")
+    said = simulated.source().unknown([wrong, other], now=NOW)
+    assert said[wrong].endswith("It lists that metric with dimensions Version")
+    assert said[other].endswith("It lists nothing in that namespace")
+
+
+def test_another_target_does_not_make_a_series_known(simulated: SimulatedCloudWatch) -> None:
+    """Only the version may differ."""
+    other = replace(simulated.busy, dimensions=(("Version", "11"),))
+    assert list(simulated.source().unknown([other], now=NOW)) == [other]
+
+
+def test_a_statistic_that_a_metric_never_had_is_unknown(simulated: SimulatedCloudWatch) -> None:
+    """What is published as a sum of many has no trimmed count: its silence counts nothing."""
+    key = ("EnergyInsights/Api", "Sums", dimensions({"Version": "10"}))
+    bag = Bag.summary(n=10, total=70.0, low=1.0, high=20.0)
+    simulated.simulator.metrics.put(key, at=MINUTE, visible_at=MINUTE, bag=bag)
+    asked = [series("Sums"), series("Sums", "TC(:10)"), series("Latency", "TC(:10)")]
+    assert list(simulated.source().unknown(asked, now=NOW)) == [asked[1]]
+
+
+def test_where_listing_is_not_allowed_datapoints_tell(simulated: SimulatedCloudWatch) -> None:
+    """Not blind, and it is said."""
+    simulated.simulator.faults.add(
+        kind="access_denied", service="cloudwatch", operation="ListMetrics"
+    )
+    said = simulated.source().unknown([simulated.busy, simulated.quiet], now=NOW)
+    assert list(said) == [simulated.quiet]
+    assert "allow cloudwatch:ListMetrics" in said[simulated.quiet]
+
+
 def test_a_bad_query_is_found_among_good_ones(simulated: SimulatedCloudWatch) -> None:
     """CloudWatch refuses the whole call; only the culprit has a problem in the end."""
     bad = replace(simulated.busy, period_s=60, stat="p101")

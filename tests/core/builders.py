@@ -68,12 +68,17 @@ def series(values: Sequence[float | None], *, period_s: int = 60) -> tuple[Datap
 
 
 def read(
-    rows: Sequence[Row], *, settled: float | None = None, part: Query = BAD, total: Query = TOTAL
+    rows: Sequence[Row],
+    *,
+    settled: float | None = None,
+    part: Query = BAD,
+    total: Query = TOTAL,
+    known: bool = True,
 ) -> dict[Query, Measurement]:
     """What was read of a measure; `settled` of the minutes (all by default) no longer change."""
     until = T0 + 60 * (len(rows) if settled is None else settled)
     return {
-        part: Measurement(points=series([r[0] for r in rows]), settled_before=until),
+        part: Measurement(points=series([r[0] for r in rows]), settled_before=until, known=known),
         total: Measurement(points=series([r[1] for r in rows]), settled_before=until),
     }
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.binding import UnboundVariable, bind, swapped
+from guardian.core.binding import UnboundVariable, bind, sibling, swapped
 from guardian.core.model import (
     Compare,
     Gauge,
@@ -41,6 +41,18 @@ def test_variables_in_dimensions_are_replaced() -> None:
     assert isinstance(bound.measure, Ratio)
     for query in (bound.measure.part, bound.measure.total):
         assert query.dimensions == (("Name", "agents-api:41"), ("Version", "42"))
+
+
+def test_the_dimensions_that_name_a_version_are_remembered() -> None:
+    """So that the same series of the other version can be found."""
+    bound = bind(
+        replace(criterion(), measure=ratio(Name="${router.function}", Version="agents-${canary}")),
+        NAMES | {"router.function": "a42"},
+    )
+    assert isinstance(bound.measure, Ratio)
+    part = bound.measure.part
+    assert part.versioned == ("Version",)
+    assert sibling(part, "42", "41").dimensions == (("Name", "a42"), ("Version", "agents-41"))
 
 
 def test_variables_in_names_are_replaced() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.core.counts import counted
 from guardian.core.criteria import judge, observed_until
 from guardian.core.model import Criterion, Datapoint, Measurement, Query, Ratio, Scope
 from guardian.core.verdict import Outcome
@@ -17,6 +18,7 @@ from tests.core.builders import (
     ERRORS,
     GOOD,
     P95,
+    STABLE_BAD,
     SUCCESS,
     T0,
     TOTAL,
@@ -43,6 +45,56 @@ def test_a_missing_share_of_good_events_means_none_were_good() -> None:
     slow = verdict(P95, read([(None, 100)] * 3, part=WITHIN, total=COUNT))
     assert (success.outcome, success.evidence.value) == (Outcome.FAIL, "0.0%")
     assert (slow.outcome, slow.evidence.value) == (Outcome.FAIL, "100.0% slower than 10s")
+
+
+@pytest.mark.parametrize(
+    ("criterion", "part", "total"),
+    [(ERRORS, BAD, TOTAL), (SUCCESS, GOOD, TOTAL), (P95, WITHIN, COUNT)],
+)
+def test_a_numerator_that_nobody_has_ever_seen_is_no_zero(
+    criterion: Criterion, part: Query, total: Query
+) -> None:
+    """A misspelt name neither passes a bad release nor takes a healthy one back."""
+    found = read([(None, 5000)] * 20, part=part, total=total, known=False)
+    silent = verdict(criterion, found)
+    assert (silent.outcome, silent.evidence.samples) == (Outcome.NO_DATA, 0)
+    assert silent.evidence.blind_since == T0
+    assert part.metric in silent.why
+
+
+def test_what_the_source_says_of_an_unknown_series_is_told() -> None:
+    """Its own sentence names what resembles it."""
+    found = read([(None, 100)] * 3, known=False)
+    found[BAD] = replace(found[BAD], unknown="CloudWatch knows no metric Failed; it lists Failures")
+    assert verdict(ERRORS, found).why == found[BAD].unknown
+
+
+def test_one_datapoint_makes_a_series_known() -> None:
+    """From then on its silence is a zero, also before."""
+    found = verdict(ERRORS, read([(None, 100), (1, 100), (None, 100)], known=False))
+    assert (found.outcome, found.evidence.bad, found.evidence.samples) == (Outcome.PASS, 1, 300)
+
+
+def test_a_rule_may_say_that_absent_is_zero() -> None:
+    """For a metric that is published only when there is something to count."""
+    measure = Ratio(part=BAD, total=TOTAL, good=False, absent_zero=True)
+    seldom = replace(ERRORS, measure=measure)
+    found = verdict(seldom, read([(None, 100)] * 3, known=False))
+    assert (found.outcome, found.evidence.samples) == (Outcome.PASS, 300)
+
+
+def test_an_unknown_numerator_of_no_requests_is_silence() -> None:
+    """Nothing was there to be counted: that is what is said."""
+    found = verdict(ERRORS, read([(None, None)] * 6, known=False))
+    assert found.why == "no requests for 6 minutes"
+
+
+def test_the_series_whose_silence_must_be_earned() -> None:
+    """Of the canary and of stable; what the rule calls absent is not asked for."""
+    seldom = replace(ERRORS, measure=Ratio(part=BAD, total=TOTAL, good=False, absent_zero=True))
+    assert list(counted(COMPARED)) == [BAD, STABLE_BAD]
+    assert list(counted(P95)) == [WITHIN]
+    assert list(counted(seldom)) == []
 
 
 def test_a_numerator_that_lags_is_not_taken_for_zero() -> None:

@@ -39,6 +39,11 @@ class Quiet:
         settled = (now - 180) // 60 * 60
         return {a.query: Measurement(settled_before=settled) for a in asks}
 
+    def unknown(self, queries: Sequence[Query], *, now: float) -> Mapping[Query, str]:
+        """None."""
+        del queries, now
+        return {}
+
 
 class UndyingJournal(MemoryJournal):
     """Leases live without a beat."""

@@ -307,3 +307,36 @@ def test_lint_raises_nothing(write: Path) -> None:
     found = rulefile.lint([write / "none.yaml", empty, "preset:lamda"])
     assert [f.severity for f in found] == ["error"] * 3
     assert "did you mean 'lambda'?" in found[2].message
+
+
+# --- absent: zero --------------------------------------------------------------------------------
+
+
+def test_a_metric_may_say_that_its_absence_is_zero(write: Path) -> None:
+    """Nothing is taken for zero that does not say so."""
+    (bare,) = load(write, RATIO)
+    (said,) = load(write, RATIO.replace("Failed}", "Failed, absent: zero}"))
+    assert isinstance(bare.measure, Ratio)
+    assert isinstance(said.measure, Ratio)
+    assert (bare.measure.absent_zero, said.measure.absent_zero) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("criteria", "old"), [(RATIO, "metric: Requests"), (LATENCY, "metric: Duration")]
+)
+def test_absent_is_refused_where_there_is_no_total_to_hold_it_against(
+    write: Path, criteria: str, old: str
+) -> None:
+    """Of a total, silence is no traffic."""
+    with pytest.raises(ConfigError) as raised:
+        load(write, criteria.replace(old, f"{old}, absent: zero"))
+    assert "absent is for the bad or good metric of a ratio" in str(raised.value)
+
+
+def test_lint_asks_for_it_where_aws_publishes_no_zeros(write: Path) -> None:
+    """A load balancer that never answered 500 has no such metric."""
+    seldom = "AWS/ApplicationELB, metric: HTTPCode_ELB_5XX_Count"
+    alb = RATIO.replace("Shop/Api, metric: Failed", seldom)
+    (message,) = warned(write, alb)
+    assert "only when it is not zero" in message
+    assert warned(write, alb.replace("5XX_Count", "5XX_Count, absent: zero")) == []

@@ -30,6 +30,28 @@ def refused(client: Any, clock: HandClock, **arguments: Any) -> str:
     return str(caught.value.response["Error"]["Code"])
 
 
+# --- what is listed ------------------------------------------------------------------------------
+
+
+def test_metrics_are_listed_by_name_and_dimension(
+    sim: Simulator, cloudwatch: Any, clock: HandClock
+) -> None:
+    """Only what is visible and had a datapoint in two weeks, in pages of 500."""
+    now = clock.now()
+    for number in range(501):
+        sim.feed(NS, "M", {1.0: 1}, dims={"Version": str(number), "Stage": "live"}, at=now - 600)
+    sim.feed(NS, "Later", {1.0: 1}, dims={}, at=now, visible_at=now + 60)
+    sim.feed(NS, "Old", {1.0: 1}, dims={}, at=now - 15 * 86_400)
+    first = cloudwatch.list_metrics(Namespace=NS)
+    second = cloudwatch.list_metrics(Namespace=NS, NextToken=first["NextToken"])
+    assert (len(first["Metrics"]), len(second["Metrics"])) == (500, 1)
+    assert "NextToken" not in second
+    by_name = [{"Name": "Stage"}, {"Name": "Version", "Value": "7"}]
+    (one,) = cloudwatch.list_metrics(Namespace=NS, MetricName="M", Dimensions=by_name)["Metrics"]
+    assert {d["Name"]: d["Value"] for d in one["Dimensions"]} == {"Version": "7", "Stage": "live"}
+    assert cloudwatch.list_metrics(Namespace=NS, MetricName="N")["Metrics"] == []
+
+
 # --- what is refused -----------------------------------------------------------------------------
 
 

@@ -220,6 +220,12 @@ class Metrics:
             raise SourceError(Reason.UNAVAILABLE, "CloudWatch does not answer")
         return {ask.query: self._measure(ask, now) for ask in asks}
 
+    def unknown(self, queries: Sequence[Query], *, now: Instant) -> Mapping[Query, str]:
+        """All series are known."""
+        del queries, now
+        self.faults.crossing()
+        return {}
+
     def _measure(self, ask: Ask, now: Instant) -> Measurement:
         version = dict(ask.query.dimensions)["Version"]
         points = []
@@ -272,6 +278,11 @@ class Tracker:
             if opened <= self.clock.at < closed
         )
         return {ask.query: Measurement(incidents=found, settled_before=now) for ask in asks}
+
+    def unknown(self, queries: Sequence[Query], *, now: Instant) -> Mapping[Query, str]:
+        """None."""
+        del queries, now
+        return {}
 
 
 @dataclass(kw_only=True)

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from guardian.core.model import Datapoint, Reason
 from guardian.ports import SourceError
-from guardian.sources.cloudwatch import MAX_PAGES, Options, billed
+from guardian.sources._packing import billed
+from guardian.sources.cloudwatch import MAX_PAGES, Options
 from tests.contracts.canned import Answer, account_answer
 from tests.sources.cloudwatch_world import (
     MINUTE,

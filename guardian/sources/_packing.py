@@ -1,0 +1,99 @@
+"""How asks share calls of GetMetricData: its limits, its price, and its words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from guardian.core.model import Query
+from guardian.ports import Ask
+
+MAX_QUERIES: Final = 500
+"""MetricDataQueries in one GetMetricData call (API reference)."""
+MAX_POINTS: Final = 100_800
+"""Datapoints on one page of an answer (API reference); a call is packed to fit one page."""
+STATS_AT_ONE_PRICE: Final = 5
+"""Up to five statistics of one metric in one call are billed as one metric (pricing page)."""
+
+
+def merged(asks: Sequence[Ask]) -> dict[Query, Ask]:
+    """One ask a query, over all windows it was asked for, with the most careful settle time."""
+    found: dict[Query, Ask] = {}
+    for ask in asks:
+        seen = found.setdefault(ask.query, ask)
+        if seen is not ask:
+            found[ask.query] = Ask(
+                query=ask.query,
+                start=min(seen.start, ask.start),
+                end=max(seen.end, ask.end),
+                settle_s=max(seen.settle_s, ask.settle_s),
+            )
+    return found
+
+
+def _series(query: Query) -> tuple[str, str, str, tuple[tuple[str, str], ...]]:
+    """What AWS bills as one metric."""
+    return (query.account_id or "", query.namespace, query.metric, query.dimensions)
+
+
+def chunks(asks: Iterable[Ask]) -> Iterator[list[Ask]]:
+    """Asks of one region and period, at most 500 queries and one page of points together.
+
+    Periods are never mixed: a window widened for one could reach beyond what CloudWatch keeps of
+    the other, and then nothing would come back. The newest windows are packed first, so that a
+    long look back does not widen every call; a metric's statistics stay together for the price.
+    """
+    for period, units in _by_call(asks):
+        chunk: list[Ask] = []
+        start, end = math.inf, -math.inf
+        for unit in units:
+            start = min(start, *(ask.start for ask in unit))
+            end = max(end, *(ask.end for ask in unit))
+            size = len(chunk) + len(unit)
+            if chunk and (size > MAX_QUERIES or size * (end - start) / period > MAX_POINTS):
+                yield chunk
+                chunk = []
+                start, end = min(ask.start for ask in unit), max(ask.end for ask in unit)
+            chunk.extend(unit)
+        yield chunk
+
+
+def _by_call(asks: Iterable[Ask]) -> Iterator[tuple[int, list[list[Ask]]]]:
+    """What may share a call: a period, and its metrics' asks, the newest windows first."""
+    groups: dict[tuple[str, int], dict[object, list[Ask]]] = {}
+    for ask in asks:
+        query = ask.query
+        metrics = groups.setdefault((query.region or "", query.period_s), {})
+        metrics.setdefault(_series(query), []).append(ask)
+    for (_, period), units in sorted(groups.items(), key=lambda group: group[0]):
+        yield period, sorted(units.values(), key=lambda unit: -min(ask.start for ask in unit))
+
+
+def billed(queries: Iterable[Query]) -> int:
+    """How many metrics AWS bills for one call with these queries."""
+    counts: dict[object, int] = {}
+    for query in queries:
+        key = _series(query)
+        counts[key] = counts.get(key, 0) + 1
+    return sum(math.ceil(count / STATS_AT_ONE_PRICE) for count in counts.values())
+
+
+def metric_query(key: str, query: Query) -> dict[str, Any]:
+    """One MetricDataQuery: the exact series, and never a Unit."""
+    asked: dict[str, Any] = {
+        "Id": key,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": query.namespace,
+                "MetricName": query.metric,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in query.dimensions],
+            },
+            "Period": query.period_s,
+            "Stat": query.stat,
+        },
+        "ReturnData": True,
+    }
+    if query.account_id is not None:
+        asked["AccountId"] = query.account_id
+    return asked

@@ -35,7 +35,7 @@ def doctor(*, services: tuple[str, ...], config: Path | None, form: str, strict:
 
     colours = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
     found: list[Health] = []
-    with open_wiring(config) as wiring:
+    with open_wiring(config, usable=True) as wiring:
         for health in examination(wiring, wiring.names(services)):
             found.append(health)
             if form == "text":

@@ -38,17 +38,21 @@ def run(*, config: Path | None, observe: bool, metrics_listen: str | None) -> in
     from guardian import __version__
     from guardian.cli.log import Log
     from guardian.engine.daemon import Daemon
+    from guardian.ports import ConfigError
     from guardian.web import app
     from guardian.web.metrics import PrometheusMeter
     from guardian.wiring import open_wiring
     from guardian.wiring.desk import ConfiguredDesk
 
-    with open_wiring(config) as wiring:
+    with open_wiring(config, usable=True) as wiring:
         meter = PrometheusMeter(notifiers=[lane.name for lane in wiring.configured().lanes])
         wiring.meter = meter
         settings = wiring.settings
         log = Log(settings.log_format, wiring.clock, level=settings.log_level)
         desk = ConfiguredDesk(wiring)
+        if desk.trouble and not wiring.journal.live():
+            # Nobody is left alone by it: whoever started guardian is told, and mends the files.
+            raise ConfigError(desk.trouble)
         daemon = Daemon(_setting(wiring, log), desk, observe=observe)
         listen = metrics_listen or settings.metrics_listen
         listener = app.serve(listen, overview=daemon.overview, meter=meter)

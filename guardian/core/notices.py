@@ -109,6 +109,11 @@ class Notice:
     final: bool = False
     """The end of the rollout: the thread's last message, shown to the whole channel."""
 
+    @property
+    def own(self) -> bool:
+        """Whether it is about guardian itself, and about no service and no rollout."""
+        return not self.canary
+
 
 # --- keys ------------------------------------------------------------------------------------
 
@@ -123,7 +128,9 @@ _PROMOTION = "promotion"
 _BEYOND = 1_000_000
 _QUARANTINED = "quarantined"
 _UNGUARDED = "unguarded"
+FILES = "files"
 _OPENED_BY = {
+    FILES: Event.STUCK,
     _FROZEN: Event.STUCK,
     _PROMOTION: Event.STUCK,
     _QUARANTINED: Event.STUCK,

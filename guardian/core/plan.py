@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -67,6 +68,19 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How a target is reached, so that no file is needed to put its traffic back."""
+
+    router: str
+    """The router by its name in a file."""
+    options: Mapping[str, str]
+    """Its options, as a file would write them."""
+    account_id: str
+    region: str
+    role_arn: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A rollout's resolved plan; journalled whole, so that files may change under it."""
 
@@ -98,6 +112,8 @@ class Plan:
     """The group whose members are rolled back together; empty for none."""
     open_pages: tuple[str, ...] = ()
     """Keys of pages from earlier rollouts that this one's completion resolves."""
+    reach: Reach | None = None
+    """None in a simulation, and in what was journalled before this was kept."""
 
     @property
     def alpha(self) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from guardian.core.notices import quarantined
+from guardian.core.alarms import files_refused, files_right, files_wrong
+from guardian.core.notices import Notice, quarantined
 from guardian.core.rollout import Rollout
 from guardian.engine.charge import Charge
 from guardian.engine.desk import Desk, Duty
@@ -64,7 +65,9 @@ class Daemon:
         self._lookout = Lookout(self._engine, setting.journal, setting.clock, setting.say)
         self._signals: list[int] = []
         self._reload_asked = False
-        self._reload_ok = True
+        self._reload_ok = not desk.trouble
+        self._files_notice = self._wrong_files(desk)
+        """What is told of the files, until every notifier has it."""
         self._files_due = setting.clock.monotonic() + FILES_S
         self._state = _State(
             turned_at=setting.clock.monotonic(), held={}, pending=None, trouble="it is starting"
@@ -124,6 +127,8 @@ class Daemon:
         )
 
     def _say_start(self, desk: Desk) -> None:
+        if desk.trouble:
+            self._say(f"{_troubled(desk)}\n{desk.trouble}")
         named = ", ".join(f"{name} ({duty.value})" for name, duty in self._duties(desk).items())
         mode = "observing: nothing is written and no order is taken" if self._observe else "serving"
         self._say(f"{mode}: {named or 'no service'}")
@@ -137,6 +142,7 @@ class Daemon:
                 self._posts.forget()
                 self._engine.renew()
             self._look_at_files()
+            self._engine.outbox.tell_now(self._files_notice)
             self._serve()
             pending: int | None = self._journal.pending()
         except JournalError as error:
@@ -184,8 +190,14 @@ class Daemon:
         except ConfigError as error:
             self._reload_ok = False
             self._say(f"the new files are invalid, and the old ones stay in force:\n{error}")
+            now = self._clock.now()
+            self._files_notice = files_refused(self._desk.environment, str(error), now)
             return
-        self._desk, self._reload_ok = desk, True
+        if desk.trouble:
+            self._files_notice = self._wrong_files(desk)
+        elif not self._reload_ok:
+            self._files_notice = files_right(desk.environment, self._clock.now())
+        self._desk, self._reload_ok = desk, not desk.trouble
         for remark in desk.remarks():
             self._say(remark)
         for name in self._engine.replace_lanes(lanes):
@@ -200,6 +212,11 @@ class Daemon:
                     " this process, and nobody would drive it after a restart"
                 )
         self._say_start(desk)
+
+    def _wrong_files(self, desk: Desk) -> Notice | None:
+        if not desk.trouble:
+            return None
+        return files_wrong(desk.environment, desk.trouble, self._clock.now())
 
     # --- rollouts ------------------------------------------------------------------------------
 
@@ -236,7 +253,7 @@ class Daemon:
             planes={p.name: (p.last_at, late[p.name]) for p in planes},
             pending=state.pending,
             reload_ok=self._reload_ok,
-            ready=state.trouble or engine.unwritable,
+            ready=state.trouble or engine.unwritable or _troubled(self._desk),
             alive=self._stalled([*late.values()], monotonic - state.turned_at - TURN_S),
         )
 
@@ -251,9 +268,21 @@ class Daemon:
         return ""
 
 
+def _troubled(desk: Desk) -> str:
+    """What it means for the daemon that its files are wrong; empty when they are right."""
+    if not desk.trouble:
+        return ""
+    return (
+        "the files are wrong: what is live is guarded by the plan in the journal, and nothing new"
+        " begins"
+    )
+
+
 def _same_environment(before: Desk, after: Desk) -> Desk:
     """The new files' desk; ConfigError where they are for another environment."""
-    if after.environment != before.environment:
+    if "" not in (before.environment, after.environment) and (
+        after.environment != before.environment
+    ):
         raise ConfigError(
             f"they are for the environment {after.environment}, and this process serves"
             f" {before.environment}: start another one for it"

@@ -29,6 +29,8 @@ class Served:
 
     name: str
     duty: Duty
+    trouble: str = ""
+    """What is wrong in the files, so that nothing new begins; what is live is guarded as ever."""
 
 
 class Desk(Protocol):
@@ -39,6 +41,8 @@ class Desk(Protocol):
 
     environment: str
     groups: Mapping[str, tuple[str, ...]]
+    trouble: str
+    """All that is wrong with the files; then it may also not know every service there is."""
 
     def services(self) -> Sequence[Served]:
         """The services, in the order of the file."""
@@ -61,7 +65,10 @@ class Desk(Protocol):
         ...
 
     def adopted(self, plan: Plan) -> Task:
-        """The adapters for a rollout that is journalled already; ConfigError where none fit."""
+        """The adapters for a rollout that is journalled already, whatever the files say of it.
+
+        ConfigError where the journal does not say how its target is reached either.
+        """
         ...
 
     def sources(self, task: Task) -> Mapping[str, Source]:
@@ -69,7 +76,7 @@ class Desk(Protocol):
         ...
 
     def lanes(self) -> Sequence[Lane]:
-        """The configured notifiers."""
+        """The notifiers that can be used."""
         ...
 
     def stale(self) -> bool:
@@ -77,7 +84,10 @@ class Desk(Protocol):
         ...
 
     def renewed(self) -> Desk:
-        """The files read again, by a new desk. Raises ConfigError, and this one stays good."""
+        """The files read again, by a new desk. Raises ConfigError, and this one stays good.
+
+        From trouble there is a way to less trouble: then the new desk may have some too.
+        """
         ...
 
     def remarks(self) -> Sequence[str]:

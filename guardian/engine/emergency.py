@@ -211,5 +211,6 @@ def _emergency(
         policy=service.policy,
         actor=request.actor,
         reason=request.reason,
+        reach=service.reach,
     )
     return Emergency(plan=plan, reading=reading, resumes=False, origin=origin)

@@ -85,16 +85,22 @@ class Intake:
             if self._journal.holder(head.target) is not None:
                 self._alone.pop(head.rollout, None)
                 continue
-            if head.service not in served:
-                self._leave_alone(head, f"service {head.service} is not configured here")
-            elif head.service in duties:
+            if head.service in duties:
                 self._take_up(desk, head, duties[head.service])
+            elif head.service not in served and desk.trouble:
+                # Files that cannot be read name no service, and the journal names this one.
+                self._take_up(desk, head, Duty.ENFORCE)
+            elif head.service not in served:
+                self._leave_alone(head, f"service {head.service} is not configured here")
 
     def _take_up(self, desk: Desk, head: Head, duty: Duty) -> None:
         rollout = self._read(head)
         if rollout is None:
             return
         plan = rollout.plan
+        if desk.environment not in ("", plan.environment):
+            self._leave_alone(head, f"it belongs to the environment {plan.environment}")
+            return
         if duty is Duty.OBSERVE and (plan.restores or plan.drive is Drive.ROLLOUT):
             self._leave_alone(head, f"service {plan.service} is only observed here")
             return
@@ -186,24 +192,32 @@ class Intake:
 
     def _start(self, desk: Desk, duties: Mapping[str, Duty]) -> None:
         """As many as there is time for: those that are left keep until the next turn."""
+        troubles = {service.name: service.trouble for service in desk.services()}
         by_address = {for_service(service): service for service in duties}
         ends_at = self._clock.monotonic() + STARTS_S
         for order in self._journal.orders(list(by_address)):
             if self._clock.monotonic() >= ends_at:
                 return
             service = by_address[order.rollout]
-            answer = self._answered(desk, order, service, duties[service])
+            answer = self._answered(desk, order, service, duties[service], troubles[service])
             if answer is None:
                 continue
             if answer.refused:
                 self._say(f"{service}: an order of {order.actor} is refused: {answer.refused}")
             self._journal.answer(answer)
 
-    def _answered(self, desk: Desk, order: Order, service: str, duty: Duty) -> Answer | None:
-        """What becomes of a start; None where its first entry carries the answer already."""
+    def _answered(
+        self, desk: Desk, order: Order, service: str, duty: Duty, trouble: str
+    ) -> Answer | None:
+        """What becomes of a start; None where its first entry carries the answer, or it waits."""
         refused = self._refusal(order, service, duty)
         if refused:
             return Answer(order=order.id, refused=refused)
+        if trouble:
+            if self._said.get(order.id) != trouble:
+                self._said[order.id] = trouble
+                self._say(f"{service}: an order of {order.actor} waits for files that are right")
+            return None
         rollout = rollout_of(order, service)
         if self._journal.read(rollout):
             return Answer(order=order.id, rollout=rollout)  # Begun, and then we died.

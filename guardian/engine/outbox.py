@@ -60,7 +60,8 @@ class Lane:
     def wants(self, notice: Notice) -> bool:
         """Whether the notice leaves by this lane."""
         by_event = self.events is None or bool(concerns(notice) & self.events)
-        return by_event and (self.services is None or notice.service in self.services)
+        concerned = self.services is None or notice.own or notice.service in self.services
+        return by_event and concerned
 
 
 class Outbox:

@@ -10,7 +10,7 @@ from guardian.core.binding import UnboundVariable, bind
 from guardian.core.entries import Cause
 from guardian.core.model import MINUTE_S, Criterion, Instant, Reason, Scope
 from guardian.core.notices import page_key
-from guardian.core.plan import Approval, Drive, Plan, Policy
+from guardian.core.plan import Approval, Drive, Plan, Policy, Reach
 from guardian.core.rollout import Phase, Rollout, fold
 from guardian.core.traffic import Reading, Snapshot, Step, Traffic
 from guardian.engine.audible import Heard, audible, countable
@@ -43,6 +43,8 @@ class Service:
     """Steps of a rollout before which a person has to agree."""
     group: str = ""
     """The group whose members are rolled back together; empty for none."""
+    reach: Reach | None = None
+    """How its target is reached without a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,7 @@ def plan_rollout(
         fixes=request.fixes,
         group=service.group,
         open_pages=_open_pages(past),
+        reach=service.reach,
     )
 
 
@@ -171,6 +174,7 @@ def plan_watch(
         fixes=request.fixes,
         group=service.group,
         open_pages=_open_pages(past),
+        reach=service.reach,
     )
 
 

@@ -83,10 +83,10 @@ def _rows(notice: Notice) -> list[tuple[str, str]]:
         ("What guardian did", scrub(notice.did, TEXT_CHARS)),
         ("What you can do", scrub(notice.todo, TEXT_CHARS)),
         ("Service", f"{_name(notice.service)} in {_name(notice.environment)}"),
-        ("Versions", f"{versions} at {_name(notice.weight)}"),
+        ("Versions", "" if notice.own else f"{versions} at {_name(notice.weight)}"),
         ("Step", _name(notice.step)),
         ("Phase", _name(notice.phase.replace("_", " "))),
-        ("Rollout", _name(notice.rollout)),
+        ("Rollout", "" if notice.own else _name(notice.rollout)),
         ("Time", rfc3339(notice.at)),
     ]
     return [(label, text) for label, text in rows if text]

@@ -112,10 +112,10 @@ def _place(notice: Notice) -> str:
     """Environment, versions, weight, step, phase, rollout and time."""
     parts = (
         notice.environment,
-        f"stable {notice.stable}, canary {notice.canary} at {notice.weight}",
+        "" if notice.own else f"stable {notice.stable}, canary {notice.canary} at {notice.weight}",
         f"step {notice.step}" if notice.step else "",
         notice.phase.replace("_", " "),
-        f"rollout {notice.rollout}",
+        "" if notice.own else f"rollout {notice.rollout}",
         rfc3339(notice.at),
     )
     return fit(" · ".join(part for part in parts if part), FIELD_CHARS)

@@ -64,8 +64,9 @@ def block(notice: Notice) -> str:
     step = f", step {notice.step}" if notice.step else ""
     head = f"{rfc3339(notice.at)} {notice.event.value} {notice.title}"
     versions = f"stable {notice.stable}, canary {notice.canary} at {notice.weight}"
+    whose = "" if notice.own else f", {versions}{step}, rollout {notice.rollout}"
     rows = [
-        ("where", f"{notice.environment}, {versions}{step}, rollout {notice.rollout}"),
+        ("where", f"{notice.environment}{whose}"),
         *(
             (v.outcome.value.replace("_", " "), f"{v.criterion}: {measured(v)}; {v.why}")
             for v in worst_first(notice.verdicts)

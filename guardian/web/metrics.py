@@ -174,7 +174,7 @@ FAMILIES: Final = (
         "guardian_config_last_reload_successful",
         "gauge",
         "",
-        "1 while the files as last read are valid, 0 while older ones are kept instead.",
+        "1 while the files as last read are valid, else 0.",
     ),
 )
 _BY_NAME: Final = {family.name: family for family in FAMILIES}

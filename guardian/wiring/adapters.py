@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
@@ -10,7 +11,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from guardian.config import Aws
+from guardian.config import Aws, Choice
+from guardian.core.plan import Reach
 from guardian.ports import ConfigError, UsageError
 
 M = TypeVar("M", bound=BaseModel)
@@ -32,6 +34,14 @@ def adapter(room: str, name: str) -> ModuleType:
     return importlib.import_module(f"guardian.{room}.{name}")
 
 
+def chosen(room: str, choice: Choice) -> ModuleType:
+    """The adapter that a file names; ConfigError at its place when there is none of that name."""
+    try:
+        return adapter(room, choice.name)
+    except ConfigError as error:
+        raise choice.refusal(str(error)) from error
+
+
 def checked(options: type[M], values: Mapping[str, object]) -> M:
     """Options from values that a person typed; UsageError instead of pydantic's."""
     try:
@@ -41,6 +51,28 @@ def checked(options: type[M], values: Mapping[str, object]) -> M:
         place = ".".join(str(part) for part in first["loc"])
         why = first.get("ctx", {}).get("error") or first["msg"]
         raise UsageError(f"{place} {values.get(place)!r}: {why}") from error
+
+
+def addressed(address: str) -> tuple[ModuleType, BaseModel]:
+    """The journal that an address means, and its options. Raises ConfigError."""
+    scheme, _, rest = address.partition(":")
+    module = adapter("journals", scheme)
+    try:
+        return module, checked(module.Options, {"path": rest})
+    except UsageError as error:
+        raise ConfigError(f"the journal {address}: {error}") from error
+
+
+def reach_of(module: ModuleType, options: BaseModel, aws: Aws) -> Reach:
+    """What a journal keeps of a router, so that no file is needed to use it again."""
+    written = options.model_dump(mode="json", exclude_none=True)
+    return Reach(
+        router=module.__name__.rpartition(".")[2],
+        options={k: v if isinstance(v, str) else json.dumps(v) for k, v in written.items()},
+        account_id=aws.account_id,
+        region=aws.region,
+        role_arn=aws.role_arn,
+    )
 
 
 def plane_of(aws: Aws) -> str:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from guardian.config import Mode
 from guardian.core.entries import Order
 from guardian.core.plan import Plan
+from guardian.core.rollout import IllegalEntry, fold
 from guardian.core.traffic import Traffic
 from guardian.engine.desk import Duty, Served
 from guardian.engine.outbox import Lane
 from guardian.engine.start import resolved
 from guardian.engine.task import Task
 from guardian.ports import ConfigError, Source
+from guardian.wiring.lanes import usable_lanes
 from guardian.wiring.process import Wiring
 from guardian.wiring.services import service_criteria
 
@@ -32,29 +35,37 @@ class ConfiguredDesk:
         self._before = before
         """What was in force until now, if this is a later reading."""
         self._config = wiring.configured()
-        self.environment = self._config.environment
-        self.groups: Mapping[str, tuple[str, ...]] = self._config.groups
+        known = self._config.environment and not self._config.trouble
+        plans = [] if known else _live_plans(wiring)
+        self.environment = self._config.environment or next((p.environment for p in plans), "")
+        self.groups: Mapping[str, tuple[str, ...]] = {**_grouped(plans), **self._config.groups}
         self._seen = _contents(wiring)
-        self._check()
+        faults = self._faults()
+        self._broken = {**faults, **self._config.broken}
+        self._lanes, mute = usable_lanes(wiring)
+        found = [self._config.trouble, *faults.values(), *mute]
+        self.trouble = "\n".join(dict.fromkeys(text for text in found if text))
 
-    def _check(self) -> None:
-        """Everything that can be wrong without asking AWS. Raises ConfigError with all of it."""
-        found = []
-        for served in self.services():
+    def _faults(self) -> dict[str, str]:
+        """What is wrong with each service that nobody needs AWS to know."""
+        found = {}
+        for name, service in self._config.services.items():
+            if service.mode not in DUTIES:
+                continue
             try:
-                service_criteria(self._config, served.name)
-                self._wiring.check_router(served.name)
+                service_criteria(self._config, name)
+                self._wiring.router(name)
             except ConfigError as error:
-                found.append(str(error))
-        if found:
-            raise ConfigError("\n".join(dict.fromkeys(found)))
+                found[name] = str(error)
+        return found
 
     def services(self) -> Sequence[Served]:
-        """Those that are not switched off."""
+        """Those that are not switched off, also where something is wrong with them."""
+        known = dict.fromkeys([*self._config.services, *self._broken])
         return [
-            Served(name=name, duty=DUTIES[service.mode])
-            for name, service in self._config.services.items()
-            if service.mode in DUTIES
+            Served(name=name, duty=DUTIES[mode], trouble=self._broken.get(name, ""))
+            for name in known
+            if (mode := self._config.mode(name)) in DUTIES
         ]
 
     def plan(self, order: Order, rollout: str) -> Task:
@@ -94,22 +105,26 @@ class ConfiguredDesk:
         )
 
     def adopted(self, plan: Plan) -> Task:
-        """The service's adapters; ConfigError when it moves another target by now."""
-        router = self._wiring.service(plan.service).router
-        if router.target != plan.target:
-            raise ConfigError(
-                f"it moves {plan.target}, and the files now say {router.target} for service"
-                f" {plan.service}"
-            )
-        return Task(plan=plan, router=router, plane=self._wiring.plane(plan.service), resume=True)
+        """The adapters that the files name, or those that it began with, whatever the files say."""
+        wiring, name = self._wiring, plan.service
+        if self._config.mode(name) not in DUTIES:
+            raise ConfigError(f"service {name} is switched off in the files")
+        try:
+            router, _ = wiring.router(name)
+            moved = router.target != plan.target
+        except ConfigError:
+            moved = True
+        if moved:
+            router, name = wiring.reached(plan), plan.rollout
+        return Task(plan=plan, router=router, plane=wiring.plane(name), resume=True)
 
     def sources(self, task: Task) -> Mapping[str, Source]:
         """What the task's criteria read from."""
         return self._wiring.sources([task])[task.plane]
 
     def lanes(self) -> Sequence[Lane]:
-        """The configured notifiers."""
-        return self._wiring.lanes()
+        """The notifiers that can be used."""
+        return self._lanes
 
     def stale(self) -> bool:
         """Whether a file has other content; asked again, only when it changed once more."""
@@ -119,9 +134,12 @@ class ConfiguredDesk:
         return changed
 
     def renewed(self) -> ConfiguredDesk:
-        """The files read again. Raises ConfigError."""
+        """The files read again. Raises ConfigError, unless these here are in trouble too."""
         self._seen = _contents(self._wiring)
-        return ConfiguredDesk(self._wiring.renewed(), self._wiring)
+        desk = ConfiguredDesk(self._wiring.renewed(), self._wiring)
+        if desk.trouble and not self.trouble:
+            raise ConfigError(desk.trouble)
+        return desk
 
     def remarks(self) -> Sequence[str]:
         """The journal cannot change under a running daemon."""
@@ -129,6 +147,21 @@ class ConfiguredDesk:
         if before is None or before.file_journal == now:
             return []
         return [f"the journal is still {before.file_journal}: restart guardian to change to {now}"]
+
+
+def _live_plans(wiring: Wiring) -> list[Plan]:
+    """What the journal alone knows, where the files do not say it."""
+    plans = []
+    for head in wiring.journal.live():
+        with suppress(IllegalEntry):  # Whoever takes it up says what is wrong with its journal.
+            plans.append(fold(r.entry for r in wiring.journal.read(head.rollout)).plan)
+    return plans
+
+
+def _grouped(plans: Sequence[Plan]) -> dict[str, tuple[str, ...]]:
+    """The groups that live rollouts began in, with those of their members that are live."""
+    names = dict.fromkeys(plan.group for plan in plans if plan.group)
+    return {name: tuple(p.service for p in plans if p.group == name) for name in names}
 
 
 def _contents(wiring: Wiring) -> dict[Path, str]:

@@ -12,6 +12,7 @@ from guardian.core.model import Criterion, Instant, Measurement, Query, Ratio, c
 from guardian.engine.start import Service, is_gate
 from guardian.ports import Ask, ConfigError, EdgeError, GuardianError
 from guardian.ports.health import Examined, Health, Level
+from guardian.wiring.lanes import lane_of
 from guardian.wiring.process import METRICS, Wiring
 
 LOOK_BACK_S = 3600.0
@@ -20,7 +21,15 @@ LOOK_BACK_S = 3600.0
 
 def examination(wiring: Wiring, services: Sequence[str]) -> Iterator[Health]:
     """One line after the other, as they are found; an adapter's failure is a line too."""
-    yield Health(level=Level.OK, what=f"{wiring.configured().path} is valid")
+    configured = wiring.configured()
+    if configured.trouble:
+        yield Health(
+            level=Level.FAIL,
+            what=f"the files are wrong:\n{configured.trouble}",
+            fix="correct them: until then `guardian run` only guards what is live already",
+        )
+    else:
+        yield Health(level=Level.OK, what=f"{configured.path} is valid")
     yield from _guarded("the journal", lambda: _journal(wiring))
     sources: set[tuple[str, str]] = set()
     for name in services:
@@ -37,7 +46,7 @@ def examination(wiring: Wiring, services: Sequence[str]) -> Iterator[Health]:
 
 def _notifier(wiring: Wiring, lane: Lane) -> Iterator[Health]:
     """What a notifier says of itself; ConfigError when its options do not fit."""
-    found = wiring.lane(lane).notifier
+    found = lane_of(wiring, lane).notifier
     if isinstance(found, Examined):
         yield from found.examine()
     else:

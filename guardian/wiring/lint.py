@@ -15,6 +15,7 @@ from guardian.ports import ConfigError, GuardianError
 from guardian.settings import Settings
 from guardian.settings import load as load_settings
 from guardian.text.findings import Finding
+from guardian.wiring.lanes import lane_of
 from guardian.wiring.opening import config_file
 from guardian.wiring.process import Wiring
 from guardian.wiring.services import service_criteria
@@ -53,7 +54,7 @@ def _checks(wiring: Wiring) -> list[Callable[[], object]]:
     configured = wiring.configured()
     return [
         *(partial(_service, wiring, name) for name in configured.services),
-        *(partial(wiring.lane, lane) for lane in configured.lanes),
+        *(partial(lane_of, wiring, lane) for lane in configured.lanes),
         wiring.check_address,
     ]
 

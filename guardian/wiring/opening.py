@@ -21,18 +21,32 @@ def open_wiring(
     path: Path | None,
     *,
     without_file: bool = False,
+    usable: bool = False,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[Wiring]:
-    """Settings and the config file, checked; what was opened is closed at the end."""
+    """Settings and the config file, checked; what was opened is closed at the end.
+
+    With `usable`, whatever is wrong with the file is the configuration's `trouble`.
+    """
     environ = os.environ if environ is None else environ
     settings = load_settings(environ)
-    chosen = path or settings.config if without_file else config_file(path, settings)
-    configured = None if chosen is None else config.load(chosen, environ=environ)
+    if usable:
+        configured: config.Config | None = _usable(path, settings, environ)
+    else:
+        chosen = path or settings.config if without_file else config_file(path, settings)
+        configured = None if chosen is None else config.load(chosen, environ=environ)
     wiring = Wiring(settings, configured, environ)
     try:
         yield wiring
     finally:
         wiring.close()
+
+
+def _usable(path: Path | None, settings: Settings, environ: Mapping[str, str]) -> config.Config:
+    try:
+        return config.usable(config_file(path, settings), environ=environ)
+    except ConfigError as error:
+        return config.absent(DEFAULT_CONFIG, str(error))
 
 
 def config_file(path: Path | None, settings: Settings) -> Path:

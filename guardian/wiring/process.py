@@ -14,7 +14,7 @@ from guardian.aws import Account, Sessions
 from guardian.clock import SystemLuck
 from guardian.core.codec import rfc3339
 from guardian.core.model import Query
-from guardian.core.plan import Policy
+from guardian.core.plan import Plan, Policy, Reach
 from guardian.engine.emergency import Emergency, plan_emergency
 from guardian.engine.outbox import Lane
 from guardian.engine.session import Busy, Task
@@ -33,15 +33,24 @@ from guardian.ports import (
     Journal,
     JournalError,
     Meter,
-    Notifier,
+    Router,
     Source,
     Unmetered,
     UsageError,
 )
 from guardian.settings import Settings
-from guardian.wiring.adapters import adapter, checked, no_account, plane_of
+from guardian.wiring.adapters import (
+    adapter,
+    addressed,
+    checked,
+    chosen,
+    no_account,
+    plane_of,
+    reach_of,
+)
 from guardian.wiring.clocks import clock_of
 from guardian.wiring.history import heard, longest_s
+from guardian.wiring.lanes import lane_of
 from guardian.wiring.services import service_criteria
 
 METRICS = "cloudwatch"
@@ -101,19 +110,19 @@ class Wiring:
 
     def check_address(self) -> None:
         """Whether the file's journal, or the one in force, can be one. Raises ConfigError."""
-        _addressed(self.address)
+        addressed(self.address)
         if self.config is not None and self.config.journal is not None:
-            _addressed(self.config.journal)
+            addressed(self.config.journal)
 
     def _open(self, address: str) -> Journal:
-        module, options = _addressed(address)
-        opened: Journal = module.build(options, self._context(None))
+        module, options = addressed(address)
+        opened: Journal = module.build(options, self.context(None))
         return opened
 
     def renewed(self) -> Wiring:
-        """The same process with its file read again, on the same journal. Raises ConfigError."""
+        """The same process with its file read again, whatever is wrong there, and its journal."""
         path = self.configured().path
-        other = Wiring(self.settings, config.load(path, environ=self.environ), self.environ)
+        other = Wiring(self.settings, config.usable(path, environ=self.environ), self.environ)
         other.meter, other._journal = self.meter, self.journal
         return other
 
@@ -150,13 +159,12 @@ class Wiring:
             return replace(self._services[name], observe=observe or self._services[name].observe)
         given = self.configured().service(name)
         rules = service_criteria(self.configured(), name)
-        module = self._adapter_of("routers", given.router)
-        options = given.router.options(module.Options, environ=self.environ)
+        router, reach = self.router(name)
         self._aws[name] = given.aws
         self._services[name] = Service(
             name=name,
             environment=self.configured().environment,
-            router=module.build(options, self._context(given.aws, service=name)),
+            router=router,
             criteria=rules.criteria,
             rules=rules.files,
             steps=given.steps,
@@ -164,6 +172,7 @@ class Wiring:
             observe=given.mode is config.Mode.OBSERVE,
             approvals=given.approvals,
             group=given.group,
+            reach=reach,
         )
         return self.service(name, observe=observe)
 
@@ -171,21 +180,40 @@ class Wiring:
         """Whether every adapter that the file names is there. Raises ConfigError."""
         configured = self.configured()
         for service in configured.services.values():
-            self._adapter_of("routers", service.router)
+            chosen("routers", service.router)
         for lane in configured.lanes:
-            self._adapter_of("notifiers", lane.to)
+            chosen("notifiers", lane.to)
 
-    def check_router(self, name: str) -> None:
-        """Whether a service's router can be built from what the file says. Raises ConfigError."""
+    def router(self, name: str) -> tuple[Router, Reach]:
+        """What moves a configured service's traffic, by its own keys alone. Raises ConfigError."""
         given = self.configured().service(name)
-        given.router.options(
-            self._adapter_of("routers", given.router).Options, environ=self.environ
-        )
+        module = chosen("routers", given.router)
+        options = given.router.options(module.Options, environ=self.environ)
+        self._aws[name] = given.aws
+        return self._routed(name, module, options, given.aws)
+
+    def reached(self, plan: Plan) -> Router:
+        """A journalled plan's router, whatever the files say; its plane goes by the rollout's id.
+
+        Raises ConfigError where the journal does not say how.
+        """
+        reach = plan.reach
+        if reach is None:
+            raise ConfigError(f"the journal does not say how {plan.target} is reached")
+        module = adapter("routers", reach.router)
+        options = checked(module.Options, reach.options)
+        aws = config.Aws(account_id=reach.account_id, region=reach.region, role_arn=reach.role_arn)
+        self._aws[plan.rollout] = aws
+        return self._routed(plan.service, module, options, aws)[0]
+
+    def _routed(
+        self, name: str, module: ModuleType, options: BaseModel, aws: config.Aws
+    ) -> tuple[Router, Reach]:
+        router: Router = module.build(options, self.context(aws, service=name))
+        return router, reach_of(module, options, aws)
 
     def add_lambda(self, text: str) -> str:
         """A service from `FUNCTION:ALIAS` alone, in the account that the credentials belong to."""
-        from guardian.routers import lambda_alias
-
         function, _, alias = text.partition(":")
         if not function or not alias:
             raise UsageError(f"--lambda {text}: write it as FUNCTION:ALIAS, e.g. agents-api:live")
@@ -195,16 +223,19 @@ class Wiring:
         account_id = self._sessions.account(region=region, environment="ci").identity()
         aws = config.Aws(account_id=account_id, region=region)
         rules = rulefile.load(["preset:lambda"])
-        options = checked(lambda_alias.Options, {"function": function, "alias": alias})
+        module = adapter("routers", "lambda_alias")
+        options = checked(module.Options, {"function": function, "alias": alias})
+        router, reach = self._routed(text, module, options, aws)
         self._aws[text] = aws
         self._services[text] = Service(
             name=text,
             environment=self.environ.get("ENVIRONMENT", "ci"),
-            router=lambda_alias.build(options, self._context(aws, service=text)),
+            router=router,
             criteria=rules.criteria,
             rules=rules.files,
             steps=(),
             policy=Policy(),
+            reach=reach,
         )
         return text
 
@@ -323,32 +354,14 @@ class Wiring:
 
     def lanes(self) -> list[Lane]:
         """The configured notifiers. Raises ConfigError where the options of one do not fit."""
-        return [self.lane(lane) for lane in self.config.lanes] if self.config is not None else []
-
-    def lane(self, lane: config.Lane) -> Lane:
-        """One notifier, for the services of its own file alone. Raises ConfigError."""
-        configured = self.configured()
-        services = frozenset(configured.services) if lane.services is None else lane.services
-        accounts = {configured.services[name].aws for name in services}
-        # As the file's account, for what tells of all; else as that of the services told of.
-        only = accounts.pop() if len(accounts) == 1 else None
-        usual = configured.aws
-        aws = usual or only if lane.services is None else only or usual
-        module = self._adapter_of("notifiers", lane.to)
-        options = lane.to.options(module.Options, environ=self.environ)
-        notifier: Notifier = module.build(options, self._context(aws))
-        return Lane(name=lane.name, notifier=notifier, events=lane.on, services=services)
-
-    def _adapter_of(self, room: str, choice: config.Choice) -> ModuleType:
-        try:
-            return adapter(room, choice.name)
-        except ConfigError as error:
-            raise choice.refusal(str(error)) from error
+        return (
+            [lane_of(self, lane) for lane in self.config.lanes] if self.config is not None else []
+        )
 
     def _source(self, aws: config.Aws, name: str = METRICS) -> Source:
         if (aws, name) not in self._sources:
             module = adapter("sources", name)
-            self._sources[aws, name] = module.build(module.Options(), self._context(aws))
+            self._sources[aws, name] = module.build(module.Options(), self.context(aws))
         return self._sources[aws, name]
 
     def source(self, service: str, name: str) -> Source:
@@ -356,7 +369,7 @@ class Wiring:
         return self._source(self._aws[service], name)
 
     def plane(self, name: str) -> str:
-        """The plane of a service that was built: `account:region:role`."""
+        """The plane of what was built under that name: `account:region:role`."""
         return plane_of(self._aws[name])
 
     def _account(self, aws: config.Aws) -> Account:
@@ -369,7 +382,8 @@ class Wiring:
             )
         return self._accounts[aws]
 
-    def _context(self, aws: config.Aws | None, *, service: str = "") -> Context:
+    def context(self, aws: config.Aws | None, *, service: str = "") -> Context:
+        """What an adapter is built with, for that account or for none."""
         account = self._account(aws) if aws is not None else None
         return Context(
             clock=self.clock,
@@ -384,13 +398,3 @@ class Wiring:
             base_url=self.settings.base_url,
             meter=self.meter,
         )
-
-
-def _addressed(address: str) -> tuple[ModuleType, BaseModel]:
-    """The journal that an address means, and its options. Raises ConfigError."""
-    scheme, _, rest = address.partition(":")
-    module = adapter("journals", scheme)
-    try:
-        return module, checked(module.Options, {"path": rest})
-    except UsageError as error:
-        raise ConfigError(f"the journal {address}: {error}") from error

@@ -79,6 +79,16 @@ def test_a_notifiers_wrong_option_is_a_line_and_hides_no_other(scene: Stage) -> 
     assert any("serves 41 100%" in line["what"] for line in found["OK"])
 
 
+def test_files_that_are_wrong_are_a_failure_and_hide_nothing_else(scene: Stage) -> None:
+    """What can be used of them is looked at all the same."""
+    scene.config.write_text(scene.config.read_text() + "nonsense: 1\n")
+    ended = scene.run("doctor", "-o", "json")
+    found = findings(ended.out)
+    assert ended.code == 3
+    assert ["nonsense" in line["what"] for line in found["FAIL"]] == [True]
+    assert any("serves 41 100%" in line["what"] for line in found["OK"])
+
+
 def test_aws_out_of_reach_is_said_once_a_service_and_does_not_stop_the_rest(scene: Stage) -> None:
     """The notifiers are still looked at."""
     ended = scene.run("doctor", AWS_ENDPOINT_URL="http://127.0.0.1:9", GUARDIAN_SIMULATED_CLOCK="")

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import signal
+import urllib.error
 import urllib.request
 from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from guardian.clock import SystemClock
 from guardian.core.entries import OrderKind
 from guardian.engine.daemon import post
 from tests.cli.stage import SERVICE, finish
-from tests.cli.theatre import BAD, NEW, OLD, OTHERS, THREE, stop, theatre
+from tests.cli.theatre import BAD, NEW, OLD, OTHERS, THREE, Theatre, stop, theatre
+
+SIGNED = """\
+  - {to: webhook, url: "https://hooks.example/", secret: {env: A_SECRET}, on: [gate_failed]}
+"""
 
 
 def test_a_healthy_order_goes_live(tmp_path: Path) -> None:
@@ -125,6 +132,51 @@ def test_a_start_that_cannot_be_is_refused_with_the_reason(tmp_path: Path) -> No
         t.wait_for("the end", lambda: "rolled back before" in refused("42"))
         late = t.answer(t.order(SERVICE, OrderKind.ABORT))
         assert "is over" in late.refused
+
+
+@pytest.mark.parametrize("spoilt", ["config", "gone", "secret"])
+def test_a_restart_with_wrong_files_guards_what_is_live(tmp_path: Path, spoilt: str) -> None:
+    """By the plan in the journal: a bad canary goes back, people are paged, and new ones wait."""
+    bad = THREE[-1]
+    with theatre(tmp_path) as t:
+        t.stage.config.write_text(t.stage.config.read_text() + SIGNED)
+        first = t.daemon(A_SECRET="0123456789abcdef")
+        t.serves()
+        t.begin(bad)
+        t.wait_phase(bad, "baking")
+        first.kill()
+        first.wait()
+        t.stage.simulator.traffic.behave(bad, NEW[bad], BAD)
+        config = t.stage.config.read_text()
+        if spoilt == "config":
+            t.stage.config.write_text(config + "]\n")
+        elif spoilt == "gone":
+            t.stage.config.unlink()
+        given = {} if spoilt == "secret" else {"A_SECRET": "0123456789abcdef"}
+        t.daemon("-c", str(t.stage.config), **given)
+        t.wait_phase(bad, "rolled_back")
+        t.wait_for("the page", lambda: "guardian/production/files" in pages(t))
+        t.wait_for("the other", lambda: any(k.endswith("/rolled_back") for k in pages(t)))
+        assert "nothing new begins" in health(t, "readyz")
+        if spoilt == "config":
+            t.stage.config.write_text(config)
+            t.wait_for("the end of the page", lambda: "ok" in health(t, "readyz"))
+            assert t.begin(SERVICE)
+
+
+def pages(t: Theatre) -> set[str]:
+    """The keys of all pages until now."""
+    return {event.data["key"] for event in t.stage.events("pagerduty.trigger")}
+
+
+def health(t: Theatre, path: str) -> str:
+    """What the newest daemon says of itself."""
+    listening = t.log().partition("metrics and health on ")[2].split()[0]
+    try:
+        with urllib.request.urlopen(f"http://{listening}/{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+    except urllib.error.HTTPError as error:
+        return str(error.read().decode())
 
 
 def test_files_are_read_again(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ class Files:
     environment: str = "production"
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     error: Exception | None = None
+    trouble: str = ""
     names: tuple[str, ...] = (SERVICE,)
     planned: int = 0
     takes_s: float = 0.0
@@ -61,7 +62,7 @@ class Files:
 
     def services(self) -> Sequence[Served]:
         """Those it was given."""
-        return [Served(name=name, duty=self.duty) for name in self.names]
+        return [Served(name=name, duty=self.duty, trouble=self.trouble) for name in self.names]
 
     def task(self, service: str, rollout: str, **changes: object) -> Task:
         """A plan for a service."""

@@ -1,0 +1,89 @@
+"""What guardian tells of itself: notices that belong to no rollout and to no service."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from guardian.core.model import Instant
+from guardian.core.notices import FILES, Event, Notice, Page, Severity
+from guardian.core.phrases import Words, joined
+from guardian.core.wording import because
+
+_SHOWN: Final = 300
+"""Characters of a reason; the whole of it stands in the log."""
+_CORRECT: Final = (
+    "Correct the files; guardian reads them again by itself. `guardian config lint` says all that"
+    " is wrong with them."
+)
+
+
+def files_wrong(environment: str, why: str, now: Instant) -> Notice:
+    """Guardian began with files that are wrong, and something is live."""
+    words = Words(
+        title="guardian's files are wrong: it begins nothing new, and guards what is live",
+        did=joined(
+            "Every live rollout goes on by the plan in the journal, and is rolled back on a breach"
+            " as ever. What is ordered now waits.",
+            because(_first(why)),
+        ),
+        todo=_CORRECT,
+    )
+    return _notice(environment, FILES, words, now, severity=Severity.ERROR)
+
+
+def files_refused(environment: str, why: str, now: Instant) -> Notice:
+    """Files that changed are wrong, and those from before stay in force while guardian runs."""
+    words = Words(
+        title="guardian's new files are wrong: those from before stay in force until a restart",
+        did=joined(
+            "Everything goes on as before. A guardian that starts with these files guards what is"
+            " live, and begins nothing new.",
+            because(_first(why)),
+        ),
+        todo=_CORRECT,
+    )
+    return _notice(environment, FILES, words, now, severity=Severity.WARNING)
+
+
+def files_right(environment: str, now: Instant) -> Notice:
+    """They were read again, and nothing is wrong with them any more."""
+    words = Words(
+        title="guardian's files are right again",
+        did="They were read again: what was ordered begins, and live rollouts keep their plan.",
+    )
+    return _notice(environment, FILES, words, now)
+
+
+def _first(why: str) -> str:
+    """The first of several findings, without the line that it shows."""
+    return why.partition("\n")[0][:_SHOWN]
+
+
+def _notice(
+    environment: str,
+    cause: str,
+    words: Words,
+    now: Instant,
+    *,
+    severity: Severity | None = None,
+) -> Notice:
+    """A page of that severity, or without one the end of that page."""
+    key = f"guardian/{environment}/{cause}"
+    return Notice(
+        event=Event.RESUMED if severity is None else Event.STUCK,
+        at=now,
+        rollout=f"guardian-{cause}",
+        seq=int(now),
+        service="guardian",
+        environment=environment,
+        stable="",
+        canary="",
+        phase="",
+        weight="",
+        step="",
+        title=words.title,
+        did=words.did,
+        todo=words.todo,
+        pages=() if severity is None else (Page(key=key, severity=severity),),
+        resolves=(key,) if severity is None else (),
+    )

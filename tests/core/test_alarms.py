@@ -1,0 +1,35 @@
+"""What guardian tells of itself: to whom, under which key, and when it is over."""
+
+from __future__ import annotations
+
+from guardian.core.alarms import files_refused, files_right, files_wrong
+from guardian.core.notices import Event, Severity, concerns
+from tests.core.builders import T0
+
+WHY = "rules/production.yaml:12:5: unknown key 'treshold'\n    12 | treshold: 5%\n       | ^"
+
+
+def test_a_start_with_wrong_files_is_a_page() -> None:
+    """It says what is guarded all the same, and the first thing that is wrong."""
+    told = files_wrong("production", WHY, T0)
+    (page,) = told.pages
+    assert (page.key, page.severity) == ("guardian/production/files", Severity.ERROR)
+    assert (told.own, told.service, told.event) == (True, "guardian", Event.STUCK)
+    assert "rules/production.yaml:12:5: unknown key 'treshold'" in told.did
+    assert "^" not in told.did
+
+
+def test_new_files_that_are_wrong_are_a_lesser_page_of_the_same_key() -> None:
+    """Nothing is lost while the process runs."""
+    told = files_refused("production", WHY, T0)
+    (page,) = told.pages
+    assert (page.key, page.severity) == ("guardian/production/files", Severity.WARNING)
+    assert "stay in force" in told.title
+
+
+def test_files_that_are_right_again_end_the_page() -> None:
+    """And whoever was paged hears of it."""
+    told = files_right("production", T0 + 60)
+    assert told.pages == ()
+    assert told.resolves == ("guardian/production/files",)
+    assert concerns(told) == {Event.RESUMED, Event.STUCK}

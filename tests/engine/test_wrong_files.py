@@ -1,0 +1,35 @@
+"""What a daemon takes into its charge while its files are wrong."""
+
+from __future__ import annotations
+
+from guardian.core.entries import Answer
+from tests.engine.house import House
+
+
+def test_a_start_waits_while_the_files_are_wrong() -> None:
+    """It is said once, and begins when they are right; too late it is refused as any other."""
+    house = House()
+    house.desk.trouble = "rules/production.yaml:1:1: unknown key"
+    order = house.order()
+    house.step()
+    house.step()
+    assert house.journal.answered(order) is None
+    assert [text for text in house.said if "waits for files that are right" in text] == house.said
+    house.desk.trouble = ""
+    house.step()
+    assert house.journal.answered(order) == Answer(order=order, rollout=house.engine.charges[0].id)
+
+
+def test_files_that_cannot_be_read_name_no_service_and_the_journal_does() -> None:
+    """What is live is taken up without them; what belongs to another environment is not."""
+    house = House()
+    left = house.left(*house.shifted())
+    house.desk.trouble, house.desk.names = "there is no such file", ()
+    house.intake.step(house.desk, {})
+    assert [charge.id for charge in house.engine.charges] == [left]
+    other = House()
+    other.left(*other.shifted(), environment="staging")
+    other.desk.trouble, other.desk.names = "there is no such file", ()
+    other.intake.step(other.desk, {})
+    assert other.engine.charges == []
+    assert "it belongs to the environment staging" in other.said[0]

@@ -26,8 +26,9 @@ from guardian.clock import SystemClock
 from guardian.core.codec import rfc3339
 from guardian.core.entries import Order, OrderKind, for_service
 from guardian.core.model import Reason
-from guardian.core.plan import Drive
+from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Rollout
+from guardian.core.wording import span
 from guardian.engine.daemon import post
 from guardian.engine.outcome import Exit
 from guardian.engine.session import Limits
@@ -103,8 +104,19 @@ def _here(wiring: Wiring, wanted: Beginning, output: Output) -> int:
             "the journal is on this machine alone: if this process dies without a word, no"
             " other machine can finish what it began"
         )
+    output.say(_patience(task.plan, wanted.limits))
     task = mending(task, wanted.fixes)
     return guard(wiring, [task], output, limits=wanted.limits, allow=wanted.allow)
+
+
+def _patience(plan: Plan, limits: Limits) -> str:
+    """How long a hold is waited for, and what comes then."""
+    end = "taken back" if plan.restores else "left to a person"
+    longest = span(plan.policy.max_hold_s)
+    said = f"a hold is waited for: what is held for {longest} (max_hold) is {end}"
+    if limits.timeout_s is None:
+        return said
+    return f"{said}; --timeout ends all waiting {span(limits.timeout_s)} from now"
 
 
 def mending(task: Task, fixes: tuple[str, ...]) -> Task:

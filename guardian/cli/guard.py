@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from guardian.cli.output import Output
 from guardian.core.entries import HoldReason, OrderKind
+from guardian.core.model import Instant
+from guardian.core.plan import Drive
 from guardian.core.rollout import Rollout, fold
-from guardian.engine.outcome import Exit, outcome, worst
+from guardian.engine.outcome import Exit, hopeless, outcome, overdue, worst
 from guardian.engine.session import Limits, Session, Task
 from guardian.ports import Journal, UsageError
 
@@ -139,6 +141,13 @@ def held_by_others(journal: Journal, tasks: Sequence[Task], output: Output) -> d
     return followed
 
 
+def _needs_a_person(rollout: Rollout, limits: Limits, now: Instant) -> bool:
+    """Whether following any longer is of no use; a driven rollout's hold has an end of its own."""
+    if rollout.plan.drive is not Drive.WATCH:
+        return overdue(rollout, now) or hopeless(rollout, limits.rollback_timeout_s, now)
+    return rollout.hold is not None and rollout.hold.why in FOR_A_PERSON
+
+
 def follow(
     wiring: Wiring, followed: Mapping[str, str], limits: Limits
 ) -> dict[str, tuple[Rollout, Exit]]:
@@ -153,7 +162,7 @@ def follow(
             left = state.live and journal.holder(state.plan.target) is None
             if over or left:
                 results[service] = (state, Exit.TIMEOUT if over else Exit.WAITING)
-            elif not state.live or (state.hold is not None and state.hold.why in FOR_A_PERSON):
+            elif not state.live or _needs_a_person(state, limits, wiring.clock.now()):
                 results[service] = (state, outcome(state))
         Event().wait(timeout=FOLLOW_S)
     return results

@@ -110,9 +110,19 @@ def hopeless(rollout: Rollout, rollback_timeout_s: float, now: Instant) -> bool:
         return now - rollout.unconfirmed_since >= rollback_timeout_s
     if rollout.phase is Phase.COMPLETED and rollout.completed is not None:
         return now - rollout.completed.at >= rollback_timeout_s
-    if rollout.hold is None or rollout.plan.drive is Drive.WATCH:
+    return rollout.moved and overdue(rollout, now)
+
+
+def overdue(rollout: Rollout, now: Instant) -> bool:
+    """Whether a driven rollout was held for `max_hold`, and will not go back by itself.
+
+    Until then a hold is lived through, whatever its reason: what moved traffic goes back in time.
+    """
+    hold, plan = rollout.hold, rollout.plan
+    if hold is None or hold.patient or plan.drive is not Drive.ROLLOUT:
         return False
-    return rollout.hold.why in (HoldReason.CONFLICT, HoldReason.BREACH)
+    goes_back = rollout.moved and plan.restores
+    return not goes_back and rollout.held_s + now - hold.since >= plan.policy.max_hold_s
 
 
 def count(meter: Meter, entry: Entry, after: Rollout) -> None:

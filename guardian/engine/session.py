@@ -12,7 +12,14 @@ from guardian.core.rollout import Phase, Rollout
 from guardian.engine.charge import Charge
 from guardian.engine.engine import Engine, Setting
 from guardian.engine.outbox import Lane
-from guardian.engine.outcome import Exit, hopeless, never_shifted, outcome, waits_in_vain
+from guardian.engine.outcome import (
+    Exit,
+    hopeless,
+    never_shifted,
+    outcome,
+    overdue,
+    waits_in_vain,
+)
 from guardian.engine.report import Report
 from guardian.engine.task import Busy, TargetHeld, Task
 from guardian.ports import Claim, Clock, Journal, JournalError, Luck, Source
@@ -153,10 +160,15 @@ class Session:
             if charge.rollout.plan.drive is Drive.WATCH and waits_in_vain(charge.rollout, now):
                 self._ends.setdefault(charge.id, outcome(charge.rollout))
                 self._engine.give(charge, OrderKind.LEAVE, "only a person can go on from here")
-            elif never_shifted(charge.rollout) and charge.id not in self._ends:
+            elif charge.id in self._ends:
+                continue
+            elif never_shifted(charge.rollout):
                 self._ends[charge.id] = Exit.BLIND
                 why = "the first shift was never confirmed"
                 self._engine.give(charge, OrderKind.INTERRUPT, why)
+            elif overdue(charge.rollout, now) and not charge.rollout.moved:
+                self._ends[charge.id] = outcome(charge.rollout)
+                self._engine.give(charge, OrderKind.INTERRUPT, "it was held for max_hold")
         return bool(waiting) and all(
             _unrecorded(c, limits, now) or hopeless(c.rollout, limits.rollback_timeout_s, now)
             for c in waiting

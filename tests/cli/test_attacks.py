@@ -252,10 +252,37 @@ def test_rollback_after_guardians_own_is_nothing_to_do(tmp_path: Path) -> None:
         assert "rolled back already" in ended.out
 
 
-def test_a_conflict_hold_says_that_nothing_guards_any_more(tmp_path: Path) -> None:
-    """Exit 7 leaves the canary where it is; the last line says what that means."""
+def test_a_conflict_is_lived_through_and_a_breach_in_it_goes_back(tmp_path: Path) -> None:
+    """A weight changed by hand holds; the version at that weight is judged and taken back."""
     with stage(tmp_path, speed=100.0) as s:
         process = s.start(*START)
+        s.wait_for("the first shift", lambda: shifted(s))
+        s.wait_for("the first bake", lambda: len(s.events("slack.post")) >= 2)
+        s.simulator.aliases.write_as_person(SERVICE, "live", version="41", weights={"42": 0.3})
+        s.wait_for("the hold", lambda: held_for(s, "conflict"))
+        s.behave("42", BAD)
+        ended = finish(process)
+        assert ended.code == 4, ended.out + ended.err
+        assert "what is held for 4h (max_hold) is taken back" in ended.err
+        assert (s.alias.version, s.alias.weights) == ("41", {})
+
+
+def held_for(a_stage: Stage, why: str) -> bool:
+    """Whether the journal has a rollout held for that reason."""
+    db = sqlite3.connect(a_stage.folder / "guardian.db")
+    try:
+        bodies = [json.loads(body) for (body,) in db.execute("SELECT body FROM entries")]
+    finally:
+        db.close()
+    return any(body.get("why") == why for body in bodies)
+
+
+def test_a_conflict_under_observe_says_that_nothing_guards_any_more(tmp_path: Path) -> None:
+    """Nothing would take it back: exit 7 after `max_hold`, and the last line says what it means."""
+    with stage(tmp_path, speed=100.0) as s:
+        config = s.config.read_text()
+        s.config.write_text(config.replace("services:", "defaults: {max_hold: 2m}\nservices:", 1))
+        process = s.start(*START, "--observe")
         s.wait_for("the first shift", lambda: shifted(s))
         s.wait_for("the first bake", lambda: len(s.events("slack.post")) >= 2)
         s.simulator.aliases.write_as_person(SERVICE, "live", version="41", weights={"42": 0.3})

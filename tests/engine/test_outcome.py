@@ -9,8 +9,8 @@ import pytest
 from guardian.core.entries import Completed, HoldReason
 from guardian.core.rollout import Phase
 from guardian.core.verdict import Evidence, Outcome, Verdict
-from guardian.engine.outcome import WORST_FIRST, Exit, outcome, worst
-from tests.core.rollouts import held, in_phase
+from guardian.engine.outcome import WORST_FIRST, Exit, hopeless, outcome, overdue, worst
+from tests.core.rollouts import OBSERVE, PLAN, T0, WATCH, held, in_phase, rollout
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,25 @@ def test_the_worst_service_decides() -> None:
     for count in range(1, len(codes) + 1):
         assert worst(codes[:count]) is codes[count - 1]
     assert set(WORST_FIRST) == set(Exit)
+
+
+@pytest.mark.parametrize("why", [w for w in HoldReason if w.value not in ("approval", "freeze")])
+def test_a_hold_is_lived_through_until_it_goes_back(why: HoldReason) -> None:
+    """Whatever its reason: `max_hold` takes back what moved, and what moved nothing just ends."""
+    longest_s = PLAN.policy.max_hold_s
+    moved = in_phase(Phase.BAKING, held(why))
+    for state in (moved, replace(moved, plan=OBSERVE), rollout(held(why))):
+        assert not hopeless(state, 300.0, T0 + longest_s - 1)
+        assert not overdue(state, T0 + longest_s - 1)
+    assert not hopeless(moved, 300.0, T0 + longest_s + 1)
+    assert hopeless(replace(moved, plan=OBSERVE), 300.0, T0 + longest_s + 1)
+    before = rollout(held(why))
+    assert overdue(before, T0 + longest_s)
+    assert not hopeless(before, 300.0, T0 + longest_s)  # It is cancelled first.
+
+
+@pytest.mark.parametrize("why", [HoldReason.APPROVAL, HoldReason.FREEZE])
+def test_a_hold_with_an_end_of_its_own_is_waited_for(why: HoldReason) -> None:
+    """An approval and a freeze are not counted by `max_hold`."""
+    assert not overdue(in_phase(Phase.BAKING, held(why), plan=OBSERVE), T0 + 1e6)
+    assert not overdue(in_phase(Phase.BAKING, held(HoldReason.CONFLICT), plan=WATCH), T0 + 1e6)

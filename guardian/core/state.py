@@ -123,10 +123,10 @@ class Rollout:
 
     @property
     def traffic(self) -> Traffic:
-        """What the router shall report: the step's, or for a watch what was last seen."""
+        """What the router shall report: the step's; what was last seen, where there is none."""
         if self.seen:
             return self.seen[-1][1]
-        return step_traffic(self.plan, max(0, self.step))
+        return step_traffic(self.plan, self.step) if self.step >= 0 else self.plan.found
 
     @property
     def weights(self) -> tuple[tuple[Instant, Weight], ...]:
@@ -152,8 +152,8 @@ class Rollout:
     @property
     def kept_back(self) -> bool:
         """Whether traffic is back already, and is put back again should somebody shift it."""
-        back = self.phase is Phase.ROLLING_BACK and self.traffic == self.plan.snapshot.traffic
-        return back and self.guards_rollback
+        under_way = self.guards_rollback and self.phase is Phase.ROLLING_BACK
+        return under_way and self.traffic == self.plan.snapshot.traffic
 
     @property
     def watched_until(self) -> Instant:

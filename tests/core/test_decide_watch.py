@@ -32,6 +32,7 @@ from guardian.core.wishes import must_write
 from tests.core.rollouts import (
     BACK,
     BESIDE,
+    BY_HAND,
     CANARY,
     FAIL,
     HALF,
@@ -39,6 +40,7 @@ from tests.core.rollouts import (
     PASS,
     PLAN,
     SPARING,
+    SPLIT,
     STABLE,
     T0,
     TEN,
@@ -268,3 +270,12 @@ def test_a_share_of_nothing_is_no_split() -> None:
     none = replace(BESIDE, found=Traffic(primary="41", secondary="42", weight=Weight(0)))
     assert not rollout(plan=none).beside
     assert rollout(plan=BESIDE).beside
+
+
+def test_a_rollback_by_hand_has_no_steps_and_is_not_kept() -> None:
+    """It ends when it is read back, also where two versions shared the traffic."""
+    back = RollbackStarted(at=T0, cause=Cause.ABORTED, detail="rollback by bob", actor="bob")
+    state = rollout(back, plan=replace(BY_HAND, found=SPLIT))
+    assert (state.traffic, state.kept_back, state.unconfirmed_since) == (SPLIT, False, T0)
+    assert "the router to show 41 100%" in picture(state, saw(), T0, traffic=None).waiting_for
+    assert isinstance(entry(state, wrote(STABLE), at=1), RollbackConfirmed)

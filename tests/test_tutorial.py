@@ -44,7 +44,8 @@ SAME = (
     (r"^\d\d:\d\d(?=  )", "TIME"),
     (r"agents-api-\d{8}T\d{4}-[a-z0-9]+", "ROLLOUT"),
     (r"[\w.-]+@[\w.-]+", "PERSON"),
-    (r"\b\d+ bad of \d+ samples", "N bad of N samples"),
+    (r"\b\d+ bad of \d+ samples in \d+ minutes?", "N bad of N samples"),
+    (r"; \d+ of \d+ in \d+ minutes? not settled yet[^;]*", ""),
     (r"\b\d+ datapoints in the last hour, the newest \d+ minutes? old", "N datapoints"),
     (r"\b\d+ (min|s)( \d+ s)? (?=after|at most)", "SPAN "),
     (r"log e [\d.]+ >= ", "log e N >= "),
@@ -253,9 +254,12 @@ def test_the_tutorial_prints_what_it_says(tmp_path: Path) -> None:
 
 def test_what_differs_on_the_page_is_noticed() -> None:
     """The comparison lets times pass, and not another verdict, limit or line."""
-    page = "09:00:01Z  a-rate 1.5%, within 5% (3 bad of 100 samples) ...\n...\nend\n"
+    page = "09:00:01Z  a-rate 1.5%, within 5% (3 bad of 10 samples in 1 minute) ...\n...\nend\n"
     step = Step(line=1, daemon=False, command="x", printed=page)
-    check(step, "10:11:12Z  a-rate 0.1%, within 5% (0 bad of 7 samples)  (more)\nany\nline\nend\n")
+    check(
+        step,
+        "10:11:12Z  a-rate 0.1%, within 5% (0 bad of 7 samples in 4 minutes)  (x)\na\nline\nend\n",
+    )
     for other in ("within 6%", "over 5%"):
         with pytest.raises(AssertionError, match="the page says"):
-            check(step, f"10:11:12Z  a-rate 0.1%, {other} (0 bad of 7 samples) x\nend\n")
+            check(step, f"10:11:12Z  a-rate 0.1%, {other} (0 bad of 7 samples in 4 minutes)\nend\n")

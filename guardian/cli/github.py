@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from guardian.cli.closing import ERRORS, WORDS, Closing
+from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.notices import Event, Notice
 from guardian.core.verdict import Verdict
@@ -217,8 +218,8 @@ def _row(verdict: Verdict) -> str:
     cells = (
         verdict.criterion,
         verdict.outcome.value.replace("_", " "),
-        evidence.value or "",
-        evidence.limit,
+        reasons.value(evidence),
+        reasons.limit(evidence),
         f"{evidence.samples}{needed}",
         verdict.why,
     )

@@ -12,6 +12,7 @@ import click
 
 from guardian.cli import whole_file
 from guardian.cli.closing import WORDS, Closing
+from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.model import Criterion
 from guardian.core.verdict import Outcome, Verdict
@@ -111,8 +112,8 @@ def _evidence(verdict: Verdict) -> str:
     ]
     return "\n".join(
         (
-            f"value: {evidence.value or 'none'}",
-            f"fails: {evidence.limit}",
+            f"value: {reasons.value(evidence) or 'none'}",
+            f"fails: {reasons.limit(evidence)}",
             f"samples: {evidence.samples} ({evidence.min_samples} needed), {evidence.bad} bad",
             f"window: {' to '.join(window)}",
         )

@@ -15,6 +15,7 @@ import click
 from guardian.cli.closing import WORDS, Closing
 from guardian.cli.lines import fitting
 from guardian.clock import SystemClock
+from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.entries import StepEntered
 from guardian.core.model import Instant
@@ -295,8 +296,8 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
         "criterion": verdict.criterion,
         "verdict": verdict.outcome.value,
         "why": verdict.why,
-        "value": evidence.value,
-        "limit": evidence.limit,
+        "value": reasons.value(evidence) or None,
+        "limit": reasons.limit(evidence),
         "bad": evidence.bad,
         "samples": evidence.samples,
         "min_samples": evidence.min_samples,
@@ -320,15 +321,15 @@ def told(notice: Notice, at: Instant) -> str:
 def short(verdict: Verdict) -> str:
     """A verdict in a few words."""
     word = click.style(verdict.outcome.value.replace("_", " "), fg=_COLOURS[verdict.outcome])
-    if verdict.outcome is Outcome.PASS and verdict.evidence.value:
-        return f"{verdict.criterion} {verdict.evidence.value} {word}"
+    if verdict.outcome is Outcome.PASS and verdict.evidence.value is not None:
+        return f"{verdict.criterion} {reasons.value(verdict.evidence)} {word}"
     return f"{verdict.criterion} {word}: {verdict.why}"
 
 
 def long(verdict: Verdict) -> str:
     """A verdict with what it rests on."""
     word = click.style(f"{verdict.outcome.value:12}", fg=_COLOURS[verdict.outcome])
-    return f"{word} {verdict.criterion:22} {verdict.why}  (fails {verdict.evidence.limit})"
+    return f"{word} {verdict.criterion:22} {verdict.why}  (fails {reasons.limit(verdict.evidence)})"
 
 
 def summary(rollout: Rollout, exit_: Exit, *, driven: bool) -> str:

@@ -23,10 +23,10 @@ from guardian.core.model import (
     Scope,
     ceil_to,
 )
-from guardian.core.observed import over_limit, rising
+from guardian.core.observed import over_limit, rising, total
 from guardian.core.sequential import CompareTest, LimitTest, Minute, RateTest, Run, Track
 from guardian.core.traffic import Weight
-from guardian.core.verdict import Outcome
+from guardian.core.verdict import Datapoints, Outcome
 
 RECENT_PERIODS = 5
 """The busiest of this many settled periods tells what an unsettled one may still become."""
@@ -72,14 +72,36 @@ class Memory:
     incidents: tuple[Incident, ...] = ()
 
 
+class Growing(NamedTuple):
+    """An unsettled period that speaks against the release."""
+
+    seen: Count
+    """As the source has it now."""
+    most: Count
+    """With as many samples as it may come to have, which is what a proof may rest on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What an answer rests on, where that is not simply the step's settled periods."""
+
+    settled: Sequence[Count]
+    growing: Sequence[Growing] = ()
+    stable: Sequence[Count] = ()
+    """The other side, of a comparison."""
+    datapoints: Datapoints | None = None
+    value: float | None = None
+    """The value to show, of what is judged by datapoints."""
+
+
 class Answer(NamedTuple):
-    """What decides, in one sentence."""
+    """What decides; its sentence is made of the figures."""
 
     outcome: Outcome
-    why: str
+    detail: str = ""
+    """What no figure says."""
     blind_since: Instant | None = None
-    counted: Count | None = None
-    """What the proof rests on, when that is not simply the step's settled periods."""
+    ground: Ground | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +122,7 @@ class Case:
     memory: Memory
     track: Track
     """The limit test, with the partial periods that speak against the release."""
-    partial: tuple[Minute, ...]
+    growing: tuple[Growing, ...]
     """The partial periods in it."""
 
     @property
@@ -114,9 +136,14 @@ class Case:
         return sum((c.total > 0) if timed else c.total for c in counts)
 
     @property
+    def in_step(self) -> Sequence[Count]:
+        """The settled periods of the present step."""
+        return [c for c in self.counts.settled if c.start >= self.step_begin]
+
+    @property
     def samples(self) -> float:
         """What is held against `min_samples`: the step's."""
-        return self.sampled([c for c in self.counts.settled if c.start >= self.step_begin])
+        return self.sampled(self.in_step)
 
     @property
     def over(self) -> bool:
@@ -139,10 +166,10 @@ def examine(
     counts = count(measure, measurements, span, direction=criterion.fail_if.direction)
     memory = usable(memory, criterion, window) or _blank(criterion, window, span.period_s)
     limit, track = memory.limit, NO_TRACK
-    partial: tuple[Minute, ...] = ()
+    growing: tuple[Growing, ...] = ()
     if limit is not None:
         limit = limit.over(tuple((c.bad, c.total) for c in counts.settled))
-        track, partial = _with_partial(limit, counts, _busiest(criterion, window, counts))
+        track, growing = _with_partial(limit, counts, _busiest(criterion, window, counts))
     stable = criterion.compare.stable if criterion.compare is not None else None
     compare, stable_counts = memory.compare, None
     if compare is not None and stable is not None:
@@ -157,10 +184,10 @@ def examine(
         step_begin=step_begin,
         counts=counts,
         stable_counts=stable_counts,
-        step=_sum([c for c in counts.settled if c.start >= step_begin], step_begin),
+        step=total([c for c in counts.settled if c.start >= step_begin]),
         memory=replace(memory, limit=limit, compare=compare),
         track=track,
-        partial=partial,
+        growing=growing,
     )
 
 
@@ -227,15 +254,10 @@ def _paired(canary: Counts, stable: Counts) -> tuple[Minute, ...]:
     return tuple((c.bad, c.total, s.bad, s.total) for c, s in pairs)
 
 
-def _sum(counts: Sequence[Count], start: Instant) -> Count:
-    """All events together."""
-    return Count(start, sum(c.bad for c in counts), sum(c.total for c in counts))
-
-
 # --- bad news on periods that are not settled --------------------------------------------------
 
 
-def _with_partial(run: Run, counts: Counts, busiest: float) -> tuple[Track, tuple[Minute, ...]]:
+def _with_partial(run: Run, counts: Counts, busiest: float) -> tuple[Track, tuple[Growing, ...]]:
     """The track with every partial period that raises the evidence, and those periods.
 
     Bad events are only ever added to a period, and so are requests: the count of requests is taken
@@ -243,12 +265,12 @@ def _with_partial(run: Run, counts: Counts, busiest: float) -> tuple[Track, tupl
     """
     track, kept, timed = run.track, [], isinstance(run.test, RateTest)
     for partial in counts.partial:
-        total = max(partial.total, busiest)
-        minute = (partial.bad if timed else min(partial.bad, total), total)
-        raised = run.next(track, minute)
+        most = max(partial.total, busiest)
+        bad = partial.bad if timed else min(partial.bad, most)
+        raised = run.next(track, (bad, most))
         if raised.log_e > track.log_e:
             track = raised
-            kept.append(minute)
+            kept.append(Growing(partial, partial._replace(bad=bad, total=most)))
     return track, tuple(kept)
 
 

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from guardian.core import threshold
-from guardian.core.case import Answer, Case, Memory, Window, examine, growth, sequential
+from guardian.core import reasons, threshold
+from guardian.core.case import Answer, Case, Ground, Memory, Window, examine, growth, sequential
 from guardian.core.counts import queried, settled_until
+from guardian.core.evidence import evidence, proven_worse
 from guardian.core.incidents import presence
 from guardian.core.model import (
     Criterion,
@@ -30,21 +31,9 @@ from guardian.core.model import (
     Rate,
     floor_to,
 )
-from guardian.core.observed import (
-    against_limit,
-    both_sides,
-    duration,
-    limit_used,
-    observed,
-    out_of,
-    rising,
-    shown,
-    value_text,
-    warned,
-    worst_stretch,
-)
-from guardian.core.sequential import Run
-from guardian.core.verdict import Evidence, Outcome, Verdict
+from guardian.core.observed import both_sides, rising, worst_stretch
+from guardian.core.reasons import duration
+from guardian.core.verdict import Outcome, Verdict
 
 __all__ = ["Memory", "Window", "judge", "observed_until"]
 
@@ -80,16 +69,18 @@ def judge(
         or _unknown(case)
         or _silent(case)
         or (_unproven(case) if sequential(criterion) else threshold.unproven(case))
-        or (_passed(case) if sequential(criterion) else threshold.passed(case))
+        or (Answer(Outcome.PASS) if sequential(criterion) else threshold.passed(case))
     )
+    seen = evidence(case, answer)
+    why = reasons.why(answer.outcome, seen, answer.detail)
     note = criterion.note
     if isinstance(measure, Percentile) and not note:
         note = threshold.percentile_note(criterion, measure)
     verdict = Verdict(
         criterion=criterion.name,
         outcome=answer.outcome,
-        evidence=_evidence(case, answer),
-        why=f"{answer.why}; {note}" if note else answer.why,
+        evidence=seen,
+        why=f"{why}; {note}" if note else why,
     )
     return verdict, case.memory
 
@@ -117,42 +108,27 @@ def _breach(case: Case) -> Answer | None:
 
 def _proven(case: Case) -> Answer | None:
     """Does all evidence together prove that the limit is broken?"""
-    limit, criterion = case.memory.limit, case.criterion
-    if limit is None or case.track.peak < case.threshold:
+    criterion = case.criterion
+    if case.memory.limit is None or case.track.peak < case.threshold:
         return None
     timed = isinstance(criterion.measure, Rate)
+    settled = case.counts.settled
     worst = worst_stretch(
-        (*limit.minutes, *case.partial),
+        (*settled, *(g.most for g in case.growing)),
         criterion.fail_if.value if timed else criterion.limit_rate,
         fewer=timed and not rising(criterion),
     )
-    proof = f"{out_of(criterion, worst)}, log e {case.track.peak:.1f} >= {case.threshold:.1f}"
-    value = against_limit(criterion, worst, over=True)
-    return Answer(Outcome.FAIL, f"{value}: proven ({proof})", counted=worst)
+    late = slice(max(0, worst.start - len(settled)), max(0, worst.stop - len(settled)))
+    ground = Ground(settled=settled[worst.start : worst.stop], growing=case.growing[late])
+    return Answer(Outcome.FAIL, ground=ground)
 
 
 def _worse(case: Case) -> Answer | None:
     """Is the canary proven to be worse than stable?"""
-    worse = _proven_worse(case)
-    if worse is None:
+    if proven_worse(case) is None or case.stable_counts is None:
         return None
-    canary, stable = both_sides(worse.minutes)
-    values = [value_text(case.criterion, side) for side in (canary, stable)]
-    counted = [out_of(case.criterion, side) for side in (canary, stable)]
-    needed = f"log e {worse.track.peak:.1f} >= {case.threshold:.1f}"
-    proof = f"{counted[0]} against {counted[1]}, {needed}"
-    why = f"{values[0]} against {values[1]} on stable: proven worse ({proof})"
-    return Answer(Outcome.FAIL, why, counted=canary)
-
-
-def _proven_worse(case: Case) -> Run | None:
-    """The compare test, if it is over its threshold and by more than the practical floor."""
-    run, compare = case.memory.compare, case.criterion.compare
-    if run is None or compare is None or not run.test.proven(run.track):
-        return None
-    canary, stable = both_sides(run.minutes)
-    gap = canary.bad / canary.total - stable.bad / stable.total
-    return run if gap >= compare.min_increase else None
+    canary, stable = both_sides(case.counts, case.stable_counts)
+    return Answer(Outcome.FAIL, ground=Ground(settled=canary, stable=stable))
 
 
 def _unreadable(case: Case) -> Answer | None:
@@ -222,73 +198,10 @@ def _unsampled(criterion: Criterion) -> bool:
 
 def _unproven(case: Case) -> Answer | None:
     """Are there too few samples in this step, or is what they show over the limit?"""
-    criterion, counted = case.criterion, out_of(case.criterion, case.step)
+    criterion = case.criterion
     kind = "datapoints" if _unsampled(criterion) else "samples"
-    few = f"{case.samples:.0f} of the {criterion.min_samples} {kind} needed"
     short = case.samples < criterion.min_samples
-    if case.over:
-        detail = f"{counted}; {few}" if short else counted
-        why = f"{against_limit(criterion, case.step, over=True)}, not yet proven ({detail})"
-        return Answer(Outcome.INCONCLUSIVE, why)
-    return Answer(Outcome.INCONCLUSIVE, few) if short or not case.step.total else None
-
-
-def _passed(case: Case) -> Answer:
-    """Nothing speaks against it, and enough was seen to say so."""
-    value = against_limit(case.criterion, case.step, over=False)
-    return Answer(Outcome.PASS, f"{value} ({out_of(case.criterion, case.step)})")
-
-
-# --- numbers -----------------------------------------------------------------------------------
-
-
-def _evidence(case: Case, answer: Answer) -> Evidence:
-    """What the verdict rests on."""
-    criterion, counted = case.criterion, answer.counted or case.step
-    settled, value = case.counts.until, _value(case)
-    text = None if value is None else shown(criterion, value)
-    if answer.counted is not None:
-        text = value_text(criterion, counted)
-    last = None if sequential(criterion) else threshold.newest(case)
-    return Evidence(
-        limit=str(criterion.fail_if),
-        value=text,
-        bad=round(counted.bad),
-        samples=round(case.samples if answer.counted is None else counted.total),
-        min_samples=criterion.min_samples,
-        all_samples=round(case.sampled(case.counts.settled)),
-        window_start=case.step_begin,
-        window_end=settled if settled > case.step_begin else None,
-        log_e=_log_e(case),
-        log_e_limit=case.threshold if _tested(case) else 0.0,
-        blind_since=answer.blind_since,
-        over_limit=case.over if sequential(criterion) else last is not None and last.over,
-        limit_used=None if value is None else limit_used(criterion, value),
-        warned=value is not None and warned(criterion, value),
-    )
-
-
-def _value(case: Case) -> float | None:
-    """The step's observed value: of all its events, or the newest one of what is not counted."""
-    if isinstance(case.criterion.measure, Gauge | Percentile):
-        last = threshold.newest(case)
-        return None if last is None else last.value
-    return observed(case.criterion, case.step) if case.step.total > 0 else None
-
-
-def _tested(case: Case) -> bool:
-    """Whether any statistical test weighs the evidence."""
-    return case.memory.limit is not None or case.memory.compare is not None
-
-
-def _log_e(case: Case) -> float:
-    """The stronger test's evidence: at its peak once that proves a breach, else what it is now."""
-    if case.track.peak >= case.threshold:
-        return case.track.peak
-    worse, compare = _proven_worse(case), case.memory.compare
-    if worse is not None:
-        return worse.track.peak
-    if compare is None or compare.test.proven(compare.track):
-        # A difference that is proven and too small to matter is no evidence against the release.
-        return case.track.log_e
-    return max(case.track.log_e, compare.track.log_e)
+    few = f"{case.samples:.0f} of the {criterion.min_samples} {kind} needed"
+    if short or not case.step.total:
+        return Answer(Outcome.INCONCLUSIVE, few)
+    return Answer(Outcome.INCONCLUSIVE) if case.over else None

@@ -7,9 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from guardian.core.case import Answer, Memory, Window, usable
-from guardian.core.model import Criterion, Incident, Incidents, Instant, Measurement, Query
-from guardian.core.observed import duration
-from guardian.core.verdict import Evidence, Outcome, Verdict
+from guardian.core.model import (
+    Criterion,
+    Incident,
+    Incidents,
+    Instant,
+    Measurement,
+    Query,
+)
+from guardian.core.observed import bound, figure
+from guardian.core.reasons import duration
+from guardian.core.verdict import Basis, Evidence, Outcome, Verdict
 
 STALE_S = 120.0
 """An older answer of the tracker, beyond the criterion's settle time, is no answer any more."""
@@ -152,20 +160,23 @@ def _verdict(
     begin: Instant | None,
 ) -> Verdict:
     read = [measurements[q].settled_before for q in criterion.queries() if q in measurements]
+    until = read[0] if read and read[0] > 0 else None
     return Verdict(
         criterion=criterion.name,
         outcome=answer.outcome,
         evidence=Evidence(
-            limit="any",
-            value=f"{len(against)} open" if read else None,
+            limit=bound(criterion),
+            value=figure(criterion, float(len(against))) if read else None,
+            basis=Basis.INCIDENTS,
             bad=len(against),
             samples=len(incidents),
             all_samples=len(incidents),
             window_start=begin,
-            window_end=read[0] if read and read[0] > 0 else None,
+            window_end=until,
+            settled_until=until,
             blind_since=answer.blind_since,
             over_limit=bool(against),
             incidents=incidents,
         ),
-        why=f"{answer.why}; {criterion.note}" if criterion.note else answer.why,
+        why=f"{answer.detail}; {criterion.note}" if criterion.note else answer.detail,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guardian.core.plan import Plan
+from guardian.core.reasons import against
 from guardian.core.rollout import Rollout
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wording import measured
@@ -31,10 +32,9 @@ def failed(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def breach_of(verdicts: Sequence[Verdict]) -> str:
-    """The breach for a title: "error-rate 6.1% (limit above 5%)"; "" without one."""
+    """The breach for a title, with both sides of its test: "error-rate 6.1% over 5%"; or ""."""
     return ", ".join(
-        f"{v.criterion} {v.evidence.value or 'without a value'} (limit {v.evidence.limit})"
-        for v in failed(verdicts)
+        f"{v.criterion} {against(v.evidence) or 'without a value'}" for v in failed(verdicts)
     )
 
 

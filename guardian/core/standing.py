@@ -85,7 +85,7 @@ def _unjudged(name: str) -> Verdict:
     return Verdict(
         criterion=name,
         outcome=Outcome.INCONCLUSIVE,
-        evidence=Evidence(limit=""),
+        evidence=Evidence(),
         why="it has not been judged",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from guardian.core import reasons
 from guardian.core.entries import Approved, Held, HoldReason, Resumed, Waived, Warned
 from guardian.core.gates import approval_due, approval_of
 from guardian.core.phrases import Words, breach_of, by_whom, cure, joined, numbers, take_back
@@ -238,7 +239,7 @@ def warned(entry: Warned, after: Rollout) -> Words:
             ),
         )
     values = ", ".join(
-        f"{v.criterion} {v.evidence.value or 'without a value'}" for v in entry.verdicts
+        f"{v.criterion} {reasons.value(v.evidence) or 'without a value'}" for v in entry.verdicts
     )
     return Words(
         title=f"{plan.service}: warning for version {plan.canary} at {weight}: {values or names}",

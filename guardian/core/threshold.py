@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from guardian.core.case import Answer, Case
+from guardian.core.case import Answer, Case, Ground
 from guardian.core.counts import Count, values
 from guardian.core.model import Criterion, Gauge, Instant, Missing, Percentile, Rate
-from guardian.core.observed import observed, over_limit, rising, shown, side_text
-from guardian.core.verdict import Outcome
+from guardian.core.observed import observed, over_limit, rising
+from guardian.core.verdict import Datapoints, Outcome
 
 REACH = 3
 """A window of N datapoints reaches back over at most this many times N periods."""
@@ -30,33 +30,28 @@ class Point(NamedTuple):
 
 def breach(case: Case) -> Answer | None:
     """Was the limit broken at any time since the first shift?"""
-    needed, of = case.criterion.datapoints
+    needed, _ = case.criterion.datapoints
     broken = [w for w in _windows(case, points(case)) if sum(p.over for p in w) >= needed]
     if not broken:
         return None
     worst = max(broken, key=lambda window: sum(p.over for p in window))
-    why = f"{_over(case.criterion, worst)}, a breach at {needed} of {of}"
-    return Answer(Outcome.FAIL, f"{why} ({_worst(case.criterion, worst)})")
+    return Answer(Outcome.FAIL, ground=_ground(case, worst, worst=True))
 
 
 def unproven(case: Case) -> Answer | None:
     """Are there too few datapoints in this step, or is the newest one over the limit?"""
-    needed, of = case.criterion.datapoints
     enough, last = wanted(case), recent(case)
     heard = sum(1 for p in in_step(case) if p.value is not None)
     few = f"{heard} of the {enough} datapoints needed{_floor(case.criterion)}"
     if last and last[-1].over:
-        why = f"{_over(case.criterion, last)}, a breach at {needed} of {of}"
-        also = f"; {few}" if heard < enough else ""
-        return Answer(Outcome.INCONCLUSIVE, f"{why} ({_newest(case.criterion, last)}{also})")
+        also = few if heard < enough else ""
+        return Answer(Outcome.INCONCLUSIVE, also, ground=_ground(case, last))
     return Answer(Outcome.INCONCLUSIVE, few) if heard < enough else None
 
 
 def passed(case: Case) -> Answer:
     """Nothing speaks against it, and enough was seen to say so."""
-    last = recent(case)
-    why = f"{_over(case.criterion, last)} ({_newest(case.criterion, last)})"
-    return Answer(Outcome.PASS, why)
+    return Answer(Outcome.PASS, ground=_ground(case, recent(case)))
 
 
 def newest(case: Case) -> Point | None:
@@ -167,29 +162,21 @@ def _stand_in(criterion: Criterion, missing: Point, before: Point | None) -> Poi
     return missing
 
 
-# --- in words ----------------------------------------------------------------------------------
+# --- figures -----------------------------------------------------------------------------------
 
 
-def _over(criterion: Criterion, window: Sequence[Point]) -> str:
-    """How many of how many."""
-    bad = sum(p.over for p in window)
-    return f"{bad} of {len(window)} datapoints {side_text(criterion, over=True)}"
-
-
-def _newest(criterion: Criterion, window: Sequence[Point]) -> str:
-    """The newest value; every window holds one."""
-    return f"newest {shown(criterion, _values(window)[-1])}"
-
-
-def _worst(criterion: Criterion, window: Sequence[Point]) -> str:
-    """The value furthest on the side that hurts."""
-    if rising(criterion):
-        return f"highest {shown(criterion, max(_values(window)))}"
-    return f"lowest {shown(criterion, min(_values(window)))}"
-
-
-def _values(window: Sequence[Point]) -> list[float]:
-    return [p.value for p in window if p.value is not None]
+def _ground(case: Case, window: Sequence[Point], *, worst: bool = False) -> Ground:
+    """A window's periods, how many are over, and its newest value, or the one that hurts most."""
+    values = [p.value for p in window if p.value is not None]
+    hurts = max if rising(case.criterion) else min
+    starts = {p.start for p in window}
+    return Ground(
+        settled=[c for c in case.counts.settled if c.start in starts],
+        datapoints=Datapoints(
+            over=sum(p.over for p in window), of=len(window), needed=case.criterion.datapoints
+        ),
+        value=hurts(values) if worst else values[-1],
+    )
 
 
 def _floor(criterion: Criterion) -> str:

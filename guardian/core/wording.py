@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from guardian.core import reasons
 from guardian.core.model import MINUTE_S, Instant
 from guardian.core.verdict import Evidence, Outcome, Verdict
 
@@ -54,15 +55,20 @@ def window(evidence: Evidence) -> str:
 
 
 def samples(evidence: Evidence) -> str:
-    """How much was seen: "480 samples", or "12 of 60 samples" where that is not enough."""
+    """How much was seen: "480 samples in 10 minutes", or "12 of 60 samples" where more is due."""
     if evidence.samples < evidence.min_samples:
         return f"{evidence.samples} of {evidence.min_samples} samples"
-    return f"{evidence.samples} samples"
+    return reasons.samples(evidence)
 
 
 def measured(verdict: Verdict) -> str:
     """Value, limit, samples and window: "6.1%, limit above 5%, 480 samples, 03:10 to …"."""
     seen = verdict.evidence
-    value = seen.value if seen.value is not None else "no value"
-    parts = [value, f"limit {seen.limit}" if seen.limit else "", samples(seen), window(seen)]
+    limit = reasons.limit(seen)
+    parts = [
+        reasons.value(seen) or "no value",
+        f"limit {limit}" if limit else "",
+        samples(seen),
+        window(seen),
+    ]
     return ", ".join(part for part in parts if part)

@@ -9,6 +9,7 @@ import json
 from hashlib import sha256
 from typing import Any, Final
 
+from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
@@ -80,8 +81,8 @@ def _row(verdict: Verdict) -> dict[str, Any]:
     return {
         "criterion": _name(verdict.criterion),
         "verdict": verdict.outcome.value,
-        "value": None if seen.value is None else _name(seen.value),
-        "limit": _name(seen.limit),
+        "value": None if seen.value is None else _name(reasons.value(seen)),
+        "limit": _name(reasons.limit(seen)),
         "samples": seen.samples,
         "min_samples": seen.min_samples,
         "window_start": _time(seen.window_start),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Any, Final
 
+from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.notices import Event, Notice
 from guardian.core.scrub import SHORTENED, scrub
@@ -136,7 +137,7 @@ def _criteria(notice: Notice) -> list[dict[str, Any]]:
 
 def _field(verdict: Verdict) -> str:
     seen = verdict.evidence
-    value = f"{seen.value or 'no value'} · limit {seen.limit or 'none'}"
+    value = f"{reasons.value(seen) or 'no value'} · limit {reasons.limit(seen) or 'none'}"
     counted = ", ".join(part for part in (samples(seen), window(seen)) if part)
     name = fit(verdict.criterion, 200)
     rest = (fit(text, 400) for text in (value, counted, verdict.why))

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from guardian import pagerduty
+from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.model import Reason
 from guardian.core.notices import Notice, Page
@@ -170,8 +171,8 @@ def _row(verdict: Verdict) -> dict[str, str]:
     return {
         "criterion": _name(verdict.criterion),
         "verdict": verdict.outcome.value,
-        "value": _name(seen.value or "no value"),
-        "limit": _name(seen.limit or "none"),
+        "value": _name(reasons.value(seen) or "no value"),
+        "limit": _name(reasons.limit(seen) or "none"),
         "samples": samples(seen),
         "window": window(seen),
         "why": scrub(verdict.why, WHY_CHARS),

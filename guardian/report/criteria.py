@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from guardian.core import figures
 from guardian.core.case import sequential
 from guardian.core.codec import rfc3339
 from guardian.core.model import Criterion, Incidents, Instant, Query
@@ -101,13 +102,13 @@ def _plots(
         )
     yield Plot(
         name=f"value-{index}",
-        title=f"{name}: values against the limit {curve.limit_text}",
+        title=f"{name}: values against the limit {figures.exact(curve.limit)}",
         text=f"{len(curve.points)} periods, {len(over)} over the limit.{_worst(curve)}",
         since=facts.since,
         until=facts.until,
         lines=tuple(lines),
-        limit=curve.limit,
-        limit_text=f"limit {curve.limit_text}",
+        limit=curve.limit.value,
+        limit_text=f"limit {figures.exact(curve.limit)}",
         events=events,
         shown=curve.shown,
     )

@@ -6,9 +6,11 @@ import json
 import math
 from typing import Any
 
+from guardian.core import reasons
 from guardian.core.codec import encode_entry, plain, rfc3339
 from guardian.core.model import Incidents, Measurement, Query
 from guardian.core.status import confirmed_weight
+from guardian.core.verdict import Verdict
 from guardian.report.facts import Decision, Facts
 from guardian.report.replay import Curve, Point
 
@@ -57,7 +59,7 @@ def _decision(one: Decision) -> dict[str, Any]:
         "actor": one.actor,
         "text": one.text,
         "set_aside": one.set_aside,
-        "verdicts": [plain(verdict) for verdict in one.verdicts],
+        "verdicts": [_verdict(verdict) for verdict in one.verdicts],
         "told": None
         if one.told is None
         else {
@@ -69,6 +71,13 @@ def _decision(one: Decision) -> dict[str, Any]:
         },
         "entry": _entry(one),
     }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    """A verdict's figures, with what people read of them beside."""
+    seen = verdict.evidence
+    words = {"value": reasons.value(seen) or None, "limit": reasons.limit(seen)}
+    return {**plain(verdict), **words}
 
 
 def _entry(one: Decision) -> Any:
@@ -95,7 +104,8 @@ def _criterion(facts: Facts, index: int) -> dict[str, Any]:
 def _curve(found: Curve) -> dict[str, Any]:
     return {
         "period_s": found.period_s,
-        "limit_value": _number(found.limit),
+        "unit": found.limit.unit.value,
+        "limit_value": _number(found.limit.value),
         "log_e_limit": round(found.log_e_limit, 4),
         "values": [_point(p) for p in found.points],
         "stable": [_point(p) for p in found.stable],

@@ -139,7 +139,7 @@ class Facts:
         """
         verdicts = self.decisive.verdicts if self.decisive is not None else ()
         seen = [v.evidence for v in verdicts if v.criterion == criterion]
-        return (seen[0].window_end or self.since) if seen else None
+        return (seen[0].settled_until or self.since) if seen else None
 
     def recorded(self, criterion: str) -> tuple[tuple[Instant, float], ...]:
         """Time and log e of every journalled verdict on a criterion."""

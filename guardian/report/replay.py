@@ -10,9 +10,11 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from guardian.core import figures
 from guardian.core.case import sequential
 from guardian.core.counts import Count, Countable, Span, count, values
 from guardian.core.criteria import Memory, Window, judge
+from guardian.core.figures import Figure
 from guardian.core.model import (
     Criterion,
     Gauge,
@@ -26,7 +28,7 @@ from guardian.core.model import (
     floor_to,
     queries_of,
 )
-from guardian.core.observed import limit_text, observed, over_limit, percent, shown
+from guardian.core.observed import bound, figure, observed, over_limit
 from guardian.core.plan import Drive
 from guardian.core.rollout import Rollout
 from guardian.core.verdict import Outcome
@@ -42,7 +44,7 @@ class Point:
 
     start: Instant
     value: float | None
-    """In the measure's own unit, a share for ratios and latencies; None without samples."""
+    """In the limit's base unit; None without samples."""
     bad: float = 0.0
     samples: float = 0.0
     over: bool = False
@@ -77,20 +79,13 @@ class Curve:
     """Why it could not be read."""
 
     @property
-    def limit(self) -> float:
-        """What the values are held against, in their unit."""
-        latency = isinstance(self.criterion.measure, Latency)
-        return self.criterion.limit_rate if latency else self.criterion.fail_if.value
-
-    @property
-    def limit_text(self) -> str:
-        """The limit for people."""
-        return limit_text(self.criterion)
+    def limit(self) -> Figure:
+        """What the values are held against."""
+        return bound(self.criterion).figure
 
     def shown(self, value: float) -> str:
         """A value for people, short enough for an axis."""
-        latency = isinstance(self.criterion.measure, Latency)
-        return percent(value) if latency else shown(self.criterion, value)
+        return figures.text(Figure(value, self.limit.unit), self.limit)
 
 
 def curve(
@@ -157,7 +152,7 @@ def _points(
         value, limit = found.get(start), criterion.fail_if
         yield Point(
             start=start,
-            value=value,
+            value=None if value is None else figure(criterion, value).value,
             samples=rests_on.get(start, 0.0),
             over=value is not None and limit.direction.breached(value, limit.value),
             settled=start + span.period_s <= settled,

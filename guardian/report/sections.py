@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.entries import (
     Completed,
@@ -148,7 +149,7 @@ def _reason(decisive: Decision) -> str:
     failed = [v for v in decisive.verdicts if v.outcome is Outcome.FAIL]
     if failed:
         return " ".join(
-            f"{v.criterion} failed: {v.why}. It fails {v.evidence.limit}." for v in failed
+            f"{v.criterion} failed: {v.why}. It fails {reasons.limit(v.evidence)}." for v in failed
         )
     by = f" It was the order of {decisive.actor}." if decisive.actor else ""
     if isinstance(decisive.entry, Completed) and not decisive.set_aside:
@@ -170,8 +171,8 @@ def _evidence_row(verdict: Verdict) -> tuple[str, ...]:
     return (
         verdict.criterion,
         verdict.outcome.value.replace("_", " "),
-        seen.value or "none",
-        seen.limit,
+        reasons.value(seen) or "none",
+        reasons.limit(seen),
         str(seen.bad),
         f"{seen.samples} (of {seen.min_samples} needed)",
         f"{seen.log_e:.2f} (proof at {seen.log_e_limit:.2f})" if tested else "not tested",

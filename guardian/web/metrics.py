@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gzip
 import platform
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -86,14 +85,14 @@ FAMILIES: Final = (
         "guardian_criterion_value",
         "gauge",
         "service criterion",
-        "Observed value of the step in base units: shares from 0 to 1, seconds, bytes; of a count"
+        "Observed value in base units: shares from 0 to 1, seconds, bytes; of a count"
         " its events a minute, of a latency criterion the share of requests slower than its limit.",
     ),
     _family(
         "guardian_criterion_limit_used_ratio",
         "gauge",
         "service criterion",
-        "Observed value of the step as a share of its limit; 1 is at the limit.",
+        "Observed value as a share of its limit; 1 is at the limit.",
     ),
     _family(
         "guardian_criterion_verdict",
@@ -333,10 +332,10 @@ class _State:
                 self._set("guardian_criterion_verdict", (*labels, outcome.value), now)
 
     def _evidence(self, labels: Sequence[str], evidence: Evidence) -> None:
-        age_from = evidence.window_end or evidence.window_start
+        age_from = evidence.settled_until or evidence.window_start
         proven = evidence.log_e / evidence.log_e_limit if evidence.log_e_limit > 0 else None
         for name, value in {
-            "guardian_criterion_value": number(evidence.value),
+            "guardian_criterion_value": None if evidence.value is None else evidence.value.value,
             "guardian_criterion_limit_used_ratio": evidence.limit_used,
             "guardian_evidence_ratio": None if proven is None else max(0.0, proven),
             "guardian_data_age_seconds": (
@@ -364,29 +363,3 @@ def _last_ticks(overview: Overview) -> dict[tuple[str, str], Instant]:
         account, region, *_role = [*plane.split(":"), ""]
         found[account, region] = min(at, found.get((account, region), at))
     return found
-
-
-_BASE: Final = {
-    "%": 0.01,
-    "us": 1e-6,
-    "ms": 0.001,
-    "s": 1.0,
-    "m": 60.0,
-    "h": 3600.0,
-    "d": 86400.0,
-    "KiB": 2.0**10,
-    "MiB": 2.0**20,
-    "GiB": 2.0**30,
-}
-_NUMBER: Final = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?) ?(%|[a-zA-Z]+)?(?![\w%])")
-
-
-def number(value: str | None) -> float | None:
-    """The number in an observed value as people are told it, in base units: "6.1%" is 0.061.
-
-    A unit that is not one of a share, a duration or a size is left as it is: "12/min" is 12.
-    """
-    found = _NUMBER.match(value or "")
-    if found is None:
-        return None
-    return float(found[1]) * _BASE.get(found[2] or "", 1.0)

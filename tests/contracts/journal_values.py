@@ -44,6 +44,7 @@ from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.traffic import Snapshot, Step, Traffic, Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Outgoing
+from tests.core.builders import FIVE_PERCENT, share
 
 START: Final = 1_795_462_200.0
 """2026-11-23T19:30:00.000Z."""
@@ -101,7 +102,9 @@ TRAFFIC: Final = Traffic(primary="41", secondary="42", weight=Weight.percent(10)
 VERDICT: Final = Verdict(
     criterion="error-rate",
     outcome=Outcome.FAIL,
-    evidence=Evidence(limit="above 5%", value="9.1%", bad=91, samples=1000, window_end=START + 60),
+    evidence=Evidence(
+        limit=FIVE_PERCENT, value=share(0.091), bad=91, samples=1000, window_end=START + 60
+    ),
     why="91 of 1000 requests failed",
 )
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from guardian.core.criteria import Window, judge
+from guardian.core.figures import Bound, Figure, Unit
 from guardian.core.model import (
     Compare,
     Criterion,
@@ -32,8 +33,8 @@ Row: TypeAlias = tuple[float | None, float | None]
 BAD = Query(namespace="Shop/Api", metric="Failed", stat="Sum")
 GOOD = Query(namespace="Shop/Api", metric="Succeeded", stat="Sum")
 TOTAL = Query(namespace="Shop/Api", metric="Requests", stat="Sum")
-COUNT = Query(namespace="AWS/Lambda", metric="Duration", stat="SampleCount")
-WITHIN = Query(namespace="AWS/Lambda", metric="Duration", stat="TC(:10000)")
+COUNT = Query(namespace="AWS/Lambda", metric="Duration", stat="SampleCount", unit="Milliseconds")
+WITHIN = replace(COUNT, stat="TC(:10000)")
 STABLE_BAD = replace(BAD, dimensions=(("Version", "1"),))
 STABLE_TOTAL = replace(TOTAL, dimensions=(("Version", "1"),))
 
@@ -51,13 +52,20 @@ SUCCESS = replace(
 P95 = replace(
     ERRORS,
     measure=Latency(percentile=95, count=COUNT, within=WITHIN),
-    fail_if=Limit(direction=Direction.ABOVE, value=10.0, text="10s"),
+    fail_if=Limit(direction=Direction.ABOVE, value=10_000.0, text="10s"),
     min_samples=200,
 )
 COMPARED = replace(
     ERRORS, compare=Compare(stable=Ratio(part=STABLE_BAD, total=STABLE_TOTAL, good=False))
 )
+FIVE_PERCENT = Bound(direction=Direction.ABOVE, figure=Figure(0.05, Unit.RATIO))
+"""What most observed shares are held against."""
 PROBLEM = Problem(reason=Reason.TIMEOUT, detail="CloudWatch did not answer within 10 seconds")
+
+
+def share(value: float) -> Figure:
+    """An observed share."""
+    return Figure(value, Unit.RATIO)
 
 
 def series(values: Sequence[float | None], *, period_s: int = 60) -> tuple[Datapoint, ...]:

@@ -49,6 +49,7 @@ from guardian.core.rollout import Phase, Rollout, fold, step_traffic
 from guardian.core.standing import Seen
 from guardian.core.traffic import FULL, Reading, Snapshot, Stamp, Step, Traffic, Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
+from tests.core.builders import FIVE_PERCENT
 
 T0: Instant = 1_790_000_040.0
 """A whole minute, so that observed time is easy to read."""
@@ -261,7 +262,7 @@ def verdict(
     return Verdict(
         criterion=name,
         outcome=outcome,
-        evidence=Evidence(limit="above 5%", over_limit=over_limit, blind_since=blind_since),
+        evidence=Evidence(limit=FIVE_PERCENT, over_limit=over_limit, blind_since=blind_since),
         why=f"{outcome.value} for a test",
     )
 

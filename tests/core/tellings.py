@@ -24,6 +24,7 @@ from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.rollout import Rollout, apply, start
 from guardian.core.traffic import FULL, Snapshot, Step, Traffic, Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
+from tests.core.builders import FIVE_PERCENT, share
 
 T0 = 1_790_000_000.0
 TEN = Weight.percent(10)
@@ -31,15 +32,15 @@ STABLE = Traffic(primary="41")
 TARGET = "lambda_alias:333333333333:us-east-1:agents-api:live"
 
 
-def a_verdict(outcome: Outcome = Outcome.FAIL, *, value: str | None = "6.1%") -> Verdict:
+def a_verdict(outcome: Outcome = Outcome.FAIL, *, value: float | None = 0.061) -> Verdict:
     """A verdict with numbers."""
     return Verdict(
         criterion="error-rate",
         outcome=outcome,
         why="29 of 480 requests failed",
         evidence=Evidence(
-            limit="above 5%",
-            value=value,
+            limit=FIVE_PERCENT,
+            value=None if value is None else share(value),
             bad=29,
             samples=480,
             min_samples=60,
@@ -101,7 +102,7 @@ BACK = RollbackStarted(
 STUCK_1 = RollbackStuck(at=T0 + 260, level=1, detail="AccessDenied")
 STUCK_2 = RollbackStuck(at=T0 + 500, level=2, detail="AccessDenied")
 CONFIRMED = RollbackConfirmed(at=T0 + 510, by_guardian=True, detail="read back: 41 100%")
-DONE = Completed(at=T0 + 900, verdicts=(a_verdict(Outcome.PASS, value="1%"),))
+DONE = Completed(at=T0 + 900, verdicts=(a_verdict(Outcome.PASS, value=0.01),))
 
 
 def key(cause: str) -> str:

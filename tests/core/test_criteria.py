@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.core import reasons
 from guardian.core.criteria import judge
 from guardian.core.model import Criterion, Datapoint, Direction, Latency, Query, Ratio, Scope
 from guardian.core.verdict import Outcome
@@ -32,16 +33,34 @@ from tests.core.builders import (
 @pytest.mark.parametrize(
     ("criterion", "rows", "outcome", "value", "why"),
     [
-        (ERRORS, [(1, 50)] * 4, Outcome.PASS, "2.0%", "2.0%, within 5% (4 bad of 200 samples)"),
-        (ERRORS, [(0, 50)] * 4, Outcome.PASS, "0.0%", "0.0%, within 5% (0 bad of 200 samples)"),
+        (
+            ERRORS,
+            [(1, 50)] * 4,
+            Outcome.PASS,
+            "2.0%",
+            "2.0%, within 5% (4 bad of 200 samples in 4 minutes)",
+        ),
+        (
+            ERRORS,
+            [(0, 50)] * 4,
+            Outcome.PASS,
+            "0.0%",
+            "0.0%, within 5% (0 bad of 200 samples in 4 minutes)",
+        ),
         (
             ERRORS,
             [(1, 1000)] * 4,
             Outcome.PASS,
             "0.10%",
-            "0.10%, within 5% (4 bad of 4000 samples)",
+            "0.10%, within 5% (4 bad of 4000 samples in 4 minutes)",
         ),
-        (ERRORS, [(5, 100)] * 4, Outcome.PASS, "5.0%", "5.0%, within 5% (20 bad of 400 samples)"),
+        (
+            ERRORS,
+            [(5, 100)] * 4,
+            Outcome.PASS,
+            "5.0%",
+            "5.0%, within 5% (20 bad of 400 samples in 4 minutes)",
+        ),
         (ERRORS, [(0, 19)] * 2, Outcome.INCONCLUSIVE, "0.0%", "38 of the 60 samples needed"),
         (ERRORS, [(None, None)] * 2, Outcome.INCONCLUSIVE, None, "0 of the 60 samples needed"),
         (
@@ -49,21 +68,24 @@ from tests.core.builders import (
             [(19, 310)] * 2,
             Outcome.INCONCLUSIVE,
             "6.1%",
-            "6.1% over 5%, not yet proven (38 bad of 620 samples)",
+            "6.1% over 5%, not yet proven (38 bad of 620 samples in 2 minutes)",
         ),
         (
             ERRORS,
             [(1, 3)],
             Outcome.INCONCLUSIVE,
             "33.3%",
-            "33.3% over 5%, not yet proven (1 bad of 3 samples; 3 of the 60 samples needed)",
+            (
+                "33.3% over 5%, not yet proven"
+                " (1 bad of 3 samples in 1 minute; 3 of the 60 samples needed)"
+            ),
         ),
         (
             ERRORS,
             [(36, 300)] * 4,
             Outcome.FAIL,
             "12.0%",
-            "12.0% over 5%: proven (144 bad of 1200 samples, log e 10.8 >= 3.0)",
+            "12.0% over 5%: proven (144 bad of 1200 samples in 4 minutes; log e 10.8 >= 3.0)",
         ),
         (
             ERRORS,
@@ -77,56 +99,59 @@ from tests.core.builders import (
             [(90, 100)] * 4,
             Outcome.PASS,
             "90.0%",
-            "90.0%, not under 80% (40 bad of 400 samples)",
+            "90.0%, not under 80% (40 bad of 400 samples in 4 minutes)",
         ),
         (
             SUCCESS,
             [(80, 100)] * 4,
             Outcome.PASS,
             "80.0%",
-            "80.0%, not under 80% (80 bad of 400 samples)",
+            "80.0%, not under 80% (80 bad of 400 samples in 4 minutes)",
         ),
         (
             SUCCESS,
             [(79, 100)] * 4,
             Outcome.INCONCLUSIVE,
             "79.0%",
-            "79.0% under 80%, not yet proven (84 bad of 400 samples)",
+            "79.0% under 80%, not yet proven (84 bad of 400 samples in 4 minutes)",
         ),
         (
             SUCCESS,
             [(50, 100)] * 4,
             Outcome.FAIL,
             "50.0%",
-            "50.0% under 80%: proven (200 bad of 400 samples, log e 11.0 >= 3.0)",
+            "50.0% under 80%: proven (200 bad of 400 samples in 4 minutes; log e 11.0 >= 3.0)",
         ),
         (
             P95,
             [(988, 1000)] * 4,
             Outcome.PASS,
             "1.2% slower than 10s",
-            "1.2% slower than 10s, within 5% (48 bad of 4000 samples)",
+            "1.2% slower than 10s, within 5% (48 bad of 4000 samples in 4 minutes)",
         ),
         (
             P95,
             [(950, 1000)] * 4,
             Outcome.PASS,
             "5.0% slower than 10s",
-            "5.0% slower than 10s, within 5% (200 bad of 4000 samples)",
+            "5.0% slower than 10s, within 5% (200 bad of 4000 samples in 4 minutes)",
         ),
         (
             P95,
             [(940, 1000)] * 2,
             Outcome.INCONCLUSIVE,
             "6.0% slower than 10s",
-            "6.0% slower than 10s, over 5%, not yet proven (120 bad of 2000 samples)",
+            "6.0% slower than 10s, over 5%, not yet proven (120 bad of 2000 samples in 2 minutes)",
         ),
         (
             P95,
             [(800, 1000)] * 4,
             Outcome.FAIL,
             "20.0% slower than 10s",
-            "20.0% slower than 10s, over 5%: proven (800 bad of 4000 samples, log e 11.0 >= 3.0)",
+            (
+                "20.0% slower than 10s, over 5%: proven"
+                " (800 bad of 4000 samples in 4 minutes; log e 11.0 >= 3.0)"
+            ),
         ),
     ],
 )
@@ -142,7 +167,7 @@ def test_each_verdict_has_its_value_and_its_sentence(
         else (measure.within, measure.count)
     )
     found = verdict(criterion, read(rows, part=part, total=total))
-    assert (found.outcome, found.evidence.value, found.why) == (outcome, value, why)
+    assert (found.outcome, reasons.value(found.evidence), found.why) == (outcome, value or "", why)
     assert found.criterion == criterion.name
     assert failing(found) is (outcome is Outcome.FAIL)
 
@@ -152,7 +177,11 @@ def test_the_evidence_of_a_step_is_complete() -> None:
     rows: Sequence[Row] = [(1, 30)] * 5 + [(2, 150)] * 3 + [(9, 150)]
     found = verdict(ERRORS, read(rows, settled=8), window((0, 10), (4.5, 50)))
     evidence = found.evidence
-    assert (evidence.limit, evidence.value, evidence.min_samples) == ("above 5%", "1.3%", 60)
+    assert (reasons.limit(evidence), reasons.value(evidence), evidence.min_samples) == (
+        "above 5%",
+        "1.3%",
+        60,
+    )
     assert (evidence.bad, evidence.samples, evidence.all_samples) == (6, 450, 600)
     assert (evidence.window_start, evidence.window_end) == (T0 + 300, T0 + 480)
     assert evidence.log_e < 0 < evidence.log_e_limit == pytest.approx(math.log(20))

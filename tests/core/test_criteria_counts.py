@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.core import reasons
 from guardian.core.counts import counted
 from guardian.core.criteria import judge, observed_until
 from guardian.core.model import Criterion, Datapoint, Measurement, Query, Ratio, Scope
@@ -43,8 +44,8 @@ def test_a_missing_share_of_good_events_means_none_were_good() -> None:
     """Where requests are settled, absent successes and absent fast requests are zero."""
     success = verdict(SUCCESS, read([(None, 100)] * 3, part=GOOD))
     slow = verdict(P95, read([(None, 100)] * 3, part=WITHIN, total=COUNT))
-    assert (success.outcome, success.evidence.value) == (Outcome.FAIL, "0.0%")
-    assert (slow.outcome, slow.evidence.value) == (Outcome.FAIL, "100.0% slower than 10s")
+    assert (success.outcome, reasons.value(success.evidence)) == (Outcome.FAIL, "0.0%")
+    assert (slow.outcome, reasons.value(slow.evidence)) == (Outcome.FAIL, "100.0% slower than 10s")
 
 
 @pytest.mark.parametrize(
@@ -186,8 +187,13 @@ def test_errors_in_unsettled_minutes_are_evidence_already() -> None:
     """Three terrible minutes are acted on before they settle; the evidence names what proved it."""
     found = verdict(ERRORS, read(QUIET + [(60, 90)] * 3, settled=5))
     assert failing(found)
-    assert (found.evidence.samples, found.evidence.bad) == (300, 180)
-    assert found.why.startswith("60.0% over 5%: proven (180 bad of 300 samples")
+    assert (found.evidence.samples, found.evidence.bad) == (270, 180)
+    assert found.why.startswith(
+        "66.7% over 5%: proven (180 bad of 270 samples in 3 minutes; 180 of 270 in 3 minutes not"
+        " settled yet: at least 60.0% should they grow to 300; log e "
+    )
+    assert (found.evidence.window_start, found.evidence.window_end) == (T0 + 300, T0 + 480)
+    assert found.evidence.settled_until == T0 + 300
 
 
 def test_one_unsettled_minute_proves_nothing() -> None:
@@ -216,7 +222,7 @@ def test_before_anything_settled_the_busiest_partial_minute_is_the_measure() -> 
     found = read([(40, 50), (40, 50), (3, 4)], settled=0)
     fail = verdict(ERRORS, found)
     assert failing(fail)
-    assert (fail.evidence.value, fail.evidence.window_end) == ("80.0%", None)
+    assert (reasons.value(fail.evidence), fail.evidence.settled_until) == ("80.0%", None)
     assert not failing(verdict(ERRORS, read([(2, 2), (2, 2), (0, 90)], settled=0)))
 
 

@@ -6,18 +6,99 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.model import Direction, Gauge, Limit
-from guardian.core.verdict import Outcome
-from tests.core.builders import ERRORS, P95, SUCCESS, read
+from guardian.core import phrases, reasons
+from guardian.core.model import Compare, Criterion, Direction, Gauge, Limit, Ratio
+from guardian.core.verdict import Basis, Outcome, Stable, Verdict
+from tests.core.builders import (
+    BAD,
+    COMPARED,
+    ERRORS,
+    P95,
+    STABLE_BAD,
+    STABLE_TOTAL,
+    SUCCESS,
+    T0,
+    TOTAL,
+    Row,
+    compared,
+    read,
+    share,
+)
 from tests.core.builders import verdict as judged
 from tests.core.test_threshold import CPU, GAUGE, cpu, of
+
+ALL_GOOD = Ratio(part=BAD, total=TOTAL, good=True)
+GOOD_COMPARED = Compare(stable=Ratio(part=STABLE_BAD, total=STABLE_TOTAL, good=True))
 
 
 def test_the_evidence_tells_how_much_of_the_limit_is_used() -> None:
     """Of a gauge, by the newest datapoint of the step."""
     found = cpu(90, 40, None).evidence
-    assert (found.value, found.limit_used, found.over_limit) == ("40%", 0.5, False)
+    assert (found.value, found.limit_used, found.over_limit) == (share(0.4), 0.5, False)
     assert cpu(40, 90).evidence.over_limit
+
+
+def against(rows: list[Row], other: list[Row], criterion: Criterion = COMPARED) -> Verdict:
+    """The judgement of a canary beside a stable version."""
+    return judged(criterion, compared(rows, other))
+
+
+def test_a_breach_by_comparison_names_both_sides_and_not_the_limit_that_held() -> None:
+    """Also where stable never failed; title, row and sentence say the same."""
+    found = against([(7, 300)] * 8, [(None, 2700)] * 8)
+    assert found.outcome is Outcome.FAIL
+    assert (reasons.value(found.evidence), reasons.limit(found.evidence)) == (
+        "2.3%",
+        "above stable's 0.0%",
+    )
+    assert phrases.breach_of([found]) == "error-rate 2.3% against 0.0% on stable"
+    assert found.why.startswith("2.3% against 0.0% on stable: proven worse (56 bad of 2400 samples")
+    assert (found.evidence.basis, found.evidence.stable) == (
+        Basis.COMPARE,
+        Stable(value=share(0.0), bad=0, samples=21600),
+    )
+
+
+def test_a_breach_of_the_limit_names_the_limit_whatever_stable_has() -> None:
+    """Both tests are broken, and the limit is asked first."""
+    found = against([(75, 300)] * 8, [(27, 2700)] * 8)
+    assert phrases.breach_of([found]) == "error-rate 25.0% over 5%"
+    assert (found.evidence.basis, found.evidence.stable) == (Basis.LIMIT, None)
+
+
+def test_a_ratio_that_is_allowed_is_said() -> None:
+    """Where the canary may be somewhat worse than stable."""
+    criterion = replace(COMPARED, compare=replace(COMPARED.compare, max_ratio=1.5))  # type: ignore[type-var]
+    found = against([(12, 300)] * 8, [(27, 2700)] * 8, criterion)
+    assert reasons.limit(found.evidence) == "above 1.5 x stable's 1.0%"
+    less = replace(criterion, fail_if=SUCCESS.fail_if, measure=ALL_GOOD, compare=GOOD_COMPARED)
+    other = read([(2690, 2700)] * 8, part=STABLE_BAD, total=STABLE_TOTAL)
+    fewer = judged(less, {**read([(280, 300)] * 8), **other})
+    assert reasons.limit(fewer.evidence) == "below stable's 99.63%"
+
+
+def test_digits_tell_a_value_from_its_limit_wherever_it_is_shown() -> None:
+    """501 of 10,000 are over 5 %, and 5.0% is not."""
+    found = judged(ERRORS, read([(501, 10_000)] * 3))
+    assert found.why == ("5.01% over 5%, not yet proven (1503 bad of 30000 samples in 3 minutes)")
+    assert reasons.value(found.evidence) == "5.01%"
+
+
+def test_a_percentile_says_what_it_is_over() -> None:
+    """The share that is slower, and the duration that the rule names."""
+    count, within = P95.queries()
+    found = judged(P95, read([(800, 1000)] * 4, part=within, total=count))
+    assert phrases.breach_of([found]) == "error-rate 20.0% slower than 10s, over 5%"
+    assert reasons.limit(found.evidence) == "above 10s"
+
+
+def test_a_breach_by_datapoints_is_told_with_those_and_where_they_lie() -> None:
+    """Not with a newer one that is within the limit again."""
+    found = cpu(95, 95, 95, *(40,) * 6)
+    assert phrases.breach_of([found]) == "cpu 3 of 3 datapoints over 80%"
+    seen = found.evidence
+    assert (seen.value, seen.window_start, seen.window_end) == (share(0.95), T0, T0 + 180)
+    assert seen.settled_until == T0 + 540
 
 
 def test_a_warning_is_told_and_stops_nothing() -> None:
@@ -49,7 +130,7 @@ def test_values_are_told_in_the_metrics_unit(unit: str | None, value: float, tex
     """With as many digits as can be read."""
     query = replace(CPU, unit=unit)
     criterion = replace(GAUGE, measure=Gauge(series=query))
-    assert judged(criterion, of(query, [value])).evidence.value == text
+    assert reasons.value(judged(criterion, of(query, [value])).evidence) == text
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,7 @@ def test_a_breach_that_holds_names_the_criterion_and_its_numbers() -> None:
     """Value, limit, samples and window stand in the text itself."""
     held = Held(at=T0, why=HoldReason.BREACH, detail="Bad.", verdicts=(a_verdict(),))
     told = last(STEP_0, AT_TEN, held)
-    assert told.title == "agents-api: held at 10%: error-rate 6.1% (limit above 5%)"
+    assert told.title == "agents-api: held at 10%: error-rate 6.1% over 5%"
     assert "error-rate is fail: 6.1%, limit above 5%, 480 samples, 14:13 to 14:23 UTC." in told.did
     assert "Reason: Bad." in told.did
 
@@ -290,5 +290,5 @@ def test_a_rollback_says_why_in_its_title(cause: Cause) -> None:
 def test_a_breach_without_a_value_is_still_a_sentence() -> None:
     """An alarm-like failure has no number to show; none at all is just a breach."""
     none = replace(BACK, verdicts=(a_verdict(value=None),))
-    assert "error-rate without a value (limit above 5%)" in last(STEP_0, AT_TEN, none).title
+    assert "error-rate without a value" in last(STEP_0, AT_TEN, none).title
     assert last(STEP_0, AT_TEN, replace(BACK, verdicts=())).title.endswith(": a breach")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from guardian.core import reasons
 from guardian.core.entries import (
     Cancelled,
     Cause,
@@ -70,7 +71,7 @@ def test_after_a_rollback_people_learn_what_cloudformation_still_believes() -> N
     told = last(STEP_0, AT_TEN, BACK, CONFIRMED)
     assert "CloudFormation was not told" in told.todo
     assert "still names it" in told.todo
-    assert "14:16 UTC: error-rate 6.1% (limit above 5%)" in told.did
+    assert "14:16 UTC: error-rate 6.1% over 5%" in told.did
     assert told.weight == "0%"
     assert told.verdicts == (a_verdict(),)
 
@@ -144,7 +145,7 @@ def test_the_end_of_a_watch_says_that_traffic_was_left_alone() -> None:
 def test_a_failed_gate_says_that_nothing_was_rolled_back() -> None:
     """The breach stands in the title, the decision not to act in the text."""
     told = last(STEP_0, GateFailed(at=T0, detail="x", verdicts=(a_verdict(),)), plan=GATE)
-    assert told.title == "agents-api: gate failed for version 42: error-rate 6.1% (limit above 5%)"
+    assert told.title == "agents-api: gate failed for version 42: error-rate 6.1% over 5%"
     assert "did NOT roll back" in told.did
     assert told.pages == ()
     assert last(STEP_0, GateFailed(at=T0, detail="x"), plan=GATE).title.endswith(": a breach")
@@ -211,8 +212,9 @@ def test_lengths_of_time_are_written_as_in_files() -> None:
 
 def test_evidence_is_put_into_words() -> None:
     """Too few samples show how many are wanted; no window shows none; failures come first."""
-    assert samples(Evidence(limit="", samples=12, min_samples=60)) == "12 of 60 samples"
-    assert window(Evidence(limit="")) == ""
-    assert window(Evidence(limit="", window_start=T0)) == ""
+    assert samples(Evidence(samples=12, min_samples=60)) == "12 of 60 samples"
+    assert window(Evidence()) == ""
+    assert reasons.limit(Evidence()) == ""
+    assert window(Evidence(window_start=T0)) == ""
     ordered = worst_first([a_verdict(o) for o in (Outcome.PASS, Outcome.NO_DATA, Outcome.FAIL)])
     assert [v.outcome for v in ordered] == [Outcome.FAIL, Outcome.NO_DATA, Outcome.PASS]

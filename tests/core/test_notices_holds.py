@@ -95,7 +95,7 @@ def test_a_breach_that_a_freeze_keeps_pages_whoever_hears_of_stuck_rollbacks() -
     told = last(STEP_0, AT_TEN, frozen)
     assert told.title == (
         "agents-api: a breach at 10% is NOT rolled back, because of a freeze:"
-        " error-rate 6.1% (limit above 5%)"
+        " error-rate 6.1% over 5%"
     )
     assert "version 42 KEEPS its traffic" in told.did
     assert "lets guardian roll it back" in told.todo
@@ -169,10 +169,10 @@ def test_a_waiver_is_told_with_its_author() -> None:
 def test_a_warning_shows_the_value_and_wakes_nobody() -> None:
     """Once, with its numbers."""
     warned = Warned(
-        at=AT, about=("error-rate",), detail="4%", verdicts=(a_verdict(Outcome.PASS, value="4%"),)
+        at=AT, about=("error-rate",), detail="4%", verdicts=(a_verdict(Outcome.PASS, value=0.04),)
     )
     told = last(STEP_0, AT_TEN, warned)
-    assert told.title == "agents-api: warning for version 42 at 10%: error-rate 4%"
+    assert told.title == "agents-api: warning for version 42 at 10%: error-rate 4.0%"
     assert (told.event, told.pages) == (Event.WARNING, ())
     valueless = replace(warned, verdicts=(a_verdict(value=None),))
     assert last(STEP_0, AT_TEN, valueless).title.endswith(": error-rate without a value")

@@ -141,15 +141,15 @@ def test_too_many_events_are_proven() -> None:
     found = of([8, 9, 30, 35, 32])
     assert found.outcome is Outcome.FAIL
     assert failing(found)
-    assert found.why.startswith("32.33/min over 10/min: proven (97 in 3 minutes, log e ")
-    assert found.evidence.limit_used == pytest.approx(2.28)
+    assert found.why.startswith("32.33/min over 10/min: proven (97 in 3 minutes; log e ")
+    assert found.evidence.limit_used == pytest.approx(97 / 30)
 
 
 def test_too_few_events_are_proven_too() -> None:
     """Orders that no longer come in."""
     found = of([11, 12, 1, 0, 1, 1], criterion=FEW)
     assert found.outcome is Outcome.FAIL
-    assert found.why.startswith("0.75/min under 10/min: proven (3 in 4 minutes, log e ")
+    assert found.why.startswith("0.75/min under 10/min: proven (3 in 4 minutes; log e ")
     assert of([12] * 5, criterion=FEW).outcome is Outcome.PASS
 
 

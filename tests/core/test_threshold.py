@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.core import reasons
 from guardian.core.criteria import Window, judge
 from guardian.core.model import (
     Criterion,
@@ -86,13 +87,13 @@ def cpu(
 @pytest.mark.parametrize(
     ("values", "outcome", "why"),
     [
-        ((62,) * 5, Outcome.PASS, "0 of 5 datapoints over 80% (newest 62%)"),
-        ((90, 90, 50, 50, 50), Outcome.PASS, "2 of 5 datapoints over 80% (newest 50%)"),
-        ((90,) * 3, Outcome.FAIL, "3 of 3 datapoints over 80%, a breach at 3 of 5 (highest 90%)"),
+        ((62,) * 5, Outcome.PASS, "0 of 5 datapoints over 80% (newest 62.0%)"),
+        ((90, 90, 50, 50, 50), Outcome.PASS, "2 of 5 datapoints over 80% (newest 50.0%)"),
+        ((90,) * 3, Outcome.FAIL, "3 of 3 datapoints over 80%, a breach at 3 of 5 (highest 90.0%)"),
         (
             (90, 50, 91, 50, 92),
             Outcome.FAIL,
-            "3 of 5 datapoints over 80%, a breach at 3 of 5 (highest 92%)",
+            "3 of 5 datapoints over 80%, a breach at 3 of 5 (highest 92.0%)",
         ),
         ((90, 90, 50, 50, 50, 90), Outcome.INCONCLUSIVE, None),
         (
@@ -100,10 +101,10 @@ def cpu(
             Outcome.INCONCLUSIVE,
             (
                 "2 of 3 datapoints over 80%, a breach at 3 of 5"
-                " (newest 85%; 3 of the 5 datapoints needed)"
+                " (newest 85.0%; 3 of the 5 datapoints needed)"
             ),
         ),
-        ((80.0,) * 5, Outcome.PASS, "0 of 5 datapoints over 80% (newest 80%)"),
+        ((80.0,) * 5, Outcome.PASS, "0 of 5 datapoints over 80% (newest 80.0%)"),
         ((50, 50), Outcome.INCONCLUSIVE, "2 of the 5 datapoints needed"),
         ((None,) * 4, Outcome.INCONCLUSIVE, "0 of the 5 datapoints needed"),
     ],
@@ -144,7 +145,7 @@ def test_low_may_be_bad() -> None:
     criterion = replace(GAUGE, fail_if=limit)
     found = cpu(3, 2, 2, 1, criterion=criterion)
     assert found.outcome is Outcome.FAIL
-    assert found.why == "3 of 4 datapoints under 2, a breach at 3 of 5 (lowest 1%)"
+    assert found.why == "3 of 4 datapoints under 2%, a breach at 3 of 5 (lowest 1.0%)"
     assert found.evidence.limit_used == 2.0
     assert cpu(*(3,) * 5, criterion=criterion).outcome is Outcome.PASS
 
@@ -260,7 +261,7 @@ def test_a_percentile_says_whose_it_is() -> None:
     assert found.outcome is Outcome.PASS
     assert found.why == f"0 of 5 datapoints over 800ms (newest 500ms){NOTE}"
     assert found.evidence.samples == 1500
-    assert found.evidence.value == "500ms"
+    assert reasons.value(found.evidence) == "500ms"
     noted = took([500] * 5, [300] * 5, replace(OWN_P95, note="as planned"))
     assert noted.why.endswith("; as planned")
 
@@ -274,7 +275,7 @@ def test_a_datapoint_on_too_few_samples_is_passed_over() -> None:
         " (newest 900ms; 2 of the 5 datapoints needed with at least 200 samples)"
     )
     assert took([900] * 5, [300, 10, 300, None, 200]).outcome is Outcome.FAIL
-    assert took([2500] * 5, [300] * 5).evidence.value == "2.5s"
+    assert reasons.value(took([2500] * 5, [300] * 5).evidence) == "2.5s"
 
 
 # --- the other questions -------------------------------------------------------------------------

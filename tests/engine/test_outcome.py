@@ -43,7 +43,7 @@ def test_completion_tells_proven_unproven_blind_and_unread_apart(
     """Zero is for what was proven and read back alone."""
     verdicts: tuple[Verdict, ...] = ()
     if verdict is not None:
-        evidence = Evidence(limit="above 5%")
+        evidence = Evidence()
         verdicts = (Verdict(criterion="error-rate", outcome=verdict, evidence=evidence, why="so"),)
     state = replace(
         in_phase(Phase.COMPLETED),

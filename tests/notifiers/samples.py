@@ -10,6 +10,7 @@ from guardian.clock import SystemClock, SystemLuck
 from guardian.core.notices import Event, Notice, Page, Severity
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Context
+from tests.core.builders import FIVE_PERCENT, share
 
 SECRET = "xoxb-" + "MarkedSecretOfNobody" + "0123456789"
 KEY = "guardian/production/agents-api/r-1/rolled_back"
@@ -19,8 +20,8 @@ VERDICT = Verdict(
     outcome=Outcome.FAIL,
     why="29 of 480 requests failed",
     evidence=Evidence(
-        limit="above 5%",
-        value="6.1%",
+        limit=FIVE_PERCENT,
+        value=share(0.061),
         bad=29,
         samples=480,
         min_samples=60,
@@ -65,15 +66,7 @@ HOSTILE = replace(
     title=_LONG,
     did=_LONG,
     todo=_LONG,
-    verdicts=tuple(
-        replace(
-            VERDICT,
-            criterion=f"{_EVIL}{i}",
-            why=_LONG,
-            evidence=replace(VERDICT.evidence, value=_LONG, limit=_LONG),
-        )
-        for i in range(150)
-    ),
+    verdicts=tuple(replace(VERDICT, criterion=f"{_EVIL}{i}", why=_LONG) for i in range(150)),
 )
 _BAD = frozenset({*map(chr, range(32)), *"\x7f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2069"})
 

@@ -37,7 +37,7 @@ from guardian.core.plan import Plan
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Record
 from guardian.report import Facts, Readings, gathered
-from tests.core.builders import BAD, ERRORS, STABLE_BAD, STABLE_TOTAL, TOTAL
+from tests.core.builders import BAD, ERRORS, FIVE_PERCENT, STABLE_BAD, STABLE_TOTAL, TOTAL, share
 from tests.core.rollouts import PAGED, PLAN, T0, TEN
 
 BREACH_AT = T0 + 720.0
@@ -58,14 +58,15 @@ FAILED = Verdict(
     criterion="error-rate",
     outcome=Outcome.FAIL,
     evidence=Evidence(
-        limit="above 5%",
-        value="20.0%",
+        limit=FIVE_PERCENT,
+        value=share(0.2),
         bad=80,
         samples=400,
         min_samples=60,
         all_samples=1000,
         window_start=T0 + 60,
         window_end=T0 + 600,
+        settled_until=T0 + 600,
         log_e=12.5,
         log_e_limit=4.38,
     ),

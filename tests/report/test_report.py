@@ -193,7 +193,7 @@ def test_a_long_rollout_stays_a_small_file() -> None:
     found = facts(entries, readings, now=T0 + 60 * minutes)
     text = as_html(found)
     assert len(text) < 100_000
-    assert "99% at" in text
+    assert "99.0% at" in text
     assert "the last 240 of" in text
     assert len(found.curves[0].looks) <= MOST_LOOKS
 

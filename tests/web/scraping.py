@@ -19,18 +19,20 @@ from guardian.ports import Clock
 from guardian.ports.overview import Overview
 from guardian.web.app import Listener, serve
 from guardian.web.metrics import PrometheusMeter
+from tests.core.builders import FIVE_PERCENT, share
 
 NOW = 1_790_000_000.0
 SERVICE = "agents-api"
 PLANE = "333333333333:us-east-1:arn:aws:iam::333333333333:role/guardian"
 EVIDENCE = Evidence(
-    limit="above 5%",
-    value="6.1%",
+    limit=FIVE_PERCENT,
+    value=share(0.061),
     bad=29,
     samples=480,
     min_samples=60,
     window_start=NOW - 900,
     window_end=NOW - 240,
+    settled_until=NOW - 240,
     log_e=2.0,
     log_e_limit=4.0,
     limit_used=1.22,

@@ -1,0 +1,121 @@
+"""The words for a verdict, made of its evidence: its value, what that was held against, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from guardian.core import figures
+from guardian.core.figures import Unit
+from guardian.core.model import MINUTE_S
+from guardian.core.verdict import Basis, Datapoints, Evidence, Outcome
+
+
+def value(seen: Evidence) -> str:
+    """The observed value, in as many digits as tell it from what it was held against; or ""."""
+    if seen.value is None:
+        return ""
+    beside = seen.limit.figure if seen.limit is not None else None
+    text = figures.text(seen.value, seen.stable.value if seen.stable is not None else beside)
+    if seen.slower_than is None:
+        return text
+    return f"{text} slower than {figures.exact(seen.slower_than)}"
+
+
+def limit(seen: Evidence) -> str:
+    """What the value was held against, with the direction that hurts: "above 5%"; or ""."""
+    if seen.limit is None:
+        return ""
+    if seen.basis is Basis.INCIDENTS:
+        return "any"
+    if seen.stable is not None:
+        times = f"{seen.stable.max_ratio:g} x " if seen.stable.max_ratio != 1.0 else ""
+        return f"{'above' if seen.limit.rising else 'below'} {times}stable's {_stable(seen)}"
+    if seen.slower_than is not None:
+        return figures.bound(replace(seen.limit, figure=seen.slower_than))
+    return figures.bound(seen.limit)
+
+
+def against(seen: Evidence, *, over: bool = True) -> str:
+    """Both sides of what decided: "6.1% over 5%", "4.0% against 1.0% on stable"."""
+    if seen.value is None or seen.limit is None or seen.basis is Basis.INCIDENTS:
+        return value(seen)
+    if seen.stable is not None:
+        return f"{value(seen)} against {_stable(seen)} on stable"
+    side = figures.side(seen.limit, over=over or seen.datapoints is not None)
+    if seen.datapoints is not None:
+        return f"{seen.datapoints.over} of {seen.datapoints.of} datapoints {side}"
+    comma = "" if over and seen.slower_than is None else ","
+    return f"{value(seen)}{comma} {side}"
+
+
+def why(outcome: Outcome, seen: Evidence, detail: str = "") -> str:
+    """One sentence of what decided; `detail` is what no figure says."""
+    if outcome in (Outcome.ERROR, Outcome.NO_DATA) or seen.value is None:
+        return detail
+    if seen.datapoints is not None:
+        return _by_datapoints(outcome, seen, seen.datapoints, detail)
+    if outcome is Outcome.PASS:
+        return f"{against(seen, over=False)} ({counted(seen)})"
+    if outcome is Outcome.FAIL:
+        needed = f"log e {seen.log_e:.1f} >= {seen.log_e_limit:.1f}"
+        worse = " worse" if seen.stable is not None else ""
+        return f"{against(seen)}: proven{worse} ({counted(seen)}; {needed})"
+    if seen.basis is Basis.THRESHOLD or not seen.over_limit:
+        return detail
+    few = f"; {detail}" if detail else ""
+    return f"{against(seen)}, not yet proven ({counted(seen)}{few})"
+
+
+def counted(seen: Evidence) -> str:
+    """How many of how many were bad in what time, on each side; of a count, how many there were."""
+    if seen.value is not None and seen.value.unit is Unit.PER_MINUTE:
+        return f"{seen.bad} in {duration(_minutes(seen) * MINUTE_S)}{_growing(seen)}"
+    other = f" against {seen.stable.bad} of {seen.stable.samples}" if seen.stable else ""
+    return f"{seen.bad} bad of {samples(seen)}{other}{_growing(seen)}"
+
+
+def samples(seen: Evidence) -> str:
+    """How much was seen in what time: "480 samples in 10 minutes"."""
+    lasted = f" in {duration(_minutes(seen) * MINUTE_S)}" if _minutes(seen) else ""
+    return f"{seen.samples} samples{lasted}"
+
+
+def duration(seconds: float) -> str:
+    """Whole minutes, or seconds below one."""
+    if seconds < MINUTE_S:
+        return f"{seconds:.0f} seconds"
+    minutes = int(seconds // MINUTE_S)
+    return f"{minutes} minute{'' if minutes == 1 else 's'}"
+
+
+def _minutes(seen: Evidence) -> float:
+    """Settled and unsettled ones."""
+    return seen.minutes + (seen.unsettled.minutes if seen.unsettled is not None else 0.0)
+
+
+def _growing(seen: Evidence) -> str:
+    """What of the counts may still grow, and what the value is at least when it has."""
+    late = seen.unsettled
+    if late is None or seen.limit is None:
+        return ""
+    of = "" if late.bound is None else f" of {late.samples}"
+    text = f"; {late.bad}{of} in {duration(late.minutes * MINUTE_S)} not settled yet"
+    if late.bound is None or late.most == late.samples:
+        return text
+    least = figures.text(late.bound, seen.limit.figure)
+    return f"{text}: at least {least} should they grow to {late.most}"
+
+
+def _stable(seen: Evidence) -> str:
+    return figures.text(seen.stable.value, seen.value) if seen.stable is not None else ""
+
+
+def _by_datapoints(outcome: Outcome, seen: Evidence, of: Datapoints, detail: str) -> str:
+    """What M of N datapoints show, with the newest of them; of a breach, with the worst."""
+    rising = seen.limit is None or seen.limit.rising
+    which = ("highest" if rising else "lowest") if outcome is Outcome.FAIL else "newest"
+    breach = f", a breach at {of.needed[0]} of {of.needed[1]}"
+    also = f"; {detail}" if detail else ""
+    return (
+        f"{against(seen)}{'' if outcome is Outcome.PASS else breach} ({which} {value(seen)}{also})"
+    )

@@ -18,7 +18,7 @@ from typing import Any, Final
 import guardian
 from guardian.aws_errors import NO_CREDENTIALS, problem_of, reason_of, talking
 from guardian.core.model import Reason
-from guardian.ports import ConfigError, Meter, RouterError, Unmetered
+from guardian.ports import ConfigError, Meter, RouterError, Unmetered, WrongAccount
 
 CONNECT_TIMEOUT_S: Final = 2
 READ_TIMEOUT_S: Final = 8
@@ -186,8 +186,7 @@ class Account:
         """
         found = self.identity()
         if self.account_id is not None and found != self.account_id:
-            raise RouterError(
-                Reason.AUTH,
+            raise WrongAccount(
                 f"these credentials belong to account {found}, and the configuration says "
                 f"{self.account_id}: nothing was changed. Use credentials of {self.account_id}, "
                 "or correct aws.account_id",

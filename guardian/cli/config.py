@@ -68,9 +68,10 @@ def show(*, service: str | None, config: Path | None, form: str) -> int:
     """Print the configuration as merged, or one SERVICE of it, with each value's file and line."""
     from guardian.config.show import aligned, record, shown
     from guardian.wiring import open_wiring
+    from guardian.wiring.lint import check_names
 
     with open_wiring(config) as wiring:
-        wiring.check_names()
+        check_names(wiring.configured())
         lines = shown(wiring.configured(), service)
     click.echo(json.dumps(record(lines)) if form == "json" else aligned(lines))
     return 0

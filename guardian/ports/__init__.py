@@ -28,6 +28,7 @@ from guardian.ports.errors import (
     SourceError,
     Unavailable,
     UsageError,
+    WrongAccount,
 )
 from guardian.ports.journal import (
     Claim,
@@ -84,4 +85,5 @@ __all__ = [
     "Unavailable",
     "Unmetered",
     "UsageError",
+    "WrongAccount",
 ]

@@ -32,6 +32,8 @@ class EdgeError(GuardianError):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        if reason in (Reason.NOT_FOUND, Reason.INVALID):
+            self.exit_code = ConfigError.exit_code  # what was named is not there: no outage
 
 
 class SourceError(EdgeError):
@@ -40,6 +42,14 @@ class SourceError(EdgeError):
 
 class RouterError(EdgeError):
     """Traffic could not be read or written. After a write, `UNKNOWN`/`TIMEOUT`: read to learn."""
+
+
+class WrongAccount(RouterError):
+    """The credentials are another account's than the configured one; nothing else was asked."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Reason.AUTH, detail)
+        self.exit_code = ConfigError.exit_code
 
 
 class NotifyError(EdgeError):

@@ -15,6 +15,7 @@ from guardian.ports import ConfigError, GuardianError
 from guardian.settings import Settings
 from guardian.settings import load as load_settings
 from guardian.text.findings import Finding
+from guardian.wiring.adapters import chosen
 from guardian.wiring.lanes import lane_of
 from guardian.wiring.opening import config_file
 from guardian.wiring.process import Wiring
@@ -47,6 +48,14 @@ def lint_file(path: Path | None, environ: Mapping[str, str]) -> Linted:
         warnings += [] if wrong else _why(real)
     warnings += [str(found) for name in configured.services for found in _doubts(configured, name)]
     return Linted(errors=tuple(dict.fromkeys(errors)), warnings=tuple(dict.fromkeys(warnings)))
+
+
+def check_names(configured: config.Config) -> None:
+    """Whether every adapter that a configuration names is there. Raises ConfigError."""
+    for service in configured.services.values():
+        chosen("routers", service.router)
+    for lane in configured.lanes:
+        chosen("notifiers", lane.to)
 
 
 def _checks(wiring: Wiring) -> list[Callable[[], object]]:

@@ -176,14 +176,6 @@ class Wiring:
         )
         return self.service(name, observe=observe)
 
-    def check_names(self) -> None:
-        """Whether every adapter that the file names is there. Raises ConfigError."""
-        configured = self.configured()
-        for service in configured.services.values():
-            chosen("routers", service.router)
-        for lane in configured.lanes:
-            chosen("notifiers", lane.to)
-
     def router(self, name: str) -> tuple[Router, Reach]:
         """What moves a configured service's traffic, by its own keys alone. Raises ConfigError."""
         given = self.configured().service(name)
@@ -301,6 +293,8 @@ class Wiring:
     ) -> Task:
         """Guard what is live; ConfigError when a breach could not be rolled back."""
         service = self.service(name, observe=observe)
+        if is_gate(service.router):  # every other router asks whose account it is by itself
+            self._account(self._aws[name]).check_account()
         plan = plan_watch(
             service,
             self._request(name, actor=actor, reason=reason),

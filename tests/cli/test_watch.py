@@ -205,10 +205,10 @@ def test_an_alias_is_watched_with_no_file_at_all(tmp_path: Path) -> None:
 
 
 def test_the_wrong_account_is_refused_before_anything_is_read(tmp_path: Path) -> None:
-    """Credentials of another account than the file's: exit 8, both named."""
+    """Credentials of another account than the file's: exit 3, both named."""
     with stage(tmp_path, account_id="999999999999") as s:
         ended = s.run(*WATCH, "--rollback-to", "41")
-        assert ended.code == 8, ended.out + ended.err
+        assert ended.code == 3, ended.out + ended.err
         assert "999999999999" in ended.err
         assert "333333333333" in ended.err
         assert s.written() == []
@@ -292,3 +292,26 @@ def test_a_gate_is_always_watched(tmp_path: Path) -> None:
         assert "nothing to record" in taken.err
         ended = s.run("watch", "--duration", "5m")
         assert ended.code == 5, ended.out + ended.err
+
+
+def test_a_gate_in_the_wrong_account_says_so_at_once(tmp_path: Path) -> None:
+    """Nothing there asks a router, so that only its metrics would tell, after the whole time."""
+    with stage(tmp_path, account_id="999999999999") as s:
+        text = s.config.read_text(encoding="utf-8")
+        lines = [
+            "    router: {type: none}" if "type: lambda_alias" in line else line
+            for line in text.splitlines()
+        ]
+        s.config.write_text("\n".join(lines), encoding="utf-8")
+        ended = s.run(*WATCH)
+        assert ended.code == 3, ended.out + ended.err
+        assert "999999999999" in ended.err
+
+
+def test_an_alias_that_is_not_there_is_a_mistake_and_no_outage(tmp_path: Path) -> None:
+    """Exit 3, as for a service that the file does not know."""
+    with stage(tmp_path) as s:
+        function = ("--lambda", "agents-api:lvie")
+        ended = s.run("watch", *function, "--duration", "5m", AWS_REGION="us-east-1")
+        assert ended.code == 3, ended.out + ended.err
+        assert "agents-api:lvie" in ended.err

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event, RLock
 from typing import Any, Final
 
+from guardian.journals._sqlite_places import mode_for, refuse_network
 from guardian.journals._sqlite_schema import APPLICATION_ID, SCHEMA_VERSION, create, upgrade
 from guardian.ports import ConfigError, JournalError, OutcomeUnknown, Unavailable
 
@@ -20,13 +21,6 @@ KNOWN_BUSY_S: Final = 0.05
 """The same once it has waited in vain, until a write goes through: threads queue behind each."""
 OLDEST_SQLITE: Final = (3, 37, 0)
 """The first release with STRICT tables (sqlite.org/stricttables.html)."""
-
-NETWORK_TYPES: Final = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "glusterfs", "gpfs"}
-    | {"beegfs", "fuse.sshfs", "fuse.s3fs", "fuse.mount-s3", "fuse.rclone", "fuse.goofys"}
-    | {"fuse.glusterfs"}
-)
-"""Where SQLite's write-ahead log, which needs shared memory, is unsafe (sqlite.org/wal.html)."""
 
 _KEEP: Final = (
     "guardian does not repair a journal in silence: keep the file for inquiry, put back a backup, "
@@ -86,6 +80,7 @@ class SqliteFile:
         """Device and inode of the file that the connection is on."""
         refuse_old(sqlite3.sqlite_version_info)
         refuse_network(self.path, mounts)
+        self._mode = mode_for(self.path, mounts)
         self._prepare()
         self._connection = self._open()
 
@@ -251,7 +246,7 @@ class SqliteFile:
         connection.execute("PRAGMA foreign_keys = ON")
         found = self._identify(connection)
         self._keep_private()
-        self._use_wal(connection)
+        self._use_mode(connection)
         connection.execute("PRAGMA synchronous = FULL")
         if found is None:
             self._create(connection)
@@ -286,17 +281,20 @@ class SqliteFile:
             f"{SCHEMA_VERSION}: use the guardian that wrote it, or a newer one, or another path"
         )
 
-    def _use_wal(self, connection: sqlite3.Connection) -> None:
-        """Switch to the write-ahead log; SQLite does not wait by itself when two do so at once."""
+    def _use_mode(self, connection: sqlite3.Connection) -> None:
+        """Switch to the write-ahead log, where that is safe.
+
+        SQLite does not wait by itself when two do so at once.
+        """
         for attempt in range(100):
             try:
-                mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+                mode = connection.execute(f"PRAGMA journal_mode = {self._mode}").fetchone()[0]
             except sqlite3.OperationalError as error:
                 if _code(error) != sqlite3.SQLITE_BUSY or attempt == 99:
                     raise
                 Event().wait(self._busy_s / 100)
                 continue
-            if mode != "wal":
+            if mode != self._mode:
                 raise ConfigError(
                     f"the file system of {self.path} has no shared memory for SQLite's "
                     f"write-ahead log (it stays in mode {mode}): choose a path on a local disk"
@@ -334,26 +332,6 @@ def refuse_old(version: tuple[int, ...]) -> None:
         raise ConfigError(
             f"Python was built with SQLite {'.'.join(map(str, version))}, and the journal needs "
             f"{'.'.join(map(str, OLDEST_SQLITE))} or newer: use a newer Python image"
-        )
-
-
-def refuse_network(path: Path, mounts: Path) -> None:
-    """Raise ConfigError when `path` lies on a network file system, by Linux's table of mounts."""
-    try:
-        table = mounts.read_bytes()
-    except OSError:
-        return  # Only Linux has the table; elsewhere the operator knows.
-    best, kind = Path(), ""
-    for line in table.splitlines():
-        _, point, found, *_ = line.split(b" ")
-        where = Path(os.fsdecode(point.decode("unicode_escape").encode("latin-1")))
-        if path.is_relative_to(where) and len(where.parts) >= len(best.parts):
-            best, kind = where, found.decode()
-    if kind in NETWORK_TYPES:
-        raise ConfigError(
-            f"the journal {path} would lie on {best}, a network file system ({kind}; EFS is one "
-            "too), where SQLite can lose or damage what it wrote: choose a path on a local disk "
-            "or on a block volume such as EBS"
         )
 
 

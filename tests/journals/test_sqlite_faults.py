@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from guardian.journals._sqlite_file import SqliteFile, refuse_network, refuse_old
+from guardian.journals._sqlite_file import SqliteFile, refuse_old
 from guardian.journals.sqlite import SqliteJournal
 from guardian.ports import (
     Claim,
@@ -137,47 +137,6 @@ def test_another_programs_database_is_refused(store: SqliteStore) -> None:
     with pytest.raises(ConfigError, match="a database of another program"):
         store.open()
     assert store.path.read_bytes() == before
-
-
-MOUNTS = r"""
-proc /proc proc rw 0 0
-/dev/root / ext4 rw 0 0
-fs-1.efs.us-east-1.amazonaws.com:/ /var/lib/guardian nfs4 rw 0 0
-/dev/sdb /var/lib/guardian/local ext4 rw 0 0
-//server/share /mnt/two\040words cifs rw 0 0
-"""
-
-
-@pytest.mark.parametrize(
-    ("path", "kind"),
-    [
-        ("/var/lib/guardian/guardian.db", "nfs4"),
-        ("/var/lib/guardian/a/b.db", "nfs4"),
-        ("/mnt/two words/guardian.db", "cifs"),
-        ("/var/lib/guardian/local/guardian.db", None),
-        ("/var/lib/guardian2/guardian.db", None),
-        ("/home/ada/guardian.db", None),
-    ],
-)
-def test_a_network_file_system_is_refused(tmp_path: Path, path: str, kind: str | None) -> None:
-    """By the innermost mount; the sentence names it and what to choose instead."""
-    mounts = tmp_path / "mounts"
-    mounts.write_text(MOUNTS.lstrip())
-    if kind is None:
-        refuse_network(Path(path), mounts)
-        return
-    with pytest.raises(ConfigError, match=rf"a network file system \({kind};.*EBS"):
-        refuse_network(Path(path), mounts)
-
-
-def test_a_journal_on_a_network_file_system_is_not_made(tmp_path: Path) -> None:
-    """It is refused before anything is written there; without the table nothing is refused."""
-    mounts = tmp_path / "mounts"
-    mounts.write_text(f"server:/x {tmp_path} nfs rw 0 0\n")
-    with pytest.raises(ConfigError):
-        SqliteFile(tmp_path / "a" / "guardian.db", mounts=mounts)
-    assert list(tmp_path.iterdir()) == [mounts]
-    SqliteFile(tmp_path / "a" / "guardian.db", mounts=tmp_path / "absent").close()
 
 
 def test_an_sqlite_without_strict_tables_is_refused() -> None:

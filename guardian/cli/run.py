@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from guardian.cli.log import Log
     from guardian.engine.daemon import Daemon
     from guardian.engine.engine import Setting
+    from guardian.engine.vigil import Vigil
+    from guardian.ports.overview import Overview
     from guardian.wiring import Wiring
+    from guardian.wiring.desk import ConfiguredDesk
 
 
 @click.command()
@@ -37,38 +41,85 @@ def run(*, config: Path | None, observe: bool, metrics_listen: str | None) -> in
     """
     from guardian import __version__
     from guardian.cli.log import Log
-    from guardian.engine.daemon import Daemon
-    from guardian.ports import ConfigError
+    from guardian.engine.vigil import Vigil
     from guardian.web import app
     from guardian.web.metrics import PrometheusMeter
     from guardian.wiring import open_wiring
-    from guardian.wiring.desk import ConfiguredDesk
+    from guardian.wiring.lanes import usable_lanes
 
     with open_wiring(config, usable=True) as wiring:
-        meter = PrometheusMeter(notifiers=[lane.name for lane in wiring.configured().lanes])
+        configured, settings = wiring.configured(), wiring.settings
+        meter = PrometheusMeter(notifiers=[lane.name for lane in configured.lanes])
         wiring.meter = meter
-        settings = wiring.settings
         log = Log(settings.log_format, wiring.clock, level=settings.log_level)
-        desk = ConfiguredDesk(wiring)
-        if desk.trouble and not wiring.journal.live():
-            # Nobody is left alone by it: whoever started guardian is told, and mends the files.
-            raise ConfigError(desk.trouble)
-        daemon = Daemon(_setting(wiring, log), desk, observe=observe)
+        vigil = Vigil(
+            lambda: _write(wiring),
+            usable_lanes(wiring)[0],
+            wiring.clock,
+            log.say,
+            environment=configured.environment,
+        )
+        # What is plainly wrong ends here, before anything is served.
+        desk = _desk(wiring) if vigil.look() else None
+        serving: list[Vigil | Daemon] = [vigil]
         listen = metrics_listen or settings.metrics_listen
-        listener = app.serve(listen, overview=daemon.overview, meter=meter)
+        listener = app.serve(listen, overview=partial(_overview, serving), meter=meter)
         try:
             log.say(
-                f"guardian {__version__}; {wiring.configured().path}; journal {wiring.address};"
+                f"guardian {__version__}; {configured.path}; journal {wiring.address};"
                 f" metrics and health on {listener.address}"
             )
-            with _heeding(daemon):
-                daemon.run()
+            with _heeding(serving):
+                if desk is None and vigil.wait():
+                    desk = _desk(wiring)
+                settled = desk is None or _serve(wiring, desk, log, vigil, serving, observe=observe)
         finally:
             listener.stop()
-    if not daemon.settled:
+    if not settled:
         # A vendor's call hangs, and its thread would hold up the end of the process.
         os._exit(0)
     return 0
+
+
+def _write(wiring: Wiring) -> None:
+    """Opening a full disk's journal succeeds; only a write tells. Raises JournalError."""
+    wiring.journal.close_lease(wiring.journal.open_lease("guardian run, looking"))
+
+
+def _desk(wiring: Wiring) -> ConfiguredDesk:
+    """What the files say, or as much as the journal says in their place. Raises ConfigError."""
+    from guardian.ports import ConfigError
+    from guardian.wiring.desk import ConfiguredDesk
+
+    desk = ConfiguredDesk(wiring)
+    if desk.trouble and not wiring.journal.live():
+        # Nobody is left alone by it: whoever started guardian is told, and mends the files.
+        raise ConfigError(desk.trouble)
+    return desk
+
+
+def _serve(
+    wiring: Wiring,
+    desk: ConfiguredDesk,
+    log: Log,
+    vigil: Vigil,
+    serving: list[Vigil | Daemon],
+    *,
+    observe: bool,
+) -> bool:
+    """Be the daemon until a signal comes; whether no write was still under way at the end."""
+    from guardian.engine.daemon import Daemon
+
+    daemon = Daemon(_setting(wiring, log), desk, observe=observe, told_before=vigil.over)
+    serving.append(daemon)
+    for number in vigil.signals:
+        daemon.signal(number)
+    daemon.run()
+    return daemon.settled
+
+
+def _overview(serving: list[Vigil | Daemon]) -> Overview:
+    return serving[-1].overview()
 
 
 def _setting(wiring: Wiring, log: Log) -> Setting:
@@ -86,13 +137,13 @@ def _setting(wiring: Wiring, log: Log) -> Setting:
 
 
 @contextmanager
-def _heeding(daemon: Daemon) -> Iterator[None]:
-    """Hand the process's signals to the daemon."""
+def _heeding(serving: list[Vigil | Daemon]) -> Iterator[None]:
+    """Hand the process's signals to whoever serves by then."""
     before = {
-        number: signal.signal(number, lambda given, _: daemon.signal(given))
+        number: signal.signal(number, lambda given, _: serving[-1].signal(given))
         for number in (signal.SIGTERM, signal.SIGINT)
     }
-    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda _, __: daemon.reload())
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda _, __: serving[-1].reload())
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from guardian.core.model import Instant
-from guardian.core.notices import FILES, Event, Notice, Page, Severity
+from guardian.core.notices import FILES, JOURNAL, Event, Notice, Page, Severity
 from guardian.core.phrases import Words, joined
 from guardian.core.wording import because
 
@@ -52,6 +52,44 @@ def files_right(environment: str, now: Instant) -> Notice:
         did="They were read again: what was ordered begins, and live rollouts keep their plan.",
     )
     return _notice(environment, FILES, words, now)
+
+
+def journal_unusable(environment: str, why: str, now: Instant) -> Notice:
+    """Guardian cannot even begin: it does not know what is live."""
+    words = Words(
+        title="guardian cannot use its journal, so it guards nothing: a person is needed",
+        did=joined(
+            "It has just started, does not know what is live, and tries the journal again every"
+            " few seconds.",
+            because(why),
+        ),
+        todo="Mend what is named above. Until then look by hand at which versions receive traffic;"
+        " `guardian rollback SERVICE` works without the journal.",
+    )
+    return _notice(environment, JOURNAL, words, now, severity=Severity.CRITICAL)
+
+
+def journal_wrong(environment: str, why: str, now: Instant) -> Notice:
+    """A guardian that is at work cannot use its journal any more."""
+    words = Words(
+        title="guardian cannot use its journal: nothing advances",
+        did=joined(
+            "It judges what it drives, takes it back on a breach all the same, and tells that"
+            " directly. No order is taken, and nothing new begins.",
+            because(why),
+        ),
+        todo="Mend what is named above; guardian goes on by itself.",
+    )
+    return _notice(environment, JOURNAL, words, now, severity=Severity.ERROR)
+
+
+def journal_right(environment: str, now: Instant) -> Notice:
+    """It can be used again."""
+    words = Words(
+        title="guardian's journal can be used again",
+        did="Everything goes on, and what happened meanwhile is recorded.",
+    )
+    return _notice(environment, JOURNAL, words, now)
 
 
 def _first(why: str) -> str:

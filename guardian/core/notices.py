@@ -129,8 +129,10 @@ _BEYOND = 1_000_000
 _QUARANTINED = "quarantined"
 _UNGUARDED = "unguarded"
 FILES = "files"
+JOURNAL = "journal"
 _OPENED_BY = {
     FILES: Event.STUCK,
+    JOURNAL: Event.STUCK,
     _FROZEN: Event.STUCK,
     _PROMOTION: Event.STUCK,
     _QUARANTINED: Event.STUCK,

@@ -13,6 +13,7 @@ from guardian.engine.desk import Desk, Duty
 from guardian.engine.engine import Engine, Setting
 from guardian.engine.intake import Intake
 from guardian.engine.lookout import Lookout
+from guardian.engine.own import OwnNotices
 from guardian.engine.posts import Posts, post
 from guardian.engine.supervisor import STALL_S
 from guardian.ports import ConfigError, JournalError
@@ -49,7 +50,14 @@ class _State:
 class Daemon:
     """Owns an engine and a desk: takes orders, adopts, reloads, and says how it is."""
 
-    def __init__(self, setting: Setting, desk: Desk, *, observe: bool = False) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        desk: Desk,
+        *,
+        observe: bool = False,
+        told_before: Sequence[Notice] = (),
+    ) -> None:
         self._setting = setting
         self._journal, self._clock, self._say = setting.journal, setting.clock, setting.say
         self._desk = desk
@@ -66,8 +74,8 @@ class Daemon:
         self._signals: list[int] = []
         self._reload_asked = False
         self._reload_ok = not desk.trouble
-        self._files_notice = self._wrong_files(desk)
-        """What is told of the files, until every notifier has it."""
+        self._own = OwnNotices(self._engine.outbox.tell_now, setting.clock, told_before)
+        self._tell_of(desk)
         self._files_due = setting.clock.monotonic() + FILES_S
         self._state = _State(
             turned_at=setting.clock.monotonic(), held={}, pending=None, trouble="it is starting"
@@ -142,7 +150,6 @@ class Daemon:
                 self._posts.forget()
                 self._engine.renew()
             self._look_at_files()
-            self._engine.outbox.tell_now(self._files_notice)
             self._serve()
             pending: int | None = self._journal.pending()
         except JournalError as error:
@@ -155,6 +162,8 @@ class Daemon:
             pending=pending,
             trouble=trouble,
         )
+        self._own.journal(self._desk.environment, trouble or self._engine.unwritable)
+        self._own.step()
         return TURN_S
 
     def _serve(self) -> None:
@@ -191,12 +200,11 @@ class Daemon:
             self._reload_ok = False
             self._say(f"the new files are invalid, and the old ones stay in force:\n{error}")
             now = self._clock.now()
-            self._files_notice = files_refused(self._desk.environment, str(error), now)
+            self._own.put(files_refused(self._desk.environment, str(error), now))
             return
-        if desk.trouble:
-            self._files_notice = self._wrong_files(desk)
-        elif not self._reload_ok:
-            self._files_notice = files_right(desk.environment, self._clock.now())
+        self._tell_of(desk)
+        if not desk.trouble and not self._reload_ok:
+            self._own.put(files_right(desk.environment, self._clock.now()))
         self._desk, self._reload_ok = desk, not desk.trouble
         for remark in desk.remarks():
             self._say(remark)
@@ -213,10 +221,9 @@ class Daemon:
                 )
         self._say_start(desk)
 
-    def _wrong_files(self, desk: Desk) -> Notice | None:
-        if not desk.trouble:
-            return None
-        return files_wrong(desk.environment, desk.trouble, self._clock.now())
+    def _tell_of(self, desk: Desk) -> None:
+        if desk.trouble:
+            self._own.put(files_wrong(desk.environment, desk.trouble, self._clock.now()))
 
     # --- rollouts ------------------------------------------------------------------------------
 

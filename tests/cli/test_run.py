@@ -164,6 +164,23 @@ def test_a_restart_with_wrong_files_guards_what_is_live(tmp_path: Path, spoilt: 
             assert t.begin(SERVICE)
 
 
+def test_a_damaged_journal_at_the_start_is_paged_and_waited_for(tmp_path: Path) -> None:
+    """Readyz says why; when the file is mended guardian begins, and the page is over."""
+    with theatre(tmp_path) as t:
+        path, aside = tmp_path / "guardian.db", tmp_path / "aside.db"
+        t.journal.close()
+        path.rename(aside)
+        path.write_bytes(b"not a database, " * 1000)
+        t.daemon()
+        t.wait_for("the page", lambda: "guardian/production/journal" in pages(t))
+        assert "it is no SQLite database" in health(t, "readyz")
+        assert health(t, "livez") == "ok\n"
+        aside.replace(path)
+        t.reopen()
+        t.serves()
+        t.wait_for("the end of the page", lambda: t.stage.events("pagerduty.resolve"))
+
+
 def pages(t: Theatre) -> set[str]:
     """The keys of all pages until now."""
     return {event.data["key"] for event in t.stage.events("pagerduty.trigger")}

@@ -57,6 +57,11 @@ class Theatre:
         opened: Journal = sqlite.build(sqlite.Options(path=path), context)
         return opened
 
+    def reopen(self) -> None:
+        """Let go of the journal's file, and use the one that is there now."""
+        self.journal.close()
+        self.journal = self._open()
+
     def daemon(self, *options: str, **environ: str) -> subprocess.Popen[str]:
         """A daemon that serves, or stands by; its log goes to a file."""
         log = self.stage.folder / f"log-{len(self.started)}"

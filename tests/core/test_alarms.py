@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from guardian.core.alarms import files_refused, files_right, files_wrong
+from guardian.core.alarms import (
+    files_refused,
+    files_right,
+    files_wrong,
+    journal_right,
+    journal_unusable,
+    journal_wrong,
+)
 from guardian.core.notices import Event, Severity, concerns
 from tests.core.builders import T0
 
@@ -33,3 +40,12 @@ def test_files_that_are_right_again_end_the_page() -> None:
     assert told.pages == ()
     assert told.resolves == ("guardian/production/files",)
     assert concerns(told) == {Event.RESUMED, Event.STUCK}
+
+
+def test_a_journal_that_cannot_be_used_is_a_page_and_worse_before_anything_was_read() -> None:
+    """At the start nothing is guarded; later what is driven goes back all the same."""
+    start = journal_unusable("production", "the disk is full", T0)
+    later = journal_wrong("production", "the disk is full", T0)
+    assert [p.severity for p in (*start.pages, *later.pages)] == [Severity.CRITICAL, Severity.ERROR]
+    assert {p.key for p in (*start.pages, *later.pages)} == {"guardian/production/journal"}
+    assert journal_right("production", T0).resolves == ("guardian/production/journal",)

@@ -114,7 +114,7 @@ def _evidence(verdict: Verdict) -> str:
         (
             f"value: {reasons.value(evidence) or 'none'}",
             f"fails: {reasons.limit(evidence)}",
-            f"samples: {evidence.samples} ({evidence.min_samples} needed), {evidence.bad} bad",
+            f"samples: {reasons.counted(evidence)} ({evidence.min_samples} needed)",
             f"window: {' to '.join(window)}",
         )
     )

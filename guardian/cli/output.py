@@ -20,6 +20,7 @@ from guardian.core.codec import rfc3339
 from guardian.core.entries import StepEntered
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
+from guardian.core.numbers import numbers
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout
 from guardian.core.status import Picture
@@ -290,7 +291,7 @@ def _silence(stream: TextIO) -> None:
 
 
 def verdict_record(verdict: Verdict) -> dict[str, Any]:
-    """A verdict with its evidence, as programs read it."""
+    """A verdict with its evidence, as programs read it: numbers beside the texts."""
     evidence = verdict.evidence
     return {
         "criterion": verdict.criterion,
@@ -298,8 +299,7 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
         "why": verdict.why,
         "value": reasons.value(evidence) or None,
         "limit": reasons.limit(evidence),
-        "bad": evidence.bad,
-        "samples": evidence.samples,
+        **numbers(evidence),
         "min_samples": evidence.min_samples,
         "log_e": round(evidence.log_e, 4),
         "log_e_limit": round(evidence.log_e_limit, 4),

@@ -13,6 +13,7 @@ from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
+from guardian.core.numbers import numbers
 from guardian.core.scrub import scrub
 from guardian.core.verdict import Verdict
 from guardian.core.wording import worst_first
@@ -83,7 +84,7 @@ def _row(verdict: Verdict) -> dict[str, Any]:
         "verdict": verdict.outcome.value,
         "value": None if seen.value is None else _name(reasons.value(seen)),
         "limit": _name(reasons.limit(seen)),
-        "samples": seen.samples,
+        **numbers(seen),
         "min_samples": seen.min_samples,
         "window_start": _time(seen.window_start),
         "window_end": _time(seen.window_end),

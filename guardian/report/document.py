@@ -9,6 +9,7 @@ from typing import Any
 from guardian.core import reasons
 from guardian.core.codec import encode_entry, plain, rfc3339
 from guardian.core.model import Incidents, Measurement, Query
+from guardian.core.numbers import numbers
 from guardian.core.status import confirmed_weight
 from guardian.core.verdict import Verdict
 from guardian.report.facts import Decision, Facts
@@ -77,7 +78,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     """A verdict's figures, with what people read of them beside."""
     seen = verdict.evidence
     words = {"value": reasons.value(seen) or None, "limit": reasons.limit(seen)}
-    return {**plain(verdict), **words}
+    return {**plain(verdict), **words, **numbers(seen)}
 
 
 def _entry(one: Decision) -> Any:

@@ -24,6 +24,7 @@ VERDICT = Verdict(
         value=share(0.061),
         bad=29,
         samples=480,
+        minutes=10.0,
         min_samples=60,
         window_start=1_790_000_000.0,
         window_end=1_790_000_600.0,

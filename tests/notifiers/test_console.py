@@ -24,8 +24,8 @@ def test_a_block_is_readable_from_top_to_bottom(capsys: pytest.CaptureFixture[st
         "2026-09-21T14:25:00.000Z rolled_back agents-api: 42 was rolled back,"
         " traffic is 41 100%\n"
         "  where        production, stable 41, canary 42 at 0%, step 1 of 3, rollout r-1\n"
-        "  fail         error-rate: 6.1%, limit above 5%, 480 samples, 14:13 to 14:23 UTC;"
-        " 29 of 480 requests failed\n"
+        "  fail         error-rate: 6.1%, limit above 5%, 480 samples in 10 minutes,"
+        " 14:13 to 14:23 UTC; 29 of 480 requests failed\n"
         "  guardian     guardian put 41 back.\n"
         "  you          `guardian rollout history agents-api` shows what happened.\n"
     )

@@ -192,7 +192,7 @@ def test_a_mail_says_what_a_person_needs() -> None:
         "Service: agents-api in production",
         "Versions: stable 41, canary 42 at 0%",
         "Time: 2026-09-21T14:25:00.000Z",
-        "- FAIL: error-rate: 6.1%, limit above 5%, 480 samples, 14:13 to 14:23 UTC; 29 of 480",
+        "- FAIL: error-rate: 6.1%, limit above 5%, 480 samples in 10 minutes, 14:13 to 14:23 UTC",
     ):
         assert part in written.text
     assert "<td" in written.html

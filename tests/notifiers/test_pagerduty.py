@@ -93,7 +93,7 @@ def test_a_page_says_everything_at_a_glance(world: Vendor) -> None:
             "verdict": "fail",
             "value": "6.1%",
             "limit": "above 5%",
-            "samples": "480 samples",
+            "samples": "480 samples in 10 minutes",
             "window": "14:13 to 14:23 UTC",
             "why": "29 of 480 requests failed",
         }

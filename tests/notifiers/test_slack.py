@@ -234,7 +234,7 @@ def test_every_criterion_shows_value_limit_samples_and_a_word() -> None:
     for part in (
         "*error-rate*: FAIL",
         "6.1% · limit above 5%",
-        "480 samples, 14:13 to 14:23 UTC",
+        "480 samples in 10 minutes, 14:13 to 14:23 UTC",
         "29 of 480 requests failed",
         "production · stable 41, canary 42 at 0% · step 1 of 3 · rolled back · rollout r-1",
         "*What guardian did:* guardian put 41 back.",

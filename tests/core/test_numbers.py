@@ -1,0 +1,72 @@
+"""Programs read the figures that people are told, in base units and under the same keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from guardian.core.model import Gauge
+from guardian.core.numbers import numbers
+from guardian.core.verdict import Evidence
+from tests.core.builders import COMPARED, ERRORS, compared, read, verdict
+from tests.core.test_threshold import CPU, GAUGE, cpu, of
+
+BLANK = {
+    "number": None,
+    "limit_number": None,
+    "unit": None,
+    "bad": 0,
+    "samples": 0,
+    "minutes": 0.0,
+    "unsettled": None,
+    "stable": None,
+    "datapoints": None,
+}
+
+
+def some(found: dict[str, Any], *keys: str) -> list[Any]:
+    """The values of these keys."""
+    return [found[key] for key in keys]
+
+
+def test_without_evidence_every_number_is_null() -> None:
+    """The keys are always there."""
+    assert numbers(Evidence()) == {"test": "limit", **BLANK}
+
+
+def test_without_samples_the_limit_is_there_with_its_unit() -> None:
+    """A program knows what is waited for."""
+    found = numbers(verdict(ERRORS, read([(None, None)])).evidence)
+    assert some(found, "number", "limit_number", "unit") == [None, 0.05, "ratio"]
+
+
+def test_what_may_still_grow_stands_apart() -> None:
+    """180 of 270 are what the source has; 300 are what they may come to."""
+    rows = [(1.0, 100.0)] * 5 + [(60.0, 90.0)] * 3
+    found = numbers(verdict(ERRORS, read(rows, settled=5)).evidence)
+    assert some(found, "bad", "samples", "minutes") == [180, 270, 0.0]
+    assert found["number"] == 180 / 270
+    assert found["unsettled"] == {
+        "bad": 180,
+        "samples": 270,
+        "minutes": 3.0,
+        "samples_at_most": 300,
+        "number_at_least": 0.6,
+    }
+
+
+def test_the_other_side_of_a_comparison_is_there() -> None:
+    """With its own counts; the limit is the one that was not broken, and `test` says so."""
+    found = numbers(verdict(COMPARED, compared([(12, 300)] * 8, [(27, 2700)] * 8)).evidence)
+    assert some(found, "test", "number", "limit_number") == ["compare", 0.04, 0.05]
+    assert found["stable"] == {"number": 0.01, "bad": 216, "samples": 21600}
+
+
+def test_a_gauge_is_told_in_base_units_with_its_datapoints() -> None:
+    """Percent as a share, kilobytes as bytes."""
+    found = numbers(cpu(90, 90, 90).evidence)
+    assert some(found, "test", "number", "limit_number", "unit") == ["threshold", 0.9, 0.8, "ratio"]
+    assert found["datapoints"] == {"over": 3, "of": 3, "needed": [3, 5]}
+    query = replace(CPU, unit="Kilobytes")
+    sized = verdict(replace(GAUGE, measure=Gauge(series=query)), of(query, [512]))
+    assert some(numbers(sized.evidence), "number", "unit") == [512_000.0, "bytes"]

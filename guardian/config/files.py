@@ -25,7 +25,7 @@ from guardian.config.model import (
 from guardian.config.salvage import journal_of, top
 from guardian.config.values import Aws, Choice, Config, Lane, Mode, Service
 from guardian.core.notices import Event
-from guardian.core.plan import Approval, Blind, LowTraffic, Policy, Unapproved
+from guardian.core.plan import Approval, Blind, LowTraffic, Policy, PreExisting, Unapproved
 from guardian.core.traffic import FULL, Step
 from guardian.ports import ConfigError
 from guardian.text.findings import Document, Finding, Node, Place, did_you_mean, errors_of
@@ -365,6 +365,7 @@ def _policy(own: PolicyModel) -> Policy:
         false_rollback=said.get("false_rollback", usual.false_rollback),
         on_low_traffic=LowTraffic(said.get("on_low_traffic", usual.on_low_traffic)),
         on_blind=Blind(said.get("on_blind", usual.on_blind)),
+        pre_existing=PreExisting(said.get("pre_existing", usual.pre_existing)),
         max_blind_s=said.get("max_blind", usual.max_blind_s),
         max_hold_s=said.get("max_hold", usual.max_hold_s),
         keep_previous_s=said.get("keep_previous", usual.keep_previous_s),

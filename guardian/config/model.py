@@ -99,6 +99,9 @@ class PolicyModel(Strict):
     on_blind: Literal["hold", "rollback"] | None = Field(
         default=None, description="When the metrics could not be read for max_blind."
     )
+    pre_existing: Literal["compare", "hold"] | None = Field(
+        default=None, description="When stable breaks a criterion before the first shift."
+    )
     max_blind: Silence | None = Field(default=None, description="How long blindness is borne.")
     max_hold: Silence | None = Field(default=None, description="A longer hold goes back.")
 

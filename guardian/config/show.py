@@ -119,6 +119,7 @@ def _usual() -> dict[str, str]:
         "false_rollback": f"{policy.false_rollback:.0%}",
         "on_low_traffic": policy.on_low_traffic.value,
         "on_blind": policy.on_blind.value,
+        "pre_existing": policy.pre_existing.value,
         "max_blind": f"{policy.max_blind_s / 60:g}m",
         "max_hold": f"{policy.max_hold_s / 3600:g}h",
         "mode": "enforce",

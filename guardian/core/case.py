@@ -240,7 +240,7 @@ def _limit_test(criterion: Criterion, window: Window, horizon: int) -> LimitTest
             cluster_size=criterion.cluster_size,
         )
     return LimitTest(
-        limit=criterion.limit_rate,
+        limit=criterion.borne_rate,
         horizon=horizon,
         alpha=window.alpha,
         sustain=criterion.sustain,

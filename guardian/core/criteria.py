@@ -115,7 +115,7 @@ def _proven(case: Case) -> Answer | None:
     settled = case.counts.settled
     worst = worst_stretch(
         (*settled, *(g.most for g in case.growing)),
-        criterion.fail_if.value if timed else criterion.limit_rate,
+        criterion.fail_if.value if timed else criterion.borne_rate,
         fewer=timed and not rising(criterion),
     )
     late = slice(max(0, worst.start - len(settled)), max(0, worst.stop - len(settled)))
@@ -204,4 +204,4 @@ def _unproven(case: Case) -> Answer | None:
     few = f"{case.samples:.0f} of the {criterion.min_samples} {kind} needed"
     if short or not case.step.total:
         return Answer(Outcome.INCONCLUSIVE, few)
-    return Answer(Outcome.INCONCLUSIVE) if case.over else None
+    return Answer(Outcome.INCONCLUSIVE) if case.over and criterion.tolerated is None else None

@@ -25,7 +25,7 @@ from guardian.core.entries import (
     TrafficSeen,
     WeightConfirmed,
 )
-from guardian.core.gates import frozen, incident, unapproved, unknown
+from guardian.core.gates import ailing, frozen, incident, unapproved, unknown
 from guardian.core.model import Instant, OnFail
 from guardian.core.orders import Decision, obey
 from guardian.core.plan import Drive, Plan
@@ -60,6 +60,10 @@ def opening(plan: Plan, now: Instant) -> tuple[Entry, ...]:
     detail = f"rollback by {plan.actor}" + (f": {plan.reason}" if plan.reason else "")
     back = RollbackStarted(at=now, cause=Cause.ABORTED, detail=detail, actor=plan.actor)
     return (started, back)
+
+
+LOOKS_S = 60.0
+"""How long a start waits for the first look at stable: one poll, and not for its success."""
 
 
 def decide(rollout: Rollout, seen: Seen, now: Instant) -> Decision:
@@ -159,8 +163,9 @@ def _begin(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
         return _unseen(rollout, f"the traffic of {plan.target} cannot be read ({trouble})", now)
     if not plan.criteria:
         return Cancelled(at=now, detail="no criterion could judge it, and nothing ends unjudged")
+    unseen = seen.stable is None and now - rollout.started_at < LOOKS_S
     if plan.drive is Drive.WATCH:
-        return StepEntered(at=now, step=0)
+        return None if unseen else StepEntered(at=now, step=0, stable=seen.stable or ())
     if seen.reading.traffic != plan.found:
         return Cancelled(
             at=now,
@@ -169,14 +174,17 @@ def _begin(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
         )
     if asked := unapproved(rollout, seen, now):
         return asked
+    if unseen:
+        return None
     if names := unknown(rollout, seen):
         why = {v.criterion: v.why for v in seen.verdicts}
         told = "; ".join(f"{name}: {why.get(name, 'it was not asked yet')}" for name in names)
         return _unseen(rollout, f"nobody knows whether an incident is open ({told})", now)
     return (
         incident(rollout, seen, now)
+        or ailing(rollout, seen, now)
         or frozen(rollout, seen, now)
-        or StepEntered(at=now, step=0, verdicts=seen.verdicts)
+        or StepEntered(at=now, step=0, verdicts=seen.verdicts, stable=seen.stable or ())
     )
 
 

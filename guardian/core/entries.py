@@ -22,6 +22,8 @@ class HoldReason(Enum):
     """Advances were stopped for the service or for all; ends with the freeze."""
     INCIDENT = "incident"
     """An incident was open before the first shift; ends when it is over."""
+    PRE_EXISTING = "pre_existing"
+    """Stable itself broke a criterion before the first shift; ends when it is well again."""
     NO_EVIDENCE = "no_evidence"
     BLIND = "blind"
     CONFLICT = "conflict"
@@ -145,6 +147,8 @@ class StepEntered:
     """Who ordered it over missing evidence; None when the criteria passed."""
     overridden: tuple[str, ...] = ()
     """The criteria that had not passed when a person promoted."""
+    stable: tuple[Verdict, ...] = ()
+    """Of the first step: how stable itself stood by the criteria, just before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

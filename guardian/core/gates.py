@@ -12,7 +12,8 @@ from guardian.core.entries import (
     RollbackStarted,
 )
 from guardian.core.model import Instant
-from guardian.core.plan import Approval, Drive, Plan, Unapproved
+from guardian.core.plan import Approval, Drive, Plan, PreExisting, Unapproved
+from guardian.core.pre_existing import broken
 from guardian.core.standing import Seen, before_start, freeze_detail, frozen_back, said
 from guardian.core.state import Hold, Phase, Rollout
 from guardian.core.verdict import Outcome, Verdict
@@ -86,6 +87,18 @@ def incident(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
     return Held(at=now, why=HoldReason.INCIDENT, detail=said(found), verdicts=seen.verdicts)
 
 
+def ailing(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
+    """What stable itself breaks before the first shift, where the plan waits for it to be well.
+
+    A person who resumes such a hold has seen it: the rollout begins, by comparison.
+    """
+    found = broken(seen.stable or ())
+    holds = rollout.plan.policy.pre_existing is PreExisting.HOLD
+    if not found or not holds or rollout.resumed_at is not None:
+        return None
+    return Held(at=now, why=HoldReason.PRE_EXISTING, detail=said(found), verdicts=seen.verdicts)
+
+
 # --- how such holds end ------------------------------------------------------------------------
 
 
@@ -99,6 +112,10 @@ def lifted(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | No
             if unknown(rollout, seen) or open_incidents(rollout, seen):
                 return None
             return Resumed(at=now, detail="no incident is open any more, or it was waived")
+        case HoldReason.PRE_EXISTING:
+            if seen.stable is None or broken(seen.stable):
+                return None
+            return Resumed(at=now, detail="stable breaks none of the criteria any more")
         case HoldReason.APPROVAL:
             return _timed_out(rollout, seen, now)
         case _:

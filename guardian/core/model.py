@@ -331,6 +331,9 @@ class Criterion:
     settle_s: float = 180.0
     no_data_after_s: float = 300.0
     compare: Compare | None = None
+    tolerated: float | None = None
+    """The share of bad events, over the limit, that stable had before the first shift: having no
+    more is no breach, and being no worse than stable is enough for a pass."""
     note: str = ""
     """What every verdict of this criterion has to say beside its numbers."""
 
@@ -347,6 +350,11 @@ class Criterion:
                 return 1.0 - self.fail_if.value if self.measure.good else self.fail_if.value
             case _:
                 return 1.0
+
+    @property
+    def borne_rate(self) -> float:
+        """The share of bad events that evidence has to exceed: the limit, or what stable had."""
+        return max(self.limit_rate, self.tolerated or 0.0)
 
     @property
     def gating(self) -> bool:

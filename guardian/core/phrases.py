@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guardian.core.plan import Plan
+from guardian.core.pre_existing import broken, unseen
 from guardian.core.reasons import against
 from guardian.core.rollout import Rollout
 from guardian.core.verdict import Outcome, Verdict
@@ -77,3 +78,23 @@ def other_driver(rollout: Rollout) -> str:
 def by_whom(actor: str | None) -> str:
     """Who did it, with a space before: "by alice"; empty where nobody is known."""
     return f" by {actor}" if actor else ""
+
+
+def pre_existing(after: Rollout) -> str:
+    """What stable itself breaks, or could not be judged by, before the first shift."""
+    if after.step > 0:
+        return ""
+    plan, found = after.plan, broken(after.stable)
+    compares = {c.name for c in plan.criteria if c.tolerated is not None}
+    against = ", ".join(v.criterion for v in found if v.criterion in compares)
+    told = ", ".join(v.criterion for v in found if v.criterion not in compares)
+    unknown = ", ".join(v.criterion for v in unseen(after.stable))
+    had = "; ".join(f"{v.criterion} {v.why}" for v in found)
+    return joined(
+        had and f"Pre-existing, on stable version {plan.stable} before the first shift: {had}.",
+        against and f"Of {against} version {plan.canary} must only be no worse than stable.",
+        told and f"{told} cannot be compared: it is told, and holds nothing.",
+        unknown
+        and f"How version {plan.stable} stood by {unknown} could not be seen: nothing is taken as"
+        " pre-existing there.",
+    )

@@ -37,6 +37,15 @@ class Blind(Enum):
     ROLLBACK = "rollback"
 
 
+class PreExisting(Enum):
+    """What becomes of a criterion that stable itself breaks before the first shift."""
+
+    COMPARE = "compare"
+    """The canary must not be worse than stable; what cannot be compared is only told."""
+    HOLD = "hold"
+    """The rollout waits until stable is well, or a person says that it may begin."""
+
+
 class Unapproved(Enum):
     """What becomes of a rollout that nobody approved in time."""
 
@@ -62,6 +71,7 @@ class Policy:
     """Probability that a release within its limits is rolled back by chance, per rollout."""
     on_low_traffic: LowTraffic = LowTraffic.HOLD
     on_blind: Blind = Blind.HOLD
+    pre_existing: PreExisting = PreExisting.COMPARE
     max_blind_s: float = 600.0
     max_hold_s: float = 4 * 3600.0
     keep_previous_s: float = 24 * 3600.0

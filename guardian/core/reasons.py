@@ -55,7 +55,7 @@ def why(outcome: Outcome, seen: Evidence, detail: str = "") -> str:
     if seen.datapoints is not None:
         return _by_datapoints(outcome, seen, seen.datapoints, detail)
     if outcome is Outcome.PASS:
-        return f"{against(seen, over=False)} ({counted(seen)})"
+        return f"{against(seen, over=seen.over_limit)} ({counted(seen)})"
     if outcome is Outcome.FAIL:
         needed = f"log e {seen.log_e:.1f} >= {seen.log_e_limit:.1f}"
         worse = " worse" if seen.stable is not None else ""

@@ -48,6 +48,7 @@ from guardian.core.entries import (
 )
 from guardian.core.model import Instant, OnFail
 from guardian.core.plan import Drive, Plan
+from guardian.core.pre_existing import bearing
 from guardian.core.state import LIVE, Hold, Phase, Rollout, step_traffic
 from guardian.core.verdict import Outcome
 
@@ -309,6 +310,8 @@ def _entered(before: Rollout, entry: StepEntered, after: Rollout) -> Rollout:
     agreed = range(before.step + 1, entry.step + 1) if entry.actor is not None else ()
     return replace(
         after,
+        plan=bearing(before.plan, entry.stable),
+        stable=entry.stable or before.stable,
         step=entry.step,
         entered_at=after.last_at,
         moving_since=before.moving_since or after.last_at,

@@ -22,6 +22,8 @@ class Seen:
     """What one tick observed of one rollout."""
 
     verdicts: tuple[Verdict, ...] = ()
+    stable: tuple[Verdict, ...] | None = ()
+    """Before the first shift: how stable stands by the criteria; None while nobody has looked."""
     observed_until: Instant | None = None
     """The end of the newest settled period that every gating criterion could read."""
     reading: Reading | None = None

@@ -57,8 +57,10 @@ def _happened(entry: Held, after: Rollout) -> str:
             return f"version {plan.canary} at {weight} waits for an approval of {_next(after)}"
         case HoldReason.FREEZE:
             return f"held at {weight} by a freeze"
-        case HoldReason.INCIDENT:
-            return f"version {plan.canary} is not started: an incident is open"
+        case HoldReason.INCIDENT | HoldReason.PRE_EXISTING:
+            well = f"stable version {plan.stable} is not well"
+            why = "an incident is open" if entry.why is HoldReason.INCIDENT else well
+            return f"version {plan.canary} is not started: {why}"
         case _:
             assert_never(entry.why)
 
@@ -144,6 +146,12 @@ def _unhold(why: HoldReason, after: Rollout) -> str:
             return (
                 f"`guardian rollout approve {service}` agrees to {_next(after)};"
                 f" `guardian rollout abort {service}` ends the rollout."
+            )
+        case HoldReason.PRE_EXISTING:
+            return (
+                f"It goes on by itself when version {plan.stable} breaks none of the criteria. If"
+                f" this release is to mend it: `guardian rollout resume {service}` starts it, and"
+                " what is pre-existing is judged by comparison."
             )
         case HoldReason.INCIDENT:
             return (

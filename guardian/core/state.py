@@ -9,6 +9,7 @@ from guardian.core.entries import Cause, Completed, Entry, HoldReason, RollbackS
 from guardian.core.model import Instant
 from guardian.core.plan import Drive, Plan
 from guardian.core.traffic import FULL, NONE, Step, Traffic, Weight
+from guardian.core.verdict import Verdict
 
 
 class Phase(Enum):
@@ -68,6 +69,7 @@ class Rollout:
     """The state of one rollout: the fold of its entries."""
 
     plan: Plan
+    """As journalled; from the first step on with what was pre-existing taken into account."""
     phase: Phase
     seq: int
     """How many entries were folded."""
@@ -100,6 +102,8 @@ class Rollout:
     """The criteria that count no longer, by a person's order."""
     warned: tuple[str, ...] = ()
     """The criteria that people were warned about."""
+    stable: tuple[Verdict, ...] = ()
+    """How stable itself stood by the criteria, just before the first shift."""
     rollback: RollbackStarted | None = None
     stuck_level: int = 0
     completed: Completed | None = None

@@ -23,6 +23,7 @@ from guardian.core.phrases import (
     joined,
     numbers,
     other_driver,
+    pre_existing,
     take_back,
 )
 from guardian.core.plan import Drive
@@ -88,8 +89,11 @@ def baking(after: Rollout) -> Words:
         weight = confirmed_weight(after)
         return Words(
             title=f"{plan.service}: judging version {plan.canary} at {weight}",
-            did=f"The router shows {weight} of the traffic on version {plan.canary}."
-            f" guardian judges it for {span(step.bake_s)}, and {cure(plan)}.",
+            did=joined(
+                f"The router shows {weight} of the traffic on version {plan.canary}."
+                f" guardian judges it for {span(step.bake_s)}, and {cure(plan)}.",
+                pre_existing(after),
+            ),
             todo=take_back(plan),
         )
     follows = (
@@ -100,8 +104,11 @@ def baking(after: Rollout) -> Words:
     return Words(
         title=f"{plan.service}: version {plan.canary} receives {step.weight}"
         f" (step {after.step + 1} of {len(plan.steps)})",
-        did=f"The router's read-back shows {step.weight} on version {plan.canary}."
-        f" guardian bakes it for {span(step.bake_s)}; when every criterion passes, {follows}.",
+        did=joined(
+            f"The router's read-back shows {step.weight} on version {plan.canary}."
+            f" guardian bakes it for {span(step.bake_s)}; when every criterion passes, {follows}.",
+            pre_existing(after),
+        ),
         todo=take_back(plan),
     )
 

@@ -28,6 +28,7 @@ from guardian.core.status import Picture, picture
 from guardian.core.traffic import Reading, Stamp
 from guardian.core.verdict import Verdict
 from guardian.core.wishes import Verb, Wish, must_write, strangers, wish
+from guardian.engine.beforehand import Views, judged, views, wanted
 from guardian.ports import Claim, EdgeError, Guard, Journal, Router, RouterError
 
 CLEAN_UP_TRIES = 5
@@ -42,6 +43,8 @@ class Charge:
     claim: Claim
     router: Router
     verdicts: tuple[Verdict, ...] = ()
+    stable: tuple[Verdict, ...] | None = None
+    """Before the first shift: how stable stands; None while that was not judged."""
     observed_until: Instant | None = None
     reading: Reading | None = None
     """As last read, in this tick or an earlier one."""
@@ -158,6 +161,8 @@ class Charge:
         if rollout.phase not in LIVE:
             return
         window = self.window()
+        if rollout.step < 0:
+            self.stable = judged(self._views(), plan, measurements, now)
         if window is None:
             self.verdicts = tuple(
                 before_shift(
@@ -184,6 +189,25 @@ class Charge:
         self.observed_until = min((s for s in seen if s is not None), default=None)
         if None in seen:
             self.observed_until = None
+
+    def _views(self) -> tuple[Views, ...]:
+        """What shows how stable stands, until the first step begins."""
+        return views(self.rollout.plan, self.router) if self.rollout.step < 0 else ()
+
+    def wanted(self, now: Instant) -> dict[Query, tuple[Instant, float]]:
+        """Every query to be read: from when on, and how long until it is settled."""
+        found: dict[Query, tuple[Instant, float]] = {}
+        if not self.rollout.live:
+            return found
+        mine = [
+            (query, self.judged_since, criterion.settle_s)
+            for criterion in self.judged_now
+            for query in criterion.queries()
+        ]
+        for query, since, settle_s in (*mine, *wanted(self._views(), now)):
+            start, longest_s = found.get(query, (since, 0.0))
+            found[query] = (min(start, since), max(longest_s, settle_s))
+        return found
 
     @property
     def judged_since(self) -> Instant:
@@ -222,6 +246,7 @@ class Charge:
         """What the core may know of this tick; `fresh`: the router was read in it."""
         return Seen(
             verdicts=self.verdicts,
+            stable=self.stable,
             observed_until=self.observed_until,
             reading=self.reading if fresh else None,
             gone=self.gone,

@@ -32,7 +32,7 @@ class Reader:
     def calls(self, charges: Iterable[Charge], now: Instant) -> dict[str, Callable[[], object]]:
         """The calls of one poll, by their keys in the fan-out."""
         by_source: dict[str, list[Ask]] = {}
-        for ask in self._series.asks(_wanted(charges), now=now):
+        for ask in self._series.asks(_wanted(charges, now), now=now):
             by_source.setdefault(ask.query.source, []).append(ask)
         self._asked = {f"{self._name}-{name}": asks for name, asks in by_source.items()}
         calls = {
@@ -47,10 +47,12 @@ class Reader:
         for key, doubts in self._doubts.items():
             self._learn(doubts, results[key], now)
 
-    def measurements(self, charge: Charge) -> dict[Query, Measurement]:
+    def measurements(self, charge: Charge, now: Instant) -> dict[Query, Measurement]:
         """What is known of everything that a rollout is judged by now."""
-        queries = [q for criterion in charge.judged_now for q in criterion.queries()]
-        return self._series.measurements(queries, since=charge.judged_since)
+        found: dict[Query, Measurement] = {}
+        for query, (since, _) in charge.wanted(now).items():
+            found |= self._series.measurements([query], since=since)
+        return found
 
     def _call(self, name: str, asks: Sequence[Ask], now: Instant) -> Callable[[], object]:
         source = self._sources.get(name)
@@ -103,15 +105,11 @@ class Reader:
             self._series.fail(asks, Problem(reason=Reason.UNKNOWN, detail=detail), now)
 
 
-def _wanted(charges: Iterable[Charge]) -> dict[Query, tuple[Instant, float]]:
+def _wanted(charges: Iterable[Charge], now: Instant) -> dict[Query, tuple[Instant, float]]:
     """Every query of the live rollouts: from when on, and how long until it is settled."""
     wanted: dict[Query, tuple[Instant, float]] = {}
     for charge in charges:
-        if not charge.rollout.live:
-            continue
-        since = charge.judged_since
-        for criterion in charge.judged_now:
-            for query in criterion.queries():
-                start, settle_s = wanted.get(query, (since, 0.0))
-                wanted[query] = (min(start, since), max(settle_s, criterion.settle_s))
+        for query, (since, settle_s) in charge.wanted(now).items():
+            start, longest_s = wanted.get(query, (since, 0.0))
+            wanted[query] = (min(start, since), max(longest_s, settle_s))
     return wanted

@@ -94,6 +94,9 @@ class Plane:
     def take(self, charge: Charge) -> None:
         """Put a rollout into this process's charge."""
         self.charges = [*self.charges, charge]
+        if charge.rollout.step < 0:
+            # Stable is looked at before anything moves: nothing shall wait half a minute for that.
+            self._next_poll = 0.0
 
     def drop(self, charge: Charge) -> None:
         """Let go of a rollout."""
@@ -181,7 +184,7 @@ class Plane:
         if polling:
             self._reader.take_in(results, now)
             for charge in charges:
-                charge.judge(self._reader.measurements(charge), now)
+                charge.judge(self._reader.measurements(charge, now), now)
         return read
 
     # --- record --------------------------------------------------------------------------------

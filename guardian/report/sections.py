@@ -298,6 +298,7 @@ def _plan(facts: Facts) -> Iterator[Block]:
         ("false_rollback", f"{policy.false_rollback:g}"),
         ("on_low_traffic", policy.on_low_traffic.value),
         ("on_blind", f"{policy.on_blind.value} after {length(policy.max_blind_s)}"),
+        ("pre_existing", policy.pre_existing.value),
         ("max_hold", length(policy.max_hold_s)),
         ("rule files", ", ".join(plan.rules) or "none"),
     ]

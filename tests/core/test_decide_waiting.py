@@ -49,6 +49,7 @@ from tests.core.rollouts import (
 
 HOUR_S = 3600.0
 SILENT = verdict(Outcome.NO_DATA, blind_since=T0)
+BEFORE_START = (HoldReason.INCIDENT, HoldReason.PRE_EXISTING)
 QUIET = verdict(Outcome.NO_DATA)
 
 
@@ -79,7 +80,7 @@ def settle(state: Rollout, seen: Seen, *, at: float) -> list[Entry]:
 
 
 @pytest.mark.parametrize("at", [700.0, MAX_BAKE_S, 5 * HOUR_S])
-@pytest.mark.parametrize("why", [None, *(w for w in HoldReason if w is not HoldReason.INCIDENT)])
+@pytest.mark.parametrize("why", [None, *(w for w in HoldReason if w not in BEFORE_START)])
 @pytest.mark.parametrize("seen", [saw(v, minutes=m) for v in (PASS, FEW, OVER, QUIET, SILENT, FAIL)
                                   for m in (0, 60)])  # fmt: skip
 @pytest.mark.parametrize("plan", [PLAN, WATCH, OBSERVE], ids=["rollout", "watch", "observe"])

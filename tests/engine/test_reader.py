@@ -75,7 +75,7 @@ def poll(reader: Reader, mine: Charge, clock: ManualClock) -> Measurement:
         except EdgeError as error:
             results[key] = error
     reader.take_in(results, clock.now())
-    found = reader.measurements(mine)
+    found = reader.measurements(mine, clock.now())
     clock.pass_s(30.0)
     return next(m for q, m in found.items() if q.metric == "bad")
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from guardian import config
 from guardian.config import Aws, Mode
 from guardian.core.notices import Event
-from guardian.core.plan import Blind, LowTraffic, Policy
+from guardian.core.plan import Blind, LowTraffic, Policy, PreExisting
 from guardian.core.traffic import Step, Weight
 from guardian.ports import ConfigError
 from guardian.wiring import services
@@ -79,7 +79,11 @@ def test_steps_have_weights_bakes_and_three_bakes_at_most(tmp_path: Path) -> Non
 
 def test_a_services_own_knobs_win_over_the_files(tmp_path: Path) -> None:
     """Defaults hold for every service that says nothing else."""
-    text = TOP + "defaults: {keep_previous: 1h, on_blind: rollback, max_hold: 1h}\n" + SERVICE
+    text = (
+        TOP
+        + "defaults: {keep_previous: 1h, on_blind: rollback, pre_existing: hold, max_hold: 1h}\n"
+        + SERVICE
+    )
     own = (
         "    false_rollback: 1%\n    on_low_traffic: advance\n    max_hold: 2h\n    max_blind: 5m\n"
     )
@@ -87,6 +91,7 @@ def test_a_services_own_knobs_win_over_the_files(tmp_path: Path) -> None:
         false_rollback=0.01,
         on_low_traffic=LowTraffic.ADVANCE,
         on_blind=Blind.ROLLBACK,
+        pre_existing=PreExisting.HOLD,
         max_blind_s=300,
         max_hold_s=7200,
         keep_previous_s=3600,

@@ -329,7 +329,13 @@ def _binomial(luck: random.Random, total: int, rate: float) -> int:
 
 def error_rate(version: str, *, limit: float = 0.05) -> Criterion:
     """The criterion of every simulated service: bad over total, by version."""
-    query = Query(namespace="Sim", metric="bad", stat="Sum", dimensions=(("Version", version),))
+    query = Query(
+        namespace="Sim",
+        metric="bad",
+        stat="Sum",
+        dimensions=(("Version", version),),
+        versioned=("Version",),
+    )
     return Criterion(
         name="error-rate",
         measure=Ratio(part=query, total=replace(query, metric="total"), good=False),

@@ -17,12 +17,16 @@ from typing import Any, Final
 
 import guardian
 from guardian.aws_errors import NO_CREDENTIALS, problem_of, reason_of, talking
+from guardian.aws_wire import Wire, checked
 from guardian.core.model import Reason
 from guardian.ports import ConfigError, Meter, RouterError, Unmetered, WrongAccount
 
 CONNECT_TIMEOUT_S: Final = 2
 READ_TIMEOUT_S: Final = 8
-"""For one read from the socket; with the connection, a call is over in about 10 s."""
+"""For one read from the socket."""
+CALL_S: Final = {"sts": 4.0}
+"""How long a whole call may take, in real seconds, by service; each write waits for STS first."""
+USUAL_CALL_S: Final = 10.0
 
 ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")
 REGION: Final = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}")
@@ -75,6 +79,8 @@ class Sessions:
         session = Session()
         session.register("after-call", self._answered)
         session.register("after-call-error", self._unanswered)
+        # Before botocore's own handlers turn answers into something else.
+        session.get_component("event_emitter").register_first("after-call", checked)
         with self._lock:
             if self._loader is None:
                 self._loader = session.get_component("data_loader")
@@ -229,7 +235,7 @@ class Account:
         check_arguments(region=region, account_id=None, role_arn=None)
         with talking(f"making a client for {name}", f"in {region}", RouterError):
             session = self._session("metrics" if metrics else "main")
-            return session.create_client(name, region_name=region, config=config)
+            return _bounded(session.create_client(name, region_name=region, config=config), name)
 
     def _session(self, use: str) -> Any:
         """The session for metrics or for everything else; both have the same credentials."""
@@ -263,9 +269,10 @@ class Account:
             config = Config(connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S)
 
             def creator(service: str, **credentials: str) -> Any:
-                return base.create_client(
+                client = base.create_client(
                     service, region_name=self.region, config=config, **credentials
                 )
+                return _bounded(client, service)
 
             fetcher = AssumeRoleCredentialFetcher(
                 creator, source, self.role_arn, extra_args={"RoleSessionName": self._session_name}
@@ -274,6 +281,14 @@ class Account:
                 refresh_using=fetcher.fetch_credentials, method="assume-role"
             )
         return self._made["role"]
+
+
+def _bounded(client: Any, service: str) -> Any:
+    """The client, each call of which ends in time and brings an answer of bounded size."""
+    http = client._endpoint.http_session  # noqa: SLF001 - with the proxies and certificates of its endpoint
+    wire = Wire(http, deadline_s=CALL_S.get(service, USUAL_CALL_S))
+    client.meta.events.register("before-send", wire.send)
+    return client
 
 
 def seconds(value: float | str) -> float:

@@ -52,6 +52,8 @@ class Answer:
     body: str = "{}"
     type: str = "application/x-amz-json-1.0"
     drop: bool = False
+    drip_s: float = 0.0
+    """Seconds between two bytes, of which each resets a time-out for one read."""
 
 
 @dataclass(slots=True)
@@ -95,6 +97,9 @@ def canned(answer: Callable[[Asked], Answer]) -> Iterator[Canned]:
             if reply.drop:
                 self.close_connection = True
                 return
+            if reply.drip_s:
+                self._drip(reply.drip_s)
+                return
             data = reply.body.encode()
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.type)
@@ -102,8 +107,17 @@ def canned(answer: Callable[[Asked], Answer]) -> Iterator[Canned]:
             self.end_headers()
             self.wfile.write(data)
 
+        def _drip(self, drip_s: float) -> None:
+            self.close_connection = True
+            head = b"HTTP/1.1 200 OK\r\nX-Drip: " + b"x" * 10_000
+            for byte in head:
+                if stopping.wait(drip_s):
+                    return
+                self.wfile.write(bytes([byte]))
+
         do_GET = do_POST = do_PUT = _serve  # noqa: N815 - http.server calls these names
 
+    stopping = threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     world = Canned(url=f"http://127.0.0.1:{server.server_address[1]}", answer=answer)
@@ -112,6 +126,7 @@ def canned(answer: Callable[[Asked], Answer]) -> Iterator[Canned]:
     try:
         yield world
     finally:
+        stopping.set()
         server.shutdown()
         server.server_close()
         thread.join(5)

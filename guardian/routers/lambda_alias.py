@@ -15,9 +15,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from guardian.aws_errors import talking
 from guardian.core.model import Query, Reason
-from guardian.core.traffic import NONE, Reading, Snapshot, Stamp, Traffic, Weight
+from guardian.core.traffic import NONE, Reading, Snapshot, Stamp, Traffic
 from guardian.ports import Context, Guard, RouterError
 from guardian.ports.health import Health, Level
+from guardian.routers._lambda_answers import (
+    MAX_DESCRIPTION,
+    VERSION,
+    parsed_stamp,
+    reading_of,
+    stamped,
+    timeout_of,
+)
 from guardian.routers._lambda_stack import version_health
 from guardian.routers._lambda_versions import pair_problems, state_problems
 
@@ -33,15 +41,8 @@ EXAMINES: tuple[str, ...] = ("cloudformation:DescribeStackResources", "cloudform
 """What `guardian doctor` asks besides; without them it says what it could not learn."""
 
 NAMESPACE: Final = "AWS/Lambda"
-MAX_DESCRIPTION: Final = 256
-"""Characters in an alias's description (API reference)."""
 _MAX_PAGES: Final = 200
 """Of 50 versions each, when looking for the latest: a bound against endless answers."""
-_VERSION: Final = re.compile(r"[1-9][0-9]{0,19}")
-_ALIAS_ARN: Final = re.compile(
-    r"arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):function:[^:]+:[^:]+"
-)
-_STAMP: Final = re.compile(r"guardian r=(?P<rollout>\S+) e=(?P<epoch>[0-9]+) s=(?P<stable>\S+)")
 _RETAIN: Final = (
     "CDK deletes old versions unless the function has "
     "`currentVersionOptions: {removalPolicy: RemovalPolicy.RETAIN}`"
@@ -95,24 +96,8 @@ class LambdaAlias:
     def read(self) -> Reading:
         """The alias now. `detail` holds its description, unless guardian's stamp stands there."""
         answer = self._ask("GetAlias", self._name, Name=self._options.alias)
-        self._check_arn(answer.get("AliasArn", ""))
-        weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-        primary, revision = answer.get("FunctionVersion"), answer.get("RevisionId")
-        if not primary or not revision or len(weights) > 1:
-            raise RouterError(
-                Reason.UNAVAILABLE,
-                f"Lambda's answer about alias {self._name} cannot be understood: it lacks the "
-                "version or the revision, or names more than one additional version",
-            )
-        secondary, share = next(iter(weights.items()), (None, 0.0))
-        description = answer.get("Description") or ""
-        stamp = _parse_stamp(description)
-        return Reading(
-            traffic=Traffic(primary=primary, secondary=secondary, weight=Weight.ratio_of(share)),
-            revision=revision,
-            stamp=stamp,
-            detail={} if stamp else {"description": description},
-        )
+        here = self._context
+        return reading_of(answer, name=self._name, account=here.account_id, region=here.region)
 
     def resolve(self, version: str) -> str:
         """`latest` is the highest published number. INVALID for anything but that or a number."""
@@ -177,7 +162,7 @@ class LambdaAlias:
         """The function's time-out in seconds: no invocation is stamped longer ago than this."""
         alias = self._options.alias
         answer = self._ask("GetFunctionConfiguration", self._name, Qualifier=alias)
-        return float(answer.get("Timeout", 900))
+        return timeout_of(answer)
 
     # --- writing ---------------------------------------------------------------------------
 
@@ -227,10 +212,10 @@ class LambdaAlias:
             "RoutingConfig": {"AdditionalVersionWeights": weights},
             "RevisionId": after.revision,
         }
-        text = _describe(stamp) if stamp else description[:MAX_DESCRIPTION]
+        text = stamped(stamp) if stamp else description[:MAX_DESCRIPTION]
         if self._options.stamp and text is not None:
             change["Description"] = text
-        wished = _parse_stamp(text or "")
+        wished = parsed_stamp(text or "")
         try:
             self._ask("UpdateAlias", self._name, Name=self._options.alias, **change)
         except RouterError as error:
@@ -305,7 +290,7 @@ class LambdaAlias:
             answer = self._ask("ListVersionsByFunction", self._options.function, **arguments)
             for found in answer.get("Versions", ()):
                 version = found.get("Version", "")
-                if _VERSION.fullmatch(version):
+                if VERSION.fullmatch(version):
                     highest = max(highest, int(version))
             if not answer.get("NextMarker"):
                 break
@@ -333,17 +318,6 @@ class LambdaAlias:
             raise
         return True
 
-    def _check_arn(self, arn: str) -> None:
-        """The alias's own ARN must name the configured account and region."""
-        found = _ALIAS_ARN.fullmatch(arn)
-        here = (self._context.account_id, self._context.region)
-        if found is None or (found["account"], found["region"]) != here:
-            raise RouterError(
-                Reason.AUTH,
-                f"alias {self._name} says it is {arn or 'nowhere'!r}, and the configuration says "
-                f"account {here[0]}, region {here[1]}: use credentials of that account",
-            )
-
 
 def _unsure(error: RouterError) -> RouterError:
     """After a write, a fault on AWS's side or on the way leaves the outcome unknown."""
@@ -362,7 +336,7 @@ def _same(found: Traffic, wish: Traffic) -> bool:
 
 
 def _require_published(version: str) -> None:
-    if not _VERSION.fullmatch(version):
+    if not VERSION.fullmatch(version):
         hint = "$LATEST changes under its callers" if version == "$LATEST" else "it is no number"
         raise RouterError(
             Reason.INVALID,
@@ -381,16 +355,3 @@ def _require_pair(traffic: Traffic) -> None:
         raise RouterError(
             Reason.INVALID, f"{traffic} does not name two different versions: nothing was written"
         )
-
-
-def _describe(stamp: Stamp) -> str | None:
-    """The stamp as an alias's description, or None where it does not fit or would not parse."""
-    text = f"guardian r={stamp.rollout} e={stamp.epoch} s={stamp.stable}"
-    return text if len(text) <= MAX_DESCRIPTION and _parse_stamp(text) == stamp else None
-
-
-def _parse_stamp(description: str) -> Stamp | None:
-    found = _STAMP.fullmatch(description)
-    if found is None:
-        return None
-    return Stamp(rollout=found["rollout"], epoch=int(found["epoch"]), stable=found["stable"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from guardian.core.alarms import files_refused, files_right, files_wrong
 from guardian.core.notices import Notice, quarantined
 from guardian.core.rollout import Rollout
+from guardian.core.scrub import scrub
 from guardian.engine.charge import Charge
 from guardian.engine.desk import Desk, Duty
 from guardian.engine.engine import Engine, Setting
@@ -235,7 +236,7 @@ class Daemon:
     def _broken(self, charge: Charge, error: Exception) -> None:
         """A bug has broken one rollout: it stops, people hear of it, the others go on."""
         plan = charge.rollout.plan
-        why = f"{type(error).__name__}: {error}"
+        why = f"{type(error).__name__}: {scrub(str(error), 300)}"
         self._intake.broken[charge.id] = why
         self._say(
             f"{plan.service}: {plan.rollout} is stopped by a bug in guardian ({why}): nothing"
@@ -260,7 +261,7 @@ class Daemon:
             planes={p.name: (p.last_at, late[p.name]) for p in planes},
             pending=state.pending,
             reload_ok=self._reload_ok,
-            ready=state.trouble or engine.unwritable or _troubled(self._desk),
+            ready=state.trouble or engine.unwritable or engine.trouble or _troubled(self._desk),
             alive=self._stalled([*late.values()], monotonic - state.turned_at - TURN_S),
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from guardian.core.decide import opening
 from guardian.core.entries import Answer, Cancelled, Entry, Order, OrderKind, Superseded
-from guardian.core.notices import Notice
+from guardian.core.notices import Notice, unguarded
 from guardian.core.phrases import joined
 from guardian.core.plan import Plan
 from guardian.core.rollout import Rollout, fold
@@ -22,7 +22,7 @@ from guardian.engine.outbox import Lane, Outbox
 from guardian.engine.recorder import Recorder, Told, told
 from guardian.engine.report import Report
 from guardian.engine.schedule import Schedule
-from guardian.engine.supervisor import Beat, Supervisor, Watchdog
+from guardian.engine.supervisor import Beat, Supervisor, Watchdog, broken
 from guardian.engine.task import Busy, TargetHeld
 from guardian.engine.tick import Plane
 from guardian.ports import (
@@ -37,6 +37,9 @@ from guardian.ports import (
     Source,
     Unmetered,
 )
+
+BLOCKED_S = 5.0
+"""How soon a plane whose tick broke as a whole is tried again, in real seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,7 @@ class Engine:
         self._setting = setting
         self._journal, self._clock, self._luck = setting.journal, setting.clock, setting.luck
         self._on_broken = on_broken
-        self.supervisor = Supervisor()
+        self.supervisor = Supervisor(setting.say)
         self.schedule = Schedule(on_death=self.supervisor.died)
         self.fanout = ThreadFanout(setting.clock)
         self.outbox = Outbox(
@@ -91,6 +94,8 @@ class Engine:
         self.planes: Mapping[str, Plane] = {}
         self.pictures: dict[str, Picture] = {}
         """Each rollout in charge, as its last tick left it."""
+        self.blocked: dict[str, str] = {}
+        """Planes whose last tick broke as a whole, and how."""
         self._lease: Lease | None = None
         self._beat: Beat | None = None
         self.lost = False
@@ -112,6 +117,11 @@ class Engine:
         if self._beat is not None:
             self._beat.lease = self.lease
         self.lost = False
+
+    @property
+    def trouble(self) -> str:
+        """What broke in this process and is tried again; empty while all goes well."""
+        return "; ".join(filter(None, [*self.blocked.copy().values(), self.supervisor.trouble]))
 
     @property
     def unwritable(self) -> str:
@@ -203,11 +213,26 @@ class Engine:
 
     def _step_and_signal(self, plane: Plane) -> Callable[[], float]:
         def step() -> float:
-            delay_s = plane.step()
+            try:
+                delay_s = plane.step()
+                self.blocked.pop(plane.name, None)
+            except Exception as error:  # noqa: BLE001 - one plane's bug must not end the others
+                delay_s = self._blocked(plane, error)
             self.supervisor.changed.set()
             return delay_s
 
         return step
+
+    def _blocked(self, plane: Plane, error: Exception) -> float:
+        """A tick broke as a whole: people hear of each rollout in it; when to try again."""
+        why = broken(f"the loop over {plane.name}", error)
+        if self.blocked.get(plane.name) != why:
+            self._setting.say(f"{why}; it is tried again")
+        self.blocked[plane.name] = why
+        for charge in plane.charges:
+            if not charge.over and charge.rollout.moved:
+                self.outbox.tell_now(unguarded(charge.rollout, why, self._clock.now()))
+        return BLOCKED_S
 
     def _show(self, report: Report) -> None:
         self.pictures |= {p.rollout: p for p in report.pictures}
@@ -313,7 +338,7 @@ class Engine:
                 outgoing=self.outbox.route(told),
                 txid=self._luck.token(),
             )
-        except JournalError:
+        except Exception:  # noqa: BLE001 - whatever it is that broke, people have to hear of it
             self.outbox.tell_now(told)
 
     # --- orders --------------------------------------------------------------------------------

@@ -9,11 +9,12 @@ from guardian.core.codec import rfc3339
 from guardian.core.entries import Answer, Order, OrderKind, for_service
 from guardian.core.notices import unguarded
 from guardian.core.plan import Drive, Plan
-from guardian.core.rollout import IllegalEntry, Phase, Rollout, fold
+from guardian.core.rollout import Phase, Rollout, fold
 from guardian.engine.charge import Charge
 from guardian.engine.desk import Desk, Duty
 from guardian.engine.engine import Engine
 from guardian.engine.start import NothingToDo
+from guardian.engine.supervisor import broken
 from guardian.engine.task import Task
 from guardian.ports import Clock, EdgeError, GuardianError, Head, Journal, JournalError
 
@@ -86,12 +87,20 @@ class Intake:
                 self._alone.pop(head.rollout, None)
                 continue
             if head.service in duties:
-                self._take_up(desk, head, duties[head.service])
+                self._take_up_or_tell(desk, head, duties[head.service])
             elif head.service not in served and desk.trouble:
                 # Files that cannot be read name no service, and the journal names this one.
-                self._take_up(desk, head, Duty.ENFORCE)
+                self._take_up_or_tell(desk, head, Duty.ENFORCE)
             elif head.service not in served:
                 self._leave_alone(head, f"service {head.service} is not configured here")
+
+    def _take_up_or_tell(self, desk: Desk, head: Head, duty: Duty) -> None:
+        try:
+            self._take_up(desk, head, duty)
+        except JournalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one rollout must not end the guarding of others
+            self._leave_alone(head, broken("taking it up", error))
 
     def _take_up(self, desk: Desk, head: Head, duty: Duty) -> None:
         rollout = self._read(head)
@@ -124,7 +133,9 @@ class Intake:
     def _read(self, head: Head) -> Rollout | None:
         try:
             return fold(record.entry for record in self._journal.read(head.rollout))
-        except IllegalEntry as error:
+        except JournalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one damaged journal must not end the others
             self.broken[head.rollout] = str(error)
             self._say(
                 f"{head.service}: {head.rollout} cannot be read back from the journal ({error}):"
@@ -167,7 +178,7 @@ class Intake:
         for order in self._journal.orders(list(by_rollout)):
             head = by_rollout[order.rollout]
             if order.rollout not in mine and self._may_reopen(head, order, duties[head.service]):
-                self._take_up(desk, head, duties[head.service])
+                self._take_up_or_tell(desk, head, duties[head.service])
                 mine.add(head.rollout)
 
     def _may_reopen(self, head: Head, order: Order, duty: Duty) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from guardian.core.traffic import Traffic
 from guardian.engine.desk import Desk, Duty
 from guardian.engine.engine import Engine
+from guardian.engine.supervisor import broken
 from guardian.ports import Clock, GuardianError, Journal, JournalError
 
 LOOK_S = 60.0
@@ -38,10 +39,12 @@ class Lookout:
                 self._look(desk, service)
             except JournalError:
                 raise
-            except GuardianError as error:
-                if self._trouble.get(service) != str(error):
-                    self._say(f"{service}: what is live cannot be seen: {error}")
-                self._trouble[service] = str(error)
+            except Exception as error:  # noqa: BLE001 - one service must not end the guarding of others
+                known = isinstance(error, GuardianError)
+                trouble = str(error) if known else broken("looking at it", error)
+                if self._trouble.get(service) != trouble:
+                    self._say(f"{service}: what is live cannot be seen: {trouble}")
+                self._trouble[service] = trouble
 
     def _is_due(self, service: str, now: float) -> bool:
         # Also when the next look is further off than looks are apart: the clock was set back.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from guardian.core.entries import Cause, OrderKind
 from guardian.core.model import Instant
+from guardian.core.notices import quarantined
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout
 from guardian.engine.charge import Charge
@@ -21,6 +22,7 @@ from guardian.engine.outcome import (
     waits_in_vain,
 )
 from guardian.engine.report import Report
+from guardian.engine.supervisor import broken
 from guardian.engine.task import Busy, TargetHeld, Task
 from guardian.ports import Claim, Clock, Journal, JournalError, Luck, Source
 
@@ -70,11 +72,12 @@ class Session:
             say=say,
             groups=groups or {},
         )
-        self._engine = Engine(setting, lanes, reaches=self._reaches)
+        self._engine = Engine(setting, lanes, reaches=self._reaches, on_broken=self._broken)
         self._sources = sources
         self._signals: list[int] = []
         self._ends: dict[str, Exit] = {}
-        """What a watch came to that this session ended for want of a person."""
+        """What a rollout came to that this session ended for want of a person."""
+        self._blocked_since: Instant | None = None
 
     def run(self, tasks: Sequence[Task], limits: Limits) -> dict[str, tuple[Rollout, Exit]]:
         """Carry out every task; the outcome by service. Raises TargetHeld and the ports' errors."""
@@ -95,7 +98,7 @@ class Session:
                 self._drain({c.id for c in charges})
                 engine.supervisor.stop()
             if engine.supervisor.death is not None:
-                self._say(_finish_by_hand(charges))
+                self._say(_finish_by_hand(_open(charges)))
                 raise engine.supervisor.death
             return {c.rollout.plan.service: (c.rollout, self._exit(c)) for c in charges}
         finally:
@@ -108,6 +111,13 @@ class Session:
         """
         self._signals.append(number)
         self._engine.fanout.interrupt()
+
+    def _broken(self, charge: Charge, error: Exception) -> None:
+        """A bug has broken one rollout: a person has to finish it, and the others go on."""
+        why = broken("its guarding", error)
+        self._ends[charge.id] = Exit.STUCK
+        self._say(f"{charge.rollout.plan.service}: {why}; {_finish_by_hand([charge])}")
+        self._engine.page(charge, quarantined(charge.rollout, why, self._clock.now()))
 
     def _take(self, task: Task, claim: Claim) -> Charge:
         plan = task.plan
@@ -137,7 +147,7 @@ class Session:
             now = self._clock.now()
             self._engine.hand_over()
             if len(self._signals) >= 2:
-                self._say(_finish_by_hand(charges))
+                self._say(_finish_by_hand(_open(charges)))
                 return
             if len(self._signals) > told:
                 told = len(self._signals)
@@ -148,7 +158,7 @@ class Session:
                 told = 1
                 self._signals.append(0)
                 self._order(charges, limits.leave_on_exit, reason="--timeout is over")
-            if self._given_up(charges, limits, now):
+            if self._given_up(charges, limits, now) or self._blocked(charges, limits, now):
                 return
             self._engine.supervisor.changed.wait(timeout=0.5)
             self._engine.supervisor.changed.clear()
@@ -173,6 +183,18 @@ class Session:
             _unrecorded(c, limits, now) or hopeless(c.rollout, limits.rollback_timeout_s, now)
             for c in waiting
         )
+
+    def _blocked(self, charges: Sequence[Charge], limits: Limits, now: Instant) -> bool:
+        """Whether no tick has ended well for so long that a person has to go on."""
+        if not self._engine.blocked:
+            self._blocked_since = None
+            return False
+        self._blocked_since = now if self._blocked_since is None else self._blocked_since
+        if now - self._blocked_since < limits.rollback_timeout_s:
+            return False
+        self._ends |= {c.id: Exit.STUCK for c in _open(charges)}
+        self._say(_finish_by_hand(_open(charges)))
+        return True
 
     def _order(self, charges: Sequence[Charge], leave: bool, *, reason: str) -> None:
         for charge in charges:
@@ -231,9 +253,13 @@ def _unrecorded(charge: Charge, limits: Limits, now: Instant) -> bool:
 
 
 def _finish_by_hand(charges: Sequence[Charge]) -> str:
-    """What to run when guardian was told to leave in the middle of things."""
-    open_ = [c.rollout.plan for c in charges if not c.over]
+    """What to run when guardian was told to leave in the middle of things, or cannot go on."""
+    plans = [charge.rollout.plan for charge in charges]
     lines = [
-        f"  guardian rollback {p.service} --to {p.snapshot.traffic.primary} --yes" for p in open_
+        f"  guardian rollback {p.service} --to {p.snapshot.traffic.primary} --yes" for p in plans
     ]
     return "stopped before the traffic was confirmed; finish with:\n" + "\n".join(lines)
+
+
+def _open(charges: Sequence[Charge]) -> list[Charge]:
+    return [charge for charge in charges if not charge.over]

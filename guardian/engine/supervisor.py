@@ -1,13 +1,19 @@
-"""Owns the threads: every stepper runs until told to stop, and the first death stops them all."""
+"""Owns the threads: every stepper runs until told to stop; what breaks in one turn is tried again.
+
+The first death stops them all: of what no thread can catch, or of the schedule.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
 
+from guardian.core.scrub import scrub
 from guardian.engine.tick import Plane
 from guardian.ports import Clock, Fenced, Journal, JournalError, Lease
 
+AGAIN_S = (1.0, 30.0)
+"""How soon a stepper that broke takes its next turn, in real seconds: at first, and at most."""
 BEAT_S = 10.0
 """How often a lease beats; it lives for 30 s."""
 STALL_S = 45.0
@@ -72,7 +78,9 @@ class Watchdog:
 class Supervisor:
     """Runs steppers in threads of their own; `step()` returns real seconds until its next turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._broken: dict[str, str] = {}
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._wakes: dict[str, threading.Event] = {}
@@ -80,6 +88,11 @@ class Supervisor:
         self.death: BaseException | None = None
         self.changed = threading.Event()
         """Set after every step and every death: what the main thread waits on."""
+
+    @property
+    def trouble(self) -> str:
+        """What broke in the last turn of a stepper; empty where every last turn went well."""
+        return "; ".join(self._broken.copy().values())
 
     def add(self, name: str, step: Callable[[], float]) -> None:
         """Run `step` for ever in a thread called `name`, from `start` on; a known name stays."""
@@ -120,11 +133,31 @@ class Supervisor:
 
     def _loop(self, name: str, step: Callable[[], float]) -> None:
         wake = self._wakes[name]
+        broke = 0
         try:
             while not self._stop.is_set():
-                delay_s = step()
+                try:
+                    delay_s = step()
+                    broke = 0
+                    self._broken.pop(name, None)
+                except Exception as error:  # noqa: BLE001 - one bad turn must not end the guarding
+                    first, most = AGAIN_S
+                    delay_s = min(most, first * 2.0 ** min(broke, 10))
+                    broke += 1
+                    self._stumbled(name, error)
                 self.changed.set()
                 wake.wait(timeout=delay_s)
                 wake.clear()
         except BaseException as error:  # noqa: BLE001 - whatever kills a loop stops the process
             self.died(error)
+
+    def _stumbled(self, name: str, error: Exception) -> None:
+        trouble = broken(f"the thread {name}", error)
+        if self._broken.get(name) != trouble:
+            self._say(f"{trouble}; it is tried again")
+        self._broken[name] = trouble
+
+
+def broken(what: str, error: Exception) -> str:
+    """A bug in words that a log can take."""
+    return f"{what} broke ({type(error).__name__}: {scrub(str(error), 300)})"

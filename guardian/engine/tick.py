@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from guardian.core.entries import (
@@ -13,10 +14,10 @@ from guardian.core.entries import (
     WeightConfirmed,
     freeze_in_force,
 )
-from guardian.core.invariants import InvariantBroken
 from guardian.core.model import Instant, floor_to
 from guardian.core.orders import Decision
-from guardian.core.rollout import IllegalEntry, fold
+from guardian.core.rollout import fold
+from guardian.core.status import Picture
 from guardian.core.wishes import Verb, Wish
 from guardian.engine.charge import Charge
 from guardian.engine.outbox import Outbox
@@ -69,7 +70,7 @@ class Plane:
         """`account:region:role`."""
         self._meter = meter or Unmetered()
         self._on_broken = on_broken
-        """Takes a rollout out of the loop that a bug has broken; without it the loop dies."""
+        """Told of a rollout that a bug has broken and taken out of the loop; else the loop dies."""
         self._journal = journal
         self._fanout = fanout
         self._outbox = outbox
@@ -132,7 +133,8 @@ class Plane:
         recorded: list[Recorded] = []
         for charge in mine:
             waiting = tuple(o for o in orders if o.rollout == charge.id)
-            recorded += self._decide(charge, waiting, now, fresh=charge.id in fresh)
+            with self._apart(charge):
+                recorded += self._decide(charge, waiting, now, fresh=charge.id in fresh)
         acted = self._act(mine)
         for item in recorded:
             self._outbox.release(item.rollout)
@@ -141,12 +143,29 @@ class Plane:
             Report(
                 at=now,
                 polled=polling,
-                pictures=tuple(c.picture(now) for c in self.charges),
+                pictures=tuple(self._pictures(now)),
                 recorded=tuple(recorded),
                 trouble=self._trouble,
             )
         )
         return 0.0 if recorded or acted else self._delay_s(mine)
+
+    @contextmanager
+    def _apart(self, charge: Charge) -> Iterator[None]:
+        """What breaks in one rollout takes that one out of the loop, and never the others."""
+        try:
+            yield
+        except Exception as error:
+            if self._on_broken is None:
+                raise
+            if not charge.lost:
+                charge.lost = True
+                self._on_broken(charge, error)
+
+    def _pictures(self, now: Instant) -> Iterator[Picture]:
+        for charge in self.charges:
+            with self._apart(charge):
+                yield charge.picture(now)
 
     def _show(self, report: Report) -> None:
         """Tell the observer; whatever it does wrong must not stop a rollback."""
@@ -180,11 +199,16 @@ class Plane:
         if not calls:
             return set()
         results = self._fanout.run(calls, deadline_s=DEADLINE_S, interruptible=True)
-        read = {name for name, c in readers.items() if c.saw(results[f"read-{name}"])}
+        read = set()
+        for name, charge in readers.items():
+            with self._apart(charge):
+                if charge.saw(results[f"read-{name}"]):
+                    read.add(name)
         if polling:
             self._reader.take_in(results, now)
             for charge in charges:
-                charge.judge(self._reader.measurements(charge, now), now)
+                with self._apart(charge):
+                    charge.judge(self._reader.measurements(charge, now), now)
         return read
 
     # --- record --------------------------------------------------------------------------------
@@ -192,17 +216,12 @@ class Plane:
     def _decide(
         self, charge: Charge, waiting: tuple[Order, ...], now: Instant, *, fresh: bool
     ) -> list[Recorded]:
-        """Decide and record for one rollout; what breaks there need not break the others."""
-        try:
-            freeze = self._freeze_of(charge, now)
-            decision = charge.decide(waiting, now, fresh=fresh, freeze=freeze)
-            return self._record(charge, decision, now)
-        except (IllegalEntry, InvariantBroken) as error:
-            if self._on_broken is None:
-                raise
-            charge.lost = True
-            self._on_broken(charge, error)
+        """Decide and record for one rollout."""
+        if charge.lost:
             return []
+        freeze = self._freeze_of(charge, now)
+        decision = charge.decide(waiting, now, fresh=fresh, freeze=freeze)
+        return self._record(charge, decision, now)
 
     def _record(self, charge: Charge, decision: Decision, now: Instant) -> list[Recorded]:
         """Append the decision; whatever goes wrong, the charge knows how to go on."""
@@ -270,7 +289,9 @@ class Plane:
     ) -> None:
         """After the act: what the outbox cannot tell, because the journal is down."""
         for charge in charges:
-            if not charge.lost:
+            if charge.lost:
+                continue
+            with self._apart(charge):
                 charge.went_on(now, fresh=charge.id in fresh)
                 for one in told(charge.rollout, charge.aside):
                     self._outbox.tell_now(one.notice)
@@ -280,11 +301,12 @@ class Plane:
     def _act(self, charges: Sequence[Charge]) -> bool:
         """Write what is not as wished, rollbacks first; whether a write took effect."""
         monotonic = self._clock.monotonic()
-        due = [
-            (c, w)
-            for c in charges
-            if (w := c.due_write(monotonic)) is not None and self._may_write(c, w)
-        ]
+        due: list[tuple[Charge, Wish]] = []
+        for charge in charges:
+            with self._apart(charge):
+                wanted = charge.due_write(monotonic)
+                if wanted is not None and self._may_write(charge, wanted):
+                    due.append((charge, wanted))
         if self.closing:
             return False
         due.sort(key=lambda item: item[1].verb is not Verb.RESTORE)
@@ -293,13 +315,12 @@ class Plane:
         calls = {f"write-{c.id}": _writer(c, w) for c, w in due}
         results = self._fanout.run(calls, deadline_s=DEADLINE_S)
         monotonic = self._clock.monotonic()
-        took = [
-            c.wrote_it(
-                w, results[f"write-{c.id}"], monotonic=monotonic, jitter=self._luck.uniform()
-            )
-            for c, w in due
-        ]
-        return any(took)
+        took = False
+        for c, w in due:
+            with self._apart(c):
+                result, luck = results[f"write-{c.id}"], self._luck.uniform()
+                took |= c.wrote_it(w, result, monotonic=monotonic, jitter=luck)
+        return took
 
     def _may_write(self, charge: Charge, wanted: Wish) -> bool:
         """Whether the claim still holds: what a newer holder did must not be undone.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from guardian.core.entries import (
@@ -18,9 +16,8 @@ from guardian.core.entries import (
 )
 from guardian.core.model import Reason
 from guardian.core.plan import Drive
-from guardian.core.rollout import IllegalEntry, Phase, fold
+from guardian.core.rollout import Phase, fold
 from guardian.core.traffic import Traffic
-from guardian.engine.charge import Charge
 from guardian.engine.desk import Duty
 from guardian.engine.intake import ORDER_LIVES_S, rollout_of
 from guardian.engine.lookout import LOOK_S, Lookout
@@ -333,38 +330,21 @@ def test_a_deploy_is_judged_by_a_watch_that_restores_nothing() -> None:
     assert house.engine.charges == [charge]
 
 
-def test_a_service_that_cannot_be_seen_is_said_once() -> None:
+@pytest.mark.parametrize(
+    "error", [RouterError(Reason.UNAVAILABLE, "no answer"), TypeError("a version that is a number")]
+)
+def test_a_service_that_cannot_be_seen_is_said_once(error: Exception) -> None:
     """It is looked at again in its next turn."""
     house = House(duty=Duty.OBSERVE)
     lookout = Lookout(house.engine, house.journal, house.clock, house.said.append)
-    house.desk.error = RouterError(Reason.UNAVAILABLE, "no answer")
+    house.desk.error = error
     for _ in range(3):
         lookout.step(house.desk, {SERVICE: Duty.OBSERVE})
         house.clock.pass_s(LOOK_S)
     assert len(house.said) == 1
 
 
-# --- one that breaks ---------------------------------------------------------------------------
-
-
-def test_a_rollout_that_a_bug_breaks_is_put_aside_and_the_others_go_on() -> None:
-    """The loop lives; whoever is told of it hears it."""
-    house = House()
-    charge = house.begun()
-
-    class Broken(Charge):
-        def decide(self, *_: object, **__: object) -> object:  # type: ignore[override] # it breaks
-            raise IllegalEntry("no such row")
-
-    rollout = replace(charge.rollout, plan=replace(charge.rollout.plan, rollout="bad"))
-    bad = Broken(rollout=rollout, claim=charge.claim, router=charge.router)
-    plane = house.engine.planes["plane"]
-    plane.take(bad)
-    plane.step()
-    assert bad.lost
-    assert [id_ for id_, _ in house.broken] == [bad.id]
-    assert not charge.lost
-    assert charge.rollout.phase is Phase.SHIFTING
+# --- a journal that is away -----------------------------------------------------------------------
 
 
 def test_a_journal_that_is_away_leaves_an_order_waiting() -> None:

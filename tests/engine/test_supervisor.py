@@ -16,11 +16,11 @@ PATIENCE_S = 10.0
 
 def test_the_first_death_stops_every_thread_and_is_remembered() -> None:
     """A process of which half is dead must not go on."""
-    supervisor, steps = Supervisor(), threading.Event()
+    supervisor, steps = Supervisor(print), threading.Event()
 
     def dies() -> float:
         steps.wait(PATIENCE_S)
-        raise ZeroDivisionError("first")
+        raise SystemExit("first")
 
     def lives() -> float:
         steps.set()
@@ -33,13 +33,45 @@ def test_the_first_death_stops_every_thread_and_is_remembered() -> None:
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
     supervisor.died(KeyError("second"))
-    assert isinstance(supervisor.death, ZeroDivisionError)
+    assert isinstance(supervisor.death, SystemExit)
     assert supervisor.changed.is_set()
+
+
+def test_a_turn_that_breaks_is_said_once_and_taken_again() -> None:
+    """One bad turn of one stepper ends neither that one nor the others."""
+    said: list[str] = []
+    supervisor, turns = Supervisor(said.append), threading.Semaphore(0)
+    broken = [True]
+
+    def step() -> float:
+        turns.release()
+        if broken[0]:
+            raise ZeroDivisionError("a\x1b[31m bug")
+        return 3600.0
+
+    def turn() -> None:
+        assert turns.acquire(timeout=PATIENCE_S)
+        supervisor.changed.wait(PATIENCE_S)
+        supervisor.changed.clear()
+
+    supervisor.add("outbox", step)
+    supervisor.start()
+    turn()
+    supervisor.wake("outbox")
+    turn()
+    assert supervisor.trouble == "the thread outbox broke (ZeroDivisionError: a [31m bug)"
+    assert said == [f"{supervisor.trouble}; it is tried again"]
+    assert supervisor.death is None
+    broken[0] = False
+    supervisor.wake("outbox")
+    turn()
+    assert supervisor.trouble == ""
+    supervisor.stop(PATIENCE_S)
 
 
 def test_a_wake_gives_a_stepper_its_turn_now() -> None:
     """However long it wanted to wait."""
-    supervisor, turns = Supervisor(), threading.Semaphore(0)
+    supervisor, turns = Supervisor(print), threading.Semaphore(0)
 
     def step() -> float:
         turns.release()

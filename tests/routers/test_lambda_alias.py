@@ -228,68 +228,6 @@ def test_a_rollback_goes_on_without_sts_and_a_shift_does_not(lambdas: World) -> 
     assert router.restore(before, stamp=None, after=found).traffic == before.traffic
 
 
-@pytest.mark.parametrize("arn", [None, "x", "arn:aws:lambda:us-east-1:1:function:f:live"])
-def test_an_alias_of_another_place_is_not_read(lambdas: World, arn: str | None) -> None:
-    """The ARN that comes back must name the configured account and region."""
-    lambdas.twin.change(AliasArn=arn or "arn:aws:lambda:us-east-1:111111111111:function:f:live")
-    with pytest.raises(RouterError, match="use credentials of that account") as caught:
-        lambdas.router().read()
-    assert caught.value.reason is Reason.AUTH
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"RevisionId": ""},
-        {"FunctionVersion": None},
-        {"RevisionId": "r1\x1b[31m"},
-        {"FunctionVersion": 6},
-        {"FunctionVersion": "6\n"},
-        {"FunctionVersion": "9" * 21},
-        {"AliasArn": 7},
-        {"RoutingConfig": {"AdditionalVersionWeights": {"5": 0.1, "6": 0.1}}},
-        {"RoutingConfig": {"AdditionalVersionWeights": {"10": 1.7}}},
-        {"RoutingConfig": {"AdditionalVersionWeights": {"10": -1}}},
-        {"RoutingConfig": {"AdditionalVersionWeights": {"10": float("nan")}}},
-        {"RoutingConfig": {"AdditionalVersionWeights": {"6": 0.1}}},
-        {"RoutingConfig": {"AdditionalVersionWeights": {"ten": 0.1}}},
-    ],
-)
-def test_an_answer_that_makes_no_sense_is_not_traffic(
-    lambdas: World, fields: dict[str, Any]
-) -> None:
-    """Nothing is guessed about who receives requests."""
-    assert lambdas.twin.alias is not None
-    lambdas.twin.alias.update(fields)
-    with pytest.raises(RouterError) as caught:
-        lambdas.router().read()
-    assert caught.value.reason is Reason.UNAVAILABLE
-
-
-@pytest.mark.parametrize(
-    "description",
-    ["guardian r=r-1 e=99999999999999999999 s=6", "guardian r=\x1b[2J e=3 s=6", "half \ud83d"],
-)
-def test_a_description_that_is_no_stamp_is_only_text(lambdas: World, description: str) -> None:
-    """An epoch that no journal can hold is none; and no text makes an alias unreadable."""
-    lambdas.twin.change(Description=description)
-    found = lambdas.router().read()
-    assert found.stamp is None
-    found.detail["description"].encode()
-
-
-@pytest.mark.parametrize(("said", "seconds"), [(30, 30.0), (-1, 900.0), (10**9, 900.0)])
-def test_a_time_out_is_one_that_lambda_allows(lambdas: World, said: int, seconds: float) -> None:
-    """Else a rollout would wait for years until its minutes have settled."""
-    router = lambdas.router()
-    router.read()
-    ours = lambdas.server.answer
-    lambdas.server.answer = lambda asked: (
-        Answer(body=f'{{"Timeout": {said}}}') if "/configuration" in asked.path else ours(asked)
-    )
-    assert router.timeout_s() == seconds
-
-
 @pytest.mark.parametrize("version", ["$LATEST", "live", "0", "07", "7:x", ""])
 def test_only_published_numbers_are_versions(lambdas: World, version: str) -> None:
     """Neither resolving nor writing takes anything else, and nothing is sent."""

@@ -1,0 +1,70 @@
+"""What a bug breaks in one rollout or one loop takes that one out alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from guardian.core.model import Reason
+from guardian.core.notices import Event, Notice
+from guardian.engine.intake import ALONE_S
+from guardian.ports import RouterError
+from tests.engine.house import House
+from tests.engine.planes import alias_for
+from tests.engine.planes import charge as charge_of
+
+
+@pytest.mark.parametrize("where", ["saw", "judge", "decide", "due_write", "wrote_it", "picture"])
+def test_a_rollout_that_a_bug_breaks_is_put_aside_and_the_others_go_on(where: str) -> None:
+    """The loop lives, whatever breaks wherever; whoever is told of it hears it."""
+    house = House()
+    charge = house.begun()
+
+    def breaks(*_: object, **__: object) -> object:
+        raise ZeroDivisionError("no such row")
+
+    bad = charge_of("bad", house.journal, house.clock, alias_for("bad", house.clock))
+    setattr(bad, where, breaks)
+    plane = house.engine.planes["plane"]
+    plane.charges = [bad, charge]
+    for _ in range(3):
+        plane.step()
+    assert bad.lost
+    assert [id_ for id_, _ in house.broken] == [bad.id]
+    assert not charge.lost
+    assert charge.rollout.confirmed
+
+
+def test_a_loop_that_breaks_as_a_whole_is_tried_again_and_told() -> None:
+    """It ends no other loop, shows in the health, and people hear of each rollout in it."""
+    house = House()
+    charge = house.begun()
+    plane = house.engine.planes["plane"]
+    told: list[Notice] = []
+    house.engine.outbox.tell_now = told.append  # type: ignore[assignment, method-assign] # heard
+    plane.step()
+    plane.step()
+    assert charge.rollout.moved
+    mend, plane._observe = plane._observe, None  # type: ignore[assignment, method-assign] # it breaks
+    step = house.engine._step_and_signal(plane)
+    assert step() > 0
+    assert step() > 0
+    assert len([s for s in house.said if "the loop over plane broke (TypeError" in s]) == 1
+    assert "the loop over plane broke" in house.engine.trouble
+    assert {t.event for t in told} == {Event.STUCK}
+    plane._observe = mend  # type: ignore[method-assign] # as it was
+    step()
+    assert house.engine.trouble == ""
+
+
+@pytest.mark.parametrize("error", [TypeError("no text"), RouterError(Reason.AUTH, "no")])
+def test_what_breaks_as_one_rollout_is_taken_up_leaves_the_others_alone(error: Exception) -> None:
+    """It is left alone and said so: whoever waits for its guarding is paged later."""
+    house = House()
+    house.left(*house.shifted())
+    house.desk.error = error
+    house.step()
+    house.clock.pass_s(ALONE_S)
+    told: list[Notice] = []
+    house.engine.outbox.tell_now = told.append  # type: ignore[assignment, method-assign] # heard
+    house.step()
+    assert [n.rollout for n in told] == ["left"]

@@ -20,7 +20,11 @@ from guardian.cli.options import DURATION, aliases, config_option
     help="Put traffic back, or drive the rollout on to its end.",
 )
 @click.option("--reason", default="", help="Why; recorded.")
-@click.option("--timeout", type=DURATION, help="Give up waiting after this long (exit code 124).")
+@click.option(
+    "--timeout",
+    type=DURATION,
+    help="It must be over by then; what is driven on goes back first (exit code 124).",
+)
 @click.option(
     "--rollback-timeout",
     type=DURATION,

@@ -37,7 +37,15 @@ if TYPE_CHECKING:
 @click.option(
     "--timeout",
     type=DURATION,
-    help="Give up waiting after this long (exit code 124); for the daemon's answer 15s.",
+    help="The rollout must be over by then, else --timeout-then (exit code 124)."
+    " Without --wait: how long to wait for the daemon's answer, 15s.",
+)
+@click.option(
+    "--timeout-then",
+    type=click.Choice(["rollback", "leave"]),
+    default="rollback",
+    show_default=True,
+    help="What the end of --timeout does to a release that has not failed.",
 )
 @click.option(
     "--rollback-timeout",
@@ -67,6 +75,7 @@ def start(
     reason: str,
     on_exit: str,
     timeout: float | None,
+    timeout_then: str,
     rollback_timeout: float,
     allow: str,
     junit: Path | None,
@@ -95,6 +104,7 @@ def start(
         timeout_s=timeout,
         rollback_timeout_s=rollback_timeout,
         leave_on_exit=on_exit == "leave",
+        leave_on_timeout=timeout_then == "leave",
     )
     wanted = Beginning(
         service=service,
@@ -123,7 +133,8 @@ def start(
 @click.option(
     "--timeout",
     type=DURATION,
-    help="Give up waiting after this long (exit code 124); for an answer 15s.",
+    help="With --wait: it must be over by then, else it goes back (exit code 124)."
+    " Without: how long to wait for the answer, 15s.",
 )
 @output_options
 def retry(

@@ -42,7 +42,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="What a signal does to the traffic.",
 )
-@click.option("--timeout", type=DURATION, help="Give up waiting after this long (exit code 124).")
+@click.option(
+    "--timeout",
+    type=DURATION,
+    help="Stop watching after this long, and treat traffic as --on-exit says (exit code 124).",
+)
 @click.option(
     "--rollback-timeout",
     type=DURATION,

@@ -42,6 +42,13 @@ class Limits:
     rollback_timeout_s: float = 300.0
     leave_on_exit: bool = False
     """A signal leaves traffic as it is, instead of putting it back first."""
+    leave_on_timeout: bool | None = None
+    """The same for `timeout_s`; None: as for a signal."""
+
+    @property
+    def leaves_then(self) -> bool:
+        """Whether traffic stays as it is when `timeout_s` is over."""
+        return self.leave_on_exit if self.leave_on_timeout is None else self.leave_on_timeout
 
 
 class Session:
@@ -157,7 +164,9 @@ class Session:
             if limits.timeout_s is not None and now - started_at >= limits.timeout_s and told == 0:
                 told = 1
                 self._signals.append(0)
-                self._order(charges, limits.leave_on_exit, reason="--timeout is over")
+                if limits.leaves_then and any(c.rollout.moved for c in charges):
+                    return
+                self._order(charges, limits.leaves_then, reason="--timeout is over")
             if self._given_up(charges, limits, now) or self._blocked(charges, limits, now):
                 return
             self._engine.supervisor.changed.wait(timeout=0.5)

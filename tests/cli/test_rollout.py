@@ -208,3 +208,12 @@ def test_a_timeout_takes_a_driven_rollout_back(tmp_path: Path) -> None:
         ended = s.run(*START, "--to", "42", "--timeout", "6m")
         assert ended.code == 124, ended.out + ended.err
         assert s.alias.weights == {}
+
+
+def test_a_timeout_can_leave_a_healthy_release_where_it_is(tmp_path: Path) -> None:
+    """Exit 124 all the same, and the words that nothing guards it from now on."""
+    with stage(tmp_path) as s:
+        ended = s.run(*START, "--to", "42", "--timeout", "6m", "--timeout-then", "leave")
+        assert ended.code == 124, ended.out + ended.err
+        assert s.alias.weights == {"42": 0.1}
+        assert "nothing guards version 42 from now on" in ended.out

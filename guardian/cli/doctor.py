@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from guardian.cli.options import config_option
+
+if TYPE_CHECKING:
+    from guardian.ports.health import Health
 
 
 @click.command()
@@ -29,22 +33,32 @@ def doctor(*, services: tuple[str, ...], config: Path | None, form: str, strict:
     Of SERVICES, or of all that are not switched off. Nothing is changed and nobody is told.
     """
     from guardian.cli.output import show
-    from guardian.ports.health import Health, Level
+    from guardian.ports.health import Level
     from guardian.wiring import open_wiring
     from guardian.wiring.doctor import examination
 
-    colours = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
     found: list[Health] = []
     with open_wiring(config, usable=True) as wiring:
         for health in examination(wiring, wiring.names(services)):
             found.append(health)
             if form == "text":
-                word = click.style(f"{health.level.value:4}", fg=colours[health.level])
-                show(f"{word}  {health.what}")
-                if health.fix:
-                    show(f"      fix: {health.fix}")
+                show(_line(health))
+    bad = [h for h in found if h.level is Level.FAIL or (strict and h.level is Level.WARN)]
     if form == "json":
         lines = [{"level": h.level.value, "what": h.what, "fix": h.fix} for h in found]
         show(json.dumps({"schema": "guardian/doctor/1", "findings": lines}))
-    bad = {Level.FAIL, Level.WARN} if strict else {Level.FAIL}
-    return 3 if any(h.level in bad for h in found) else 0
+        return 3 if bad else 0
+    counts = ", ".join(f"{sum(h.level is level for h in found)} {level.value}" for level in Level)
+    show(f"\n{counts}{'; to be put right:' if bad else ': nothing stands in the way'}")
+    for health in bad:
+        show(_line(health))
+    return 3 if bad else 0
+
+
+def _line(health: Health) -> str:
+    from guardian.ports.health import Level
+
+    colours = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
+    word = click.style(f"{health.level.value:4}", fg=colours[health.level])
+    fix = f"\n      fix: {health.fix}" if health.fix else ""
+    return f"{word}  {health.what}{fix}"

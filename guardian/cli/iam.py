@@ -20,11 +20,12 @@ from guardian.cli.options import config_option
     show_default=True,
     help="read: judge only; act: what the daemon needs; break-glass: `guardian rollback` alone.",
 )
-@click.option("--account", metavar="ID", help="Of one account alone, as a bare policy document.")
+@click.option("--account", metavar="ID", help="Of this account alone.")
 def iam(*, services: tuple[str, ...], config: Path | None, role: str, account: str | None) -> int:
     """Print the least IAM policy for SERVICES (all of the configuration when none is named).
 
-    Made of what each router, source and notifier says it needs; asks AWS nothing.
+    Where they act in several accounts: a policy for each, by the account's id. Made of what each
+    router, source and notifier says it needs; asks AWS nothing.
     """
     from guardian.ports import UsageError
     from guardian.wiring import open_wiring
@@ -33,9 +34,11 @@ def iam(*, services: tuple[str, ...], config: Path | None, role: str, account: s
     with open_wiring(config) as wiring:
         named = services or tuple(wiring.configured().services)
         found = policies(wiring, named, role)
-    if account is None:
+    if account is None and len(found) != 1:
+        click.echo("guardian: a policy for each account, by its id: --account picks one", err=True)
         click.echo(json.dumps(found, indent=2))
         return 0
+    account = account or next(iter(found))
     if account not in found:
         raise UsageError(
             f"--account {account}: these services act in {', '.join(found) or 'no account'}"

@@ -92,14 +92,10 @@ def start(
     from guardian.cli.guard import actor, allowed
     from guardian.cli.output import Output
     from guardian.engine.session import Limits
-    from guardian.ports import UsageError
     from guardian.wiring import open_wiring
 
     colour(no_color)
-    if again and not reason:
-        raise UsageError("--again needs --reason: say why the version may be tried again")
-    if observe and not wait:
-        raise UsageError("--observe needs --wait: a daemon observes by `mode: observe`")
+    _refuse(again=again and not reason, observe=observe and not wait)
     limits = Limits(
         timeout_s=timeout,
         rollback_timeout_s=rollback_timeout,
@@ -123,6 +119,16 @@ def start(
     output = Output(form, quiet=quiet, verbose=verbose, junit=junit)
     with output.failing(), open_wiring(config) as wiring:
         return begin(wiring, wanted, output)
+
+
+def _refuse(*, again: bool, observe: bool) -> None:
+    """Raise UsageError for options that lack the one they go with."""
+    from guardian.ports import UsageError
+
+    if again:
+        raise UsageError("--again needs --reason: say why the version may be tried again")
+    if observe:
+        raise UsageError("--observe needs --wait: a daemon observes by `mode: observe`")
 
 
 @click.command()

@@ -5,16 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from guardian.config import Lane
 from guardian.core.binding import UnboundVariable, bind, swapped
-from guardian.core.model import Criterion, Instant, Measurement, Query, Ratio, ceil_to, floor_to
+from guardian.core.model import (
+    Criterion,
+    Instant,
+    Measurement,
+    Query,
+    Ratio,
+    Reason,
+    ceil_to,
+    floor_to,
+)
 from guardian.engine.start import Service, is_gate
 from guardian.ports import Ask, ConfigError, EdgeError, GuardianError
 from guardian.ports.health import Examined, Health, Level
 from guardian.wiring.lanes import lane_of
 from guardian.wiring.process import METRICS, Wiring
 
+_FIXES: Final = {
+    Reason.AUTH: "use credentials that may do this; `guardian iam` prints the least policy",
+    Reason.NOT_FOUND: "correct the name in the configuration, or the account and region",
+    Reason.INVALID: "correct what the configuration says of it",
+    Reason.THROTTLED: "try again later: others use up this account's quota",
+    Reason.TIMEOUT: "check the network between here and AWS, and AWS_ENDPOINT_URL if it is set",
+    Reason.UNAVAILABLE: "check the network between here and AWS, and AWS_ENDPOINT_URL if it is set",
+}
 LOOK_BACK_S = 3600.0
 """How far back metrics are looked for."""
 
@@ -61,11 +79,11 @@ def _guarded(what: str, look: Callable[[], Iterable[Health]]) -> list[Health]:
             Health(
                 level=Level.FAIL,
                 what=f"{what}: {error.detail}",
-                fix="see docs/operations.md; `guardian iam` prints the permissions that are needed",
+                fix=_FIXES.get(error.reason, "try again; docs/operations.md says more"),
             )
         ]
     except GuardianError as error:
-        return [Health(level=Level.FAIL, what=f"{what}: {error}", fix="correct it and run again")]
+        return [Health(level=Level.FAIL, what=f"{what}: {error}", fix="correct what it names")]
 
 
 def _journal(wiring: Wiring) -> Iterator[Health]:

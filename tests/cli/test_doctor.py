@@ -93,6 +93,9 @@ def test_aws_out_of_reach_is_said_once_a_service_and_does_not_stop_the_rest(scen
     """The notifiers are still looked at."""
     ended = scene.run("doctor", AWS_ENDPOINT_URL="http://127.0.0.1:9", GUARDIAN_SIMULATED_CLOCK="")
     assert ended.code == 3
+    assert "1 FAIL; to be put right:" in ended.out
+    assert "FAIL  service agents-api" in ended.out.partition("to be put right:")[2]
+    assert "fix: check the network" in ended.out
     assert "FAIL  service agents-api" in ended.out
     assert "OK    Slack takes the token" in ended.out
 
@@ -108,9 +111,8 @@ def test_aws_out_of_reach_is_said_once_a_service_and_does_not_stop_the_rest(scen
 def test_a_roles_policy_allows_what_it_does_and_no_more(
     scene: Stage, role: str, there: str, absent: str
 ) -> None:
-    """By account; traffic is written on the one function alone."""
-    policies = json.loads(scene.run("iam", "--role", role).out)
-    statements = policies["333333333333"]["Statement"]
+    """One policy document; traffic is written on the one function alone."""
+    statements = json.loads(scene.run("iam", "--role", role).out)["Statement"]
     allowed = {action: s["Resource"] for s in statements for action in s["Action"]}
     assert there in allowed
     assert absent not in allowed

@@ -116,6 +116,8 @@ def _by_stamp(
     recovery: Recovery, service: str, reading: Reading, stamp: Stamp, *, named: bool
 ) -> Exit:
     """A rollout of which this journal knows nothing: its stamp says what stable was."""
+    from guardian.wiring import need
+
     wiring, output = recovery.wiring, recovery.output
     facts = (
         f"{service}: serves {reading.traffic} under the stamp of rollout {stamp.rollout} (stable"
@@ -134,12 +136,13 @@ def _by_stamp(
         )
         return Exit.WAITING
     output.line(f"{facts}: putting version {stamp.stable} back")
-    emergency = wiring.emergency(
-        service, to=stamp.stable, actor=actor(), reason=recovery.reason, journal=wiring.journal
+    reachable = need.reachable(wiring, service)
+    emergency = need.emergency(
+        wiring, reachable, to=stamp.stable, actor=actor(), reason=recovery.reason
     )
     task = Task(
         plan=emergency.plan,
-        router=wiring.service(service).router,
+        router=reachable.router,
         plane="none",
         order=OrderKind.ABORT,
     )

@@ -18,6 +18,7 @@ from guardian.clock import SystemClock
 from guardian.core.codec import rfc3339
 from guardian.core.entries import Answer, Order, OrderKind
 from guardian.core.model import Instant
+from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout, fold
 from guardian.engine.daemon import post
 from guardian.engine.outcome import Exit
@@ -78,12 +79,22 @@ class Wanted:
         )
 
 
-def opened(config: Path | None) -> AbstractContextManager[Wiring]:
-    """The wiring of a command that needs the journal alone: a config file may be missing."""
-    from guardian.wiring import open_wiring
+def opened(config: Path | None, *, in_need: bool = False) -> AbstractContextManager[Wiring]:
+    """The wiring of a command that needs the journal alone: a config file may be missing.
+
+    `in_need`: it may be wrong as well, which is only said.
+    """
+    from guardian.wiring import open_in_need, open_wiring
     from guardian.wiring.opening import DEFAULT_CONFIG
 
-    return open_wiring(config, without_file=not DEFAULT_CONFIG.is_file())
+    without_file = not DEFAULT_CONFIG.is_file()
+    if in_need:
+        return open_in_need(config, without_file=without_file, say=_remark)
+    return open_wiring(config, without_file=without_file)
+
+
+def _remark(text: str) -> None:
+    click.echo(f"guardian: {text}", err=True)
 
 
 # --- find --------------------------------------------------------------------------------------
@@ -117,13 +128,23 @@ def live_rollout(journal: Journal, name: str, configured: Collection[str] = ()) 
 def addressed(
     journal: Journal, name: str, kind: OrderKind, configured: Collection[str] = ()
 ) -> Rollout:
-    """The rollout that an order is for: a live one, or, to take it back, one that has completed."""
+    """The rollout that an order is for: a live one; to take it back also one that has completed.
+
+    One that is back already is found as well, for a person to be told so.
+    """
     if kind is OrderKind.ABORT and not any(name in (h.rollout, h.service) for h in journal.live()):
         ids = [name, *(head.rollout for head in journal.history(name, limit=1))]
         for id_ in ids:
-            if journal.read(id_) and state(journal, id_).phase is Phase.COMPLETED:
-                return state(journal, id_)
+            ended = state(journal, id_) if journal.read(id_) else None
+            if ended is not None and (ended.phase is Phase.COMPLETED or is_back(ended)):
+                return ended
     return live_rollout(journal, name, configured)
+
+
+def is_back(rollout: Rollout) -> bool:
+    """Whether its traffic is where it was before it: put back, or never moved."""
+    unmoved = rollout.phase is Phase.CANCELLED and rollout.plan.drive is Drive.ROLLOUT
+    return rollout.phase is Phase.ROLLED_BACK or unmoved
 
 
 def _not_live(journal: Journal, name: str, configured: Collection[str]) -> str:
@@ -216,6 +237,10 @@ def give(
     """Give an order to a live rollout and tell what became of it; the exit code."""
     journal, plan = wiring.journal, rollout.plan
     who = driver(journal, rollout)
+    if is_back(rollout):
+        given = wanted.order(plan.rollout, wiring.clock.now())
+        told(form, wiring, given, "moot", _nothing_to_undo(rollout), service=plan.service)
+        return 0
     if who is None and not rollout.live:
         raise NobodyDrives(
             f"rollout {plan.rollout} is over ({phase_of(rollout)}), and no daemon could reopen it:"
@@ -236,10 +261,18 @@ def give(
             f"{who} has not answered in {timeout_s:g} s; the order waits in the journal"
             f" (`guardian rollout status {plan.service}` shows it)"
         )
+    if answer.refused and wanted.kind is OrderKind.ABORT and is_back(state(journal, plan.rollout)):
+        ended = _nothing_to_undo(state(journal, plan.rollout))
+        told(form, wiring, order, "moot", ended, service=plan.service)
+        return 0
     if answer.refused:
         raise Refused(f"{plan.service}: not done: {answer.refused}")
     told(form, wiring, order, "obeyed", done(journal, rollout), service=plan.service)
     return 0
+
+
+def _nothing_to_undo(rollout: Rollout) -> str:
+    return f"nothing to undo: {rollout.plan.rollout} is {phase_of(rollout)} already"
 
 
 def done(journal: Journal, before: Rollout) -> str:

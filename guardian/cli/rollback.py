@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +12,10 @@ import click
 from guardian.cli.options import DURATION, aliases, config_option
 
 if TYPE_CHECKING:
+    from guardian.cli.output import Output
     from guardian.engine.emergency import Emergency
+    from guardian.engine.session import Limits
+    from guardian.wiring import Wiring
 
 
 @click.command()
@@ -39,38 +41,69 @@ def rollback(
     rollback_timeout: float,
 ) -> int:
     """Put all traffic of SERVICE back on its stable version, now."""
-    from guardian.cli.guard import actor, guard
     from guardian.cli.output import Output
-    from guardian.core.entries import OrderKind
-    from guardian.engine.outcome import Exit
-    from guardian.engine.session import Limits, Task
-    from guardian.wiring import open_wiring
+    from guardian.core.rollout import IllegalEntry
+    from guardian.engine.session import Limits
+    from guardian.ports import OutcomeUnknown, Unavailable
+    from guardian.wiring import need, open_in_need
 
     output = Output("text", quiet=True)
-    with (
-        open_wiring(config, without_file=aliases([service])) as wiring,
-        TemporaryDirectory() as scratch,
-    ):
-        service = wiring.named(service)
-        journal = wiring.journal_or_scratch(scratch, output.say)
-        emergency = wiring.emergency(service, to=to, actor=actor(), reason=reason, journal=journal)
-        output.line("\n".join(emergency.describe()))
-        if emergency.done:
-            return 0
-        if not yes and not _agreed(emergency):
-            click.echo("nothing was changed", err=True)
-            return 2
-        task = Task(
-            plan=replace(emergency.plan, reason=reason),
-            router=wiring.service(service).router,
-            plane="none",
-            resume=emergency.resumes,
-            instead_of=emergency.instead_of.plan.rollout if emergency.instead_of else None,
-            order=OrderKind.ABORT,
-        )
-        limits = Limits(rollback_timeout_s=rollback_timeout)
-        code = guard(wiring, [task], output, limits=limits)
-        return 0 if code == Exit.ROLLED_BACK.value else code
+    wanted = Wanted(
+        service=service,
+        to=to,
+        yes=yes,
+        reason=reason,
+        limits=Limits(rollback_timeout_s=rollback_timeout),
+    )
+    with open_in_need(config, say=output.say, without_file=aliases([service])) as wiring:
+        need.journal_or_scratch(wiring, output.say)
+        try:
+            return _back(wiring, wanted, output)
+        except (Unavailable, OutcomeUnknown, IllegalEntry) as error:
+            # Asked for once more, a write of the same traffic changes nothing.
+            need.scratch(wiring, error, output.say)
+            return _back(wiring, wanted, output)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a person asks."""
+
+    service: str
+    to: str | None
+    yes: bool
+    reason: str
+    limits: Limits
+
+
+def _back(wiring: Wiring, wanted: Wanted, output: Output) -> int:
+    """Put it back by what this journal and the target say; the exit code."""
+    from guardian.cli.guard import actor, guard
+    from guardian.core.entries import OrderKind
+    from guardian.engine.outcome import Exit
+    from guardian.engine.task import Task
+    from guardian.wiring import need
+
+    service = need.reachable(wiring, wanted.service)
+    emergency = need.emergency(wiring, service, to=wanted.to, actor=actor(), reason=wanted.reason)
+    for remark in emergency.remarks:
+        output.say(f"going on in spite of this: {remark}")
+    output.line("\n".join(emergency.describe()))
+    if emergency.done:
+        return 0
+    if not wanted.yes and not _agreed(emergency):
+        click.echo("nothing was changed", err=True)
+        return 2
+    task = Task(
+        plan=replace(emergency.plan, reason=wanted.reason),
+        router=service.router,
+        plane="none",
+        resume=emergency.resumes,
+        instead_of=emergency.instead_of.plan.rollout if emergency.instead_of else None,
+        order=OrderKind.ABORT,
+    )
+    code = guard(wiring, [task], output, limits=wanted.limits)
+    return 0 if code == Exit.ROLLED_BACK.value else code
 
 
 def _agreed(emergency: Emergency) -> bool:

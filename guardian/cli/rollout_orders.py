@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,21 @@ def failing(form: str, run: Callable[[], int]) -> int:
         raise
 
 
+@contextmanager
+def _way_out(kind: str, service: str) -> Iterator[None]:
+    """An abort that the journal cannot take names the command that needs none."""
+    from guardian.ports import JournalError, Unavailable
+
+    try:
+        yield
+    except JournalError as error:
+        if kind != "abort":
+            raise
+        raise Unavailable(
+            f"the abort cannot be given: {error}\n`guardian rollback {service}` needs no journal"
+        ) from error
+
+
 def ordering(kind: str) -> Callable[[Command], Callable[..., int]]:
     """Make a command of a function that turns its own options into fields of the order."""
 
@@ -93,7 +109,7 @@ def ordering(kind: str) -> Callable[[Command], Callable[..., int]]:
             from guardian.core.entries import OrderKind
 
             def run() -> int:
-                with opened(config) as wiring:
+                with opened(config, in_need=kind == "abort") as wiring, _way_out(kind, rollout):
                     known = wiring.config.services if wiring.config is not None else ()
                     found = addressed(wiring.journal, rollout, OrderKind(kind), known)
                     given: dict[str, Any] = fields(found, **own)

@@ -46,20 +46,15 @@ def recover(
     For a pipeline, as the step that always runs. What a living process drives is left alone.
     Without the rollout's journal, a SERVICE that is named is put back by guardian's stamp on it.
     """
-    from tempfile import TemporaryDirectory
-
     from guardian.cli.left_behind import Recovery, recovered
     from guardian.cli.output import Output
     from guardian.engine.session import Limits
-    from guardian.wiring import open_wiring
+    from guardian.wiring import need, open_wiring
 
     output = Output("text", quiet=True)
-    with (
-        open_wiring(config, without_file=aliases(services)) as wiring,
-        TemporaryDirectory() as scratch,
-    ):
+    with open_wiring(config, without_file=aliases(services)) as wiring:
         names = wiring.names(list(services))
-        wiring.journal_or_scratch(scratch, output.say)
+        need.journal_or_scratch(wiring, output.say)
         recovery = Recovery(
             wiring=wiring,
             output=output,

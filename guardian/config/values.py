@@ -137,6 +137,6 @@ class Config:
         """A service by its name; ConfigError with what is there when there is none."""
         if name in self.services:
             return self.services[name]
-        known = ", ".join(self.services)
+        known = ", ".join(self.services) or "none"
         meant = did_you_mean(name, self.services)
         raise ConfigError(f"{self.path} has no service '{name}'{meant}; known are {known}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from guardian.core.plan import Drive, Plan
-from guardian.core.rollout import Phase, Rollout, fold
+from guardian.core.rollout import IllegalEntry, Phase, Rollout, fold
 from guardian.core.traffic import Reading, Snapshot, Traffic
-from guardian.engine.start import Request, Service, resolved
-from guardian.ports import ConfigError, Journal
+from guardian.core.wording import moment
+from guardian.engine.start import Request, Service, is_gate, resolved
+from guardian.ports import ConfigError, Journal, JournalError, Router, RouterError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Emergency:
     """Where the version to restore comes from."""
     instead_of: Rollout | None = None
     """A live rollout that ends in favour of this one: it restores nothing, or something else."""
+    remarks: tuple[str, ...] = ()
+    """What is not as it should be, and no reason to leave the traffic where it is."""
 
     @property
     def stable(self) -> str:
@@ -41,17 +44,19 @@ class Emergency:
         )
 
     def describe(self) -> list[str]:
-        """The facts, a line each."""
+        """What it does, in one line, and on what."""
+        service, target, found = self.plan.service, self.plan.target, self.reading.traffic
+        if self.done:
+            return [f"{service}: nothing to undo: {target} serves {found} ({self.origin})"]
+        live = str(found) if found.secondary else found.primary
         lines = [
-            f"{self.plan.service} ({self.plan.target})",
-            f"  live now: {self.reading.traffic}",
-            f"  restore:  {self.stable} 100%  ({self.origin})",
+            f"rolling {service} back: {live} -> {self.stable} ({self.origin})",
+            f"  on {target}",
         ]
         if self.instead_of is not None:
             ends = self.instead_of.plan
-            what = f"the {ends.drive.value} of version {ends.canary}"
-            lines.append(f"  ends:     {ends.rollout}, {what}")
-        return [*lines, "  nothing to do: it is live already"] if self.done else lines
+            lines.append(f"  ends {ends.rollout}, the {ends.drive.value} of version {ends.canary}")
+        return lines
 
 
 def plan_emergency(
@@ -62,32 +67,63 @@ def plan_emergency(
     ConfigError when none says, or when what is live is not what came after the snapshot.
     """
     router = service.router
+    if is_gate(router):
+        raise ConfigError(
+            f"service {service.name} has the router `none`: guardian cannot move its traffic; go"
+            " back with what deployed it"
+        )
     reading = router.read()
     live = _live_on(router.target, journal)
     if live is not None and _restores(live, to, reading):
-        origin = f"the snapshot of rollout {live.plan.rollout}"
+        origin = f"as rollout {live.plan.rollout} found it"
         return Emergency(plan=live.plan, reading=reading, resumes=True, origin=origin)
     if to is not None:
-        snapshot, origin = _named(service, request, resolved(router, to)), "--to"
+        remarks: list[str] = []
+        snapshot, origin = _named(service, request, _asked(router, to)), "--to"
     else:
-        snapshot, origin = _recorded(service, request, reading, journal)
-    made = _emergency(service, request, reading, snapshot, origin=origin)
-    return replace(made, instead_of=live)
+        past, remarks = _past(service, journal)
+        found = _known(service, reading, past, journal, request.now)
+        if found is None:
+            raise ConfigError("\n".join([*remarks, _nothing_known(service, reading)]))
+        snapshot, origin = found
+    plan = _plan(service, request, reading, snapshot)
+    return Emergency(
+        plan=plan,
+        reading=reading,
+        resumes=False,
+        origin=origin,
+        instead_of=live,
+        remarks=(*remarks, *_remarks(router, plan)),
+    )
 
 
-def _recorded(
-    service: Service, request: Request, reading: Reading, journal: Journal
-) -> tuple[Snapshot, str]:
-    """What was live before, by what guardian itself recorded, and where; ConfigError."""
-    past = [fold(r.entry for r in journal.read(h.rollout)) for h in journal.history(service.name)]
-    found = _known(service, reading, past, journal, request.now)
-    if found is None:
-        raise ConfigError(
-            f"nothing says what was live on {service.router.target} before"
-            f" {reading.traffic.primary}: name the version, `guardian rollback {service.name} --to"
-            " VERSION`"
-        )
-    return found
+def _asked(router: Router, to: str) -> str:
+    """The version that a person named; where AWS cannot be asked about it, by that name."""
+    try:
+        return resolved(router, to)
+    except RouterError:
+        if to == "latest":
+            raise
+        return to
+
+
+def _past(service: Service, journal: Journal) -> tuple[list[Rollout], list[str]]:
+    """A service's rollouts, newest first, and which of them cannot be read."""
+    past, remarks = [], []
+    for head in journal.history(service.name):
+        try:
+            past.append(fold(record.entry for record in journal.read(head.rollout)))
+        except (JournalError, IllegalEntry) as error:
+            remarks.append(f"rollout {head.rollout} is passed over: {error}")
+    return past, remarks
+
+
+def _nothing_known(service: Service, reading: Reading) -> str:
+    return (
+        f"nothing says what was live on {service.router.target} before"
+        f" {reading.traffic.primary}: name the version, `guardian rollback {service.name} --to"
+        " VERSION`"
+    )
 
 
 def _live_on(target: str, journal: Journal) -> Rollout | None:
@@ -139,12 +175,12 @@ def _known(
         # A gate that judged a version against nothing knows no other to go back to.
         gate = plan.snapshot.traffic.primary == live
         if rollout.phase in (Phase.COMPLETED, Phase.RETIRED) and plan.canary == live and not gate:
-            return plan.snapshot, f"the snapshot of rollout {plan.rollout}, completed"
+            return plan.snapshot, f"as rollout {plan.rollout}, which completed, had found it"
     for snapshot in journal.snapshots(service.name, limit=1):
         if snapshot.target != service.router.target:
             continue
-        hours = (now - snapshot.taken_at) / 3600
-        origin = f"snapshot taken {hours:.1f} hours ago by {snapshot.taken_by}"
+        hours, taken = (now - snapshot.taken_at) / 3600, moment(snapshot.taken_at)
+        origin = f"snapshot of {taken}, {hours:.1f} hours ago, by {snapshot.taken_by}"
         if not _came_after(live, snapshot.traffic.primary):
             raise ConfigError(
                 f"{service.router.target} serves version {live}, which is older than the"
@@ -172,23 +208,23 @@ def _came_after(live: str, stable: str) -> bool:
     return True
 
 
-def _emergency(
-    service: Service,
-    request: Request,
-    reading: Reading,
-    found: Snapshot,
-    *,
-    origin: str,
-) -> Emergency:
+def _remarks(router: Router, plan: Plan) -> tuple[str, ...]:
+    """What speaks against the version to restore; ConfigError when it does not exist.
+
+    A version that sleeps wakes at its next call, and what cannot be asked is no reason to wait.
+    """
+    stable = plan.snapshot.traffic.primary
+    try:
+        resolved(router, stable)
+        return tuple(router.check(stable=stable, canary=stable))
+    except RouterError as error:
+        return (f"whether version {stable} can serve is not known: {error}",)
+
+
+def _plan(service: Service, request: Request, reading: Reading, found: Snapshot) -> Plan:
     stable = found.traffic
     live = reading.traffic.secondary or reading.traffic.primary
-    problems = service.router.check(stable=stable.primary, canary=stable.primary)
-    if problems:
-        raise ConfigError(
-            f"version {stable.primary} cannot take the traffic:\n"
-            + "\n".join(f"  {p}" for p in problems)
-        )
-    plan = Plan(
+    return Plan(
         rollout=request.rollout,
         service=service.name,
         environment=service.environment,
@@ -213,4 +249,3 @@ def _emergency(
         reason=request.reason,
         reach=service.reach,
     )
-    return Emergency(plan=plan, reading=reading, resumes=False, origin=origin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from guardian import config
 from guardian.ports import ConfigError
 from guardian.settings import Settings
 from guardian.settings import load as load_settings
+from guardian.settings import usable as usable_settings
 from guardian.wiring.process import Wiring
 
 DEFAULT_CONFIG = Path("config/production.yaml")
@@ -36,6 +37,31 @@ def open_wiring(
         chosen = path or settings.config if without_file else config_file(path, settings)
         configured = None if chosen is None else config.load(chosen, environ=environ)
     wiring = Wiring(settings, configured, environ)
+    try:
+        yield wiring
+    finally:
+        wiring.close()
+
+
+@contextmanager
+def open_in_need(
+    path: Path | None,
+    *,
+    say: Callable[[str], None],
+    without_file: bool = False,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Wiring]:
+    """Whatever can be used of settings and files; what is wrong with the rest is only said."""
+    environ = os.environ if environ is None else environ
+    settings, troubles = usable_settings(environ)
+    configured = None
+    if path or settings.config or not without_file:
+        configured = _usable(path, settings, environ)
+        troubles += [configured.trouble] if configured.trouble else []
+    for trouble in troubles:
+        say(f"going on in spite of this: {trouble}")
+    wiring = Wiring(settings, configured, environ)
+    wiring.say = say
     try:
         yield wiring
     finally:

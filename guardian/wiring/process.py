@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 
 from pydantic import BaseModel
@@ -15,7 +14,6 @@ from guardian.clock import SystemLuck
 from guardian.core.codec import rfc3339
 from guardian.core.model import Query
 from guardian.core.plan import Plan, Policy, Reach
-from guardian.engine.emergency import Emergency, plan_emergency
 from guardian.engine.outbox import Lane
 from guardian.engine.session import Busy, Task
 from guardian.engine.start import (
@@ -31,7 +29,6 @@ from guardian.ports import (
     ConfigError,
     Context,
     Journal,
-    JournalError,
     Meter,
     Router,
     Source,
@@ -50,7 +47,7 @@ from guardian.wiring.adapters import (
 )
 from guardian.wiring.clocks import clock_of
 from guardian.wiring.history import heard, longest_s
-from guardian.wiring.lanes import lane_of
+from guardian.wiring.lanes import lane_of, usable_lanes
 from guardian.wiring.services import service_criteria
 
 METRICS = "cloudwatch"
@@ -76,6 +73,9 @@ class Wiring:
         self._services: dict[str, Service] = {}
         self._aws: dict[str, config.Aws] = {}
         self._journal: Journal | None = None
+        self._until: Callable[[], None] = lambda: None
+        self.say: Callable[[str], None] | None = None
+        """Tells what is left out because it is wrong; without it what is wrong is an error."""
 
     # --- the journal -----------------------------------------------------------------------------
 
@@ -91,16 +91,11 @@ class Wiring:
         """Whether only this machine can read the journal."""
         return self.address.startswith("sqlite:")
 
-    def journal_or_scratch(self, folder: str, say: Callable[[str], None]) -> Journal:
-        """The journal, or an empty one in `folder` when it cannot be used: for emergencies."""
-        try:
-            # Opening a full disk's journal succeeds; only a write tells.
-            self.journal.close_lease(self.journal.open_lease("guardian rollback, looking"))
-        except (JournalError, ConfigError) as error:
-            say(f"going on without the journal: {error}")
-            self.close()
-            self._journal = self._open(f"sqlite:{Path(folder) / 'guardian.db'}")
-        return self.journal
+    def use(self, address: str, *, until: Callable[[], None]) -> None:
+        """Another journal from now on; `until` is called once it is closed."""
+        self.close()
+        self._until = until
+        self._journal = self._open(address)
 
     @property
     def address(self) -> str:
@@ -136,6 +131,8 @@ class Wiring:
         """Let go of what was opened."""
         if self._journal is not None:
             self._journal.close()
+            self._journal = None
+        self._until()
 
     # --- services --------------------------------------------------------------------------------
 
@@ -273,7 +270,7 @@ class Wiring:
                 raise Busy(left)
         plan = plan_rollout(
             service,
-            self._request(name, actor=actor, reason=reason, again=again),
+            self.request(name, actor=actor, reason=reason, again=again),
             to=to,
             journal=self.journal,
             longest_s=lambda: self._longest_s(service),
@@ -297,7 +294,7 @@ class Wiring:
             self._account(self._aws[name]).check_account()
         plan = plan_watch(
             service,
-            self._request(name, actor=actor, reason=reason),
+            self.request(name, actor=actor, reason=reason),
             duration_s=duration_s,
             rollback_to=rollback_to,
             journal=self.journal,
@@ -306,14 +303,8 @@ class Wiring:
         )
         return Task(plan=plan, router=service.router, plane=self.plane(name))
 
-    def emergency(
-        self, name: str, *, to: str | None, actor: str, reason: str, journal: Journal
-    ) -> Emergency:
-        """What an emergency rollback of a service would do."""
-        request = self._request(name, actor=actor, reason=reason)
-        return plan_emergency(self.service(name), request, to=to, journal=journal)
-
-    def _request(self, name: str, *, actor: str, reason: str, again: bool = False) -> Request:
+    def request(self, name: str, *, actor: str, reason: str, again: bool = False) -> Request:
+        """Who asks for what now, under a new rollout's id."""
         now = self.clock.now()
         stamp = rfc3339(now)[:16].replace("-", "").replace(":", "")
         return Request(
@@ -348,9 +339,14 @@ class Wiring:
 
     def lanes(self) -> list[Lane]:
         """The configured notifiers. Raises ConfigError where the options of one do not fit."""
-        return (
-            [lane_of(self, lane) for lane in self.config.lanes] if self.config is not None else []
-        )
+        if self.config is None:
+            return []
+        if self.say is None:
+            return [lane_of(self, lane) for lane in self.config.lanes]
+        found, wrong = usable_lanes(self)
+        for text in wrong:
+            self.say(f"a notifier cannot be used, and is left out: {text}")
+        return found
 
     def _source(self, aws: config.Aws, name: str = METRICS) -> Source:
         if (aws, name) not in self._sources:

@@ -249,7 +249,8 @@ def test_rollback_after_guardians_own_is_nothing_to_do(tmp_path: Path) -> None:
         assert s.run(*START).code == 4
         ended = s.run("rollback", SERVICE, "--yes")
         assert ended.code == 0, ended.out + ended.err
-        assert "rolled back already" in ended.out
+        assert "nothing to undo" in ended.out
+        assert "was rolled back already" in ended.out
 
 
 def test_a_conflict_is_lived_through_and_a_breach_in_it_goes_back(tmp_path: Path) -> None:

@@ -149,11 +149,11 @@ def test_rollback_uses_the_snapshot(tmp_path: Path) -> None:
         s.deploy("42")
         ended = s.run("rollback", SERVICE, "--yes")
         assert ended.code == 0, ended.out + ended.err
-        assert "snapshot taken" in ended.out
+        assert ended.out.startswith("rolling agents-api back: 42 -> 41 (snapshot of ")
         assert s.alias.version == "41"
         again = s.run("rollback", SERVICE, "--yes")
         assert again.code == 0
-        assert "nothing to do" in again.out
+        assert "nothing to undo" in again.out
 
 
 def test_rollback_works_without_the_journal(tmp_path: Path) -> None:

@@ -27,14 +27,19 @@ class Target(Alias):
     """An alias that knows its versions, and what is wrong with them."""
 
     problems: tuple[str, ...] = ()
+    deleted: frozenset[str] = frozenset()
+    unseen = False
+    """Nobody may ask about its versions."""
     whole = False
     """Whether the whole target has series of its own."""
 
     def resolve(self, version: str) -> str:
         """`latest`, or a number."""
+        if self.unseen:
+            raise RouterError(Reason.AUTH, "lambda:GetFunctionConfiguration is not allowed")
         if version == "latest":
             return "42"
-        if not version.isdigit():
+        if not version.isdigit() or version in self.deleted:
             raise RouterError(Reason.NOT_FOUND, f"there is no version {version}")
         return version
 

@@ -11,9 +11,10 @@ from guardian.core.plan import Drive, Plan
 from guardian.core.traffic import Stamp, Traffic
 from guardian.engine.emergency import Emergency, plan_emergency
 from guardian.engine.start import plan_rollout, plan_watch
-from guardian.ports import ConfigError
+from guardian.ports import ConfigError, Guard, Record, RouterError, Unavailable
 from tests.engine.shop import CANARY, SPLIT, STABLE, Shop, everything
 from tests.engine.test_start import completed
+from tests.simulation.memory_journal import MemoryJournal
 
 
 def back(shop: Shop, to: str | None = None) -> Emergency:
@@ -49,7 +50,10 @@ def test_a_named_version_is_restored_whatever_else_is_known() -> None:
     assert (found.stable, found.origin, found.resumes, found.done) == ("40", "--to", False, False)
     assert found.plan.drive is Drive.ROLLBACK
     assert found.plan.restores
-    assert found.describe()[1:] == ["  live now: 42 100%", "  restore:  40 100%  (--to)"]
+    assert found.describe() == [
+        "rolling agents-api back: 42 -> 40 (--to)",
+        f"  on {shop.target.target}",
+    ]
 
 
 def test_a_live_rollout_is_taken_over() -> None:
@@ -60,7 +64,10 @@ def test_a_live_rollout_is_taken_over() -> None:
     shop.target.traffic = SPLIT
     found = back(shop)
     assert (found.plan, found.resumes) == (plan, True)
-    assert found.origin == "the snapshot of rollout r-old"
+    assert found.origin == "as rollout r-old found it"
+    assert found.describe()[0] == (
+        "rolling agents-api back: 41 90%, 42 10% -> 41 (as rollout r-old found it)"
+    )
     assert back(shop, "41").resumes
 
 
@@ -73,7 +80,7 @@ def test_another_version_than_the_live_rollouts_ends_it() -> None:
     assert (found.stable, found.resumes, found.done) == ("40", False, False)
     assert found.instead_of is not None
     assert found.instead_of.plan == plan
-    assert found.describe()[-1] == "  ends:     r-old, the rollout of version 42"
+    assert found.describe()[-1] == "  ends r-old, the rollout of version 42"
 
 
 def test_a_live_watch_that_restores_nothing_is_ended_for_what_is_recorded() -> None:
@@ -87,7 +94,7 @@ def test_a_live_watch_that_restores_nothing_is_ended_for_what_is_recorded() -> N
     shop.snapshot("41", hours_ago=1)
     found = back(shop)
     assert (found.stable, found.resumes) == ("41", False)
-    assert found.describe()[-1] == "  ends:     r-old, the watch of version 42"
+    assert found.describe()[-1] == "  ends r-old, the watch of version 42"
 
 
 def test_an_ended_watch_is_something_to_do_even_where_the_traffic_is_right() -> None:
@@ -118,7 +125,7 @@ def test_a_completed_rollout_is_taken_back_to_its_snapshot() -> None:
     shop.lived(*completed(rollout(shop)))
     shop.target.traffic = CANARY
     found = back(shop)
-    assert (found.stable, found.origin) == ("41", "the snapshot of rollout r-old, completed")
+    assert (found.stable, found.origin) == ("41", "as rollout r-old, which completed, had found it")
     assert not found.done
 
 
@@ -152,7 +159,10 @@ def test_a_snapshot_is_restored_with_its_age_and_author() -> None:
     shop = Shop(CANARY)
     shop.snapshot("41", hours_ago=30)
     found = back(shop)
-    assert (found.stable, found.origin) == ("41", "snapshot taken 30.0 hours ago by bob")
+    assert (found.stable, found.origin) == (
+        "41",
+        "snapshot of 2026-11-22 13:30 UTC, 30.0 hours ago, by bob",
+    )
 
 
 def test_a_snapshot_of_another_target_says_nothing() -> None:
@@ -182,11 +192,57 @@ def test_without_any_record_the_version_has_to_be_named() -> None:
     assert "guardian rollback agents-api --to VERSION" in refused(Shop(CANARY))
 
 
-def test_a_version_that_cannot_serve_is_refused() -> None:
-    """With the reason."""
+@pytest.mark.parametrize("to", ["41", None])
+def test_a_version_that_does_not_exist_is_refused(to: str | None) -> None:
+    """Whoever named it: a write to it could never be confirmed."""
     shop = Shop(CANARY)
-    shop.target.problems = ("It was deleted.",)
-    assert "version 41 cannot take the traffic:\n  It was deleted." in refused(shop, "41")
+    shop.snapshot("41")
+    shop.target.deleted = frozenset({"41"})
+    assert "there is no version 41" in refused(shop, to)
+
+
+def test_what_speaks_against_a_version_is_only_said() -> None:
+    """One that sleeps wakes at its next call, and what cannot be asked is no reason to wait."""
+    shop = Shop(CANARY)
+    shop.target.problems = ("The state of version 41 is Inactive.",)
+    assert back(shop, "41").remarks == shop.target.problems
+    shop.target.unseen = True
+    (remark,) = back(shop, "41").remarks
+    assert remark.startswith("whether version 41 can serve is not known: lambda:Get")
+    with pytest.raises(RouterError):
+        back(shop, "latest")
+
+
+class Torn(MemoryJournal):
+    """A journal in which one rollout cannot be read."""
+
+    torn = ""
+
+    def read(self, rollout: str) -> list[Record]:
+        """Refuses that one."""
+        if rollout == self.torn:
+            raise Unavailable(f"rollout {rollout} cannot be trusted")
+        return super().read(rollout)
+
+
+def test_a_past_that_cannot_be_read_is_passed_over() -> None:
+    """The rest of the journal still says what was live before; without any rest that is said."""
+    shop = Shop()
+    shop.journal = journal = Torn(shop.clock)
+    shop.lived(*completed(rollout(shop)))
+    shop.snapshot("40")
+    shop.target.traffic = CANARY
+    journal.torn = "r-old"
+    found = back(shop)
+    assert found.stable == "40"
+    assert found.remarks == ("rollout r-old is passed over: rollout r-old cannot be trusted",)
+
+
+def test_a_gate_has_no_traffic_to_move() -> None:
+    """The router `none`: whatever deployed it goes back."""
+    shop = Shop(CANARY)
+    shop.target.target, shop.target.guard = "none:agents-api", Guard.NONE
+    assert "guardian cannot move its traffic" in refused(shop, "41")
 
 
 def test_what_is_live_already_is_nothing_to_do() -> None:
@@ -194,6 +250,8 @@ def test_what_is_live_already_is_nothing_to_do() -> None:
     shop = Shop(STABLE)
     found = back(shop, "41")
     assert found.done
-    assert found.describe()[-1] == "  nothing to do: it is live already"
+    assert found.describe() == [
+        f"agents-api: nothing to undo: {shop.target.target} serves 41 100% (--to)"
+    ]
     shop.target.stamp = Stamp(rollout="r-lost", epoch=3, stable="41")
     assert not back(shop, "41").done

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from guardian.core.counts import counted
+from guardian.core.counts import sought
 from guardian.core.model import (
     Incidents,
     Instant,
@@ -94,11 +94,11 @@ def _read(
             f"{plan.service} is {target} by now, and the rollout was on {plan.target}"
         )
     found: dict[Query, Measurement] = {}
-    sought = {query for criterion in plan.criteria for query in counted(criterion)}
+    wanted = {query for criterion in plan.criteria for query in sought(criterion)}
     for source in dict.fromkeys(ask.query.source for ask in asks):
         mine, port = [a for a in asks if a.query.source == source], wiring.source(name, source)
         read = port.read(mine, now=now)
-        silent = [q for q in sought if q in read and not read[q].points]
+        silent = [q for q in wanted if q in read and not read[q].points]
         unknown = port.unknown(silent, now=now)
         found |= {q: replace(m, known=q not in unknown) for q, m in read.items()}
     return found

@@ -109,6 +109,7 @@ class Case:
     """Everything the questions look at."""
 
     criterion: Criterion
+    measure: Countable
     measurements: Mapping[Query, Measurement]
     window: Window
     now: Instant
@@ -177,6 +178,7 @@ def examine(
         compare = compare.over(_paired(counts, stable_counts))
     return Case(
         criterion=criterion,
+        measure=measure,
         measurements=measurements,
         window=window,
         now=now,

@@ -14,6 +14,7 @@ from guardian.core.model import (
     Datapoint,
     Direction,
     Gauge,
+    Incidents,
     Instant,
     Latency,
     Measurement,
@@ -23,6 +24,7 @@ from guardian.core.model import (
     Ratio,
     ceil_to,
     floor_to,
+    queries_of,
 )
 
 Countable: TypeAlias = Ratio | Latency | Percentile | Gauge | Rate
@@ -132,7 +134,7 @@ def _shares(
     The denominator decides: without its datapoint a period says nothing, and only with a settled
     one is a missing numerator zero, if the numerator's series is known at all.
     """
-    part_query, total_query = _numerator(measure), _denominator(measure)
+    part_query, total_query = _numerator(measure), heard_by(measure)
     parts, part_fault = _by_period(part_query, measurements, span)
     totals, total_fault = _by_period(total_query, measurements, span)
     if fault := part_fault or total_fault:
@@ -167,12 +169,29 @@ def _zero(measure: Ratio | Latency, measurements: Mapping[Query, Measurement]) -
     return found is not None and (found.known or bool(found.points))
 
 
-def counted(criterion: Criterion) -> Iterator[Query]:
-    """The series that must be known before their silence counts as zero."""
-    compare = criterion.compare
-    for measure in (criterion.measure, None if compare is None else compare.stable):
-        if isinstance(measure, Latency) or (isinstance(measure, Ratio) and not measure.absent_zero):
-            yield _numerator(measure)
+def sought(criterion: Criterion) -> Iterator[Query]:
+    """The series that must be known before their silence says anything: zero, or no traffic."""
+    compare, measure = criterion.compare, criterion.measure
+    for each in (measure, None if compare is None else compare.stable):
+        if each is None or isinstance(each, Incidents):
+            continue
+        seldom = each.part if isinstance(each, Ratio) and each.absent_zero else None
+        yield from (query for query in queries_of(each) if query != seldom)
+
+
+def heard_by(measure: Countable) -> Query:
+    """The series that tells whether there was anything to judge."""
+    match measure:
+        case Ratio():
+            return measure.total
+        case Latency() | Percentile():
+            return measure.count
+        case Gauge():
+            return measure.series
+        case Rate():
+            return measure.events
+        case _:
+            assert_never(measure)
 
 
 def _rates(
@@ -260,11 +279,6 @@ def queried(query: Query) -> str:
 def _numerator(measure: Ratio | Latency) -> Query:
     """What is counted among all events."""
     return measure.part if isinstance(measure, Ratio) else measure.within
-
-
-def _denominator(measure: Ratio | Latency) -> Query:
-    """What counts all events."""
-    return measure.total if isinstance(measure, Ratio) else measure.count
 
 
 def _by_period(

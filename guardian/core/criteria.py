@@ -15,32 +15,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from guardian.core import reasons, threshold
-from guardian.core.case import Answer, Case, Ground, Memory, Window, examine, growth, sequential
-from guardian.core.counts import queried, settled_until
+from guardian.core import reasons, silence, threshold
+from guardian.core.case import Answer, Case, Ground, Memory, Window, examine, sequential
+from guardian.core.counts import queried
 from guardian.core.evidence import evidence, proven_worse
 from guardian.core.incidents import presence
 from guardian.core.model import (
     Criterion,
-    Gauge,
     Incidents,
     Instant,
     Measurement,
     Percentile,
     Query,
     Rate,
-    floor_to,
 )
 from guardian.core.observed import both_sides, rising, worst_stretch
 from guardian.core.reasons import duration
 from guardian.core.verdict import Outcome, Verdict
 
-__all__ = ["Memory", "Window", "judge", "observed_until"]
-
-BLIND_SAMPLES = 10.0
-"""Silence is blindness where at least this many samples were to be expected in it."""
-SPEAKS = 0.9
-"""What has no samples is blind when it is silent and had this share of its datapoints before."""
+__all__ = ["Memory", "Window", "judge"]
 
 
 def judge(
@@ -66,8 +59,8 @@ def judge(
         _breach(case)
         or _unreadable(case)
         or _stale(case)
-        or _unknown(case)
-        or _silent(case)
+        or silence.unknown(case)
+        or silence.silent(case)
         or (_unproven(case) if sequential(criterion) else threshold.unproven(case))
         or (Answer(Outcome.PASS) if sequential(criterion) else threshold.passed(case))
     )
@@ -83,18 +76,6 @@ def judge(
         why=f"{why}; {note}" if note else why,
     )
     return verdict, case.memory
-
-
-def observed_until(
-    criterion: Criterion, measurements: Mapping[Query, Measurement]
-) -> Instant | None:
-    """The end of the newest settled period that was readable for all of a criterion's queries.
-
-    None if one of them has never been readable.
-    """
-    queries = tuple(criterion.queries())
-    period_s = float(max(q.period_s for q in queries))
-    return settled_until(queries, measurements, period_s) or None
 
 
 # --- the questions -----------------------------------------------------------------------------
@@ -159,47 +140,10 @@ def _stale(case: Case) -> Answer | None:
     return Answer(Outcome.NO_DATA, why, since)
 
 
-def _unknown(case: Case) -> Answer | None:
-    """Is there something to hold a numerator against that nobody has ever seen?"""
-    query = case.counts.unknown
-    if query is None:
-        return None
-    why = case.measurements[query].unknown or f"{queried(query)} has had no datapoint yet"
-    return Answer(Outcome.NO_DATA, why, case.window.first_shift_at)
-
-
-def _silent(case: Case) -> Answer | None:
-    """Has there been no sample for `no_data_after`, counted back from what should be settled?"""
-    due = min(floor_to(case.now - case.criterion.settle_s, case.span.period_s), case.counts.until)
-    heard = [c.start + case.span.period_s for c in case.counts.settled if c.total > 0]
-    since = max([case.step_begin, *heard[-1:]])
-    if due - since < case.criterion.no_data_after_s:
-        return None
-    what = "datapoints" if _unsampled(case.criterion) else "requests"
-    why = f"no {what} for {duration(due - since)}"
-    return Answer(Outcome.NO_DATA, why, since if _missed(case, since, due) else None)
-
-
-def _missed(case: Case, since: Instant, until: Instant) -> bool:
-    """Whether there would have been something to hear, by what was heard before a gap."""
-    before = [c for c in case.counts.settled if c.start < since]
-    if not before:
-        return False
-    if _unsampled(case.criterion):
-        return sum(c.total > 0 for c in before) >= SPEAKS * len(before)
-    scaled = sum(c.total * growth(case.criterion, case.window, c.start) for c in before)
-    return scaled / len(before) * (until - since) / case.span.period_s >= BLIND_SAMPLES
-
-
-def _unsampled(criterion: Criterion) -> bool:
-    """Whether its datapoints rest on no samples that are counted."""
-    return isinstance(criterion.measure, Gauge | Rate)
-
-
 def _unproven(case: Case) -> Answer | None:
     """Are there too few samples in this step, or is what they show over the limit?"""
     criterion = case.criterion
-    kind = "datapoints" if _unsampled(criterion) else "samples"
+    kind = "datapoints" if silence.unsampled(criterion) else "samples"
     short = case.samples < criterion.min_samples
     few = f"{case.samples:.0f} of the {criterion.min_samples} {kind} needed"
     if short or not case.step.total:

@@ -20,6 +20,7 @@ from guardian.core.observed import (
     warned,
 )
 from guardian.core.sequential import Run
+from guardian.core.silence import observed_until
 from guardian.core.verdict import Basis, Evidence, Stable, Unsettled
 
 
@@ -48,6 +49,7 @@ def evidence(case: Case, answer: Answer) -> Evidence:
         window_start=start,
         window_end=end,
         settled_until=_settled_until(case),
+        observed_until=observed_until(case),
         log_e=_log_e(case),
         log_e_limit=case.threshold if _tested(case) else 0.0,
         blind_since=answer.blind_since,

@@ -174,6 +174,7 @@ def _verdict(
             window_start=begin,
             window_end=until,
             settled_until=until,
+            observed_until=until,
             blind_since=answer.blind_since,
             over_limit=bool(against),
             incidents=incidents,

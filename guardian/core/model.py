@@ -104,7 +104,8 @@ class Measurement:
     """Periods that end at or before this instant no longer change."""
     problem: Problem | None = None
     blind_since: Instant | None = None
-    """When reads began to fail without a success since; None while the last read succeeded."""
+    """When reads began to fail without a success since, or when its source first said that it does
+    not know the series; None while the last read succeeded and nothing is said."""
     known: bool = False
     """Whether the series ever had a datapoint, for any version, as far back as they are kept: only
     then is one that is missing a zero."""

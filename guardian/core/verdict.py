@@ -94,6 +94,8 @@ class Evidence:
     """From when to when the counts are."""
     settled_until: Instant | None = None
     """The end of the newest settled period of the step that was read."""
+    observed_until: Instant | None = None
+    """Up to when it was observed: read, settled, and not silent where there was traffic before."""
     log_e: float = 0.0
     log_e_limit: float = 0.0
     """A breach is proven at `log_e >= log_e_limit` = ln(1/alpha)."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from guardian.core.criteria import Memory, Window, judge, observed_until
+from guardian.core.criteria import Memory, Window, judge
 from guardian.core.decide import decide
 from guardian.core.entries import (
     Entry,
@@ -25,6 +25,7 @@ from guardian.core.plan import Drive
 from guardian.core.rollout import LIVE, Phase, Rollout, apply, fold
 from guardian.core.standing import Seen, gating
 from guardian.core.status import Picture, picture
+from guardian.core.together import together
 from guardian.core.traffic import Reading, Stamp
 from guardian.core.verdict import Verdict
 from guardian.core.wishes import Verb, Wish, must_write, strangers, wish
@@ -183,12 +184,11 @@ class Charge:
                 criterion, measurements, window, now=now, memory=self.memories.get(criterion.name)
             )
             verdicts.append(verdict)
-        self.verdicts = tuple(verdicts)
-        gates = gating(plan, rollout.waived).values() or plan.criteria
-        seen = [observed_until(criterion, measurements) for criterion in gates]
-        self.observed_until = min((s for s in seen if s is not None), default=None)
-        if None in seen:
-            self.observed_until = None
+        self.verdicts = together(plan.criteria, verdicts, measurements)
+        gates = gating(plan, rollout.waived) or {c.name for c in plan.criteria}
+        seen = [v.evidence.observed_until for v in verdicts if v.criterion in gates]
+        known = [at for at in seen if at is not None]
+        self.observed_until = min(known) if known and len(known) == len(seen) else None
 
     def _views(self) -> tuple[Views, ...]:
         """What shows how stable stands, until the first step begins."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from guardian.core.binding import sibling
-from guardian.core.counts import counted, queried
+from guardian.core.counts import queried, sought
 from guardian.core.model import Instant, Measurement, Problem, Query, Reason
 from guardian.engine.charge import Charge
 from guardian.engine.series import SeriesStore
@@ -68,8 +68,8 @@ class Reader:
         self._doubts = {}
         for charge in charges:
             plan = charge.rollout.plan
-            sought = (q for criterion in charge.judged_now for q in counted(criterion))
-            for query in self._series.doubtful(sought, now=now):
+            queries = (q for criterion in charge.judged_now for q in sought(criterion))
+            for query in self._series.doubtful(queries, now=now):
                 kin = (query, sibling(query, plan.canary, plan.stable))
                 key = f"{self._name}-known-{query.source}"
                 self._doubts.setdefault(key, {})[query] = kin
@@ -87,11 +87,12 @@ class Reader:
         for query, kin in doubts.items():
             if isinstance(found, Mapping):
                 strange = [str(found[q]) for q in kin if q in found]
-                self._series.told(query, strange[0] if len(strange) == len(kin) else "", now=now)
+                said = strange[0] if len(strange) == len(kin) else ""
+                self._series.told(query, said, now=now, answered=True)
             elif isinstance(found, EdgeError):
                 name = queried(query)
                 said = f"whether there is a series {name} cannot be learned: {found.detail}"
-                self._series.told(query, said, now=None)
+                self._series.told(query, said, now=now, answered=False)
 
     def _take_in(self, asks: Sequence[Ask], found: object, now: Instant) -> None:
         """One source's answer, or why there is none."""

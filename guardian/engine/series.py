@@ -35,6 +35,7 @@ class Series:
         self.blind_since: Instant | None = None
         self.known = False
         self.unknown = ""
+        self.unknown_since: Instant | None = None
         self.asked_at: Instant = -DOUBTED_S
 
     def ask(self, query: Query, *, since: Instant, settle_s: float, now: Instant) -> Ask:
@@ -69,13 +70,15 @@ class Series:
         silent = self.since is not None and not self.points and not self.known
         return silent and not 0.0 <= now - self.asked_at < DOUBTED_S
 
-    def told(self, unknown: str, *, now: Instant | None) -> None:
+    def told(self, unknown: str, *, now: Instant, answered: bool) -> None:
         """What its source says: why it does not know the series, or empty where it does.
 
-        `now` is None where it did not answer and is to be asked again at once.
+        Without an answer it is asked again at the next poll.
         """
         self.known, self.unknown = not unknown, unknown
-        self.asked_at = self.asked_at if now is None else now
+        since = now if self.unknown_since is None else self.unknown_since
+        self.unknown_since = since if unknown else None
+        self.asked_at = now if answered else self.asked_at
 
     def measurement(self, *, since: Instant) -> Measurement:
         """Everything known from `since` on."""
@@ -84,7 +87,7 @@ class Series:
             incidents=self.incidents,
             settled_before=self.settled_before,
             problem=self.problem,
-            blind_since=self.blind_since,
+            blind_since=self.unknown_since if self.blind_since is None else self.blind_since,
             known=self.known,
             unknown=self.unknown,
         )
@@ -111,10 +114,10 @@ class SeriesStore:
         """Those of the queries that have never spoken, as far as is known here."""
         return [q for q in queries if q in self._series and self._series[q].doubtful(now)]
 
-    def told(self, query: Query, unknown: str, *, now: Instant | None) -> None:
+    def told(self, query: Query, unknown: str, *, now: Instant, answered: bool) -> None:
         """What its source says of a query that has never spoken."""
         if query in self._series:
-            self._series[query].told(unknown, now=now)
+            self._series[query].told(unknown, now=now, answered=answered)
 
     def merge(self, asks: Iterable[Ask], found: Mapping[Query, Measurement], now: Instant) -> None:
         """Take in a read's measurements; a query without an answer is a problem."""

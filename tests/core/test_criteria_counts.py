@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from guardian.core import reasons
-from guardian.core.counts import counted
-from guardian.core.criteria import judge, observed_until
+from guardian.core.counts import sought
+from guardian.core.criteria import judge
 from guardian.core.model import Criterion, Datapoint, Measurement, Query, Ratio, Scope
 from guardian.core.verdict import Outcome
 from tests.core.builders import (
@@ -20,6 +20,7 @@ from tests.core.builders import (
     GOOD,
     P95,
     STABLE_BAD,
+    STABLE_TOTAL,
     SUCCESS,
     T0,
     TOTAL,
@@ -30,6 +31,7 @@ from tests.core.builders import (
     verdict,
     window,
 )
+from tests.core.rollouts import PAGED
 
 # --- what counts ----------------------------------------------------------------------------------
 
@@ -59,15 +61,17 @@ def test_a_numerator_that_nobody_has_ever_seen_is_no_zero(
     found = read([(None, 5000)] * 20, part=part, total=total, known=False)
     silent = verdict(criterion, found)
     assert (silent.outcome, silent.evidence.samples) == (Outcome.NO_DATA, 0)
-    assert silent.evidence.blind_since == T0
+    assert silent.evidence.blind_since is None, "nobody was asked yet"
     assert part.metric in silent.why
 
 
 def test_what_the_source_says_of_an_unknown_series_is_told() -> None:
     """Its own sentence names what resembles it."""
     found = read([(None, 100)] * 3, known=False)
-    found[BAD] = replace(found[BAD], unknown="CloudWatch knows no metric Failed; it lists Failures")
-    assert verdict(ERRORS, found).why == found[BAD].unknown
+    said = "CloudWatch knows no metric Failed; it lists Failures"
+    found[BAD] = replace(found[BAD], unknown=said, blind_since=T0 + 90)
+    strange = verdict(ERRORS, found)
+    assert (strange.why, strange.evidence.blind_since) == (said, T0 + 90)
 
 
 def test_one_datapoint_makes_a_series_known() -> None:
@@ -91,11 +95,12 @@ def test_an_unknown_numerator_of_no_requests_is_silence() -> None:
 
 
 def test_the_series_whose_silence_must_be_earned() -> None:
-    """Of the canary and of stable; what the rule calls absent is not asked for."""
+    """Of the canary and of stable, and a total's; not what the rule calls absent."""
     seldom = replace(ERRORS, measure=Ratio(part=BAD, total=TOTAL, good=False, absent_zero=True))
-    assert list(counted(COMPARED)) == [BAD, STABLE_BAD]
-    assert list(counted(P95)) == [WITHIN]
-    assert list(counted(seldom)) == []
+    assert list(sought(COMPARED)) == [BAD, TOTAL, STABLE_BAD, STABLE_TOTAL]
+    assert list(sought(P95)) == [COUNT, WITHIN]
+    assert list(sought(seldom)) == [TOTAL]
+    assert list(sought(PAGED)) == []
 
 
 def test_a_numerator_that_lags_is_not_taken_for_zero() -> None:
@@ -149,8 +154,9 @@ def test_periods_of_five_minutes_are_judged_as_they_come() -> None:
         for query, values in ((bad, [60.0] * 3), (total, [300.0] * 3))
     }
     now = begin + 900 + 120 + criterion.settle_s
-    assert failing(judge(criterion, found, window(), now=now)[0])
-    assert observed_until(criterion, found) == begin + 900
+    judged = judge(criterion, found, window(), now=now)[0]
+    assert failing(judged)
+    assert judged.evidence.observed_until == begin + 900
 
 
 def test_a_numerator_by_the_minute_is_summed_to_the_denominators_period() -> None:
@@ -173,9 +179,50 @@ def test_observed_time_ends_with_the_slowest_query() -> None:
     """A minute is observed when every query of the criterion has settled in it."""
     found = read([(0, 100)] * 6)
     found[BAD] = replace(found[BAD], settled_before=T0 + 190)
-    assert observed_until(ERRORS, found) == T0 + 180
-    assert observed_until(COMPARED, found) is None, "stable was never read"
-    assert observed_until(ERRORS, {}) is None
+    assert verdict(ERRORS, found).evidence.observed_until == T0 + 180
+    assert verdict(COMPARED, found).evidence.observed_until is None, "stable was never read"
+    assert verdict(ERRORS, {}).evidence.observed_until is None
+
+
+def test_a_bake_is_not_observed_through_the_end_of_its_traffic() -> None:
+    """Silence where ten requests were to be expected is no time that was observed."""
+    heard = [(0, 100.0)] * 5
+    found = verdict(ERRORS, read([*heard, (None, None)]))
+    assert (found.outcome, found.evidence.observed_until) == (Outcome.PASS, T0 + 300)
+    later = verdict(ERRORS, read([*heard, *[(None, None)] * 3, (0, 100)]))
+    assert later.evidence.observed_until == T0 + 540
+
+
+def test_quiet_minutes_of_little_traffic_are_observed() -> None:
+    """One request in five minutes: silence is believed until ten should have come."""
+    heard = [(0, 1.0), *[(None, None)] * 4] * 4
+    quiet = replace(ERRORS, no_data_after_s=7200.0)
+    assert verdict(quiet, read([*heard, *[(None, None)] * 30])).evidence.observed_until == (
+        T0 + 60 * 50
+    )
+    silent = verdict(quiet, read([*heard, *[(None, None)] * 60]))
+    assert silent.evidence.observed_until == T0 + 60 * 16
+
+
+def test_silence_from_the_beginning_of_a_step_is_not_its_time() -> None:
+    """What the step before had at its weight says what was to be expected."""
+    found = read([*[(0, 100.0)] * 5, *[(None, None)] * 2])
+    at_fifty = verdict(ERRORS, found, window((0, 10), (6, 50)))
+    assert at_fifty.evidence.observed_until == T0 + 360
+
+
+def test_traffic_that_never_came_is_time() -> None:
+    """Without any there is nothing to be expected: too few samples hold the step."""
+    found = verdict(ERRORS, read([(None, None)] * 4))
+    assert found.evidence.observed_until == T0 + 240
+
+
+def test_an_unknown_total_is_named_with_what_there_is() -> None:
+    """It may be misspelt: then no request was ever counted."""
+    found = read([(None, None)] * 30)
+    said = "CloudWatch knows no metric Request: is the name right? It lists Requests"
+    found[TOTAL] = replace(found[TOTAL], unknown=said)
+    assert verdict(ERRORS, found).why == said
 
 
 # --- bad news on partial minutes ------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from guardian.core import reasons
 from guardian.core.case import Memory, Window
-from guardian.core.criteria import judge, observed_until
+from guardian.core.criteria import judge
 from guardian.core.incidents import before_shift
 from guardian.core.model import (
     Criterion,
@@ -212,5 +212,5 @@ def test_an_old_answer_is_no_answer(*, shifted: bool) -> None:
 
 def test_incidents_are_observed_until_they_were_read() -> None:
     """A step's bake does not wait for them."""
-    assert observed_until(P0, told(at=NOW + 20)) == NOW
-    assert observed_until(P0, {}) is None
+    assert after(told(at=NOW + 20))[0].evidence.observed_until == NOW + 20
+    assert after({})[0].evidence.observed_until is None

@@ -1,0 +1,72 @@
+"""What silence amounts to: rare traffic, lost sight, or a series that does not exist."""
+
+from __future__ import annotations
+
+from guardian.core.case import Answer, Case, growth
+from guardian.core.counts import heard_by, queried, settled_until
+from guardian.core.model import Criterion, Gauge, Instant, Rate, floor_to
+from guardian.core.reasons import duration
+from guardian.core.verdict import Outcome
+
+BLIND_SAMPLES = 10.0
+"""Silence is blindness where at least this many samples were to be expected in it."""
+SPEAKS = 0.9
+"""What has no samples is blind when it is silent and had this share of its datapoints before."""
+
+
+def unknown(case: Case) -> Answer | None:
+    """Is there something to hold a numerator against that nobody has ever seen?"""
+    query = case.counts.unknown
+    if query is None:
+        return None
+    found = case.measurements[query]
+    why = found.unknown or f"{queried(query)} has had no datapoint yet"
+    return Answer(Outcome.NO_DATA, why, found.blind_since)
+
+
+def silent(case: Case) -> Answer | None:
+    """Has there been no sample for `no_data_after`, counted back from what should be settled?"""
+    due = min(floor_to(case.now - case.criterion.settle_s, case.span.period_s), case.counts.until)
+    since = max(case.step_begin, _heard_until(case))
+    if due - since < case.criterion.no_data_after_s:
+        return None
+    strange = "" if _heard_until(case) else case.measurements[heard_by(case.measure)].unknown
+    what = "datapoints" if unsampled(case.criterion) else "requests"
+    why = strange or f"no {what} for {duration(due - since)}"
+    return Answer(Outcome.NO_DATA, why, since if _missed(case, since, due) else None)
+
+
+def observed_until(case: Case) -> Instant | None:
+    """Up to when it was observed. None if one of its queries has never been readable.
+
+    Silence is observed for as long as the traffic so far makes it credible; where it does not,
+    observation ended with the last sample.
+    """
+    queries = tuple(case.criterion.queries())
+    until = settled_until(queries, case.measurements, case.span.period_s)
+    since = max(case.step_begin, _heard_until(case))
+    missed = since < until and _missed(case, since, until)
+    return (since if missed else until) or None
+
+
+def unsampled(criterion: Criterion) -> bool:
+    """Whether its datapoints rest on no samples that are counted."""
+    return isinstance(criterion.measure, Gauge | Rate)
+
+
+def _heard_until(case: Case) -> Instant:
+    """The end of the newest settled period with a sample; 0 for none."""
+    heard = (c.start for c in reversed(case.counts.settled) if c.total > 0)
+    start = next(heard, None)
+    return 0.0 if start is None else start + case.span.period_s
+
+
+def _missed(case: Case, since: Instant, until: Instant) -> bool:
+    """Whether there would have been something to hear, by what was heard before a gap."""
+    before = [c for c in case.counts.settled if c.start < since]
+    if not before:
+        return False
+    if unsampled(case.criterion):
+        return sum(c.total > 0 for c in before) >= SPEAKS * len(before)
+    scaled = sum(c.total * growth(case.criterion, case.window, c.start) for c in before)
+    return scaled / len(before) * (until - since) / case.span.period_s >= BLIND_SAMPLES

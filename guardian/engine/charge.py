@@ -9,12 +9,14 @@ from functools import reduce
 from guardian.core.criteria import Memory, Window, judge
 from guardian.core.decide import decide
 from guardian.core.entries import (
+    Completed,
     Entry,
     Freeze,
     Order,
     RollbackConfirmed,
     RollbackStarted,
     RollbackStuck,
+    StepEntered,
     Superseded,
     WeightConfirmed,
 )
@@ -73,6 +75,8 @@ class Charge:
 
     It is carried out and told all the same, and recorded as a whole when the journal is back.
     """
+    look_first: bool = False
+    """The next step waits for a look at the traffic: somebody may have changed it meanwhile."""
     unrecorded: WeightConfirmed | None = None
     """A weight that was read back and could not be recorded: it is judged all the same."""
 
@@ -115,7 +119,7 @@ class Charge:
         if self.lost or self.over:
             return False
         unsafe = self.failsafe is not None and not self.back
-        return polling or unsafe or not self._calm
+        return polling or unsafe or self.look_first or not self._calm
 
     @property
     def _calm(self) -> bool:
@@ -137,6 +141,7 @@ class Charge:
             self.read_trouble = "the router showed a state that was replaced before: a stale read"
         elif isinstance(outcome, Reading):
             self._replace(outcome)
+            self.look_first = False
             self.gone, self.read_trouble = None, ""
             return True
         elif isinstance(outcome, EdgeError):
@@ -272,9 +277,17 @@ class Charge:
         """
         self.freeze = freeze
         decision = decide(self.rollout, self.seen(orders, fresh=fresh, freeze=freeze), now)
+        if not fresh and self._goes_on(decision.entry):
+            self.look_first = True
+            decision = replace(decision, entry=None)
         if self.failsafe is None or (isinstance(decision.entry, Superseded) and not self.back):
             return decision
         return Decision(entry=self.failsafe)
+
+    def _goes_on(self, entry: Entry | None) -> bool:
+        """Whether an entry brings the canary more traffic, by nobody's order."""
+        on = isinstance(entry, StepEntered | Completed) and entry.actor is None
+        return on and self.rollout.plan.drive is Drive.ROLLOUT
 
     def went_on(self, now: Instant, *, fresh: bool) -> None:
         """What became of a rollback that the journal cannot take: confirmed, or stuck."""
@@ -312,11 +325,14 @@ class Charge:
 
     @property
     def unsettled(self) -> bool:
-        """Whether the router does not yet show what the state wants."""
-        return not (self.over or self.rollout.kept_back) and (
-            self.rollout.phase in (Phase.PENDING, Phase.SHIFTING, Phase.ROLLING_BACK)
-            or (self.rollout.phase is not Phase.BAKING and wish(self.rollout) is not None)
-            or self.failsafe is not None
+        """Whether the router does not yet show what the state wants, or has to be looked at."""
+        return self.look_first or (
+            not (self.over or self.rollout.kept_back)
+            and (
+                self.rollout.phase in (Phase.PENDING, Phase.SHIFTING, Phase.ROLLING_BACK)
+                or (self.rollout.phase is not Phase.BAKING and wish(self.rollout) is not None)
+                or self.failsafe is not None
+            )
         )
 
     def write(self, wanted: Wish) -> Reading:

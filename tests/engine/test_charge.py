@@ -19,8 +19,8 @@ from guardian.core.model import (
     incident_query,
 )
 from guardian.core.plan import Drive
-from guardian.core.rollout import apply, start
-from guardian.core.verdict import Outcome
+from guardian.core.rollout import apply, start, step_traffic
+from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.engine.charge import Charge
 from guardian.ports import Ask, RouterError
 from tests.contracts.journal_values import ManualClock
@@ -122,6 +122,30 @@ def test_a_target_that_comes_back_is_there() -> None:
     mine.saw(GONE)
     assert mine.saw(alias_for("agents-api", clock).read())
     assert mine.gone is None
+
+
+# --- before a step -------------------------------------------------------------------------------
+
+
+def test_no_step_is_entered_before_a_look_at_the_traffic() -> None:
+    """A person may have changed the weights in a hold that has just ended."""
+    clock = ManualClock()
+    mine = guarded(clock)
+    alias = alias_for("agents-api", clock)
+    shifted(mine, clock)
+    clock.pass_s(3600.0)
+    mine.verdicts = tuple(
+        Verdict(criterion=c.name, outcome=Outcome.PASS, evidence=Evidence(), why="")
+        for c in mine.rollout.plan.criteria
+    )
+    mine.observed_until = clock.now()
+    assert not mine.wants_reading(polling=False)
+    assert mine.decide((), clock.now(), fresh=False).entry is None
+    assert mine.wants_reading(polling=False)
+    assert mine.unsettled
+    mine.saw(replace(alias.read(), traffic=step_traffic(mine.rollout.plan, 0)))
+    assert isinstance(mine.decide((), clock.now(), fresh=True).entry, StepEntered)
+    assert not mine.wants_reading(polling=False)
 
 
 # --- incidents -----------------------------------------------------------------------------------

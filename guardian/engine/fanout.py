@@ -5,11 +5,15 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from guardian.core.model import Reason
+from guardian.core.scrub import scrub
 from guardian.ports import Clock, EdgeError
 
 _INTERRUPT = object()
+BUG_CHARS: Final = 300
+"""What is shown of an error that no adapter expected: its text may be anybody's."""
 
 
 class SerialFanout:
@@ -116,4 +120,5 @@ def _outcome(call: Callable[[], object]) -> object:
     except EdgeError as error:
         return error
     except Exception as error:  # noqa: BLE001 - an adapter's bug is an unreadable answer, not a crash
-        return EdgeError(Reason.UNKNOWN, f"unexpected {type(error).__name__}: {error}")
+        detail = scrub(f"unexpected {type(error).__name__}: {error}", BUG_CHARS)
+        return EdgeError(Reason.UNKNOWN, detail)

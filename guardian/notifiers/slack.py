@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from guardian.answers import Encoded, TooLong, asked_wait_s
 from guardian.core.model import Reason
 from guardian.core.notices import Notice
+from guardian.core.scrub import scrub
 from guardian.notifiers._slack_blocks import live, plainly, reply
 from guardian.ports import ConfigError, Context, Notifier, NotifyError
 from guardian.ports.health import Health, Level
@@ -144,14 +145,15 @@ class Slack:
         except Exception:  # noqa: BLE001 - garbage in an answer breaks SDKs in any way
             raise _not_slack() from None
         data = answer.data
-        if not isinstance(data, dict) or not all(data.get(key) for key in wanted):
+        if not isinstance(data, dict) or not all(_is_id(data.get(key)) for key in wanted):
             raise _not_slack()
         return data
 
     def examine(self) -> list[Health]:
         """Whether Slack takes the token; whether the app may write shows with the first message."""
-        data = self._call(self._client.auth_test, wanted=("team",))
-        return [Health(level=Level.OK, what=f"Slack takes the token (workspace {data['team']})")]
+        data = self._call(self._client.auth_test, wanted=("team_id",))
+        team = scrub(str(data.get("team") or data["team_id"]), 80)
+        return [Health(level=Level.OK, what=f"Slack takes the token (workspace {team})")]
 
 
 # --- failures ----------------------------------------------------------------------------------
@@ -206,7 +208,13 @@ _PASSING: Final = frozenset(
 )
 _THROTTLED: Final = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 _NOT_SLACK: Final = "the answer to a Slack message is not Slack's: is a proxy in between?"
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,80}")
 _CODE: Final = re.compile(r"[a-z0-9_]{1,60}")
+
+
+def _is_id(value: object) -> bool:
+    """Whether it may be kept as a handle: a channel's id, a message's time stamp."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def _refusal(response: Any, channel: str) -> _Refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from guardian import pagerduty
 from guardian.core.model import Incident, Instant, Measurement, Problem, Query, Reason
+from guardian.core.scrub import scrub
 from guardian.pagerduty import PagerDutyError
 from guardian.ports import Ask, Clock, Context, SourceError
 from guardian.ports.health import Health, Level
@@ -25,6 +27,10 @@ MAX_PAGES: Final = 5
 KEPT_S: Final = 600.0
 """How long the names of priorities and services are taken as known, in seconds."""
 _SHORTEST_WAIT_S: Final = 5.0
+TITLE_CHARS: Final = 300
+NAME_CHARS: Final = 100
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
+_ADDRESS: Final = re.compile(r"https?://[!-~]{1,300}")
 
 
 class Options(BaseModel):
@@ -231,21 +237,37 @@ def _own(entry: Mapping[str, Any]) -> bool:
 
 
 def _incident(entry: Mapping[str, Any]) -> Incident:
+    """Text that can be stored and shown, and a time that there is; else it is none of theirs."""
+    address = entry.get("html_url")
     try:
         return Incident(
-            id=str(entry["id"]),
-            title=str(entry.get("title") or entry.get("summary") or ""),
+            id=_id(entry["id"]),
+            title=scrub(str(entry.get("title") or entry.get("summary") or ""), TITLE_CHARS),
             priority=_name(entry.get("priority") or {}),
-            service=str(entry["service"]["id"]),
-            opened_at=datetime.fromisoformat(entry["created_at"]).timestamp(),
-            url=str(entry.get("html_url") or ""),
+            service=_id(entry["service"]["id"]),
+            opened_at=_instant(entry["created_at"]),
+            url=str(address) if _ADDRESS.fullmatch(str(address)) else "",
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         raise _strange() from None
 
 
+def _id(value: object) -> str:
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise ValueError(value)
+    return value
+
+
+def _instant(text: str) -> Instant:
+    """A time with its zone, between the years 1970 and 3000."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None or not 1970 <= at.year < 3000:
+        raise ValueError(text)
+    return at.timestamp()
+
+
 def _name(entry: Mapping[str, Any]) -> str:
-    return str(entry.get("name") or entry.get("summary") or "")
+    return scrub(str(entry.get("name") or entry.get("summary") or ""), NAME_CHARS)
 
 
 def _strange() -> PagerDutyError:

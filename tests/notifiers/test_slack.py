@@ -19,6 +19,7 @@ from guardian.notifiers._slack_blocks import CRITERIA_SHOWN, fit, live, reply
 from guardian.ports import ConfigError, Notifier, NotifyError
 from guardian.sim.server import Simulator
 from tests.contracts.notifier_contract import TransportContract
+from tests.notifiers.raw_server import raw
 from tests.notifiers.samples import HOSTILE, NOTICE, QUIET, SECRET, VERDICT, context, texts
 from tests.notifiers.vendor import Answer, Received, Script, Vendor, vendor
 
@@ -75,6 +76,29 @@ def world(workspace: Workspace) -> Iterator[Vendor]:
     """The workspace's server."""
     with vendor(workspace) as served:
         yield served
+
+
+@pytest.mark.parametrize("odd", ["\ud800", "", 7, None, {}, [1], "x" * 10_000, "1.2\n3", "C1:2"])
+@pytest.mark.parametrize("key", ["ts", "channel"])
+def test_only_what_can_be_kept_is_a_handle(key: str, odd: object) -> None:
+    """A lone surrogate in an answer, or anything else that is no id, is not Slack's."""
+    body = {"ok": True, "channel": "C0000001", "ts": "1790000000.000001"} | {key: odd}
+    answer = Answer(body=json.dumps(body))
+    with vendor(lambda _: answer) as world, pytest.raises(NotifyError) as caught:
+        _notifier(world.url).send(NOTICE, handle=None)
+    assert (caught.value.reason, caught.value.retryable) == (Reason.UNKNOWN, True)
+
+
+def test_a_workspaces_name_is_scrubbed() -> None:
+    """It is shown on a terminal."""
+    body = {"ok": True, "team_id": "T1", "team": "\x1b[31mred\ud800" + "x" * 1000}
+    answer = f"HTTP/1.1 200 OK\r\n\r\n{json.dumps(body)}".encode()
+    with raw(answer) as server:
+        notifier = _notifier(server.url)
+        assert isinstance(notifier, slack.Slack)
+        (health,) = notifier.examine()
+    assert health.what.isprintable()
+    assert len(health.what) < 200
 
 
 class TestSlackContract(TransportContract):

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from guardian import pagerduty as door
 from guardian.answers import LONGEST_WAIT_S
 from guardian.clock import SystemClock
-from guardian.core.model import Incident, Reason, incident_query
+from guardian.core.model import Incident, Measurement, Reason, incident_query
 from guardian.pagerduty import PagerDutyError
 from guardian.ports import Ask, SourceError
 from guardian.ports.health import Level
@@ -275,6 +275,50 @@ def test_an_answer_that_is_not_pagerdutys_is_unknown(body: str) -> None:
     query = incident_query("pagerduty", (), (OURS,))
     with pytest.raises(SourceError) as caught:
         source.read([Ask(query=query, start=NOW, end=NOW, settle_s=0.0)], now=NOW)
+    assert caught.value.reason is Reason.UNKNOWN
+
+
+NEXT_TO_IT = {"id": "Q1", "service": {"id": OURS}, "created_at": "2023-11-14T22:00:00Z"}
+
+
+def _told(**more: object) -> Measurement:
+    """What is told of an account whose one incident has this as well."""
+    body = json.dumps({"incidents": [NEXT_TO_IT | more]})
+    query = incident_query("pagerduty", (), (OURS,))
+    source = pagerduty.PagerDuty(_Session(body), MovedClock(NOW))
+    return source.read([Ask(query=query, start=NOW, end=NOW, settle_s=0.0)], now=NOW)[query]
+
+
+def test_an_incidents_text_is_scrubbed_at_the_door() -> None:
+    """Escape sequences, line ends, bidirectional marks, lone surrogates, endless titles."""
+    evil = "\x1b[2J\r\n::error::\u202e\ud800" + "x" * 10_000
+    found = _told(title=evil, priority={"name": evil}, html_url=f"https://evil.example/{evil}")
+    (incident,) = found.incidents
+    for text in (incident.title, incident.priority, incident.url):
+        assert text.isprintable()
+        assert len(text.encode()) <= 400
+    assert incident.title.startswith("[2J ::error:: x")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"id": "\ud800"},
+        {"id": 7},
+        {"id": "x" * 1000},
+        {"service": "PABC123"},
+        {"service": {"id": None}},
+        {"created_at": "9999-12-31T23:59:59Z"},
+        {"created_at": "0001-01-01T00:00:00Z"},
+        {"created_at": "2023-11-14T22:00:00"},
+        {"created_at": 1e300},
+        {"priority": "P0"},
+    ],
+)
+def test_an_incident_of_wrong_types_is_none_of_pagerdutys(more: dict[str, object]) -> None:
+    """What cannot be stored, compared or named is no evidence."""
+    with pytest.raises(SourceError) as caught:
+        _told(**more)
     assert caught.value.reason is Reason.UNKNOWN
 
 

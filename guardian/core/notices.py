@@ -84,7 +84,7 @@ class Notice:
     at: Instant
     rollout: str
     seq: int
-    """The journal entry it tells of; with `rollout` it identifies the notice."""
+    """The journal entry that it tells of, or after which it tells of something beside them."""
     service: str
     environment: str
     stable: str
@@ -108,6 +108,13 @@ class Notice:
     """A start or an end: worth a change event."""
     final: bool = False
     """The end of the rollout: the thread's last message, shown to the whole channel."""
+    beside: str = ""
+    """What it tells of where no entry stands for it, e.g. "unguarded"."""
+
+    @property
+    def id(self) -> str:
+        """Its own: the same for every delivery of it, and for no other notice."""
+        return "/".join(part for part in (self.rollout, str(self.seq), self.beside) if part)
 
     @property
     def own(self) -> bool:
@@ -125,7 +132,6 @@ _BLIND = "blind"
 _SUPERSEDED = "superseded"
 _FROZEN = "frozen"
 _PROMOTION = "promotion"
-_BEYOND = 1_000_000
 _QUARANTINED = "quarantined"
 _UNGUARDED = "unguarded"
 FILES = "files"
@@ -193,19 +199,19 @@ def quarantined(rollout: Rollout, why: str, now: Instant) -> Notice:
 
     `rollout` is its state before that entry.
     """
-    return _beyond(rollout, telling.quarantined(rollout, why), _QUARANTINED, now)
+    return _beside(rollout, telling.quarantined(rollout, why), _QUARANTINED, now)
 
 
 def unguarded(rollout: Rollout, why: str, now: Instant) -> Notice:
     """What to tell when a rollout that has moved traffic is left alone by everybody."""
-    return _beyond(rollout, telling.unguarded(rollout, why), _UNGUARDED, now)
+    return _beside(rollout, telling.unguarded(rollout, why), _UNGUARDED, now)
 
 
-def _beyond(rollout: Rollout, words: Words, cause: str, now: Instant) -> Notice:
-    """A critical page that no entry stands for: its number takes the place of none to come."""
+def _beside(rollout: Rollout, words: Words, cause: str, now: Instant) -> Notice:
+    """A critical page that no entry stands for."""
     row = _Row(event=Event.STUCK, words=words, page=(cause, Severity.CRITICAL))
-    told = _notice(row, rollout, seq=rollout.seq + _BEYOND, resolves=())
-    return replace(told, at=max(now, rollout.last_at))
+    told = _notice(row, rollout, seq=rollout.seq, resolves=())
+    return replace(told, at=max(now, rollout.last_at), beside=cause)
 
 
 def _notice(row: _Row, after: Rollout, *, seq: int, resolves: tuple[str, ...]) -> Notice:

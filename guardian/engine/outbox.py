@@ -44,8 +44,8 @@ DUE_LIMIT = 1000
 """Far more than one lane's backlog, so that it cannot hide the other lanes' notices."""
 
 
-DirectKey: TypeAlias = tuple[str, str, int, Event]
-"""Lane, rollout, number of the entry, and what it is."""
+DirectKey: TypeAlias = tuple[str, str]
+"""Lane and notice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +172,7 @@ class Outbox:
             key = _direct_key(out)
             if self._direct.get(key, monotonic) <= monotonic:
                 self._direct[key] = monotonic + DIRECT_RETRY_S
-                calls[f"direct-{'-'.join(map(str, key))}"] = partial(self._tell, key, out)
+                calls[f"direct-{'-'.join(key)}"] = partial(self._tell, key, out)
         if calls:
             self._fanout.run(calls, deadline_s=0.0)
 
@@ -265,7 +265,7 @@ _OUTCOMES: Mapping[type, str] = {Sent: "sent", Retry: "failed", Dead: "dead"}
 
 
 def _direct_key(out: Outgoing) -> DirectKey:
-    return out.lane, out.notice.rollout, out.notice.seq, out.notice.event
+    return out.lane, out.notice.id
 
 
 def _vital(notice: Notice) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from guardian.core.codec import CodecError, decode, decode_entry, from_rfc3339, rfc3339
 from guardian.core.entries import Entry, RolloutStarted
 from guardian.core.rollout import IllegalEntry
-from guardian.ports import Claim, Conflict, Head, Record
+from guardian.ports import Claim, Conflict, Head, Outgoing, Record
 
 GENESIS: Final = "0" * 64
 """What a rollout's first entry names as the hash before it."""
@@ -91,6 +91,16 @@ def link(rollout: str, row: sqlite3.Row | Mapping[str, Any]) -> str:
     """The hash that ties an entry to its place: everything but the body, which its own hash is."""
     names = ("prev", "seq", "epoch", "txid", "sha256")
     return sha256("\n".join([*(str(row[name]) for name in names), rollout]))
+
+
+def leave(db: sqlite3.Connection, out: Outgoing, body: str) -> None:
+    """Insert an outgoing notice; the same one twice is once."""
+    told = out.notice
+    db.execute(
+        "INSERT INTO outbox (rollout, seq, beside, lane, body, sha256) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
+        (told.rollout, told.seq, told.beside, out.lane, body, sha256(body)),
+    )
 
 
 def intact(kind: type[T], row: sqlite3.Row) -> T | CodecError:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 APPLICATION_ID: Final = 0x67756172
 """The letters "guar", in SQLite's header field for the owner of a file's format."""
 
@@ -45,9 +45,10 @@ CREATE TABLE freezes (
   scope TEXT PRIMARY KEY, body TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE outbox (
   n INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, seq INTEGER NOT NULL,
-  lane TEXT NOT NULL, body TEXT NOT NULL, sha256 TEXT NOT NULL, state TEXT NOT NULL
-  DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'dead')), attempts INTEGER NOT NULL
-  DEFAULT 0, due_at TEXT NOT NULL DEFAULT '', error TEXT, UNIQUE (rollout, seq, lane)) STRICT;
+  beside TEXT NOT NULL, lane TEXT NOT NULL, body TEXT NOT NULL, sha256 TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'dead')),
+  attempts INTEGER NOT NULL DEFAULT 0, due_at TEXT NOT NULL DEFAULT '', error TEXT,
+  UNIQUE (rollout, seq, beside, lane)) STRICT;
 CREATE INDEX outbox_pending ON outbox (lane, rollout, n) WHERE state = 'pending';
 CREATE TABLE handles (
   lane TEXT NOT NULL, rollout TEXT NOT NULL, handle TEXT, PRIMARY KEY (lane, rollout)
@@ -63,6 +64,20 @@ ALTER TABLE orders ADD COLUMN answer TEXT;
 ALTER TABLE orders ADD COLUMN answer_sha256 TEXT;
 CREATE TABLE freezes (
   scope TEXT PRIMARY KEY, body TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT, WITHOUT ROWID;
+""",
+    2: """
+DROP INDEX outbox_pending;
+ALTER TABLE outbox RENAME TO outbox_2;
+CREATE TABLE outbox (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, seq INTEGER NOT NULL,
+  beside TEXT NOT NULL, lane TEXT NOT NULL, body TEXT NOT NULL, sha256 TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'dead')),
+  attempts INTEGER NOT NULL DEFAULT 0, due_at TEXT NOT NULL DEFAULT '', error TEXT,
+  UNIQUE (rollout, seq, beside, lane)) STRICT;
+CREATE INDEX outbox_pending ON outbox (lane, rollout, n) WHERE state = 'pending';
+INSERT INTO outbox (n, rollout, seq, beside, lane, body, sha256, state, attempts, due_at, error)
+  SELECT n, rollout, seq, '', lane, body, sha256, state, attempts, due_at, error FROM outbox_2;
+DROP TABLE outbox_2;
 """,
 }
 """What leads from a schema to the one after it."""

@@ -249,11 +249,7 @@ class SqliteJournal(SqliteOrders):
             )
             finish(db, answers)
             for out, body in notices:
-                db.execute(
-                    "INSERT INTO outbox (rollout, seq, lane, body, sha256) VALUES (?, ?, ?, ?, ?) "
-                    "ON CONFLICT DO NOTHING",
-                    (out.notice.rollout, out.notice.seq, out.lane, body, stored.sha256(body)),
-                )
+                stored.leave(db, out, body)
             return expected + len(bodies)
 
     # --- notices, snapshots --------------------------------------------------------------------

@@ -63,13 +63,13 @@ def mail(notice: Notice, *, sender: str, addresses: tuple[str, ...], first: str 
         subject=_subject(notice),
         text=_text(notice),
         html=_html(notice),
-        message_id=f"<guardian.{_digest(notice.rollout)}.{notice.seq}@{domain}>",
+        message_id=f"<guardian.{_digest(notice.id)}@{domain}>",
         headers=headers,
     )
 
 
-def _digest(rollout: str) -> str:
-    return sha256(rollout.encode(errors="replace")).hexdigest()[:24]
+def _digest(name: str) -> str:
+    return sha256(name.encode(errors="replace")).hexdigest()[:24]
 
 
 def _subject(notice: Notice) -> str:

@@ -32,7 +32,7 @@ def delivery_id(notice: Notice) -> str:
 
     A hash, because ids of rollouts hold names, and names may be other people's text.
     """
-    return sha256(f"{notice.rollout}\n{notice.seq}".encode(errors="replace")).hexdigest()[:32]
+    return sha256(notice.id.encode(errors="replace")).hexdigest()[:32]
 
 
 def encoded(notice: Notice) -> str:

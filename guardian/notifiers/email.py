@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 from guardian.core.model import Reason
 from guardian.core.notices import Notice
 from guardian.notifiers._aws_call import calling
+from guardian.notifiers._delivered import Delivered
 from guardian.notifiers._mail import Mail, mail
 from guardian.ports import ConfigError, Context, Notifier, NotifyError
 
@@ -22,8 +23,6 @@ def permissions(written: Mapping[str, object]) -> tuple[str, ...]:
     return () if written.get("via") == "smtp" else PERMISSIONS
 
 
-REMEMBERED: Final = 256
-"""Rollouts whose last delivery this process remembers, against doubles after a lost record."""
 MOST_ADDRESSES: Final = 50
 """SES takes at most 50 recipients a message (SES API v2, SendEmail)."""
 _ADDRESS: Final = re.compile(
@@ -175,20 +174,17 @@ class Email:
         self._sender = sender
         self._addresses = tuple(addresses)
         self._carrier = carrier
-        self._last: dict[str, tuple[int, str]] = {}
+        self._delivered = Delivered()
 
     def send(self, notice: Notice, *, handle: str | None) -> str:
         """Mail the notice; a notice that this process has mailed already is not mailed again."""
-        seq, known = self._last.get(notice.rollout, (0, None))
-        if known is not None and notice.seq <= seq:
+        known = self._delivered.handle(notice)
+        if known is not None:
             return known
-        first = handle or known
+        first = handle or self._delivered.thread(notice)
         written = mail(notice, sender=self._sender, addresses=self._addresses, first=first)
         sent = self._carrier.carry(written)
-        self._last.pop(notice.rollout, None)
-        self._last[notice.rollout] = (notice.seq, first or sent)
-        if len(self._last) > REMEMBERED:
-            del self._last[next(iter(self._last))]
+        self._delivered.keep(notice, first or sent)
         return first or sent
 
 

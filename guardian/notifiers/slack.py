@@ -13,6 +13,7 @@ from guardian.answers import Encoded, TooLong, asked_wait_s
 from guardian.core.model import Reason
 from guardian.core.notices import Notice
 from guardian.core.scrub import scrub
+from guardian.notifiers._delivered import Delivered
 from guardian.notifiers._slack_blocks import live, plainly, reply
 from guardian.ports import ConfigError, Context, Notifier, NotifyError
 from guardian.ports.health import Health, Level
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
 
 PERMISSIONS: tuple[str, ...] = ()
-
-REMEMBERED: Final = 256
-"""Rollouts whose last delivery this process remembers, against doubles after a lost record."""
 
 
 class Options(BaseModel):
@@ -69,19 +67,15 @@ class Slack:
     def __init__(self, client: WebClient, channel: str) -> None:
         self._client = client
         self._channel = channel
-        self._last: dict[str, tuple[int, str]] = {}
+        self._delivered = Delivered()
 
     def send(self, notice: Notice, *, handle: str | None) -> str:
         """Update the live message and reply to it; without a handle, post it."""
-        seq, known = self._last.get(notice.rollout, (0, None))
-        if known is not None and notice.seq <= seq:
-            return known
-        handle = self._deliver(notice, handle or known)
-        self._last.pop(notice.rollout, None)
-        self._last[notice.rollout] = (notice.seq, handle)
-        if len(self._last) > REMEMBERED:
-            del self._last[next(iter(self._last))]
-        return handle
+        known = self._delivered.handle(notice)
+        if known is None:
+            known = self._deliver(notice, handle or self._delivered.thread(notice))
+            self._delivered.keep(notice, known)
+        return known
 
     def _deliver(self, notice: Notice, handle: str | None) -> str:
         channel, _, ts = (handle or "").partition(":")

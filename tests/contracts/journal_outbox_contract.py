@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -67,6 +68,18 @@ class OutboxContract:
             journal.settle(only(journal), Sent())
         assert waiting(journal) == []
         assert journal.pending() == 0
+
+    def test_what_is_told_beside_an_entry_is_a_notice_of_its_own(self, store: JournalStore) -> None:
+        """It takes the place of none; the same one twice is once."""
+        journal = store.open()
+        (own,) = outgoing("r1", 1)
+        beside = replace(own, notice=replace(own.notice, beside="unguarded"))
+        telling(journal, "r1", [own, beside, beside, *outgoing("r1", 2)])
+        told = []
+        while journal.pending():
+            told.append(only(journal).notice.id)
+            journal.settle(only(journal), Sent())
+        assert told == ["r1/1", "r1/1/unguarded", "r1/2"]
 
     def test_looking_does_not_take(self, store: JournalStore) -> None:
         """A process that dies while it delivers loses nothing."""

@@ -8,6 +8,7 @@ import threading
 import traceback
 from abc import ABC, abstractmethod
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,16 @@ class NotifierContract(ABC):
             notifier.send(NOTICE, handle=None)
             notifier.send(NOTICE, handle=handle)
             assert self.openings(world.received) == first
+
+    def test_what_is_told_beside_the_entries_holds_back_no_later_notice(self) -> None:
+        """An "unguarded" page tells after an entry; the next entry is told as ever."""
+        with vendor(self.accept) as world:
+            notifier = self.notifier(world.url)
+            handle = notifier.send(NOTICE, handle=None)
+            for later in (replace(NOTICE, beside="unguarded"), replace(NOTICE, seq=NOTICE.seq + 1)):
+                before = len(world.received)
+                notifier.send(later, handle=handle)
+                assert len(world.received) > before
 
     def test_hostile_text_is_harmless(self) -> None:
         """Mentions, escapes, bidirectional marks and length lose their power; it is delivered."""

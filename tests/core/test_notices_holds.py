@@ -228,6 +228,9 @@ def test_a_rollout_that_nobody_drives_pages_with_the_reason_and_both_ways_out() 
     """Put right why it is left alone, or take it back by hand."""
     told = unguarded(state(STEP_0, AT_TEN), "service agents-api is not configured here", AT)
     assert (told.event, pages(told)) == (Event.STUCK, [(key("unguarded"), Severity.CRITICAL)])
+    ids = [told.id, quarantined(state(STEP_0, AT_TEN), "x", AT).id]
+    assert ids == [f"{told.rollout}/3/unguarded", f"{told.rollout}/3/quarantined"]
+    assert last(STEP_0, AT_TEN).id == f"{told.rollout}/3"
     assert told.title.startswith("agents-api: nobody guards version 42")
     assert "Reason: service agents-api is not configured here." in told.did
     assert "`guardian rollback agents-api --to 41` does it" in told.todo

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from guardian.clock import SystemClock
+from guardian.journals._sqlite_schema import SCHEMA_VERSION
 from guardian.journals.sqlite import PERMISSIONS, Options, build
 from tests.contracts.journal_contract import JournalContract
 from tests.journals.sqlite_store import SqliteStore, context
@@ -98,7 +99,7 @@ class TestFile:
         connection = sqlite3.connect(store.path)
         pragmas = ("journal_mode", "application_id", "user_version")
         found = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
-        assert found == ["wal", 0x67756172, 2]
+        assert found == ["wal", 0x67756172, SCHEMA_VERSION]
         connection.close()
         store.close()
 

@@ -13,10 +13,20 @@ import pytest
 from guardian.core.codec import encode, encode_entry, rfc3339
 from guardian.core.entries import Answer
 from guardian.journals import _sqlite_rows as stored
+from guardian.journals._sqlite_schema import SCHEMA_VERSION
 from guardian.ports import ConfigError, Unavailable
 from tests.contracts.journal_claim_contract import claimed
 from tests.contracts.journal_contract import kept, put
-from tests.contracts.journal_values import HOLD, START, TARGET, freeze, order, snapshot, started
+from tests.contracts.journal_values import (
+    HOLD,
+    START,
+    TARGET,
+    freeze,
+    notice,
+    order,
+    snapshot,
+    started,
+)
 from tests.journals.sqlite_store import SqliteStore, altered
 
 FIRST_SCHEMA = """
@@ -96,6 +106,12 @@ def written_by_the_first(path: Path) -> None:
         "INSERT INTO snapshots (service, taken_at, body, sha256) VALUES ('agents-api', ?, ?, ?)",
         (at, body, sha(body)),
     )
+    body = encode(notice("r1", 1))
+    db.execute(
+        "INSERT INTO outbox (rollout, seq, lane, body, sha256, attempts) VALUES"
+        " ('r1', 1, 'slack', ?, ?, 3)",
+        (body, sha(body)),
+    )
     db.commit()
     db.close()
 
@@ -123,12 +139,13 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 
 def test_everything_in_it_stays(store: SqliteStore) -> None:
-    """Rollouts with their hashes, epochs, orders and snapshots."""
+    """Rollouts with their hashes, epochs, orders, notices and snapshots."""
     journal = store.open()
-    assert version(store.path) == 2
+    assert version(store.path) == SCHEMA_VERSION
     assert kept(journal) == [started("r1")]
     assert [o.id for o in journal.orders(["r1"])] == ["o2"]
     assert journal.snapshots("agents-api") == [snapshot()]
+    assert [(p.notice, p.attempts) for p in journal.due(START)] == [(notice("r1", 1), 3)]
     assert claimed(journal, journal.open_lease("a")).epoch == 4
 
 
@@ -157,7 +174,7 @@ def test_it_is_upgraded_once_by_many(store: SqliteStore) -> None:
     with ThreadPoolExecutor(4) as pool:
         journals = list(pool.map(lambda _: store.open(), range(8)))
     assert [len(journal.read("r1")) for journal in journals] == [1] * 8
-    assert version(store.path) == 2
+    assert version(store.path) == SCHEMA_VERSION
 
 
 def test_an_upgrade_that_fails_changes_nothing(store: SqliteStore) -> None:

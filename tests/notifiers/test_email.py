@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from guardian.core.model import Reason
 from guardian.core.notices import Event
 from guardian.notifiers import email
+from guardian.notifiers._delivered import REMEMBERED
 from guardian.notifiers._mail import CRITERIA_SHOWN, Mail, mail
 from guardian.ports import ConfigError, Notifier, NotifyError
 from tests.notifiers.aws_world import (
@@ -170,10 +171,10 @@ def test_the_oldest_rollouts_are_forgotten() -> None:
     """Memory against doubles is bounded."""
     with vendor(lambda _: Answer(body='{"MessageId": "1"}')) as world:
         notifier = _ses(world.url)
-        for number in range(email.REMEMBERED + 1):
+        for number in range(REMEMBERED + 1):
             notifier.send(replace(QUIET, rollout=f"r-{number}"), handle=None)
         before = len(world.received)
-        notifier.send(replace(QUIET, rollout=f"r-{email.REMEMBERED}"), handle=None)
+        notifier.send(replace(QUIET, rollout=f"r-{REMEMBERED}"), handle=None)
         assert len(world.received) == before
         notifier.send(replace(QUIET, rollout="r-0"), handle=None)
         assert len(world.received) == before + 1

@@ -15,6 +15,7 @@ from guardian.clock import SystemClock
 from guardian.core.model import Reason
 from guardian.core.notices import Event
 from guardian.notifiers import slack
+from guardian.notifiers._delivered import REMEMBERED
 from guardian.notifiers._slack_blocks import CRITERIA_SHOWN, fit, live, reply
 from guardian.ports import ConfigError, Notifier, NotifyError
 from guardian.sim.server import Simulator
@@ -244,12 +245,12 @@ def test_slacks_error_codes_say_what_to_do(
 def test_the_oldest_rollouts_are_forgotten(world: Vendor) -> None:
     """Memory against doubles is bounded: after many rollouts the first is posted again."""
     notifier = _notifier(world.url)
-    for number in range(slack.REMEMBERED + 1):
+    for number in range(REMEMBERED + 1):
         notifier.send(replace(QUIET, rollout=f"r-{number}"), handle=None)
-    notifier.send(replace(QUIET, rollout=f"r-{slack.REMEMBERED}"), handle=None)
-    assert len(world.received) == slack.REMEMBERED + 1
+    notifier.send(replace(QUIET, rollout=f"r-{REMEMBERED}"), handle=None)
+    assert len(world.received) == REMEMBERED + 1
     notifier.send(replace(QUIET, rollout="r-0"), handle=None)
-    assert len(world.received) == slack.REMEMBERED + 2
+    assert len(world.received) == REMEMBERED + 2
 
 
 def test_every_criterion_shows_value_limit_samples_and_a_word() -> None:

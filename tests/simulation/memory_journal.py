@@ -191,7 +191,7 @@ class MemoryJournal:
         )
 
     def _put(self, rollout: str, out: Outgoing) -> None:
-        key = f"{rollout}/{out.notice.seq}/{out.lane}"
+        key = f"{out.notice.id}/{out.lane}"
         self._store.count += 1
         self._store.out.setdefault(
             key,

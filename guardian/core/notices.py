@@ -113,7 +113,7 @@ class Notice:
 
     @property
     def id(self) -> str:
-        """Its own: the same for every delivery of it, and for no other notice."""
+        """The same for every delivery of it, and for no other notice."""
         return "/".join(part for part in (self.rollout, str(self.seq), self.beside) if part)
 
     @property
@@ -183,15 +183,10 @@ class _Row:
 
 
 def notice(before: Rollout | None, entry: Entry, after: Rollout) -> Notice | None:
-    """Who must hear what of `entry`, which led from `before` to `after`; None where it is silent.
-
-    `before` is None for `RolloutStarted` alone.
-    """
+    """Who must hear what of `entry`, which led from `before` (None: the first); None if nobody."""
     earlier = after if before is None else before
     row = _row(earlier, entry, after)
-    if row is None:
-        return None
-    return _notice(row, after, seq=after.seq, resolves=_resolved(earlier, entry, after))
+    return None if row is None else _notice(row, after, _resolved(earlier, entry, after))
 
 
 def quarantined(rollout: Rollout, why: str, now: Instant) -> Notice:
@@ -210,17 +205,16 @@ def unguarded(rollout: Rollout, why: str, now: Instant) -> Notice:
 def _beside(rollout: Rollout, words: Words, cause: str, now: Instant) -> Notice:
     """A critical page that no entry stands for."""
     row = _Row(event=Event.STUCK, words=words, page=(cause, Severity.CRITICAL))
-    told = _notice(row, rollout, seq=rollout.seq, resolves=())
-    return replace(told, at=max(now, rollout.last_at), beside=cause)
+    return replace(_notice(row, rollout), at=max(now, rollout.last_at), beside=cause)
 
 
-def _notice(row: _Row, after: Rollout, *, seq: int, resolves: tuple[str, ...]) -> Notice:
+def _notice(row: _Row, after: Rollout, resolves: tuple[str, ...] = ()) -> Notice:
     plan, page = after.plan, row.page
     return Notice(
         event=row.event,
         at=after.last_at,
         rollout=plan.rollout,
-        seq=seq,
+        seq=after.seq,
         service=plan.service,
         environment=plan.environment,
         stable=plan.stable,

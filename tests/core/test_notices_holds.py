@@ -237,9 +237,9 @@ def test_a_rollout_that_nobody_drives_pages_with_the_reason_and_both_ways_out() 
 
 
 def test_a_rollout_that_is_put_aside_pages_with_the_command_that_finishes_it() -> None:
-    """With a number beyond any entry's; no page of others is touched."""
+    """With an id beside every entry's; no page of others is touched."""
     told = quarantined(state(STEP_0, AT_TEN, BACK, STUCK_1), "IllegalEntry: Held is impossible", AT)
-    assert told.seq > 1_000_000
+    assert told.id == f"{told.rollout}/5/quarantined"
     assert told.at == T0 + 300
     assert (told.event, pages(told)) == (Event.STUCK, [(key("quarantined"), Severity.CRITICAL)])
     assert "Reason: IllegalEntry: Held is impossible." in told.did

@@ -76,7 +76,7 @@ class Growing(NamedTuple):
     """An unsettled period that speaks against the release."""
 
     seen: Count
-    """As the source has it now."""
+    """As the source has it now; its two series may be skewed, so bad ones are cut to the total."""
     most: Count
     """With as many samples as it may come to have, which is what a proof may rest on."""
 
@@ -272,7 +272,8 @@ def _with_partial(run: Run, counts: Counts, busiest: float) -> tuple[Track, tupl
         raised = run.next(track, (bad, most))
         if raised.log_e > track.log_e:
             track = raised
-            kept.append(Growing(partial, partial._replace(bad=bad, total=most)))
+            seen = partial if timed else partial._replace(bad=min(partial.bad, partial.total))
+            kept.append(Growing(seen, partial._replace(bad=bad, total=most)))
     return track, tuple(kept)
 
 

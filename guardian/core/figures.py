@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from guardian.core.model import MINUTE_S, Direction
+from guardian.core.wording import span
 
 
 class Unit(Enum):
@@ -146,8 +147,7 @@ def text(figure: Figure, beside: Figure | None = None) -> str:
 def exact(figure: Figure) -> str:
     """A figure that somebody wrote, with every digit: "5%", "2m", "512MiB"."""
     if figure.unit is Unit.SECONDS and figure.value >= MINUTE_S and figure.value % MINUTE_S == 0:
-        hours = figure.value % (60 * MINUTE_S) == 0
-        return f"{figure.value / 3600:.0f}h" if hours else f"{figure.value / 60:.0f}m"
+        return span(figure.value)
     scale = _scale(figure, None)
     return f"{figure.value / scale.size:.{_EXACT_DIGITS}g}{scale.suffix}"
 

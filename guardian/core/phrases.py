@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from guardian.core.plan import Plan
 from guardian.core.pre_existing import broken, unseen
-from guardian.core.reasons import against
+from guardian.core.reasons import against, measured
 from guardian.core.rollout import Rollout
 from guardian.core.verdict import Outcome, Verdict
-from guardian.core.wording import measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

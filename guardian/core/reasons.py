@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from guardian.core import figures
 from guardian.core.figures import Unit
-from guardian.core.model import MINUTE_S
-from guardian.core.verdict import Basis, Datapoints, Evidence, Outcome
+from guardian.core.model import MINUTE_S, Criterion, Incidents
+from guardian.core.observed import bound, slower_than
+from guardian.core.verdict import Basis, Datapoints, Evidence, Outcome, Verdict
+from guardian.core.wording import hour_minute
+
+_WORST_FIRST = (Outcome.FAIL, Outcome.ERROR, Outcome.NO_DATA, Outcome.INCONCLUSIVE, Outcome.PASS)
 
 
 def value(seen: Evidence) -> str:
@@ -35,6 +40,15 @@ def limit(seen: Evidence) -> str:
     return figures.bound(seen.limit)
 
 
+def fails_on(criterion: Criterion) -> str:
+    """What a criterion fails on, before there is any evidence: "above 5%, or worse than stable"."""
+    if isinstance(criterion.measure, Incidents):
+        return "any open incident"
+    held_to = limit(Evidence(limit=bound(criterion), slower_than=slower_than(criterion)))
+    compared = criterion.compare is not None and criterion.compare.stable is not None
+    return f"{held_to}, or worse than stable" if compared else held_to
+
+
 def against(seen: Evidence, *, over: bool = True) -> str:
     """Both sides of what decided: "6.1% over 5%", "4.0% against 1.0% on stable"."""
     if seen.value is None or seen.limit is None or seen.basis is Basis.INCIDENTS:
@@ -59,22 +73,23 @@ def why(outcome: Outcome, seen: Evidence, detail: str = "") -> str:
     if outcome is Outcome.FAIL:
         needed = f"log e {seen.log_e:.1f} >= {seen.log_e_limit:.1f}"
         worse = " worse" if seen.stable is not None else ""
-        return f"{against(seen)}: proven{worse} ({counted(seen)}; {needed})"
+        return f"{against(seen)}: proven{worse} ({counted(seen, dated=True)}; {needed})"
     if seen.basis is Basis.THRESHOLD or not seen.over_limit:
         return detail
     few = f"; {detail}" if detail else ""
     return f"{against(seen)}, not yet proven ({counted(seen)}{few})"
 
 
-def counted(seen: Evidence) -> str:
+def counted(seen: Evidence, *, dated: bool = False) -> str:
     """How many of how many were bad in what time, on each side; of a count, how many there were."""
+    when = f", {window(seen)}" if dated else ""
     if seen.value is not None and seen.value.unit is Unit.PER_MINUTE:
-        return f"{seen.bad} in {duration(_minutes(seen) * MINUTE_S)}{_growing(seen)}"
+        return f"{seen.bad} in {duration(_minutes(seen) * MINUTE_S)}{when}{_growing(seen)}"
     other = f" against {seen.stable.bad} of {seen.stable.samples}" if seen.stable else ""
-    return f"{seen.bad} bad of {samples(seen)}{other}{_growing(seen)}"
+    return f"{seen.bad} bad of {_seen(seen)}{other}{when}{_growing(seen)}"
 
 
-def samples(seen: Evidence) -> str:
+def _seen(seen: Evidence) -> str:
     """How much was seen in what time: "480 samples in 10 minutes"."""
     lasted = f" in {duration(_minutes(seen) * MINUTE_S)}" if _minutes(seen) else ""
     return f"{seen.samples} samples{lasted}"
@@ -116,6 +131,42 @@ def _by_datapoints(outcome: Outcome, seen: Evidence, of: Datapoints, detail: str
     which = ("highest" if rising else "lowest") if outcome is Outcome.FAIL else "newest"
     breach = f", a breach at {of.needed[0]} of {of.needed[1]}"
     also = f"; {detail}" if detail else ""
+    also += f", {window(seen)}" if outcome is Outcome.FAIL else ""
     return (
         f"{against(seen)}{'' if outcome is Outcome.PASS else breach} ({which} {value(seen)}{also})"
     )
+
+
+# --- beside one another -------------------------------------------------------------------------
+
+
+def worst_first(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Failures before everything else; the order of the rule file within one outcome."""
+    return sorted(verdicts, key=lambda v: _WORST_FIRST.index(v.outcome))
+
+
+def window(evidence: Evidence) -> str:
+    """The span of time that the evidence covers, "03:10 to 03:20 UTC"; "" when there is none."""
+    if evidence.window_start is None or evidence.window_end is None:
+        return ""
+    return f"{hour_minute(evidence.window_start)} to {hour_minute(evidence.window_end)} UTC"
+
+
+def samples(evidence: Evidence) -> str:
+    """How much was seen: "480 samples in 10 minutes", or "12 of 60 samples" where more is due."""
+    if evidence.samples < evidence.min_samples:
+        return f"{evidence.samples} of {evidence.min_samples} samples"
+    return _seen(evidence)
+
+
+def measured(verdict: Verdict) -> str:
+    """Value, limit, samples and window: "6.1%, limit above 5%, 480 samples, 03:10 to …"."""
+    seen = verdict.evidence
+    held_to = limit(seen)
+    parts = [
+        value(seen) or "no value",
+        f"limit {held_to}" if held_to else "",
+        samples(seen),
+        window(seen),
+    ]
+    return ", ".join(part for part in parts if part)

@@ -27,6 +27,7 @@ from guardian.core.phrases import (
     take_back,
 )
 from guardian.core.plan import Drive
+from guardian.core.reasons import fails_on
 from guardian.core.rollout import Rollout
 from guardian.core.status import confirmed_weight, live_traffic
 from guardian.core.wording import because, hour_minute, span
@@ -37,7 +38,7 @@ from guardian.core.wording import because, hour_minute, span
 def started(after: Rollout) -> Words:
     """A plan was accepted."""
     plan = after.plan
-    criteria = "; ".join(f"{c.name} {c.fail_if}" for c in plan.criteria)
+    criteria = "; ".join(f"{c.name} {fails_on(c)}" for c in plan.criteria)
     judged = f"It fails on: {criteria}."
     by = f"Started by {plan.actor}" + (f": {plan.reason}." if plan.reason else ".")
     if plan.drive is Drive.WATCH:

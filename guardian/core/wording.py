@@ -1,18 +1,13 @@
-"""How times, lengths and verdicts are put into words for a reader."""
+"""How times and lengths are put into words for a reader."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from guardian.core import reasons
 from guardian.core.model import MINUTE_S, Instant
-from guardian.core.verdict import Evidence, Outcome, Verdict
 
 HOUR_S = 60 * MINUTE_S
-
-_WORST_FIRST = (Outcome.FAIL, Outcome.ERROR, Outcome.NO_DATA, Outcome.INCONCLUSIVE, Outcome.PASS)
 
 
 def hour_minute(at: Instant) -> str:
@@ -40,35 +35,3 @@ def because(detail: str) -> str:
     if not detail:
         return ""
     return f"Reason: {detail}" if detail[-1] in ".!?" else f"Reason: {detail}."
-
-
-def worst_first(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Failures before everything else; the order of the rule file within one outcome."""
-    return sorted(verdicts, key=lambda v: _WORST_FIRST.index(v.outcome))
-
-
-def window(evidence: Evidence) -> str:
-    """The span of time that the evidence covers, "03:10 to 03:20 UTC"; "" when there is none."""
-    if evidence.window_start is None or evidence.window_end is None:
-        return ""
-    return f"{hour_minute(evidence.window_start)} to {hour_minute(evidence.window_end)} UTC"
-
-
-def samples(evidence: Evidence) -> str:
-    """How much was seen: "480 samples in 10 minutes", or "12 of 60 samples" where more is due."""
-    if evidence.samples < evidence.min_samples:
-        return f"{evidence.samples} of {evidence.min_samples} samples"
-    return reasons.samples(evidence)
-
-
-def measured(verdict: Verdict) -> str:
-    """Value, limit, samples and window: "6.1%, limit above 5%, 480 samples, 03:10 to …"."""
-    seen = verdict.evidence
-    limit = reasons.limit(seen)
-    parts = [
-        reasons.value(seen) or "no value",
-        f"limit {limit}" if limit else "",
-        samples(seen),
-        window(seen),
-    ]
-    return ", ".join(part for part in parts if part)

@@ -11,9 +11,9 @@ from typing import Final
 
 from guardian.core.codec import rfc3339
 from guardian.core.notices import Notice
+from guardian.core.reasons import measured, worst_first
 from guardian.core.scrub import scrub
 from guardian.core.verdict import Outcome, Verdict
-from guardian.core.wording import measured, worst_first
 
 SUBJECT_CHARS: Final = 200
 TEXT_CHARS: Final = 3000

@@ -14,9 +14,9 @@ from guardian.core.codec import rfc3339
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.numbers import numbers
+from guardian.core.reasons import worst_first
 from guardian.core.scrub import scrub
 from guardian.core.verdict import Verdict
-from guardian.core.wording import worst_first
 
 SCHEMA: Final = "guardian/notice/v1"
 TEXT_CHARS: Final = 4000

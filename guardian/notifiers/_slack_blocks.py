@@ -8,9 +8,9 @@ from typing import Any, Final
 from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.notices import Event, Notice
+from guardian.core.reasons import samples, window, worst_first
 from guardian.core.scrub import SHORTENED, scrub
 from guardian.core.verdict import Outcome, Verdict
-from guardian.core.wording import samples, window, worst_first
 
 # Slack's limits: docs.slack.dev, Block Kit reference ("header", "section", "context", "blocks").
 HEADER_CHARS: Final = 150

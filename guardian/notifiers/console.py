@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from guardian.core.codec import rfc3339
 from guardian.core.model import Reason
 from guardian.core.notices import Notice
+from guardian.core.reasons import measured, worst_first
 from guardian.core.scrub import scrub
-from guardian.core.wording import measured, worst_first
 from guardian.ports import Context, Notifier, NotifyError
 
 PERMISSIONS: tuple[str, ...] = ()

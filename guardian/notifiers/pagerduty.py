@@ -13,9 +13,9 @@ from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.model import Reason
 from guardian.core.notices import Notice, Page
+from guardian.core.reasons import samples, window, worst_first
 from guardian.core.scrub import scrub
 from guardian.core.verdict import Verdict
-from guardian.core.wording import samples, window, worst_first
 from guardian.ports import ConfigError, Context, Notifier, NotifyError
 from guardian.ports.health import Health, Level
 

@@ -9,6 +9,7 @@ from guardian.core import figures
 from guardian.core.case import sequential
 from guardian.core.codec import rfc3339
 from guardian.core.model import Criterion, Incidents, Instant, Query
+from guardian.core.reasons import fails_on
 from guardian.core.wording import span as length
 from guardian.report.blocks import Block, Heading, Line, Paragraph, Plot, Table
 from guardian.report.facts import Facts
@@ -19,7 +20,7 @@ def criterion_blocks(
     facts: Facts, index: int, criterion: Criterion, events: tuple[tuple[Instant, str], ...]
 ) -> Iterator[Block]:
     """Everything on one criterion; `index` is its place in the plan."""
-    yield Heading(3, f"{criterion.name}: fails {criterion.fail_if}")
+    yield Heading(3, f"{criterion.name}: fails {fails_on(criterion)}")
     if criterion.description:
         yield Paragraph(criterion.description)
     yield Table(caption=f"How {criterion.name} is judged", rows=tuple(_terms(criterion)))
@@ -41,7 +42,7 @@ def criterion_blocks(
 
 
 def _terms(criterion: Criterion) -> Iterator[tuple[str, str]]:
-    yield "fails", str(criterion.fail_if)
+    yield "fails", fails_on(criterion)
     if criterion.warn_if is not None:
         yield "warns", str(criterion.warn_if)
     yield "judged by", _judged_by(criterion)

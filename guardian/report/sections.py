@@ -17,8 +17,6 @@ from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wording import span as length
-from guardian.core.wording import window as observed_window
-from guardian.core.wording import worst_first
 from guardian.report.blocks import Block, Heading, Line, Paragraph, Plot, Table
 from guardian.report.criteria import criterion_blocks
 from guardian.report.facts import Decision, Facts, exposed_s
@@ -161,7 +159,7 @@ def _evidence(caption: str, verdicts: tuple[Verdict, ...]) -> Table:
     return Table(
         caption=caption,
         head=EVIDENCE,
-        rows=tuple(_evidence_row(v) for v in worst_first(verdicts)),
+        rows=tuple(_evidence_row(v) for v in reasons.worst_first(verdicts)),
     )
 
 
@@ -176,7 +174,7 @@ def _evidence_row(verdict: Verdict) -> tuple[str, ...]:
         str(seen.bad),
         f"{seen.samples} (of {seen.min_samples} needed)",
         f"{seen.log_e:.2f} (proof at {seen.log_e_limit:.2f})" if tested else "not tested",
-        observed_window(seen) or "nothing settled",
+        reasons.window(seen) or "nothing settled",
         verdict.why,
     )
 

@@ -85,7 +85,10 @@ from tests.core.builders import (
             [(36, 300)] * 4,
             Outcome.FAIL,
             "12.0%",
-            "12.0% over 5%: proven (144 bad of 1200 samples in 4 minutes; log e 10.8 >= 3.0)",
+            (
+                "12.0% over 5%: proven"
+                " (144 bad of 1200 samples in 4 minutes, 22:14 to 22:18 UTC; log e 10.8 >= 3.0)"
+            ),
         ),
         (
             ERRORS,
@@ -120,7 +123,10 @@ from tests.core.builders import (
             [(50, 100)] * 4,
             Outcome.FAIL,
             "50.0%",
-            "50.0% under 80%: proven (200 bad of 400 samples in 4 minutes; log e 11.0 >= 3.0)",
+            (
+                "50.0% under 80%: proven"
+                " (200 bad of 400 samples in 4 minutes, 22:14 to 22:18 UTC; log e 11.0 >= 3.0)"
+            ),
         ),
         (
             P95,
@@ -150,7 +156,7 @@ from tests.core.builders import (
             "20.0% slower than 10s",
             (
                 "20.0% slower than 10s, over 5%: proven"
-                " (800 bad of 4000 samples in 4 minutes; log e 11.0 >= 3.0)"
+                " (800 bad of 4000 samples in 4 minutes, 22:14 to 22:18 UTC; log e 11.0 >= 3.0)"
             ),
         ),
     ],

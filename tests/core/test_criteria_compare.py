@@ -36,7 +36,8 @@ def test_a_canary_within_its_limit_and_worse_than_stable_fails() -> None:
     assert failing(found)
     assert found.why == (
         "4.0% against 1.0% on stable: proven worse"
-        " (96 bad of 2400 samples in 8 minutes against 216 of 21600; log e 22.8 >= 3.0)"
+        " (96 bad of 2400 samples in 8 minutes against 216 of 21600, 22:14 to 22:22 UTC"
+        "; log e 22.8 >= 3.0)"
     )
     assert reasons.value(found.evidence) == "4.0%"
 

@@ -28,6 +28,7 @@ from tests.core.builders import (
     Row,
     failing,
     read,
+    share,
     verdict,
     window,
 )
@@ -236,11 +237,32 @@ def test_errors_in_unsettled_minutes_are_evidence_already() -> None:
     assert failing(found)
     assert (found.evidence.samples, found.evidence.bad) == (270, 180)
     assert found.why.startswith(
-        "66.7% over 5%: proven (180 bad of 270 samples in 3 minutes; 180 of 270 in 3 minutes not"
-        " settled yet: at least 60.0% should they grow to 300; log e "
+        "66.7% over 5%: proven (180 bad of 270 samples in 3 minutes, 22:19 to 22:22 UTC;"
+        " 180 of 270 in 3 minutes not settled yet: at least 60.0% should they grow to 300; log e "
     )
     assert (found.evidence.window_start, found.evidence.window_end) == (T0 + 300, T0 + 480)
     assert found.evidence.settled_until == T0 + 300
+
+
+def test_more_errors_than_requests_so_far_are_cut_to_the_requests() -> None:
+    """The two series arrive separately: no share is over 100 %, and the bound keeps all errors."""
+    found = verdict(ERRORS, read(QUIET + [(90, 60)] * 3, settled=5))
+    assert found.why.startswith("100.0% over 5%: proven (180 bad of 180 samples in 3 minutes, ")
+    assert "180 of 180 in 3 minutes not settled yet: at least 90.0% should they grow" in found.why
+
+
+def test_a_stretch_that_begins_in_settled_minutes_tells_both_parts() -> None:
+    """238 of 800 are settled and 121 of 440 are not: what is told is their sum, as it is there."""
+    rows: list[Row] = [(119, 400), (119, 400), (60, 220), (61, 220)]
+    found = verdict(ERRORS, read(rows, settled=2)).evidence
+    late = found.unsettled
+    assert (found.bad, found.samples, found.minutes) == (359, 1240, 2.0)
+    assert (found.window_start, found.window_end) == (T0, T0 + 240)
+    assert (reasons.value(found), late and late.bound) == ("29.0%", share(359 / 1600))
+    assert reasons.counted(found) == (
+        "359 bad of 1240 samples in 4 minutes; 121 of 440 in 2 minutes not settled yet:"
+        " at least 22.4% should they grow to 800"
+    )
 
 
 def test_one_unsettled_minute_proves_nothing() -> None:

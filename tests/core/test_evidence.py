@@ -25,6 +25,7 @@ from tests.core.builders import (
     share,
 )
 from tests.core.builders import verdict as judged
+from tests.core.rollouts import PAGED
 from tests.core.test_threshold import CPU, GAUGE, cpu, of
 
 ALL_GOOD = Ratio(part=BAD, total=TOTAL, good=True)
@@ -82,6 +83,20 @@ def test_digits_tell_a_value_from_its_limit_wherever_it_is_shown() -> None:
     found = judged(ERRORS, read([(501, 10_000)] * 3))
     assert found.why == ("5.01% over 5%, not yet proven (1503 bad of 30000 samples in 3 minutes)")
     assert reasons.value(found.evidence) == "5.01%"
+
+
+def test_what_a_criterion_fails_on_is_said_before_there_is_evidence() -> None:
+    """With its unit, and the comparison where there is one."""
+    sized = replace(GAUGE, measure=Gauge(series=replace(CPU, unit="Kilobytes")))
+    said = [reasons.fails_on(c) for c in (ERRORS, SUCCESS, P95, COMPARED, sized, PAGED)]
+    assert said == [
+        "above 5%",
+        "below 80%",
+        "above 10s",
+        "above 5%, or worse than stable",
+        "above 80KB",
+        "any open incident",
+    ]
 
 
 def test_a_percentile_says_what_it_is_over() -> None:

@@ -17,10 +17,11 @@ from guardian.core.entries import (
     WeightConfirmed,
 )
 from guardian.core.notices import Event, Severity, concerns, notice, page_key
+from guardian.core.reasons import samples, window, worst_first
 from guardian.core.rollout import apply, start
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Evidence, Outcome
-from guardian.core.wording import samples, span, window, worst_first
+from guardian.core.wording import span
 from tests.core.tellings import (
     AT_FULL,
     AT_TEN,

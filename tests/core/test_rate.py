@@ -141,7 +141,9 @@ def test_too_many_events_are_proven() -> None:
     found = of([8, 9, 30, 35, 32])
     assert found.outcome is Outcome.FAIL
     assert failing(found)
-    assert found.why.startswith("32.33/min over 10/min: proven (97 in 3 minutes; log e ")
+    assert found.why.startswith(
+        "32.33/min over 10/min: proven (97 in 3 minutes, 22:16 to 22:19 UTC; log e "
+    )
     assert found.evidence.limit_used == pytest.approx(97 / 30)
 
 
@@ -149,7 +151,9 @@ def test_too_few_events_are_proven_too() -> None:
     """Orders that no longer come in."""
     found = of([11, 12, 1, 0, 1, 1], criterion=FEW)
     assert found.outcome is Outcome.FAIL
-    assert found.why.startswith("0.75/min under 10/min: proven (3 in 4 minutes; log e ")
+    assert found.why.startswith(
+        "0.75/min under 10/min: proven (3 in 4 minutes, 22:16 to 22:20 UTC; log e "
+    )
     assert of([12] * 5, criterion=FEW).outcome is Outcome.PASS
 
 
@@ -184,7 +188,9 @@ def test_each_verdict_has_its_sentence(
 
 def test_bad_news_of_an_unsettled_period_counts_already() -> None:
     """Events are only ever added, and the period's full length is held against them."""
-    assert of([9, 9, 60, 70, 80], settled=2).outcome is Outcome.FAIL
+    late = of([9, 9, 60, 70, 80], settled=2)
+    assert late.outcome is Outcome.FAIL
+    assert "(210 in 3 minutes, 22:16 to 22:19 UTC; 210 in 3 minutes not settled yet; " in late.why
     assert of([9, 9, 9, 9], settled=2).evidence.samples == 2
     silent = of([20, 20, 0, 0], criterion=FEW, settled=2)
     assert silent.outcome is not Outcome.FAIL

@@ -89,11 +89,15 @@ def cpu(
     [
         ((62,) * 5, Outcome.PASS, "0 of 5 datapoints over 80% (newest 62.0%)"),
         ((90, 90, 50, 50, 50), Outcome.PASS, "2 of 5 datapoints over 80% (newest 50.0%)"),
-        ((90,) * 3, Outcome.FAIL, "3 of 3 datapoints over 80%, a breach at 3 of 5 (highest 90.0%)"),
+        (
+            (90,) * 3,
+            Outcome.FAIL,
+            "3 of 3 datapoints over 80%, a breach at 3 of 5 (highest 90.0%, 22:14 to 22:17 UTC)",
+        ),
         (
             (90, 50, 91, 50, 92),
             Outcome.FAIL,
-            "3 of 5 datapoints over 80%, a breach at 3 of 5 (highest 92.0%)",
+            "3 of 5 datapoints over 80%, a breach at 3 of 5 (highest 92.0%, 22:14 to 22:19 UTC)",
         ),
         ((90, 90, 50, 50, 50, 90), Outcome.INCONCLUSIVE, None),
         (
@@ -145,7 +149,10 @@ def test_low_may_be_bad() -> None:
     criterion = replace(GAUGE, fail_if=limit)
     found = cpu(3, 2, 2, 1, criterion=criterion)
     assert found.outcome is Outcome.FAIL
-    assert found.why == "3 of 4 datapoints under 2%, a breach at 3 of 5 (lowest 1.0%)"
+    assert (
+        found.why
+        == "3 of 4 datapoints under 2%, a breach at 3 of 5 (lowest 1.0%, 22:14 to 22:18 UTC)"
+    )
     assert found.evidence.limit_used == 2.0
     assert cpu(*(3,) * 5, criterion=criterion).outcome is Outcome.PASS
 

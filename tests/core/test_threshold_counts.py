@@ -30,7 +30,10 @@ def test_a_count_is_scaled_to_the_minute() -> None:
     criterion = replace(RATE, measure=Rate(events=wide), datapoints=(2, 3))
     found = judged(criterion, of(wide, [24, 24]))
     assert found.outcome is Outcome.FAIL
-    assert found.why == "2 of 2 datapoints over 10/min, a breach at 2 of 3 (highest 12/min)"
+    assert (
+        found.why
+        == "2 of 2 datapoints over 10/min, a breach at 2 of 3 (highest 12/min, 22:14 to 22:18 UTC)"
+    )
     assert found.evidence.samples == 2
 
 
@@ -47,7 +50,7 @@ def test_a_count_that_is_missing_is_never_zero() -> None:
         (
             [(10, 100)] * 3,
             Outcome.FAIL,
-            "3 of 3 datapoints over 5%, a breach at 3 of 5 (highest 10.0%)",
+            "3 of 3 datapoints over 5%, a breach at 3 of 5 (highest 10.0%, 22:14 to 22:17 UTC)",
         ),
         ([(1, 100)] * 5, Outcome.PASS, "0 of 5 datapoints over 5% (newest 1.0%)"),
         (
@@ -73,12 +76,16 @@ def test_success_and_latency_can_be_too() -> None:
     success = replace(SUCCESS, judge=Judge.THRESHOLD)
     good = success.measure.part  # type: ignore[union-attr]  # it is a ratio
     found = judged(success, read([(50, 100)] * 3, part=good))
-    assert found.why == "3 of 3 datapoints under 80%, a breach at 3 of 5 (lowest 50.0%)"
+    assert (
+        found.why
+        == "3 of 3 datapoints under 80%, a breach at 3 of 5 (lowest 50.0%, 22:14 to 22:17 UTC)"
+    )
     latency = replace(P95, judge=Judge.THRESHOLD)
     count, within = latency.queries()
     slow = judged(latency, read([(800, 1000)] * 3, part=within, total=count))
     assert slow.why == (
-        "3 of 3 datapoints over 5%, a breach at 3 of 5 (highest 20.0% slower than 10s)"
+        "3 of 3 datapoints over 5%, a breach at 3 of 5"
+        " (highest 20.0% slower than 10s, 22:14 to 22:17 UTC)"
     )
     assert slow.evidence.limit_used == pytest.approx(4.0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -11,6 +12,8 @@ from guardian.core.model import Reason
 from guardian.core.scrub import scrub
 from guardian.ports import Clock, EdgeError
 
+MOST_BESIDE = 3
+"""Calls of one key that may be under way at once where one may be begun beside a hanging one."""
 _INTERRUPT = object()
 BUG_CHARS: Final = 300
 """What is shown of an error that no adapter expected: its text may be anybody's."""
@@ -25,6 +28,7 @@ class SerialFanout:
         *,
         deadline_s: float,  # noqa: ARG002 - a serial call cannot be late
         interruptible: bool = False,  # noqa: ARG002 - nor interrupted
+        beside: bool = False,  # noqa: ARG002 - and leaves none under way
     ) -> Mapping[str, object]:
         """Each call's result, or its EdgeError."""
         return {key: _outcome(call) for key, call in calls.items()}
@@ -37,13 +41,13 @@ class ThreadFanout:
     """Runs each call in a daemon thread of its own and waits until the deadline at most.
 
     A vendor's call that outlives its deadline is left behind: its time-outs end it, and until
-    then its key is not called again, so that at most one call a key is ever under way.
+    then its key is not called again, or only a few times beside it where the caller says so.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._busy: set[str] = set()
+        self._busy: Counter[str] = Counter()
         self._waiting: list[queue.SimpleQueue[tuple[str, object]]] = []
 
     def run(
@@ -52,6 +56,7 @@ class ThreadFanout:
         *,
         deadline_s: float,
         interruptible: bool = False,
+        beside: bool = False,
     ) -> Mapping[str, object]:
         """Each call's result, or its EdgeError; late, busy and interrupted ones are TIMEOUT."""
         done: queue.SimpleQueue[tuple[str, object]] = queue.SimpleQueue()
@@ -59,7 +64,8 @@ class ThreadFanout:
         if interruptible:
             with self._lock:
                 self._waiting.append(done)
-        started = [key for key, call in calls.items() if self._start(key, call, done)]
+        most = MOST_BESIDE if beside else 1
+        started = [key for key, call in calls.items() if self._start(key, call, done, most)]
         ends_at = self._clock.monotonic() + deadline_s
         while len(results) < len(started):
             try:
@@ -87,25 +93,30 @@ class ThreadFanout:
         key: str,
         call: Callable[[], object],
         done: queue.SimpleQueue[tuple[str, object]],
+        most: int,
     ) -> bool:
         with self._lock:
-            if key in self._busy:
+            if self._busy[key] >= most:
                 return False
-            self._busy.add(key)
+            self._busy[key] += 1
 
         def work() -> None:
             result = _outcome(call)
-            with self._lock:
-                self._busy.discard(key)
+            self._ended(key)
             done.put((key, result))
 
         try:
             threading.Thread(target=work, name=f"call-{key}", daemon=True).start()
         except RuntimeError as error:
-            with self._lock:
-                self._busy.discard(key)
+            self._ended(key)
             done.put((key, EdgeError(Reason.UNAVAILABLE, f"no thread for this call: {error}")))
         return True
+
+    def _ended(self, key: str) -> None:
+        with self._lock:
+            self._busy[key] -= 1
+            if not self._busy[key]:
+                del self._busy[key]
 
 
 def _late(key: str, results: Mapping[str, object]) -> object:

@@ -44,6 +44,11 @@ POLL_S = 30.0
 """How often metrics are asked for, on the wall clock."""
 DEADLINE_S = 12.0
 """Real seconds for vendors' calls of one tick: their own time-outs (2 s + 8 s) end first."""
+WRITE_S = 6.0
+"""Real seconds after which a write that hangs is tried again beside the hanging one.
+
+Both are absolute and made from a reading that the vendor compares, so that one of them lands.
+"""
 UNSETTLED_S = 1.0
 """How soon to look again while traffic is not as wished; failed writes back off to 30 s."""
 
@@ -313,7 +318,7 @@ class Plane:
         if not due:
             return False
         calls = {f"write-{c.id}": _writer(c, w) for c, w in due}
-        results = self._fanout.run(calls, deadline_s=DEADLINE_S)
+        results = self._fanout.run(calls, deadline_s=WRITE_S, beside=True)
         monotonic = self._clock.monotonic()
         took = False
         for c, w in due:

@@ -47,11 +47,13 @@ class Fanout(Protocol):
         *,
         deadline_s: float,
         interruptible: bool = False,
+        beside: bool = False,
     ) -> Mapping[str, object]:
         """Each call's result by its key; an exception, or lateness, comes back as an EdgeError.
 
         `deadline_s` is real seconds. A late call goes on in its thread; its result is dropped.
-        A key whose earlier call is still under way is not started again: it is `Reason.TIMEOUT`.
+        A key whose earlier call is still under way is not started again: it is `Reason.TIMEOUT`;
+        `beside`: a few of one key may be under way, each as good as the other.
         An interruptible run ends early when `interrupt` is called (a signal, an order).
         """
         ...

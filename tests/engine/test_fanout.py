@@ -9,7 +9,7 @@ import pytest
 
 from guardian.clock import SystemClock
 from guardian.core.model import Reason
-from guardian.engine.fanout import SerialFanout, ThreadFanout
+from guardian.engine.fanout import MOST_BESIDE, SerialFanout, ThreadFanout
 from guardian.ports import EdgeError, Fanout, RouterError
 
 PATIENCE_S = 10.0
@@ -72,7 +72,7 @@ def test_a_late_call_is_a_time_out_and_the_others_have_their_results(
 
 
 def test_a_key_under_way_is_not_started_twice(fanout: ThreadFanout) -> None:
-    """A write that hangs is never doubled; once it has ended, the key is free again."""
+    """A read that hangs is never doubled; once it has ended, the key is free again."""
     release, ended, count = threading.Event(), threading.Event(), [0]
 
     def hangs() -> object:
@@ -94,6 +94,35 @@ def test_a_key_under_way_is_not_started_twice(fanout: ThreadFanout) -> None:
             break
         threading.Event().wait(0.005)
     assert fresh == "new"
+
+
+def test_a_write_is_tried_beside_one_that_hangs_and_within_bounds(fanout: ThreadFanout) -> None:
+    """What hangs keeps nobody from writing the same thing again; it costs a few threads at most."""
+    release, begun = threading.Event(), threading.Semaphore(0)
+
+    def hangs() -> object:
+        begun.release()
+        return release.wait(PATIENCE_S)
+
+    for _ in range(MOST_BESIDE + 2):
+        fanout.run({"write": hangs}, deadline_s=0.05, beside=True)
+    assert sum(begun.acquire(blocking=False) for _ in range(MOST_BESIDE + 2)) == MOST_BESIDE
+    release.set()
+    for _ in range(1000):
+        if fanout.run({"write": lambda: "new"}, deadline_s=PATIENCE_S)["write"] == "new":
+            return
+        threading.Event().wait(0.005)
+    raise AssertionError("the key was never free again")
+
+
+def test_a_second_call_has_its_result_while_the_first_one_hangs(fanout: ThreadFanout) -> None:
+    """It waits for nothing that the first one waits for."""
+    release = threading.Event()
+    fanout.run({"write": lambda: release.wait(PATIENCE_S)}, deadline_s=0.05, beside=True)
+    assert fanout.run({"write": lambda: "back"}, deadline_s=PATIENCE_S, beside=True) == {
+        "write": "back"
+    }
+    release.set()
 
 
 def test_an_interrupt_ends_every_interruptible_run_and_no_other(fanout: ThreadFanout) -> None:

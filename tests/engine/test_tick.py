@@ -93,6 +93,14 @@ def test_a_router_that_returns_garbage_is_unreadable() -> None:
     assert a_charge.trouble == "the router gave dict, not a reading"
 
 
+class Impatient(ThreadFanout):
+    """Waits for nobody for long."""
+
+    def run(self, calls, *, deadline_s, interruptible=False, beside=False):  # type: ignore[no-untyped-def]
+        """The real one, with another deadline."""
+        return super().run(calls, deadline_s=0.3, interruptible=interruptible, beside=beside)
+
+
 def test_a_hanging_router_does_not_stop_another_rollouts_shift() -> None:
     """Its answer is waited for until the deadline at most, and it is asked one time only."""
     release, asked = threading.Event(), [0]
@@ -102,10 +110,6 @@ def test_a_hanging_router_does_not_stop_another_rollouts_shift() -> None:
             asked[0] += 1
             release.wait(60.0)
             return super().read()
-
-    class Impatient(ThreadFanout):
-        def run(self, calls, *, deadline_s, interruptible=False):  # type: ignore[no-untyped-def]
-            return super().run(calls, deadline_s=0.3, interruptible=interruptible)
 
     clock = ManualClock()
     journal = UndyingJournal(clock)
@@ -120,6 +124,32 @@ def test_a_hanging_router_does_not_stop_another_rollouts_shift() -> None:
     release.set()
     assert [c.rollout.phase for c in a_plane.charges] == [Phase.PENDING, Phase.BAKING]
     assert asked == [1]
+
+
+def test_a_write_that_hangs_is_tried_again_beside_the_hanging_one() -> None:
+    """One call that never comes back keeps no traffic where it is."""
+    release, asked = threading.Event(), [0]
+
+    class Hanging(Alias):
+        def shift(self, traffic: Traffic, *, stamp: Stamp, after: Reading) -> Reading:
+            asked[0] += 1
+            if asked[0] == 1:
+                release.wait(60.0)
+            return super().shift(traffic, stamp=stamp, after=after)
+
+    clock = ManualClock()
+    journal = UndyingJournal(clock)
+    like = alias_for("slow", clock)
+    slow = Hanging(clock=like.clock, faults=like.faults, traffic=like.traffic, target=like.target)
+    a_plane = plane(clock, journal=journal, fanout=Impatient(SystemClock()))
+    a_charge = charge("slow", journal, clock, slow)
+    a_plane.take(a_charge)
+    for _ in range(6):
+        a_plane.step()
+        clock.pass_s(1.0)
+    assert asked == [2]
+    assert a_charge.rollout.phase is Phase.BAKING
+    release.set()
 
 
 def test_two_hundred_rollouts_share_a_plane() -> None:

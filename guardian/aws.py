@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import guardian
+from guardian.aws_credentials import renewed
 from guardian.aws_errors import NO_CREDENTIALS, problem_of, reason_of, talking
 from guardian.aws_wire import Wire, checked
 from guardian.core.model import Reason
@@ -257,16 +258,17 @@ class Account:
         """Credentials of `role_arn`, fetched at first use and again before they run out."""
         if "role" not in self._made:
             from botocore.config import Config
-            from botocore.credentials import (
-                AssumeRoleCredentialFetcher,
-                DeferredRefreshableCredentials,
-            )
+            from botocore.credentials import AssumeRoleCredentialFetcher
 
             base = self._sessions.session()
             source = base.get_credentials()
             if source is None:
                 raise RouterError(Reason.AUTH, NO_CREDENTIALS)
-            config = Config(connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S)
+            config = Config(
+                connect_timeout=CONNECT_TIMEOUT_S,
+                read_timeout=READ_TIMEOUT_S,
+                retries={"mode": "standard", "total_max_attempts": 1},
+            )
 
             def creator(service: str, **credentials: str) -> Any:
                 client = base.create_client(
@@ -277,9 +279,7 @@ class Account:
             fetcher = AssumeRoleCredentialFetcher(
                 creator, source, self.role_arn, extra_args={"RoleSessionName": self._session_name}
             )
-            self._made["role"] = DeferredRefreshableCredentials(
-                refresh_using=fetcher.fetch_credentials, method="assume-role"
-            )
+            self._made["role"] = renewed(fetcher.fetch_credentials)
         return self._made["role"]
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from guardian.aws import Sessions
+from guardian.aws import CALL_S, Sessions
 from guardian.aws_errors import talking
+from guardian.clock import SystemClock
+from guardian.core.codec import rfc3339
 from guardian.core.model import Reason
 from guardian.ports import ConfigError, RouterError, SourceError
 from tests.contracts.adapters import (
@@ -160,6 +163,30 @@ def test_a_role_is_assumed_and_signs_the_calls(world: Canned) -> None:
     assert "AKIAIOSFODNN7EXAMPLE" in assume.headers["authorization"]
     assert [asked.operation for asked in rest].count("AssumeRole") == 0
     assert all("ASIAROLEROLEROLEROLE" in asked.headers["authorization"] for asked in rest)
+
+
+def test_a_role_is_renewed_beside_the_work_and_never_in_its_way(world: Canned) -> None:
+    """A slow STS holds up no call as long as the credentials at hand are good."""
+    asked = threading.Event()
+    ends = rfc3339(SystemClock().now() + 300)
+    usual = script(AssumeRole=Answer(body=ASSUMED.replace("2999-01-01T00:00:00Z", ends)))
+    world.answer = usual
+    account = account_for(Sessions(), role_arn=f"arn:aws:iam::{ACCOUNT}:role/guardian")
+    account.check_account()
+
+    def answer(request: Asked) -> Answer:
+        if request.operation != "AssumeRole":
+            return usual(request)
+        asked.set()
+        return Answer(drip_s=0.2)
+
+    world.answer = answer
+    for _ in range(3):
+        began = SystemClock().monotonic()
+        account.check_account()
+        assert SystemClock().monotonic() - began < CALL_S["sts"] / 2
+    assert asked.wait(10)
+    assert world.operations().count("AssumeRole") == 2
 
 
 def test_a_role_that_cannot_be_assumed_names_the_trust_policy(world: Canned) -> None:

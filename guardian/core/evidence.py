@@ -55,7 +55,7 @@ def evidence(case: Case, answer: Answer) -> Evidence:
         blind_since=answer.blind_since,
         over_limit=case.over if sequential(criterion) else last is not None and last.over,
         limit_used=None if value is None else limit_used(criterion, value),
-        warned=step_value is not None and warned(criterion, step_value),
+        warned=None if step_value is None else warned(criterion, step_value),
     )
 
 

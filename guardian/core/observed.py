@@ -55,15 +55,17 @@ def limit_used(criterion: Criterion, value: float) -> float | None:
     return min(MOST_USED, part / whole) if whole > 0 else MOST_USED
 
 
-def warned(criterion: Criterion, value: float) -> bool:
-    """Whether the value has crossed `warn_if`.
+def warned(criterion: Criterion, value: float) -> Bound | None:
+    """The nearer limit, if the value has crossed `warn_if`.
 
     Never for a latency that is judged by counts: only its own limit's requests were counted.
     """
-    warn_if = criterion.warn_if
-    if warn_if is None or isinstance(criterion.measure, Latency):
-        return False
-    return warn_if.direction.breached(value, warn_if.value)
+    near = criterion.warn_if
+    if near is None or isinstance(criterion.measure, Latency):
+        return None
+    if not near.direction.breached(value, near.value):
+        return None
+    return Bound(direction=near.direction, figure=figure(criterion, near.value))
 
 
 # --- figures -----------------------------------------------------------------------------------

@@ -62,6 +62,16 @@ def against(seen: Evidence, *, over: bool = True) -> str:
     return f"{value(seen)}{comma} {side}"
 
 
+def warns(verdict: Verdict) -> str:
+    """What is to be known of a verdict that stops nothing: "4.01% over 4%", the nearer limit."""
+    seen = verdict.evidence
+    if verdict.outcome is Outcome.FAIL:
+        return against(seen)
+    if seen.warned is None:
+        return value(seen)
+    return against(replace(seen, limit=seen.warned, datapoints=None))
+
+
 def why(outcome: Outcome, seen: Evidence, detail: str = "") -> str:
     """One sentence of what decided; `detail` is what no figure says."""
     if outcome in (Outcome.ERROR, Outcome.NO_DATA) or seen.value is None:

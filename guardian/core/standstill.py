@@ -247,7 +247,7 @@ def warned(entry: Warned, after: Rollout) -> Words:
             ),
         )
     values = ", ".join(
-        f"{v.criterion} {reasons.value(v.evidence) or 'without a value'}" for v in entry.verdicts
+        f"{v.criterion} {reasons.warns(v) or 'without a value'}" for v in entry.verdicts
     )
     return Words(
         title=f"{plan.service}: warning for version {plan.canary} at {weight}: {values or names}",

@@ -105,8 +105,8 @@ class Evidence:
     """The step's observed value is over the limit."""
     limit_used: float | None = None
     """The value as a share of the limit: 1 is at the limit, more is over it."""
-    warned: bool = False
-    """The step's observed value has crossed `warn_if`."""
+    warned: Bound | None = None
+    """The nearer limit, `warn_if`, if the step's observed value has crossed it."""
     incidents: tuple[Incident, ...] = ()
     """What an incident criterion rests on."""
 

@@ -220,7 +220,10 @@ def warning(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
         v
         for v in seen.verdicts
         if v.criterion not in told
-        and (v.criterion in failed or (v.evidence.warned and v.evidence.blind_since is None))
+        and (
+            v.criterion in failed
+            or (v.evidence.warned is not None and v.evidence.blind_since is None)
+        )
     )
     if not new:
         return None

@@ -12,6 +12,7 @@ from guardian.core.model import OnFail
 from guardian.core.rollout import Phase, Rollout, apply
 from guardian.core.standing import Seen
 from guardian.core.verdict import Outcome, Verdict
+from tests.core.builders import FIVE_PERCENT
 from tests.core.rollouts import (
     CAREFUL,
     FAIL,
@@ -46,7 +47,7 @@ def entry(state: Rollout, *verdicts: Verdict, at: float = 0.0) -> Entry | None:
 
 def crossed(judged: Verdict) -> Verdict:
     """The verdict, with its `warn_if` crossed."""
-    return replace(judged, evidence=replace(judged.evidence, warned=True))
+    return replace(judged, evidence=replace(judged.evidence, warned=FIVE_PERCENT))
 
 
 @pytest.mark.parametrize("phase", [Phase.SHIFTING, Phase.BAKING, Phase.HELD])

@@ -122,10 +122,10 @@ def test_a_warning_is_told_and_stops_nothing() -> None:
     criterion = replace(GAUGE, warn_if=nearer)
     found = cpu(*(75,) * 5, criterion=criterion)
     assert found.outcome is Outcome.PASS
-    assert found.evidence.warned
-    assert not cpu(*(65,) * 5, criterion=criterion).evidence.warned
-    assert not cpu(*(75,) * 5).evidence.warned
-    assert not cpu(*(None,) * 5, criterion=criterion).evidence.warned
+    assert reasons.warns(found) == "75.0% over 70%"
+    assert cpu(*(65,) * 5, criterion=criterion).evidence.warned is None
+    assert cpu(*(75,) * 5).evidence.warned is None
+    assert cpu(*(None,) * 5, criterion=criterion).evidence.warned is None
 
 
 @pytest.mark.parametrize(
@@ -177,6 +177,8 @@ def test_of_a_latency_the_slow_requests_are_held_against_the_allowed_ones() -> N
 def test_a_ratio_warns_by_the_steps_own_share() -> None:
     """Before the limit, while it still passes."""
     nearer = Limit(direction=Direction.ABOVE, value=0.02, text="2%")
-    found = judged(replace(ERRORS, warn_if=nearer), read([(30, 1000)] * 4))
+    found = judged(replace(ERRORS, warn_if=nearer), read([(2001, 100_000)] * 4))
     assert found.outcome is Outcome.PASS
-    assert found.evidence.warned
+    assert reasons.warns(found) == "2.001% over 2%"
+    broken = judged(replace(ERRORS, warn_if=nearer), read([(300, 1000)] * 4))
+    assert reasons.warns(broken) == "30.0% over 5%"

@@ -16,6 +16,7 @@ from guardian.core.entries import (
     HoldReason,
     PrimaryConfirmed,
     PromotionStuck,
+    Retired,
     RollbackConfirmed,
     RollbackStarted,
     RollbackStuck,
@@ -45,6 +46,7 @@ from guardian.core.traffic import Traffic
 from guardian.core.verdict import Verdict
 from guardian.core.waiting import advance, blind, held, out_of_time, warning
 from guardian.core.wishes import changed_after_completion, strangers
+from guardian.core.wording import span
 
 STUCK_AFTER_S = (60.0, 300.0)
 """When an unconfirmed rollback pages, and pages again."""
@@ -64,6 +66,22 @@ def opening(plan: Plan, now: Instant) -> tuple[Entry, ...]:
 
 LOOKS_S = 60.0
 """How long a start waits for the first look at stable: one poll, and not for its success."""
+
+
+def retired(rollout: Rollout, now: Instant, *, followed: bool = False) -> Retired | None:
+    """The end of a completed rollout that is no longer taken back; None while it still may be.
+
+    `followed`: a later rollout of the service has begun, and stands between.
+    """
+    completed = rollout.completed
+    if rollout.phase is not Phase.COMPLETED or rollout.live or completed is None:
+        return None
+    if followed:
+        return Retired(at=now, detail="a later rollout has begun")
+    kept_s = rollout.plan.policy.keep_previous_s
+    if now - completed.at < kept_s:
+        return None
+    return Retired(at=now, detail=f"it completed {span(kept_s)} ago (keep_previous)")
 
 
 def decide(rollout: Rollout, seen: Seen, now: Instant) -> Decision:

@@ -308,8 +308,12 @@ class Engine:
             left = fold(record.entry for record in self._journal.read(head.rollout))
             if left.moved or left.returning:
                 raise Busy(left)
-            entry = Cancelled(at=self._clock.now(), detail="the process that watched it died")
-            self._record(claim, left, told(left, [entry]))
+            why = "the process that watched it died"
+            self.end(claim, left, Cancelled(at=self._clock.now(), detail=why))
+
+    def end(self, claim: Claim, left: Rollout, entry: Entry) -> None:
+        """Record what ends a rollout that is in nobody's charge."""
+        self._record(claim, left, told(left, [entry]))
 
     def replace_by_order(self, rollout: str | None, plan: Plan, claim: Claim) -> None:
         """End a live rollout, if there is one, because a person ordered what `plan` restores."""
@@ -324,7 +328,7 @@ class Engine:
             entry = Cancelled(at=now, detail=detail, actor=plan.actor)
         else:
             return
-        self._record(claim, left, told(left, [entry]))
+        self.end(claim, left, entry)
 
     def page(self, charge: Charge, told: Notice) -> None:
         """Tell of a rollout what is no entry of its journal."""

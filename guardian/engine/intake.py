@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 from guardian.core.codec import rfc3339
+from guardian.core.decide import retired
 from guardian.core.entries import Answer, Order, OrderKind, for_service
 from guardian.core.notices import unguarded
 from guardian.core.plan import Drive, Plan
@@ -13,6 +14,7 @@ from guardian.core.rollout import Phase, Rollout, fold
 from guardian.engine.charge import Charge
 from guardian.engine.desk import Desk, Duty
 from guardian.engine.engine import Engine
+from guardian.engine.retirement import Retirement
 from guardian.engine.start import NothingToDo
 from guardian.engine.supervisor import broken
 from guardian.engine.task import Task
@@ -53,6 +55,7 @@ class Intake:
         """Since when each of them is left alone, on the monotonic clock."""
         self.broken: dict[str, str] = {}
         """Rollouts that a bug or a damaged journal has taken out of the loop, and why."""
+        self._retirement = Retirement(engine, journal, clock, self._read)
 
     def step(self, desk: Desk, duties: Mapping[str, Duty], *, orders: bool = True) -> None:
         """One round, for the services that are served here; without `orders` none are taken."""
@@ -62,6 +65,7 @@ class Intake:
         self._adopt(desk, duties)
         self._reopen(desk, duties)
         self._start(desk, duties)
+        self._retirement.step(duties)
 
     # --- over ----------------------------------------------------------------------------------
 
@@ -187,12 +191,8 @@ class Intake:
         if rollout is None:
             return False
         back = order.kind in (OrderKind.ABORT, OrderKind.GROUP)
-        completed = rollout.completed if rollout.phase is Phase.COMPLETED else None
-        recent = (
-            completed is not None
-            and self._clock.now() - completed.at < rollout.plan.policy.keep_previous_s
-        )
-        if back and recent and duty is Duty.ENFORCE:
+        kept = rollout.phase is Phase.COMPLETED and retired(rollout, self._clock.now()) is None
+        if back and kept and duty is Duty.ENFORCE:
             return self._journal.holder(head.target) is None
         phase = rollout.phase.value.replace("_", " ")
         refused = f"rollout {head.rollout} is over ({phase}): this order can no longer change it"

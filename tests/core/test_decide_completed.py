@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide
+from guardian.core.decide import decide, retired
 from guardian.core.entries import (
     Completed,
     Entry,
@@ -65,3 +65,18 @@ def test_an_ordered_promotion_starts_from_whatever_is_there() -> None:
     """Who promotes out of a conflict has seen the weights."""
     state = apply(at_last_step(), Completed(at=T0, unproven=("error-rate",), actor="bob"))
     assert entry(state, saw(found=STABLE)) is None
+
+
+def test_a_completed_rollout_is_retired_once_nobody_can_take_it_back() -> None:
+    """After `keep_previous`, or when a later rollout stands between; never before it is over."""
+    kept_s = PLAN.policy.keep_previous_s
+    state = in_phase(Phase.COMPLETED, PrimaryConfirmed(at=T0))
+    assert retired(state, T0 + kept_s - 1) is None
+    by_time = retired(state, T0 + kept_s)
+    assert by_time is not None
+    assert apply(state, by_time).phase is Phase.RETIRED
+    followed = retired(state, T0 + 1, followed=True)
+    assert followed is not None
+    assert followed.detail == "a later rollout has begun"
+    for early in (in_phase(Phase.COMPLETED), in_phase(Phase.BAKING), apply(state, by_time)):
+        assert retired(early, T0 + kept_s, followed=True) is None

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from guardian.core.entries import RollbackConfirmed, RollbackStarted, RolloutStarted
+from guardian.core.entries import (
+    RollbackConfirmed,
+    RollbackStarted,
+    RolloutStarted,
+    Superseded,
+)
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, fold
 from guardian.core.traffic import Traffic
+from guardian.engine.engine import Engine, Setting
+from guardian.engine.report import Report
 from guardian.engine.task import Busy
+from guardian.ports import Unmetered
 from tests.engine.house import SERVICE, House
+from tests.simulation.world import SeededLuck
 
 
 def a_rollback(house: House, rollout: str = "back") -> str:
@@ -57,3 +68,55 @@ def test_a_rollback_that_was_left_behind_is_not_ended_for_another_rollout() -> N
         engine.begin(task.plan, engine.claim(task.plan.target), task.router, task.plane)
     left = fold(r.entry for r in house.journal.read("back"))
     assert left.returning
+
+
+class Counted(Unmetered):
+    """Notes which ends were counted."""
+
+    def __init__(self) -> None:
+        self.ends: list[tuple[str, str]] = []
+
+    def ended(self, service: str, outcome: str) -> None:
+        """One more."""
+        self.ends.append((service, outcome))
+
+
+def counting(
+    house: House, meter: Counted, observer: Callable[[Report], None] = lambda _: None
+) -> Engine:
+    """Another process's engine, whose counts and reports are looked at."""
+    setting = Setting(
+        journal=house.journal,
+        clock=house.clock,
+        luck=SeededLuck("another"),
+        owner="alice",
+        observer=observer,
+        say=house.said.append,
+        meter=meter,
+    )
+    return Engine(setting, [], reaches=lambda _: True)
+
+
+def test_what_a_persons_order_ends_is_counted_and_shown() -> None:
+    """As if a tick had ended it: the metrics, the log and the output all know."""
+    house, meter, reports = House(), Counted(), list[Report]()
+    engine = counting(house, meter, reports.append)
+    left = house.left(*house.shifted())
+    task = house.desk.task(SERVICE, "back", reason="users hurt")
+    engine.replace_by_order(left, task.plan, engine.claim(task.plan.target))
+    assert meter.ends == [(SERVICE, "superseded")]
+    (report,) = reports
+    assert [(r.rollout, type(r.entry)) for r in report.recorded] == [(left, Superseded)]
+    assert [p.rollout for p in report.pictures] == [left]
+    assert engine.pictures == {}
+
+
+def test_a_watch_whose_process_died_is_counted_when_it_is_closed() -> None:
+    """The next rollout on its target ends it."""
+    house, meter = House(), Counted()
+    house.left(drive=Drive.WATCH)
+    engine = counting(house, meter)
+    task = house.desk.task(SERVICE, "next")
+    engine.plane(task.plane, house.desk.sources(task))
+    engine.begin(task.plan, engine.claim(task.plan.target), task.router, task.plane)
+    assert meter.ends == [(SERVICE, "cancelled")]

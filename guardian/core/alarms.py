@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from guardian.core.model import Instant
-from guardian.core.notices import FILES, JOURNAL, Event, Notice, Page, Severity
+from guardian.core.notices import Event, Notice, Page, Severity, key_of
 from guardian.core.phrases import Words, joined
+from guardian.core.traffic import Stamp, Traffic
 from guardian.core.wording import because
 
+FILES: Final = "files"
+JOURNAL: Final = "journal"
+ORPHAN: Final = "orphan"
+"""Causes of pages, the last part of their keys."""
 _SHOWN: Final = 300
 """Characters of a reason; the whole of it stands in the log."""
 _CORRECT: Final = (
@@ -90,6 +96,55 @@ def journal_right(environment: str, now: Instant) -> Notice:
         did="Everything goes on, and what happened meanwhile is recorded.",
     )
     return _notice(environment, JOURNAL, words, now)
+
+
+def orphan(
+    environment: str, service: str, *, target: str, traffic: Traffic, stamp: Stamp, now: Instant
+) -> Notice:
+    """A target sends traffic to a canary under guardian's stamp that the journal does not know."""
+    canary = traffic.secondary if traffic.primary == stamp.stable else traffic.primary
+    words = Words(
+        title=f"{service}: nobody here guards version {canary}, a person is needed; it has"
+        f" {traffic.share(canary or '')}",
+        did=f"{target} serves {traffic} under the stamp of rollout {stamp.rollout}, whose stable"
+        f" version is {stamp.stable}. The journal here knows nothing of it, as after a loss;"
+        " a process with another journal may drive it. guardian leaves it as it is.",
+        todo=f"If nobody drives it, `guardian rollout recover {service}` puts version"
+        f" {stamp.stable} back.",
+    )
+    key = key_of(environment, service, stamp.rollout, ORPHAN)
+    return Notice(
+        event=Event.STUCK,
+        at=now,
+        rollout=stamp.rollout,
+        seq=int(now),
+        service=service,
+        environment=environment,
+        stable=stamp.stable,
+        canary=canary or "",
+        phase="",
+        weight=str(traffic.share(canary or "")),
+        step="",
+        title=words.title,
+        did=words.did,
+        todo=words.todo,
+        pages=(Page(key=key, severity=Severity.ERROR),),
+    )
+
+
+def orphan_over(told: Notice, now: Instant) -> Notice:
+    """The target that `told` names bears no such stamp any more, or somebody drives it."""
+    return replace(
+        told,
+        event=Event.RESUMED,
+        at=now,
+        seq=int(now),
+        title=f"{told.service}: version {told.canary} is in somebody's hands again, or gone",
+        did="The target was looked at again.",
+        todo="",
+        pages=(),
+        resolves=tuple(page.key for page in told.pages),
+    )
 
 
 def _first(why: str) -> str:

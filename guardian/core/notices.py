@@ -134,26 +134,23 @@ _FROZEN = "frozen"
 _PROMOTION = "promotion"
 _QUARANTINED = "quarantined"
 _UNGUARDED = "unguarded"
-FILES = "files"
-JOURNAL = "journal"
 _OPENED_BY = {
-    FILES: Event.STUCK,
-    JOURNAL: Event.STUCK,
-    _FROZEN: Event.STUCK,
-    _PROMOTION: Event.STUCK,
-    _QUARANTINED: Event.STUCK,
     _ROLLED_BACK: Event.ROLLED_BACK,
-    _STUCK[0]: Event.STUCK,
-    _STUCK[1]: Event.STUCK,
     _BLIND: Event.BLIND,
     _SUPERSEDED: Event.SUPERSEDED,
 }
+"""Causes of pages that are not opened by STUCK."""
 
 
 def page_key(plan: Plan, cause: str) -> str:
     """`guardian/<environment>/<service>/<rollout>/<cause>`; long names are cut, the id is not."""
-    tail = f"{plan.rollout}/{cause}"
-    head = f"guardian/{plan.environment}/{plan.service}"
+    return key_of(plan.environment, plan.service, plan.rollout, cause)
+
+
+def key_of(environment: str, service: str, rollout: str, cause: str) -> str:
+    """The same where no plan is known."""
+    tail = f"{rollout}/{cause}"
+    head = f"guardian/{environment}/{service}"
     return f"{head[: _KEY_LIMIT - 1 - len(tail)]}/{tail}"
 
 
@@ -164,7 +161,7 @@ def concerns(told: Notice) -> frozenset[Event]:
     event is `resumed`.
     """
     causes = (key.rpartition("/")[2] for key in told.resolves)
-    return frozenset({told.event, *(_OPENED_BY[c] for c in causes if c in _OPENED_BY)})
+    return frozenset({told.event, *(_OPENED_BY.get(c, Event.STUCK) for c in causes)})
 
 
 # --- the table ---------------------------------------------------------------------------------

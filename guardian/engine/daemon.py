@@ -12,9 +12,11 @@ from guardian.core.scrub import scrub
 from guardian.engine.charge import Charge
 from guardian.engine.desk import Desk, Duty
 from guardian.engine.engine import Engine, Setting
+from guardian.engine.fanout import ThreadFanout
 from guardian.engine.intake import Intake
 from guardian.engine.lookout import Lookout
 from guardian.engine.own import OwnNotices
+from guardian.engine.patrol import Patrol
 from guardian.engine.posts import Posts, post
 from guardian.engine.supervisor import STALL_S
 from guardian.ports import ConfigError, JournalError
@@ -72,11 +74,18 @@ class Daemon:
         self._posts = Posts(self._engine, setting.journal, setting.say)
         self._intake = Intake(self._engine, setting.journal, setting.clock, setting.say)
         self._lookout = Lookout(self._engine, setting.journal, setting.clock, setting.say)
+        self._own = OwnNotices(self._engine.outbox.tell_now, setting.clock, told_before)
+        self._tell_of(desk)
+        self._patrol = Patrol(
+            setting.journal,
+            ThreadFanout(setting.clock),
+            setting.clock,
+            tell=self._own.put,
+            say=setting.say,
+        )
         self._signals: list[int] = []
         self._reload_asked = False
         self._reload_ok = not desk.trouble
-        self._own = OwnNotices(self._engine.outbox.tell_now, setting.clock, told_before)
-        self._tell_of(desk)
         self._files_due = setting.clock.monotonic() + FILES_S
         self._state = _State(
             turned_at=setting.clock.monotonic(), held={}, pending=None, trouble="it is starting"
@@ -178,6 +187,7 @@ class Daemon:
             return
         self._intake.step(self._desk, mine, orders=not self._observe)
         self._lookout.step(self._desk, mine)
+        self._patrol.step(self._desk, list(mine))
 
     def _duties(self, desk: Desk) -> dict[str, Duty]:
         return {s.name: Duty.OBSERVE if self._observe else s.duty for s in desk.services()}
@@ -261,6 +271,7 @@ class Daemon:
             planes={p.name: (p.last_at, late[p.name]) for p in planes},
             pending=state.pending,
             reload_ok=self._reload_ok,
+            unseen=self._patrol.unseen,
             ready=state.trouble or engine.unwritable or engine.trouble or _troubled(self._desk),
             alive=self._stalled([*late.values()], monotonic - state.turned_at - TURN_S),
         )

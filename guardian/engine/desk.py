@@ -9,10 +9,9 @@ from typing import Protocol
 
 from guardian.core.entries import Order
 from guardian.core.plan import Plan
-from guardian.core.traffic import Traffic
 from guardian.engine.outbox import Lane
 from guardian.engine.task import Task
-from guardian.ports import Source
+from guardian.ports import Router, Source
 
 
 class Duty(Enum):
@@ -56,8 +55,8 @@ class Desk(Protocol):
         """The version that `latest` or a version string means."""
         ...
 
-    def traffic(self, service: str) -> Traffic:
-        """What a service's target shows now."""
+    def router(self, service: str) -> Router:
+        """What shows and moves a service's traffic; it may be used in any thread."""
         ...
 
     def observation(self, service: str) -> Task:

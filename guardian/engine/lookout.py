@@ -51,7 +51,7 @@ class Lookout:
         return not 0.0 < self._due.get(service, 0.0) - now <= LOOK_S
 
     def _look(self, desk: Desk, service: str) -> None:
-        traffic = desk.traffic(service)
+        traffic = desk.router(service).read().traffic
         self._trouble.pop(service, None)
         known = self._known.setdefault(service, traffic)
         if _live(known) == _live(traffic):

@@ -25,6 +25,8 @@ class Overview:
     """Notices that wait in the journal; None while it cannot be read."""
     reload_ok: bool = True
     """Whether the files, as last read, were valid."""
+    unseen: Mapping[str, str] = field(default_factory=dict)
+    """Each service whose target was looked at, and why it could not be seen; empty where it was."""
     ready: str = ""
     """Why it is not ready to work, in a sentence; empty when it is."""
     alive: str = ""

@@ -12,12 +12,11 @@ from guardian.config import Mode
 from guardian.core.entries import Order
 from guardian.core.plan import Plan
 from guardian.core.rollout import IllegalEntry, fold
-from guardian.core.traffic import Traffic
 from guardian.engine.desk import Duty, Served
 from guardian.engine.outbox import Lane
 from guardian.engine.start import resolved
 from guardian.engine.task import Task
-from guardian.ports import ConfigError, Source
+from guardian.ports import ConfigError, Router, Source
 from guardian.wiring.lanes import usable_lanes
 from guardian.wiring.process import Wiring
 from guardian.wiring.services import service_criteria
@@ -88,9 +87,9 @@ class ConfiguredDesk:
         """The version that is meant."""
         return resolved(self._wiring.service(service).router, version)
 
-    def traffic(self, service: str) -> Traffic:
-        """What the target shows now."""
-        return self._wiring.service(service).router.read().traffic
+    def router(self, service: str) -> Router:
+        """By the service's own keys alone."""
+        return self._wiring.router(service)[0]
 
     def observation(self, service: str) -> Task:
         """A watch as long as the service's bakes together."""

@@ -19,8 +19,9 @@ from guardian.core.model import (
     ceil_to,
     floor_to,
 )
+from guardian.engine.patrol import orphaned
 from guardian.engine.start import Service, is_gate
-from guardian.ports import Ask, ConfigError, EdgeError, GuardianError
+from guardian.ports import Ask, ConfigError, EdgeError, GuardianError, Router
 from guardian.ports.health import Examined, Health, Level
 from guardian.wiring.lanes import lane_of
 from guardian.wiring.process import METRICS, Wiring
@@ -106,6 +107,8 @@ def _service(wiring: Wiring, name: str, asked: set[tuple[str, str]]) -> Iterator
     if isinstance(router, Examined):
         for health in router.examine():
             yield replace(health, what=f"{name}: {health.what}")
+    if not is_gate(router):
+        yield from _driven(wiring, name, router)
     if not is_gate(router) and not wiring.journal.snapshots(name, limit=1) and not service.steps:
         yield Health(
             level=Level.WARN,
@@ -134,6 +137,20 @@ def _service(wiring: Wiring, name: str, asked: set[tuple[str, str]]) -> Iterator
                 what=f"{name}: source {source}: {'; '.join(troubles) or 'answers'}",
                 fix="correct its token or its address" if troubles else "",
             )
+
+
+def _driven(wiring: Wiring, name: str, router: Router) -> Iterator[Health]:
+    """Whether a canary that receives traffic under guardian's stamp is known to the journal."""
+    reading = router.read()
+    stamp = orphaned(wiring.journal, router.target, reading)
+    if stamp is not None:
+        yield Health(
+            level=Level.FAIL,
+            what=f"{name}: serves {reading.traffic} under the stamp of rollout {stamp.rollout}, and"
+            " this journal knows nothing of it: nobody here guards it",
+            fix=f"if no process elsewhere drives it, `guardian rollout recover {name}` puts version"
+            f" {stamp.stable} back",
+        )
 
 
 def _bound(service: Service) -> tuple[Criterion, ...]:

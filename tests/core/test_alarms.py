@@ -9,8 +9,11 @@ from guardian.core.alarms import (
     journal_right,
     journal_unusable,
     journal_wrong,
+    orphan,
+    orphan_over,
 )
 from guardian.core.notices import Event, Severity, concerns
+from guardian.core.traffic import Stamp, Traffic, Weight
 from tests.core.builders import T0
 
 WHY = "rules/production.yaml:12:5: unknown key 'treshold'\n    12 | treshold: 5%\n       | ^"
@@ -49,3 +52,15 @@ def test_a_journal_that_cannot_be_used_is_a_page_and_worse_before_anything_was_r
     assert [p.severity for p in (*start.pages, *later.pages)] == [Severity.CRITICAL, Severity.ERROR]
     assert {p.key for p in (*start.pages, *later.pages)} == {"guardian/production/journal"}
     assert journal_right("production", T0).resolves == ("guardian/production/journal",)
+
+
+def test_a_canary_that_the_journal_does_not_know_is_a_page_of_its_rollout() -> None:
+    """Whichever of the two versions is primary; its end names the same key."""
+    stamp = Stamp(rollout="r1", epoch=2, stable="41")
+    split = Traffic(primary="41", secondary="42", weight=Weight.percent(10))
+    for traffic, weight in ((split, "10%"), (Traffic(primary="42"), "100%")):
+        told = orphan("production", "api", target="t", traffic=traffic, stamp=stamp, now=T0)
+        assert (told.canary, told.weight, told.stable) == ("42", weight, "41")
+        assert [page.key for page in told.pages] == ["guardian/production/api/r1/orphan"]
+        over = orphan_over(told, T0 + 60)
+        assert (over.pages, over.resolves) == ((), ("guardian/production/api/r1/orphan",))

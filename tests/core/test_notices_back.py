@@ -187,7 +187,7 @@ def test_a_notice_also_concerns_the_listeners_of_the_pages_it_closes() -> None:
     closed = last(STEP_0, AT_TEN, BACK, STUCK_1, CONFIRMED)
     assert concerns(closed) == {Event.ROLLED_BACK, Event.STUCK}
     strange = replace(closed, resolves=("guardian/a/b/c/unheard-of",))
-    assert concerns(strange) == {Event.ROLLED_BACK}
+    assert concerns(strange) == {Event.ROLLED_BACK, Event.STUCK}
 
 
 def test_a_key_stays_within_pagerdutys_limit_and_keeps_its_end() -> None:

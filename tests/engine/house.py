@@ -17,14 +17,13 @@ from guardian.core.entries import (
     for_service,
 )
 from guardian.core.plan import Drive, Plan
-from guardian.core.traffic import Traffic
 from guardian.engine.charge import Charge
 from guardian.engine.desk import Desk, Duty, Served
 from guardian.engine.engine import Engine, Setting
 from guardian.engine.intake import Intake
 from guardian.engine.outbox import Lane
 from guardian.engine.task import Task
-from guardian.ports import Source
+from guardian.ports import Router, Source
 from tests.contracts.journal_values import ManualClock
 from tests.engine.planes import Quiet, alias_for
 from tests.simulation.memory_journal import MemoryJournal
@@ -86,11 +85,11 @@ class Files:
         del service
         return {"latest": "42"}.get(version, version)
 
-    def traffic(self, service: str) -> Traffic:
-        """What the alias shows."""
+    def router(self, service: str) -> Router:
+        """The alias."""
         if self.error is not None:
             raise self.error
-        return self.aliases[service].read().traffic
+        return self.aliases[service]
 
     def observation(self, service: str) -> Task:
         """A watch that restores nothing."""

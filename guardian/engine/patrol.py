@@ -1,0 +1,138 @@
+"""Looks at every service's target, at the start and hourly: can it be seen, does anybody drive it?
+
+It acts on nothing, and nothing waits for it: each look is a call in a thread of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from guardian.core.alarms import orphan, orphan_over
+from guardian.core.model import Instant
+from guardian.core.notices import Notice
+from guardian.core.traffic import FULL, Reading, Stamp
+from guardian.engine.desk import Desk
+from guardian.engine.start import is_gate
+from guardian.ports import Clock, Fanout, GuardianError, Journal, Router
+
+EVERY_S = 3600.0
+"""Seconds of the wall clock between two looks at a target that is as it should be."""
+AGAIN_S = 60.0
+"""The same while it is not: what is over within a minute was somebody's work."""
+LOOKS_A_TURN = 2
+"""A few hundred targets must not empty the request bucket that rollbacks need."""
+
+
+def orphaned(journal: Journal, target: str, reading: Reading) -> Stamp | None:
+    """The stamp on a target that sends traffic to a canary of which the journal knows nothing."""
+    stamp = reading.stamp
+    if stamp is None or reading.traffic.share(stamp.stable) == FULL:
+        return None
+    known = any(head.target == target for head in journal.live())
+    return None if known or journal.holder(target) is not None else stamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What the last look at a target found: a reading, or why there is none."""
+
+    router: Router
+    reading: Reading | None
+    trouble: str
+
+
+class Patrol:
+    """Owns what was last seen of each target."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        fanout: Fanout,
+        clock: Clock,
+        *,
+        tell: Callable[[Notice], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._journal = journal
+        self._fanout = fanout
+        self._clock = clock
+        self._tell = tell
+        self._say = say
+        self._due: dict[str, float] = {}
+        self._arrived: dict[str, _Seen] = {}
+        """Written by the calls' threads."""
+        self._suspects: dict[str, str] = {}
+        """Services whose target bore a stranger's stamp at the last look, and whose it was."""
+        self._told: dict[str, Notice] = {}
+        self.unseen: Mapping[str, str] = {}
+        """Each service that was looked at, and why its target could not be seen; replaced whole."""
+
+    def step(self, desk: Desk, services: Sequence[str]) -> None:
+        """Judge what has arrived, and begin the next few looks."""
+        for service in [service for service in self._arrived if service in services]:
+            self._judge(desk, service, self._arrived.pop(service))
+        self.unseen = {s: why for s, why in self.unseen.items() if s in services}
+        now = self._clock.now()
+        due = [service for service in services if self._is_due(service, now)]
+        calls: dict[str, Callable[[], object]] = {}
+        for service in due[:LOOKS_A_TURN]:
+            self._due[service] = now + EVERY_S
+            try:
+                router = desk.router(service)
+            except GuardianError as error:
+                self._found(service, str(error))
+                continue
+            if not is_gate(router):
+                calls[f"look-{service}"] = partial(self._look, service, router)
+        if calls:
+            self._fanout.run(calls, deadline_s=0.0)
+
+    def _is_due(self, service: str, now: Instant) -> bool:
+        # Also when the next look is further off than looks are apart: the clock was set back.
+        return not 0.0 < self._due.get(service, 0.0) - now <= EVERY_S
+
+    def _look(self, service: str, router: Router) -> None:
+        try:
+            seen = _Seen(router=router, reading=router.read(), trouble="")
+        except GuardianError as error:
+            seen = _Seen(router=router, reading=None, trouble=str(error))
+        self._arrived[service] = seen
+
+    def _judge(self, desk: Desk, service: str, seen: _Seen) -> None:
+        self._found(service, seen.trouble)
+        if seen.reading is None:
+            return
+        target = seen.router.target
+        stamp = orphaned(self._journal, target, seen.reading)
+        before = self._suspects.pop(service, None)
+        now = self._clock.now()
+        if stamp is None:
+            told = self._told.pop(service, None)
+            if told is not None:
+                self._tell(orphan_over(told, now))
+            return
+        self._suspects[service] = stamp.rollout
+        self._due[service] = self._clock.now() + AGAIN_S
+        if before == stamp.rollout and service not in self._told:
+            found = orphan(
+                desk.environment,
+                service,
+                target=target,
+                traffic=seen.reading.traffic,
+                stamp=stamp,
+                now=now,
+            )
+            self._told[service] = found
+            self._say(f"{found.title}. {found.todo}")
+            self._tell(found)
+
+    def _found(self, service: str, trouble: str) -> None:
+        if trouble:
+            self._due[service] = self._clock.now() + AGAIN_S
+        if trouble and self.unseen.get(service) != trouble:
+            self._say(f"{service}: its target cannot be seen: {trouble}")
+        elif not trouble and self.unseen.get(service):
+            self._say(f"{service}: its target can be seen again")
+        self.unseen = {**self.unseen, service: trouble}

@@ -258,7 +258,8 @@ class _Handler(BaseHTTPRequestHandler):
             case "/livez":
                 return _health(self.server.overview().alive)
             case "/readyz":
-                return _health(self.server.overview().ready)
+                overview = self.server.overview()
+                return _health(overview.ready, _remarks(overview))
             case _:
                 return 404, f"there is nothing here; ask for {_PATHS}\n".encode(), _TEXT
 
@@ -298,6 +299,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-def _health(trouble: str) -> tuple[int, bytes, Mapping[str, str]]:
-    """200 `ok`, or 503 with why not."""
-    return (503, f"{trouble}\n".encode(), _TEXT) if trouble else (200, b"ok\n", _TEXT)
+def _remarks(overview: Overview) -> str:
+    """What is amiss outside of this process: no reason to end or to replace it."""
+    return "".join(
+        f"{service}: its target cannot be seen: {' '.join(why.split())}\n"
+        for service, why in sorted(overview.unseen.items())
+        if why
+    )
+
+
+def _health(trouble: str, remarks: str = "") -> tuple[int, bytes, Mapping[str, str]]:
+    """200 `ok`, or 503 with why not; the remarks below change neither."""
+    first = trouble or "ok"
+    return 503 if trouble else 200, f"{first}\n{remarks}".encode(), _TEXT

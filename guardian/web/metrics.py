@@ -170,6 +170,13 @@ FAMILIES: Final = (
         "1 while this daemon serves the configured service, 0 while it stands by.",
     ),
     _family(
+        "guardian_target_seen",
+        "gauge",
+        "service",
+        "1 where the service's target could be read at the last look (at the start, then hourly),"
+        " else 0.",
+    ),
+    _family(
         "guardian_config_last_reload_successful",
         "gauge",
         "",
@@ -299,6 +306,8 @@ class _State:
             self._rollout(picture)
         for service, held in sorted(overview.claims.items()):
             self._set("guardian_claim_held", (service,), held)
+        for service, why in sorted(overview.unseen.items()):
+            self._set("guardian_target_seen", (service,), not why)
         for place, at in sorted(_last_ticks(overview).items()):
             self._set("guardian_last_tick_timestamp_seconds", place, at)
         if overview.pending is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import urllib.error
 import urllib.request
@@ -179,6 +180,42 @@ def test_a_damaged_journal_at_the_start_is_paged_and_waited_for(tmp_path: Path) 
         t.reopen()
         t.serves()
         t.wait_for("the end of the page", lambda: t.stage.events("pagerduty.resolve"))
+
+
+def test_a_lost_journal_is_noticed_by_the_stamp(tmp_path: Path) -> None:
+    """A canary at 10 % that the journal does not know is paged, and left as it is."""
+    with theatre(tmp_path) as t:
+        first = t.daemon()
+        t.serves()
+        rollout = t.begin(SERVICE)
+        t.wait_phase(SERVICE, "baking")
+        first.kill()
+        first.wait()
+        t.journal.close()
+        for path in tmp_path.glob("guardian.db*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        t.reopen()
+        t.daemon()
+        key = f"guardian/production/{SERVICE}/{rollout}/orphan"
+        t.wait_for("the page", lambda: key in pages(t))
+        assert t.alias(SERVICE).weights == {"42": 0.1}
+        doctor = t.stage.run("doctor", SERVICE)
+        assert doctor.code == 3
+        assert f"guardian rollout recover {SERVICE}" in " ".join(doctor.out.split())
+
+
+def test_a_target_that_cannot_be_seen_is_shown_from_the_start(tmp_path: Path) -> None:
+    """In the log, at readyz, which stays as it is, and in the metrics."""
+    with theatre(tmp_path) as t:
+        t.stage.config.write_text(t.stage.config.read_text().replace(OTHERS[0], "typo-api", 2))
+        t.daemon()
+        t.wait_for("the look", lambda: "typo-api: its target cannot be seen" in t.log())
+        t.wait_for(
+            "the others",
+            lambda: 'guardian_target_seen{service="agents-api"} 1.0' in health(t, "metrics"),
+        )
+        assert health(t, "readyz").startswith("ok\ntypo-api: its target cannot be seen: ")
+        assert 'guardian_target_seen{service="typo-api"} 0.0' in health(t, "metrics")
 
 
 def pages(t: Theatre) -> set[str]:

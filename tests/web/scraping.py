@@ -83,6 +83,7 @@ def at_work(*pictures: Picture) -> Overview:
         at=NOW,
         pictures=pictures or (shown(),),
         claims={SERVICE: True, "worker": False},
+        unseen={SERVICE: "", "worker": ""},
         planes={PLANE: (NOW - 12, 0.0)},
         pending=3,
     )

@@ -88,6 +88,19 @@ def test_trouble_is_a_503_with_its_reason() -> None:
         assert ask(listener, "/metrics")[0] == 200
 
 
+def test_a_target_that_cannot_be_seen_stands_below_the_answer_and_changes_it_not() -> None:
+    """A vendor's outage must not have a daemon replaced; a line each, whatever the reason holds."""
+    overview = replace(at_work(), unseen={"worker": "no such function\nok", "api": ""})
+    said = b"worker: its target cannot be seen: no such function ok\n"
+    with listening(lambda: overview) as listener:
+        status, _, body = ask(listener, "/readyz")
+        assert (status, body) == (200, b"ok\n" + said)
+        assert ask(listener, "/livez")[2] == b"ok\n"
+        overview = replace(overview, ready="disk full")
+        status, _, body = ask(listener, "/readyz")
+        assert (status, body) == (503, b"disk full\n" + said)
+
+
 def test_a_scrape_shows_the_overview_of_its_moment() -> None:
     """Nothing is kept from one scrape to the next."""
     pending = iter(range(5, 10))

@@ -221,6 +221,7 @@ def test_the_daemon_shows_its_claims_its_planes_its_outbox_and_its_files() -> No
     """One of two services is served, 3 notices wait, the files are valid."""
     text = page()
     assert series(text, "guardian_claim_held", "service") == {(SERVICE,): 1.0, ("worker",): 0.0}
+    assert series(text, "guardian_target_seen", "service") == {(SERVICE,): 1.0, ("worker",): 1.0}
     assert series(text, "guardian_last_tick_timestamp_seconds", "account", "region") == {
         ("333333333333", "us-east-1"): NOW - 12
     }

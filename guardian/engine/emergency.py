@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import IllegalEntry, Phase, Rollout, fold
+from guardian.core.stable import sides
 from guardian.core.traffic import Reading, Snapshot, Traffic
-from guardian.core.wording import moment
+from guardian.engine.known import decided, known
 from guardian.engine.start import Request, Service, is_gate, resolved
 from guardian.ports import ConfigError, Journal, JournalError, Router, RouterError
 
@@ -62,7 +64,7 @@ class Emergency:
 def plan_emergency(
     service: Service, request: Request, *, to: str | None, journal: Journal
 ) -> Emergency:
-    """What to restore, by `--to`, a live rollout, a completed one, a snapshot, or the stamp.
+    """What to restore, by `--to`, a live rollout, or who is stable by all that is known.
 
     ConfigError when none says, or when what is live is not what came after the snapshot.
     """
@@ -164,48 +166,37 @@ def _known(
     journal: Journal,
     now: float,
 ) -> tuple[Snapshot, str] | None:
-    """The newest record of what was live before what is live now, and where it comes from."""
-    live = reading.traffic.secondary or reading.traffic.primary
-    for rollout in past[:1]:
-        plan = rollout.plan
-        if rollout.phase is Phase.ROLLED_BACK and reading.traffic == plan.snapshot.traffic:
+    """What says who is stable, apart from what is live alone already, and where that is from."""
+    traffic, target = reading.traffic, service.router.target
+    for plan in [r.plan for r in past[:1] if r.phase is Phase.ROLLED_BACK]:
+        if traffic == plan.snapshot.traffic:
             return plan.snapshot, f"rollout {plan.rollout} was rolled back already"
-    for rollout in past:
-        plan = rollout.plan
-        # A gate that judged a version against nothing knows no other to go back to.
-        gate = plan.snapshot.traffic.primary == live
-        if rollout.phase in (Phase.COMPLETED, Phase.RETIRED) and plan.canary == live and not gate:
-            return plan.snapshot, f"as rollout {plan.rollout}, which completed, had found it"
-    for snapshot in journal.snapshots(service.name, limit=1):
-        if snapshot.target != service.router.target:
-            continue
-        hours, taken = (now - snapshot.taken_at) / 3600, moment(snapshot.taken_at)
-        origin = f"snapshot of {taken}, {hours:.1f} hours ago, by {snapshot.taken_by}"
-        if not _came_after(live, snapshot.traffic.primary):
-            raise ConfigError(
-                f"{service.router.target} serves version {live}, which is older than the"
-                f" {origin} (version {snapshot.traffic.primary}): somebody went back already. If"
-                " you are sure, name the version with --to"
-            )
-        return snapshot, origin
-    if reading.stamp is not None:
-        stable = Traffic(primary=reading.stamp.stable)
-        found = Snapshot(
-            service=service.name,
-            target=service.router.target,
-            traffic=stable,
-            taken_at=now,
-            taken_by="guardian's stamp",
+    found = known(journal, service.name, target, reading, past, now=now, oldest_s=math.inf)
+    if traffic.secondary is None:
+        found = tuple(r for r in found if r.stable != traffic.primary) or found
+    stable = decided(service.name, target, traffic, found).stable
+    if stable is None:
+        return None
+    if not _came_after(traffic, stable.stable):
+        raise ConfigError(
+            f"{target} serves {traffic}, which is older than version {stable.stable}"
+            f" ({stable.origin}): somebody went back already. If you are sure, name the version"
+            " with --to"
         )
-        return found, f"guardian's stamp of rollout {reading.stamp.rollout}"
-    return None
+    by_stamp = Snapshot(
+        service=service.name,
+        target=target,
+        traffic=Traffic(primary=stable.stable),
+        taken_at=now,
+        taken_by=stable.origin,
+    )
+    return stable.snapshot or by_stamp, stable.origin
 
 
-def _came_after(live: str, stable: str) -> bool:
-    """Whether `live` can have followed `stable`; published versions count up."""
-    if live.isdigit() and stable.isdigit():
-        return int(live) >= int(stable)
-    return True
+def _came_after(traffic: Traffic, stable: str) -> bool:
+    """Whether what is live can have followed `stable`; published versions count up."""
+    numbers = [int(version) for version in traffic.versions if version.isdecimal()]
+    return not stable.isdecimal() or not numbers or max(numbers) >= int(stable)
 
 
 def _remarks(router: Router, plan: Plan) -> tuple[str, ...]:
@@ -223,7 +214,7 @@ def _remarks(router: Router, plan: Plan) -> tuple[str, ...]:
 
 def _plan(service: Service, request: Request, reading: Reading, found: Snapshot) -> Plan:
     stable = found.traffic
-    live = reading.traffic.secondary or reading.traffic.primary
+    live = sides(reading.traffic, (), named=stable.primary).live
     return Plan(
         rollout=request.rollout,
         service=service.name,

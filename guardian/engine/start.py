@@ -12,13 +12,13 @@ from guardian.core.model import MINUTE_S, Criterion, Instant, Reason, Scope
 from guardian.core.notices import page_key
 from guardian.core.plan import Approval, Drive, Plan, Policy, Reach
 from guardian.core.rollout import Phase, Rollout, fold
+from guardian.core.stable import canary_by_shape
 from guardian.core.traffic import Reading, Snapshot, Step, Traffic
 from guardian.engine.audible import Heard, audible, countable
+from guardian.engine.known import check_published, decided, history, known
 from guardian.namespaces import LAMBDA_STAMPS_AT_START
 from guardian.ports import ConfigError, Guard, Journal, Router, RouterError
 
-SNAPSHOT_LIVES_S = 24 * 3600.0
-"""An older snapshot is not taken as what stable is."""
 WATCH_GRACE_S = 2 * MINUTE_S
 """How long after the last watched minute should have settled a watch still waits for it."""
 
@@ -86,18 +86,14 @@ def plan_rollout(
     traffic = reading.traffic
     if traffic == Traffic(primary=canary):
         raise NothingToDo(f"version {canary} is live at 100% already: nothing to do")
-    if traffic.secondary is not None:
-        raise ConfigError(
-            f"{router.target} already splits its traffic ({traffic}); a rollout starts from one"
-            f" version: put it back (`guardian rollback {service.name} --to {traffic.primary}`),"
-            " or wait for whoever shifts it"
-        )
+    check_published(router, traffic)
+    past = history(journal, service.name)
+    _refuse_split(service, reading, past, journal, request.now)
     problems = router.check(stable=traffic.primary, canary=canary)
     if problems:
         raise ConfigError(
             f"cannot shift {router.target}:\n" + "\n".join(f"  {p}" for p in problems)
         )
-    past = [fold(r.entry for r in journal.read(h.rollout)) for h in journal.history(service.name)]
     _refuse_rolled_back(past, canary, request)
     criteria = _bound(service, stable=traffic.primary, canary=canary, longest_s=longest_s)
     return Plan(
@@ -140,8 +136,8 @@ def plan_watch(
     ConfigError, before any metric is read, when there is nothing to roll back to.
     """
     reading = service.router.read()
-    live, stable, restores = _sides(service, reading, rollback_to, journal, request.now)
-    past = [fold(r.entry for r in journal.read(h.rollout)) for h in journal.history(service.name)]
+    past = history(journal, service.name)
+    live, stable, restores = _watched(service, reading, rollback_to, journal, request.now)
     criteria = _bound(service, stable=stable, canary=live, longest_s=longest_s)
     if reading.traffic == Traffic(primary=live):
         criteria = tuple(audible(service.router, c, live, stable, heard) for c in criteria)
@@ -204,7 +200,8 @@ def live_on(journal: Journal, target: str) -> Rollout | None:
 def take_snapshot(service: Service, *, actor: str, now: Instant) -> Snapshot:
     """What stable is now; ConfigError when the target is in the middle of a shift."""
     reading = service.router.read()
-    if reading.traffic.secondary is not None and reading.traffic.weight.millionths > 0:
+    check_published(service.router, reading.traffic)
+    if reading.traffic.secondary is not None:
         raise ConfigError(
             f"{service.router.target} splits its traffic ({reading.traffic}): there is no single"
             " stable version to record; take the snapshot before the deploy"
@@ -219,7 +216,7 @@ def take_snapshot(service: Service, *, actor: str, now: Instant) -> Snapshot:
     )
 
 
-def _sides(
+def _watched(
     service: Service,
     reading: Reading,
     rollback_to: str | None,
@@ -230,24 +227,20 @@ def _sides(
     router, traffic = service.router, reading.traffic
     if is_gate(router):
         return traffic.primary, traffic.primary, False
-    live = traffic.secondary or traffic.primary
-    if rollback_to is not None:
-        stable = resolved(router, rollback_to)
-        if stable == live:
-            raise ConfigError(
-                f"--rollback-to {rollback_to} is the version to be judged on {router.target}:"
-                " name the version that was live before the deploy"
-            )
-        return live, _serviceable(router, stable, live), True
-    if traffic.secondary is not None:
-        return live, _serviceable(router, traffic.primary, live), True
-    for snapshot in journal.snapshots(service.name, limit=1):
-        if snapshot.target == router.target and now - snapshot.taken_at <= SNAPSHOT_LIVES_S:
-            stable = snapshot.traffic.primary
-            if stable == live:
-                return live, live, False
-            return live, _serviceable(router, stable, live), True
-    if service.observe:
+    check_published(router, traffic)
+    named = None if rollback_to is None else resolved(router, rollback_to)
+    past = history(journal, service.name)
+    on_record = known(journal, service.name, router.target, reading, past, now=now)
+    found = decided(service.name, router.target, traffic, on_record, named=named)
+    live, stable = found.live, found.stable
+    if named is not None and named == (canary_by_shape(traffic) or live):
+        raise ConfigError(
+            f"--rollback-to {rollback_to} is the version to be judged on {router.target}: name the"
+            " version that was live before the deploy"
+        )
+    if stable is not None and stable.stable != live:
+        return live, _serviceable(router, stable.stable, live), True
+    if stable is not None or service.observe:
         return live, live, False
     raise ConfigError(
         f"nothing to roll back to: {router.target} serves version {live} alone, and no snapshot of"
@@ -316,6 +309,27 @@ def _snapshot(
         taken_at=request.now,
         taken_by=request.actor,
         detail=detail,
+    )
+
+
+def _refuse_split(
+    service: Service,
+    reading: Reading,
+    past: Sequence[Rollout],
+    journal: Journal,
+    now: Instant,
+) -> None:
+    """A rollout starts from one version; ConfigError names the one to put back."""
+    target, traffic = service.router.target, reading.traffic
+    if traffic.secondary is None:
+        return
+    on_record = known(journal, service.name, target, reading, past, now=now)
+    stable = decided(service.name, target, traffic, on_record).stable
+    version = traffic.primary if stable is None else stable.stable
+    raise ConfigError(
+        f"{target} already splits its traffic ({traffic}); a rollout starts from one version: put"
+        f" it back (`guardian rollback {service.name} --to {version}`), or wait for whoever shifts"
+        " it"
     )
 
 

@@ -49,14 +49,13 @@ def reading_of(answer: Mapping[str, Any], *, name: str, account: str, region: st
             f"Lambda's answer about alias {name} cannot be understood: it lacks the version or the"
             " revision, names more than one additional version, or a weight that is no share",
         )
+    weight = Weight.ratio_of(share)
+    if weight == NONE:
+        secondary = None  # As a finished shift may leave it: it receives nothing.
     description = answer.get("Description") or ""
     stamp = parsed_stamp(description)
     return Reading(
-        traffic=Traffic(
-            primary=primary,
-            secondary=secondary,
-            weight=NONE if secondary is None else Weight.ratio_of(share),
-        ),
+        traffic=Traffic(primary=primary, secondary=secondary, weight=weight),
         revision=revision,
         stamp=stamp,
         detail={} if stamp else {"description": description[:MAX_DESCRIPTION]},

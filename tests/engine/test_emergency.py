@@ -8,7 +8,7 @@ import pytest
 
 from guardian.core.entries import Completed, RolloutStarted, StepEntered, WeightConfirmed
 from guardian.core.plan import Drive, Plan
-from guardian.core.traffic import Stamp, Traffic
+from guardian.core.traffic import Stamp, Traffic, Weight
 from guardian.engine.emergency import Emergency, plan_emergency
 from guardian.engine.start import plan_rollout, plan_watch
 from guardian.ports import ConfigError, Guard, Record, RouterError, Unavailable
@@ -185,6 +185,18 @@ def test_guardians_stamp_is_enough_without_a_journal() -> None:
     shop.target.stamp = Stamp(rollout="r-lost", epoch=3, stable="41")
     found = back(shop)
     assert (found.stable, found.origin) == ("41", "guardian's stamp of rollout r-lost")
+
+
+def test_of_two_versions_the_recorded_one_is_restored() -> None:
+    """Whatever their places; a person's mistake there must not give the bad one all traffic."""
+    shop = Shop(Traffic(primary="42", secondary="41", weight=Weight.percent(10)))
+    with pytest.raises(ConfigError, match="nobody can tell which version"):
+        back(shop)
+    assert back(shop, "41").plan.canary == "42"
+    shop.snapshot("41", hours_ago=30)
+    found = back(shop)
+    assert (found.stable, found.plan.canary) == ("41", "42")
+    assert back(Shop(SPLIT)).origin == "its place as the primary version"
 
 
 def test_without_any_record_the_version_has_to_be_named() -> None:

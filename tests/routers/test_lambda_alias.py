@@ -108,6 +108,12 @@ def snapshot(found: Reading) -> Snapshot:
     )
 
 
+def test_an_additional_version_at_weight_0_is_no_traffic(lambdas: World) -> None:
+    """A finished shift may leave it behind; it receives nothing."""
+    lambdas.twin.change(RoutingConfig={"AdditionalVersionWeights": {"10": 0.0}})
+    assert lambdas.router().read().traffic == Traffic(primary="6")
+
+
 def test_a_shift_is_one_absolute_guarded_write(lambdas: World) -> None:
     """Primary, weights, revision and stamp go in one UpdateAlias."""
     router = lambdas.router()

@@ -1,0 +1,160 @@
+"""Who is stable, by what is known: a version that a person named, the records, the shape.
+
+The position of a version on the target says least: Lambda itself moves an alias with provisioned
+concurrency by making the new version the primary one, and a person may have left either behind.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from guardian.core.model import Instant
+from guardian.core.plan import Drive
+from guardian.core.state import Phase, Rollout
+from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic
+from guardian.core.wording import HOUR_S, moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One thing that says which version is stable."""
+
+    stable: str
+    origin: str
+    """Where that is known from, for people: "as rollout r-1, which completed, had found it"."""
+    at: Instant = math.inf
+    """When it was recorded; infinite for what stands on the target itself."""
+    snapshot: Snapshot | None = None
+    """What a rollback to it restores, where that was recorded whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """The version that is judged, and what says which one is stable; None where nothing does."""
+
+    live: str
+    stable: Record | None
+
+
+class Contradiction(Exception):
+    """Two readings name different versions, and a person has to decide."""
+
+
+NAMED = "a person's word"
+
+
+def sides(traffic: Traffic, records: Sequence[Record], *, named: str | None = None) -> Sides:
+    """Who is judged against whom; `records` in the order in which they are believed.
+
+    Raises Contradiction when records differ, when they name neither of two versions that share
+    the traffic, or when nothing but a shape is known in which the canary is the older version.
+    """
+    if named is not None:
+        return _against(traffic, Record(stable=named, origin=NAMED))
+    told = [r for r in records if r.stable in traffic.versions] if traffic.secondary else records
+    if told:
+        _agree(traffic, told)
+        return _against(traffic, told[0])
+    if traffic.secondary is None:
+        return Sides(live=traffic.primary, stable=None)
+    return _against(traffic, _by_shape(traffic, traffic.secondary, records))
+
+
+def _against(traffic: Traffic, record: Record) -> Sides:
+    """The one that is not stable is judged; of two that are not, the newer one."""
+    others = sorted(traffic.versions - {record.stable}, key=_age)
+    return Sides(live=others[-1] if others else traffic.primary, stable=record)
+
+
+def _agree(traffic: Traffic, told: Sequence[Record]) -> None:
+    """Of what came before the only version, a newer record has replaced the older ones."""
+    first = told[0]
+    for other in told[1:]:
+        replaced = traffic.secondary is None and other.at <= first.at
+        if other.stable != first.stable and not replaced:
+            raise Contradiction(_both(traffic, first, other))
+
+
+def _by_shape(traffic: Traffic, secondary: str, records: Sequence[Record]) -> Record:
+    shape = Record(stable=traffic.primary, origin="its place as the primary version")
+    if records:
+        raise Contradiction(_both(traffic, records[0], shape))
+    if canary_by_shape(traffic) is None:
+        older = Record(stable=secondary, origin="the order in which they were published")
+        raise Contradiction(_both(traffic, shape, older))
+    return shape
+
+
+def canary_by_shape(traffic: Traffic) -> str | None:
+    """The additional version, where it is the newer one as well."""
+    newer = traffic.secondary is not None and _age(traffic.secondary) > _age(traffic.primary)
+    return traffic.secondary if newer else None
+
+
+def _both(traffic: Traffic, one: Record, other: Record) -> str:
+    return (
+        f"it serves {traffic}; by one reading that is version {one.stable} ({one.origin}), by"
+        f" another version {other.stable} ({other.origin})"
+    )
+
+
+def _age(version: str) -> tuple[int, str]:
+    """Published versions count up; what is no number keeps its place in the alphabet."""
+    return (int(version), "") if version.isdecimal() else (0, version)
+
+
+# --- what is on record ---------------------------------------------------------------------------
+
+
+def records(
+    reading: Reading, past: Sequence[Rollout], snapshot: Snapshot | None, *, now: Instant
+) -> tuple[Record, ...]:
+    """What the journal's rollouts (newest first), the newest snapshot and the stamp say.
+
+    Of a snapshot and a completed rollout the newer one comes first. A snapshot from before it is
+    what that rollout replaced, and says nothing of two versions that share the traffic now.
+    """
+    split = reading.traffic.secondary is not None
+    completed = next((r for rollout in past if (r := _completed(rollout, reading.traffic))), None)
+    found = [] if completed is None else [completed]
+    if snapshot is not None:
+        taken = _taken(snapshot, now)
+        newer = completed is None or snapshot.taken_at >= completed.at
+        if newer and not split:
+            found.insert(0, taken)
+        elif newer or not split:
+            found.append(taken)
+    if reading.stamp is not None:
+        found.append(_stamped(reading.stamp))
+    return tuple(found)
+
+
+def _completed(rollout: Rollout, traffic: Traffic) -> Record | None:
+    """What a completed rollout or watch says, as far as its version still has traffic."""
+    plan, done = rollout.plan, rollout.completed
+    over = rollout.phase in (Phase.COMPLETED, Phase.RETIRED)
+    if done is None or not over or plan.canary not in traffic.versions:
+        return None
+    before = plan.snapshot.traffic.primary
+    if plan.drive is Drive.ROLLOUT and traffic.secondary is not None:
+        origin = f"rollout {plan.rollout} completed with it"
+        return Record(stable=plan.canary, origin=origin, at=done.at)
+    # A gate that judged a version against nothing knows no other; nor does a watch of two
+    # versions know which one a third was meant to follow.
+    if before == plan.canary or not traffic.versions <= {before, plan.canary}:
+        return None
+    origin = f"as rollout {plan.rollout}, which completed, had found it"
+    return Record(stable=before, origin=origin, at=done.at, snapshot=plan.snapshot)
+
+
+def _taken(snapshot: Snapshot, now: Instant) -> Record:
+    hours, taken = (now - snapshot.taken_at) / HOUR_S, moment(snapshot.taken_at)
+    origin = f"snapshot of {taken}, {hours:.1f} hours ago, by {snapshot.taken_by}"
+    stable = snapshot.traffic.primary
+    return Record(stable=stable, origin=origin, at=snapshot.taken_at, snapshot=snapshot)
+
+
+def _stamped(stamp: Stamp) -> Record:
+    return Record(stable=stamp.stable, origin=f"guardian's stamp of rollout {stamp.rollout}")

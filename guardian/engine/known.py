@@ -1,0 +1,76 @@
+"""What is known of a service's target: its past, its snapshot, and who is stable by them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guardian.core.model import Instant
+from guardian.core.rollout import Rollout, fold
+from guardian.core.stable import Contradiction, Record, Sides, records, sides
+from guardian.core.traffic import Reading, Snapshot, Traffic
+from guardian.ports import ConfigError, Journal, Router, RouterError
+
+SNAPSHOT_LIVES_S = 24 * 3600.0
+"""An older snapshot is not taken as what stable is."""
+
+
+def history(journal: Journal, service: str) -> list[Rollout]:
+    """The rollouts of a service, the newest first."""
+    return [fold(r.entry for r in journal.read(h.rollout)) for h in journal.history(service)]
+
+
+def newest_snapshot(journal: Journal, service: str, target: str) -> Snapshot | None:
+    """What was last recorded of the service, however long ago, if that was of this target."""
+    return next((s for s in journal.snapshots(service, limit=1) if s.target == target), None)
+
+
+def known(
+    journal: Journal,
+    service: str,
+    target: str,
+    reading: Reading,
+    past: Sequence[Rollout],
+    *,
+    now: Instant,
+    oldest_s: float = SNAPSHOT_LIVES_S,
+) -> tuple[Record, ...]:
+    """Everything on record that says who is stable; a snapshot counts for `oldest_s` seconds.
+
+    `past` are the rollouts of the service, the newest first.
+    """
+    snapshot = newest_snapshot(journal, service, target)
+    if snapshot is not None and now - snapshot.taken_at > oldest_s:
+        snapshot = None
+    return records(reading, past, snapshot, now=now)
+
+
+def decided(
+    service: str,
+    target: str,
+    traffic: Traffic,
+    found: Sequence[Record],
+    *,
+    named: str | None = None,
+) -> Sides:
+    """What these records say together; ConfigError, with the readings, where they differ."""
+    try:
+        return sides(traffic, found, named=named)
+    except Contradiction as error:
+        raise ConfigError(
+            f"nobody can tell which version of {target} is stable: {error}. Name the one that a"
+            f" rollback restores: `guardian watch {service} --rollback-to VERSION`, or at once,"
+            f" `guardian rollback {service} --to VERSION`"
+        ) from error
+
+
+def check_published(router: Router, traffic: Traffic) -> None:
+    """ConfigError when traffic goes to what is no version that stays as it is."""
+    for version in sorted(traffic.versions):
+        try:
+            if not version.isdecimal():
+                router.resolve(version)
+        except RouterError as error:
+            raise ConfigError(
+                f"{router.target} serves {version}, which can be neither stable nor a canary:"
+                f" {error.detail}"
+            ) from error

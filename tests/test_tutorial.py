@@ -40,12 +40,13 @@ FAST, SLOW = 300.0, 30.0
 """How many times as fast as a clock: while nobody types, and while orders meet a live rollout."""
 SAME = (
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z", "DATE"),
+    (r"\b\d\d:\d\d to \d\d:\d\d UTC", "TIMES"),
     (r"\b\d\d:\d\d(:\d\d)?Z|\b\d\d:\d\d UTC", "TIME"),
     (r"^\d\d:\d\d(?=  )", "TIME"),
     (r"agents-api-\d{8}T\d{4}-[a-z0-9]+", "ROLLOUT"),
     (r"[\w.-]+@[\w.-]+", "PERSON"),
     (r"\b\d+ bad of \d+ samples in \d+ minutes?", "N bad of N samples"),
-    (r"; \d+ of \d+ in \d+ minutes? not settled yet[^;]*", ""),
+    (r"; [^;]* settled yet[^;]*", ""),
     (r"\b\d+ datapoints in the last hour, the newest \d+ minutes? old", "N datapoints"),
     (r"\b\d+ (min|s)( \d+ s)? (?=after|at most)", "SPAN "),
     (r"log e [\d.]+ >= ", "log e N >= "),

@@ -124,7 +124,8 @@ def _growing(seen: Evidence) -> str:
     if late is None or seen.limit is None:
         return ""
     of = "" if late.bound is None else f" of {late.samples}"
-    text = f"; {late.bad}{of} in {duration(late.minutes * MINUTE_S)} not settled yet"
+    part = f"{late.bad}{of} in {duration(late.minutes * MINUTE_S)} not settled yet"
+    text = f"; {part if seen.minutes else 'none of them settled yet'}"
     if late.bound is None or late.most == late.samples:
         return text
     least = figures.text(late.bound, seen.limit.figure)

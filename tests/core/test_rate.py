@@ -190,7 +190,7 @@ def test_bad_news_of_an_unsettled_period_counts_already() -> None:
     """Events are only ever added, and the period's full length is held against them."""
     late = of([9, 9, 60, 70, 80], settled=2)
     assert late.outcome is Outcome.FAIL
-    assert "(210 in 3 minutes, 22:16 to 22:19 UTC; 210 in 3 minutes not settled yet; " in late.why
+    assert "(210 in 3 minutes, 22:16 to 22:19 UTC; none of them settled yet; " in late.why
     assert of([9, 9, 9, 9], settled=2).evidence.samples == 2
     silent = of([20, 20, 0, 0], criterion=FEW, settled=2)
     assert silent.outcome is not Outcome.FAIL

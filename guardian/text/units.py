@@ -18,6 +18,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from guardian.core.traffic import Weight
 from guardian.ports import ConfigError
 from guardian.text.findings import not_yet
+from guardian.text.regular import head_of
 
 _SECONDS: Final = {
     "ms": Decimal("0.001"),
@@ -293,10 +294,9 @@ def secret_value(reference: SecretRef, *, environ: Mapping[str, str], base: Path
 
 def _from_file(path: Path) -> str:
     try:
-        raw = path.read_bytes() if path.is_file() else None
-        value = raw.decode("utf-8").strip() if raw is not None else None
-    except (OSError, UnicodeDecodeError):
-        value = None
+        value = head_of(path, _MAX_SECRET_BYTES + 1).decode("utf-8").strip()
+    except (OSError, ValueError):
+        value = ""
     if not value or len(value) > _MAX_SECRET_BYTES:
         raise ConfigError(f"the secret's file {path} is missing, empty, too large or not text")
     return value

@@ -10,9 +10,7 @@ lines of them can grow into gigabytes. YAML 1.2 core schema: `on`, `yes` and `12
 from __future__ import annotations
 
 import math
-import os
 import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +28,7 @@ from guardian.text.findings import (
     in_order,
     is_secret,
 )
+from guardian.text.regular import NotRegular, head_of
 
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 50
@@ -55,12 +54,9 @@ def read(path: Path, *, shown: str | None = None) -> Document:
     """
     name = str(path) if shown is None else shown
     try:
-        # Not blocking, so that a pipe without a writer cannot hold the process.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return _unusable(name, "this is not a file that can be read: give a YAML file")
-            raw = file.read(MAX_BYTES + 1)
+        raw = head_of(path, MAX_BYTES + 1)
+    except NotRegular:
+        return _unusable(name, "this is not a file that can be read: give a YAML file")
     except FileNotFoundError:
         return _unusable(name, "there is no such file")
     except (OSError, ValueError) as error:

@@ -17,11 +17,15 @@ from guardian.engine.outbox import Lane
 from guardian.engine.start import resolved
 from guardian.engine.task import Task
 from guardian.ports import ConfigError, Router, Source
+from guardian.text.regular import head_of
+from guardian.text.yaml import MAX_BYTES
 from guardian.wiring.lanes import usable_lanes
 from guardian.wiring.process import Wiring
 from guardian.wiring.services import service_criteria
 
 DUTIES = {Mode.ENFORCE: Duty.ENFORCE, Mode.OBSERVE: Duty.OBSERVE}
+MOST_BESIDE = 1000
+"""So many files beside the configuration's own are looked at for changes."""
 OBSERVED_S = 1800.0
 """How long a deploy is judged where the service has no steps of its own."""
 
@@ -171,18 +175,19 @@ def _contents(wiring: Wiring) -> dict[Path, str]:
     """
     configured = wiring.configured()
     first, *included = configured.files
-    folders = {path.parent for path in included} | {
-        (configured.folder / reference).parent
+    named = {
+        configured.folder / reference
         for service in configured.services.values()
         for reference in service.rules
         if not reference.startswith("preset:")
     }
-    beside = {path for folder in folders for path in folder.glob("*.y*ml")}
-    return {path: _digest(path) for path in sorted({first, *included, *beside})}
+    folders = {path.parent for path in (*included, *named)}
+    beside = sorted({path for folder in folders for path in folder.glob("*.y*ml")})
+    return {path: _digest(path) for path in {first, *included, *named, *beside[:MOST_BESIDE]}}
 
 
 def _digest(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
+        return hashlib.sha256(head_of(path, MAX_BYTES + 1)).hexdigest()
+    except (OSError, ValueError):
         return ""

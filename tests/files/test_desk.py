@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from guardian.core.entries import RolloutStarted
 from guardian.core.plan import Plan, Reach
 from guardian.ports import ConfigError
 from guardian.wiring import Wiring, open_wiring
-from guardian.wiring.desk import ConfiguredDesk
+from guardian.wiring.desk import MOST_BESIDE, ConfiguredDesk
 from tests.simulation.scheduler import plan
 
 TARGET = "lambda_alias:333333333333:us-east-1:agents-api:live"
@@ -148,3 +149,30 @@ def test_a_plan_says_how_its_target_is_reached(wiring: Wiring) -> None:
     """What the router is given is kept as a file would write it."""
     _, reach = wiring.router("agents-api")
     assert reach == replace(REACH, options={**REACH.options, "stamp": "true"})
+
+
+@pytest.mark.parametrize("what", ["pipe", "zero", "huge", "folder", "unreadable", "many"])
+def test_whatever_lies_beside_the_files_is_no_trouble(wiring: Wiring, what: str) -> None:
+    """A pipe without a writer, a device without an end, a file of 2 GB: none of them is read."""
+    place = wiring.configured().folder.parent / "rules"
+    match what:
+        case "pipe":
+            os.mkfifo(place / "x.yaml")
+        case "zero":
+            (place / "x.yaml").symlink_to("/dev/zero")
+        case "huge":
+            with (place / "x.yaml").open("wb") as file:
+                file.truncate(2_000_000_000)
+        case "folder":
+            (place / "x.yaml").mkdir()
+        case "unreadable":
+            (place / "x.yaml").write_text("a: 1")
+            (place / "x.yaml").chmod(0)
+        case "many":
+            for index in range(MOST_BESIDE + 10):
+                (place / f"f{index}.yaml").write_text("a: 1")
+    desk = ConfiguredDesk(wiring)
+    assert not desk.stale()
+    assert [s.name for s in desk.services()]
+    (place / "own.yaml").write_text(RULES + "\n")
+    assert desk.stale()

@@ -17,7 +17,14 @@ from typing import Any, Final
 
 import guardian
 from guardian.aws_credentials import renewed
-from guardian.aws_errors import NO_CREDENTIALS, problem_of, reason_of, talking
+from guardian.aws_errors import (
+    NO_CREDENTIALS,
+    SIGNED_BY,
+    problem_of,
+    reason_of,
+    spent,
+    talking,
+)
 from guardian.aws_wire import Wire, checked
 from guardian.core.model import Reason
 from guardian.ports import ConfigError, Meter, RouterError, Unmetered, WrongAccount
@@ -165,6 +172,8 @@ class Account:
         self._lock = threading.RLock()
         self._clients: dict[str, Any] = {}
         self._made: dict[str, Any] = {}
+        self._read = 0
+        """How often credentials were read anew because AWS did not take those at hand."""
 
     def __repr__(self) -> str:
         return f"Account({self.account_id or 'any'}, {self.region})"
@@ -242,7 +251,7 @@ class Account:
         """The session for metrics or for everything else; both have the same credentials."""
         key = f"session {use}"
         if key not in self._made:
-            session = self._sessions.session()
+            session = self._watched()
             if use == "metrics":
                 parser = session.get_component("response_parser_factory")
                 parser.set_parser_defaults(timestamp_parser=seconds)
@@ -254,13 +263,44 @@ class Account:
             self._made[key] = session
         return self._made[key]
 
+    def _watched(self) -> Any:
+        """A session whose credentials are read anew when AWS no longer takes them, or has none.
+
+        botocore keeps a key from a file, a process or the environment for as long as it runs.
+        """
+        session, read = self._sessions.session(), self._read
+
+        def refused(http_response: Any, parsed: Any, **_: Any) -> None:
+            if http_response.status_code >= 300 and spent(parsed, http_response.status_code):
+                found = session.get_credentials()
+                parsed["ResponseMetadata"][SIGNED_BY] = getattr(found, "method", "")
+                self._read_anew(read)
+
+        def unsigned(exception: Exception, **_: Any) -> None:
+            from botocore.exceptions import NoCredentialsError
+
+            if isinstance(exception, NoCredentialsError):
+                self._read_anew(read)
+
+        session.register("after-call", refused)
+        session.register("after-call-error", unsigned)
+        return session
+
+    def _read_anew(self, read: int) -> None:
+        """Make other clients at the next call, once for all that were made before."""
+        with self._lock:
+            if read == self._read:
+                self._read += 1
+                self._clients.clear()
+                self._made.clear()
+
     def _role_credentials(self) -> Any:
         """Credentials of `role_arn`, fetched at first use and again before they run out."""
         if "role" not in self._made:
             from botocore.config import Config
             from botocore.credentials import AssumeRoleCredentialFetcher
 
-            base = self._sessions.session()
+            base = self._watched()
             source = base.get_credentials()
             if source is None:
                 raise RouterError(Reason.AUTH, NO_CREDENTIALS)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from guardian.core.model import Problem, Reason
 from guardian.ports import EdgeError
@@ -14,6 +14,19 @@ NO_CREDENTIALS: Final = (
     "no AWS credentials were found: give this process a role (task role, instance profile, OIDC), "
     "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 )
+
+SIGNED_BY: Final = "GuardianSignedBy"
+"""Where an error's metadata says which of botocore's sources the credentials came from."""
+_SOURCES: Final = {
+    "shared-credentials-file": "from the shared credentials file",
+    "config-file": "from AWS's config file",
+    "custom-process": "from the credential_process",
+    "assume-role": "of the role in aws.role_arn",
+    "assume-role-with-web-identity": "from the web identity's token",
+    "iam-role": "of the instance's role",
+    "container-role": "of the task's or pod's role",
+    "sso": "of the SSO session",
+}
 
 _CODES: Final = {
     code: kind
@@ -59,14 +72,15 @@ _SAY: Final[dict[str, tuple[Reason, str]]] = {
     ),
     "expired": (
         Reason.AUTH,
-        "{what} was refused because the AWS credentials have expired: renew them",
+        "{what} was refused because the AWS credentials{whose} have expired: {renew}",
     ),
     # AWS's own message is left out: it can quote the signed request, session token included.
     "refused": (
         Reason.AUTH,
         (
-            "{what} was refused because AWS does not accept the credentials ({code}): check the "
-            "access key, its secret and session token, and whether the key is still active"
+            "{what} was refused because AWS does not accept the credentials{whose} ({code}): check "
+            "the access key, its secret and session token, and whether the key is still active; "
+            "{renew}"
         ),
     ),
     "skewed": (
@@ -120,8 +134,32 @@ def problem_of(exc: BaseException, *, action: str, where: str) -> Problem:
     reason, text = _SAY[kind]
     said = quoted(message)
     what = f"{action} {where}"
-    detail = text.format(what=what, action=action, code=code or f"HTTP {status}", said=said)
+    whose, renew = _signed_by(exc.response.get("ResponseMetadata", {}).get(SIGNED_BY, ""))
+    detail = text.format(
+        what=what,
+        action=action,
+        code=code or f"HTTP {status}",
+        said=said,
+        whose=whose,
+        renew=renew,
+    )
     return Problem(reason=reason, detail=detail)
+
+
+def _signed_by(method: str) -> tuple[str, str]:
+    """Whose credentials these were, and how others come in; by botocore's name of the source."""
+    if method == "env":
+        renew = "start guardian again with new ones, since a process keeps its variables"
+        return " from the environment variables", renew
+    whose = f" {_SOURCES[method]}" if method in _SOURCES else ""
+    return whose, "renew them, and guardian reads them again by itself"
+
+
+def spent(parsed: Mapping[str, Any], status: int) -> bool:
+    """Whether AWS's error answer means that the credentials are no good any more."""
+    error = parsed.get("Error", {})
+    kind = _kind(str(error.get("Code", "")), str(error.get("Message", "")), status)
+    return kind in {"expired", "refused"}
 
 
 def reason_of(code: str, message: str, status: int) -> Reason:

@@ -36,6 +36,12 @@ ASSUMED = (
     "</AssumeRoleResult></AssumeRoleResponse>"
 )
 
+EXPIRED = (
+    "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code>"
+    "<Message>The security token included in the request is expired</Message></Error>"
+    "</ErrorResponse>"
+)
+
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Canned]:
@@ -270,6 +276,56 @@ def test_a_settings_file_that_is_no_ini_file_is_named_and_not_quoted(
         account_for(Sessions()).check_account()
     assert caught.value.reason is Reason.INVALID
     assert SECRET_KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("role_arn", [None, f"arn:aws:iam::{ACCOUNT}:role/guardian"])
+def test_credentials_that_were_renewed_outside_are_read_again(
+    world: Canned, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, role_arn: str | None
+) -> None:
+    """A rewritten file gives the next call its new key; until then it is said what expired."""
+    file, refused = tmp_path / "credentials", set[str]()
+    for known in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(known)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    text = "[default]\naws_access_key_id = {}\naws_secret_access_key = secret\n"
+    usual = script(AssumeRole=Answer(body=ASSUMED))
+
+    def answer(asked: Asked) -> Answer:
+        if any(key in asked.headers["authorization"] for key in refused):
+            return Answer(status=403, body=EXPIRED, type="text/xml")
+        return usual(asked)
+
+    world.answer = answer
+    file.write_text(text.format("AKIAFIRST"))
+    account = account_for(Sessions(), role_arn=role_arn)
+    account.client("cloudwatch")
+    refused |= {"AKIAFIRST", "ASIAROLE"}
+    for _ in range(2):
+        with pytest.raises(
+            RouterError, match=r"have expired.*reads them again by itself"
+        ) as caught:
+            account.check_account()
+    assert caught.value.reason is Reason.AUTH
+    assert "from the shared credentials file" in caught.value.detail
+    file.write_text(text.format("AKIASECOND"))
+    refused.discard("ASIAROLE")
+    account.client("cloudwatch")
+    assert "AKIAFIRST" not in world.asked[-1].headers["authorization"]
+
+
+def test_credentials_that_appear_later_are_found(
+    world: Canned, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file that is not there yet is looked for again."""
+    file = tmp_path / "credentials"
+    for known in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(known)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    account = account_for(Sessions())
+    with pytest.raises(RouterError, match="no AWS credentials were found"):
+        account.check_account()
+    file.write_text("[default]\naws_access_key_id = AKIA\naws_secret_access_key = secret\n")
+    account.check_account()
 
 
 def test_no_error_ever_quotes_a_secret(world: Canned) -> None:

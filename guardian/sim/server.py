@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 import threading
@@ -30,6 +31,10 @@ from guardian.sim.world import DEFAULT_ACCOUNT, DEFAULT_REGION, Event, World
 
 _MAX_BODY = 1024 * 1024
 """CloudWatch takes at most 1 MB a request; no other service here takes more."""
+_KEY = re.compile(r"Credential=([^/,\s]+)/")
+_EXPIRED = Refused(
+    "ExpiredTokenException", "The security token included in the request is expired", 403
+)
 _GARBAGE = Reply(body=b"<html>bad gateway</htm", content_type="text/html")
 _REFUSING = frozenset(
     {"throttle", "access_denied", "server_error", "conflict", "not_found", "bad_request"}
@@ -132,6 +137,11 @@ class Simulator:
         with self.world.lock:
             return self.world.requests[service, operation]
 
+    def expire(self, access_key: str) -> None:
+        """From now on AWS refuses what is signed with that key, as it does once it has expired."""
+        with self.world.lock:
+            self.world.expired.add(access_key)
+
     def feed(
         self,
         namespace: str,
@@ -189,6 +199,9 @@ class Simulator:
                 return Reply(status=404, body=b"no simulated service lives here\n")
             operation = _operation(service, request)
             self.world.requests[service.name, operation] += 1
+            signed = _KEY.search(request.headers.get("authorization", ""))
+            if signed is not None and signed[1] in self.world.expired:
+                return service.error(_EXPIRED)
             fault = self.faults.take(service.name, operation)
             return _answer(service, request, operation, fault)
 

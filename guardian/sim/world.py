@@ -47,6 +47,8 @@ class World:
         self.lock = threading.RLock()
         self.requests: Counter[tuple[str, str]] = Counter()
         """How often each (service, operation) was called, refused calls included."""
+        self.expired: set[str] = set()
+        """Access keys that AWS's services no longer take."""
         self._events: list[Event] = []
 
     @property

@@ -117,6 +117,11 @@ class Notice:
         return "/".join(part for part in (self.rollout, str(self.seq), self.beside) if part)
 
     @property
+    def vital(self) -> bool:
+        """Whether somebody has to be woken, or may sleep again: a page, or the end of one."""
+        return bool(self.pages or self.resolves)
+
+    @property
     def own(self) -> bool:
         """Whether it is about guardian itself, and about no service and no rollout."""
         return not self.canary
@@ -155,11 +160,7 @@ def key_of(environment: str, service: str, rollout: str, cause: str) -> str:
 
 
 def concerns(told: Notice) -> frozenset[Event]:
-    """The events whose listeners need this notice: its own, and that of each page it resolves.
-
-    Whoever was paged for `blind` must also get the notice that closes that page, although its
-    event is `resumed`.
-    """
+    """The events whose listeners need this notice: its own, and those of the pages it closes."""
     causes = (key.rpartition("/")[2] for key in told.resolves)
     return frozenset({told.event, *(_OPENED_BY.get(c, Event.STUCK) for c in causes)})
 

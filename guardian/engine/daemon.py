@@ -270,6 +270,7 @@ class Daemon:
             claims=state.held,
             planes={p.name: (p.last_at, late[p.name]) for p in planes},
             pending=state.pending,
+            notifiers=engine.outbox.refusals,
             reload_ok=self._reload_ok,
             unseen=self._patrol.unseen,
             ready=state.trouble or engine.unwritable or engine.trouble or _troubled(self._desk),

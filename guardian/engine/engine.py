@@ -82,6 +82,7 @@ class Engine:
             clock=setting.clock,
             luck=setting.luck,
             meter=setting.meter,
+            say=setting.say,
         )
         self._recorder = Recorder(setting.journal, self.outbox, setting.luck, setting.meter)
         self.groups = Groups(

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from guardian.core.model import Instant
 from guardian.core.notices import Event, Notice, concerns
+from guardian.engine.refusals import Refusals
 from guardian.ports import (
     Clock,
     Dead,
@@ -35,8 +36,12 @@ SEND_DEADLINE_S = 20.0
 SETTLING_S = 10.0
 """How long after that a notice stays this process's own, in real seconds, to record its end."""
 INFORMATION_LIVES_S = 3600.0
-"""A message that only informs is dropped when this old; a page never is."""
+"""A message that only informs is dropped when this old."""
+PAGES_LIVE_S = 3 * 24 * 3600.0
+"""A page is tried for so long: by then what it tells of was found by other ways, or is over."""
 BACK_OFF_S = (1.0, 60.0)
+REFUSED_S = (1.0, 300.0)
+"""The same for a page that was refused: somebody has to mend that."""
 IDLE_S = 1.0
 DIRECT_RETRY_S = 10.0
 """How soon a notice that the journal could not take is sent again to a lane that failed."""
@@ -76,6 +81,7 @@ class Outbox:
         clock: Clock,
         luck: Luck,
         meter: Meter | None = None,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._journal = journal
         self._lanes: Mapping[str, Lane] = {lane.name: lane for lane in lanes}
@@ -94,8 +100,13 @@ class Outbox:
         self.sent = 0
         self.failed = 0
         self.last_error = ""
-        self.refused: dict[str, str] = {}
-        """Lanes of ours that refused a notice for good, and why: nobody will hear of it."""
+        self._say = say
+        self._refusals = Refusals(clock=clock, say=say, tell=self._tell_others)
+
+    @property
+    def refusals(self) -> Mapping[str, str]:
+        """Each lane: why it refused what it was given last; empty where it did not."""
+        return {**dict.fromkeys(self._lanes, ""), **self._refusals.why}
 
     def route(self, notice: Notice | None) -> list[Outgoing]:
         """Which lanes a notice leaves by: those that want it and were not told it directly."""
@@ -141,6 +152,7 @@ class Outbox:
     def step(self, mine: Callable[[str], bool] = lambda _: True) -> float:
         """Deliver what is due on the lanes that are `mine`; real seconds until the next look."""
         now = self._clock.now()
+        self._refusals.step()
         try:
             self._settle_again(mine)
             due = self._journal.due(now, limit=DUE_LIMIT)
@@ -166,9 +178,17 @@ class Outbox:
 
         Does not wait for the answers. Called again at each tick, until every lane has it.
         """
+        self._tell_directly(self.route(notice))
+
+    def _tell_others(self, notice: Notice, besides: str) -> None:
+        """What is wrong with one lane goes to all the others, whatever they want to hear of."""
+        out = [Outgoing(lane=name, notice=notice) for name in self._lanes if name != besides]
+        self._tell_directly([o for o in out if self._direct.get(_direct_key(o)) != math.inf])
+
+    def _tell_directly(self, outgoing: Sequence[Outgoing]) -> None:
         calls: dict[str, Callable[[], object]] = {}
         monotonic = self._clock.monotonic()
-        for out in self.route(notice):
+        for out in outgoing:
             key = _direct_key(out)
             if self._direct.get(key, monotonic) <= monotonic:
                 self._direct[key] = monotonic + DIRECT_RETRY_S
@@ -182,8 +202,11 @@ class Outbox:
         except NotifyError as error:
             self.failed += 1
             self.last_error = f"{out.lane}: {error.detail}"
+            if not error.retryable:
+                self._refusals.refused(out.lane, out.notice, error.detail)
             return
         self.sent += 1
+        self._refusals.took(out.lane, out.notice)
         self._direct[key] = math.inf
 
     def _settle_again(self, mine: Callable[[str], bool]) -> None:
@@ -196,13 +219,13 @@ class Outbox:
     def _is_for_us(self, pending: Pending, now: Instant) -> bool:
         """Not what another guardian on this journal tells by its own lanes, of its own services.
 
-        Only what informs and is too old by now is cleared away, whosever it was.
+        Only what is too old by now is cleared away, whosever it was.
         """
         lane = self._lane(pending.lane)
         if lane is not None and (lane.services is None or pending.notice.service in lane.services):
             return True
-        old = now - pending.notice.at > INFORMATION_LIVES_S
-        return old and lane is None and not _vital(pending.notice)
+        old = now - pending.notice.at > _life_s(pending.notice)
+        return old and lane is None
 
     def _take(self, pending: Pending, now: Instant) -> bool:
         """Before sending: no other process of this journal shall tell it as well.
@@ -233,29 +256,43 @@ class Outbox:
 
     def _settle(self, pending: Pending, result: object, now: Instant) -> None:
         verdict = self._verdict(pending, result, now)
-        self.sent += isinstance(verdict, Sent)
-        self._meter.notice(pending.lane, _OUTCOMES[type(verdict)])
-        if not isinstance(verdict, Sent):
+        refused = isinstance(result, NotifyError) and not result.retryable
+        outcome = "refused" if refused and isinstance(verdict, Retry) else _OUTCOMES[type(verdict)]
+        self._meter.notice(pending.lane, outcome)
+        if isinstance(verdict, Sent):
+            self.sent += 1
+            self._refusals.took(pending.lane, pending.notice)
+        else:
             self.failed += 1
             self.last_error = f"{pending.lane}: {verdict.error}"
-        if isinstance(verdict, Dead) and self._lane(pending.lane) is not None:
-            self.refused[pending.lane] = verdict.error
+        if refused and not isinstance(verdict, Sent):
+            self._refusals.refused(pending.lane, pending.notice, verdict.error)
+        if isinstance(verdict, Dead) and pending.notice.vital:
+            self._say(f"a page was given up after days ({verdict.error}): {pending.notice.title}")
+        self._note(pending, verdict)
+
+    def _note(self, pending: Pending, verdict: Sent | Retry | Dead) -> None:
+        """Record what became of a notice; what cannot be recorded takes no other notice along."""
         try:
             self._journal.settle(pending, verdict)
         except JournalError as error:
             self._unsettled[pending.id] = (pending, verdict)
             self.last_error = str(error)
+        except Exception as error:  # noqa: BLE001 - a handle or a text that no journal can hold
+            self._say(f"what became of a notice for {pending.lane} is no record: {error!r}")
+            told = isinstance(verdict, Sent)
+            self._journal.settle(pending, Sent() if told else Dead(error=type(error).__name__))
 
     def _verdict(self, pending: Pending, result: object, now: Instant) -> Sent | Retry | Dead:
         if isinstance(result, Sent | Dead):
             return result
         error = result.detail if isinstance(result, EdgeError) else "no answer"
         notice = pending.notice
-        final = isinstance(result, NotifyError) and not result.retryable
-        if final or (not _vital(notice) and now - notice.at > INFORMATION_LIVES_S):
+        refused = isinstance(result, NotifyError) and not result.retryable
+        if now - notice.at > _life_s(notice) or (refused and not notice.vital):
             return Dead(error=error)
         asked = result.after_s if isinstance(result, NotifyError) and result.after_s else 0.0
-        first, most = BACK_OFF_S
+        first, most = REFUSED_S if refused else BACK_OFF_S
         back_off = min(most, first * 2.0 ** min(pending.attempts, 10))
         real_s = max(asked, back_off * (0.5 + self._luck.uniform() / 2))
         return Retry(at=now + real_s / self._clock.real_s(1.0), error=error)
@@ -268,6 +305,5 @@ def _direct_key(out: Outgoing) -> DirectKey:
     return out.lane, out.notice.id
 
 
-def _vital(notice: Notice) -> bool:
-    """Whether somebody has to be woken, or may sleep again: never dropped."""
-    return bool(notice.pages or notice.resolves)
+def _life_s(notice: Notice) -> float:
+    return PAGES_LIVE_S if notice.vital else INFORMATION_LIVES_S

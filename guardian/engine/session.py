@@ -227,8 +227,9 @@ class Session:
         except JournalError as error:
             self._say(f"the last notices may not have been delivered: {error}")
             return
-        for lane, why in self._engine.outbox.refused.items():
-            self._say(f"{lane} was not told, and will not be: {why}")
+        for lane, why in self._engine.outbox.refusals.items():
+            if why:
+                self._say(f"{lane} was not told: {why}")
         if left:
             why = self._engine.outbox.last_error or "no answer"
             self._say(

@@ -23,6 +23,8 @@ class Overview:
     yet), and by how many real seconds the next one is late."""
     pending: int | None = None
     """Notices that wait in the journal; None while it cannot be read."""
+    notifiers: Mapping[str, str] = field(default_factory=dict)
+    """Each of them: why it refused what it was given last; empty where it did not."""
     reload_ok: bool = True
     """Whether the files, as last read, were valid."""
     unseen: Mapping[str, str] = field(default_factory=dict)

@@ -301,11 +301,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _remarks(overview: Overview) -> str:
     """What is amiss outside of this process: no reason to end or to replace it."""
-    return "".join(
-        f"{service}: its target cannot be seen: {' '.join(why.split())}\n"
-        for service, why in sorted(overview.unseen.items())
-        if why
-    )
+    unseen = {f"{s}: its target cannot be seen": why for s, why in sorted(overview.unseen.items())}
+    refusing = {f"{name} refuses what it is given": why for name, why in overview.notifiers.items()}
+    found = {**unseen, **refusing}
+    return "".join(f"{what}: {' '.join(why.split())}\n" for what, why in found.items() if why)
 
 
 def _health(trouble: str, remarks: str = "") -> tuple[int, bytes, Mapping[str, str]]:

@@ -32,7 +32,7 @@ once (CloudWatch pricing page, us-east-1; other regions differ little)."""
 
 OUTCOMES: Final = ("completed", "unproven", "rolled_back", "aborted", "superseded", "cancelled")
 """How a rollout can end."""
-DELIVERIES: Final = ("sent", "failed", "dead")
+DELIVERIES: Final = ("sent", "failed", "refused", "dead")
 """What can become of an attempt to deliver a notice."""
 
 _TICK_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
@@ -155,7 +155,13 @@ FAMILIES: Final = (
         "guardian_notices_total",
         "counter",
         "notifier outcome",
-        "Deliveries of notices: sent, failed (to be tried again), or dead (given up).",
+        "Deliveries of notices: sent, failed or refused (to be tried again), or dead (given up).",
+    ),
+    _family(
+        "guardian_notifier_refusing",
+        "gauge",
+        "notifier",
+        "1 while a notifier refuses what it is given, else 0.",
     ),
     _family(
         "guardian_notices_pending",
@@ -312,6 +318,8 @@ class _State:
             self._set("guardian_last_tick_timestamp_seconds", place, at)
         if overview.pending is not None:
             self._set("guardian_notices_pending", (), overview.pending)
+        for name, why in overview.notifiers.items():
+            self._set("guardian_notifier_refusing", (name,), bool(why))
         self._set("guardian_config_last_reload_successful", (), overview.reload_ok)
 
     def families(self) -> Iterator[Metric]:

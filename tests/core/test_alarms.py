@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from guardian.core.alarms import (
     files_refused,
     files_right,
@@ -11,8 +13,10 @@ from guardian.core.alarms import (
     journal_wrong,
     orphan,
     orphan_over,
+    receiver_refuses,
+    receiver_takes,
 )
-from guardian.core.notices import Event, Severity, concerns
+from guardian.core.notices import Event, Page, Severity, concerns
 from guardian.core.traffic import Stamp, Traffic, Weight
 from tests.core.builders import T0
 
@@ -64,3 +68,25 @@ def test_a_canary_that_the_journal_does_not_know_is_a_page_of_its_rollout() -> N
         assert [page.key for page in told.pages] == ["guardian/production/api/r1/orphan"]
         over = orphan_over(told, T0 + 60)
         assert (over.pages, over.resolves) == ((), ("guardian/production/api/r1/orphan",))
+
+
+def test_a_notifier_that_refuses_pages_is_a_page_for_the_others_until_it_takes_them() -> None:
+    """With what it says, and the first page that it refused."""
+    paging = Page(key="guardian/production/agents-api/r1/stuck", severity=Severity.CRITICAL)
+    stuck = replace(files_right("production", T0), pages=(paging,), title="the rollback is stuck")
+    told = receiver_refuses("pagerduty", stuck, "HTTP 403: the key is unknown.", T0)
+    (page,) = told.pages
+    assert (page.key, page.severity) == ("guardian/production/receiver-pagerduty", Severity.ERROR)
+    assert told.own
+    assert "the rollback is stuck" in told.did
+    assert "HTTP 403: the key is unknown." in told.did
+    over = receiver_takes("pagerduty", "production", T0)
+    assert (over.pages, over.resolves) == ((), (page.key,))
+
+
+def test_a_notifier_that_refuses_messages_wakes_nobody() -> None:
+    """They only inform."""
+    message = replace(files_right("production", T0), resolves=())
+    told = receiver_refuses("slack", message, "the channel is gone", T0)
+    assert (told.event, told.vital) == (Event.WARNING, False)
+    assert "slack refuses guardian's messages" in told.title

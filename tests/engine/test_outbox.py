@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
 from guardian.clock import SystemClock
-from guardian.core.entries import RolloutStarted
-from guardian.core.model import Instant, Reason
+from guardian.core.model import Reason
 from guardian.core.notices import Event, Notice, Page, Severity
 from guardian.engine.fanout import SerialFanout, ThreadFanout
 from guardian.engine.outbox import (
@@ -20,99 +19,9 @@ from guardian.engine.outbox import (
     Lane,
     Outbox,
 )
-from guardian.ports import Dead, Fanout, NotifyError, Outgoing, Pending, Retry, Sent, Unavailable
-from tests.contracts.journal_values import ManualClock
-from tests.simulation.memory_journal import MemoryJournal
-from tests.simulation.scheduler import plan
+from guardian.ports import Dead, NotifyError, Pending, Retry
+from tests.engine.letterbox import NO_ANSWER, NOTICE, Ears, Post
 from tests.simulation.world import SeededLuck
-
-NOTICE = Notice(
-    event=Event.BAKING,
-    at=0.0,
-    rollout="r1",
-    seq=2,
-    service="agents-api",
-    environment="production",
-    stable="41",
-    canary="42",
-    phase="baking",
-    weight="10%",
-    step="1 of 3",
-    title="baking",
-    did="waits",
-)
-NO_ANSWER = NotifyError(Reason.UNAVAILABLE, "no answer", retryable=True)
-
-
-@dataclass
-class Ears:
-    """A notifier that hears, or fails with what it is told to."""
-
-    heard: list[tuple[str, int, str | None]] = field(default_factory=list)
-    error: Exception | None = None
-
-    def send(self, notice: Notice, *, handle: str | None) -> str | None:
-        """Hear."""
-        if self.error is not None:
-            raise self.error
-        self.heard.append((notice.rollout, notice.seq, handle))
-        return f"thread of {notice.rollout}"
-
-
-class ForgetfulJournal(MemoryJournal):
-    """Can be read and not be written: a full disk."""
-
-    full = False
-    settled: list[Sent | Retry | Dead]
-
-    def take(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
-        """Note, if there is room."""
-        if self.full:
-            raise Unavailable("the disk is full")
-        return super().take(pending, now=now, until=until)
-
-    def settle(self, pending: Pending, result: Sent | Retry | Dead) -> None:
-        """Note, if there is room."""
-        if self.full:
-            raise Unavailable("the disk is full")
-        self.settled = [*getattr(self, "settled", []), result]
-        super().settle(pending, result)
-
-
-class Post:
-    """An outbox with its journal, clock and lanes."""
-
-    def __init__(self, *lanes: str, fanout: Fanout | None = None) -> None:
-        self.clock = ManualClock()
-        self.journal = ForgetfulJournal(self.clock)
-        self.ears = {name: Ears() for name in lanes}
-        self.outbox = Outbox(
-            journal=self.journal,
-            lanes=[Lane(name=name, notifier=ears) for name, ears in self.ears.items()],
-            fanout=fanout or SerialFanout(),
-            clock=self.clock,
-            luck=SeededLuck("post"),
-        )
-        self.lease = self.journal.open_lease("tests")
-        self.begun: dict[str, int] = {}
-
-    def put(self, notice: Notice, *lanes: str) -> None:
-        """Record an entry that has this to tell."""
-        begun = self.begun.setdefault(notice.rollout, len(self.begun))
-        claim = self.journal.claim(self.lease, f"target {begun}")
-        assert claim is not None
-        known = self.journal.read(notice.rollout)
-        the_plan = replace(plan(self.clock.now()), rollout=notice.rollout, target=claim.target)
-        entry = RolloutStarted(at=self.clock.now(), plan=the_plan)
-        self.journal.append(
-            claim,
-            notice.rollout,
-            expected=len(known),
-            entries=[] if known else [entry],
-            live=True,
-            outgoing=[Outgoing(lane=n, notice=replace(notice, at=self.clock.now())) for n in lanes],
-            txid=f"{notice.rollout}-{notice.seq}",
-        )
 
 
 def test_a_notice_waits_until_the_act_was_tried() -> None:

@@ -75,6 +75,18 @@ def test_a_healthy_daemon_is_alive_and_ready(path: str) -> None:
     assert (status, body) == (200, b"ok\n")
 
 
+def test_a_notifier_that_refuses_is_told_below_the_ok() -> None:
+    """A restart would not mend it, so it is no 503."""
+    overview = replace(
+        at_work(), notifiers={"slack": "", "pagerduty": "HTTP 403: the key is unknown"}
+    )
+    with listening(lambda: overview) as listener:
+        status, _, body = ask(listener, "/readyz")
+        assert ask(listener, "/livez")[2] == b"ok\n"
+    expected = b"ok\npagerduty refuses what it is given: HTTP 403: the key is unknown\n"
+    assert (status, body) == (200, expected)
+
+
 def test_trouble_is_a_503_with_its_reason() -> None:
     """Each question has an answer of its own: a daemon may live and not be ready."""
     overview = replace(at_work(), ready="the journal cannot be opened: disk full")

@@ -239,6 +239,13 @@ def test_trouble_is_shown() -> None:
     assert series(text, "guardian_notices_pending") == {}
 
 
+def test_a_notifier_that_refuses_is_a_series_while_it_does() -> None:
+    """And a 0 when it does not."""
+    name = "guardian_notifier_refusing"
+    found = page(replace(at_work(), notifiers={"slack": "", "pagerduty": "HTTP 403"}))
+    assert series(found, name, "notifier") == {("slack",): 0.0, ("pagerduty",): 1.0}
+
+
 def test_of_two_roles_in_one_region_the_one_that_is_behind_counts() -> None:
     """Two series with the same labels would make the whole scrape invalid."""
     overview = replace(

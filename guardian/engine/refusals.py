@@ -1,0 +1,54 @@
+"""Notifiers that refuse what they are given: said in the log, and to the other notifiers, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from guardian.core.alarms import receiver_refuses, receiver_takes
+from guardian.core.notices import Notice
+from guardian.ports import Clock
+
+
+class Refusals:
+    """Which lanes refuse, why, and what the others are to hear of it."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        say: Callable[[str], None],
+        tell: Callable[[Notice, str], None],
+    ) -> None:
+        self._clock = clock
+        self._say = say
+        self._tell = tell
+        """Tells a notice to every lane but one."""
+        self._why: dict[str, str] = {}
+        self._news: dict[str, Notice] = {}
+        """The newest word about each lane, for the others."""
+
+    @property
+    def why(self) -> Mapping[str, str]:
+        """Lanes that refused what they were given last, and why."""
+        return self._why.copy()
+
+    def refused(self, lane: str, notice: Notice, why: str) -> None:
+        """A lane said no: nobody will hear of it there before somebody mends that."""
+        now, news = self._clock.now(), self._news.get(lane)
+        if lane not in self._why:
+            again = "; it is tried again" if notice.vital else "; the message is dropped"
+            self._say(f"{lane} refuses what guardian tells: {why}{again}")
+        if lane not in self._why or (notice.vital and news is not None and not news.vital):
+            self._news[lane] = receiver_refuses(lane, notice, why, now)
+        self._why[lane] = why
+
+    def took(self, lane: str, notice: Notice) -> None:
+        """A lane took a notice: what it refused before is over."""
+        if self._why.pop(lane, None) is not None:
+            self._say(f"{lane} takes what guardian tells again")
+            self._news[lane] = receiver_takes(lane, notice.environment, self._clock.now())
+
+    def step(self) -> None:
+        """Hand the news to whoever has not heard them."""
+        for lane, news in self._news.copy().items():
+            self._tell(news, lane)

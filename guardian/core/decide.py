@@ -108,6 +108,7 @@ def _by_phase(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
         case Phase.BAKING:
             return (
                 _breach(rollout, seen, now)
+                or _put_back(rollout, seen, now)
                 or _conflict(rollout, seen, now)
                 or _bake_over(rollout, seen, now)
                 or blind(rollout, seen, now)
@@ -116,6 +117,7 @@ def _by_phase(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
         case Phase.HELD:
             return (
                 _breach(rollout, seen, now)
+                or _put_back(rollout, seen, now)
                 or _shifted(rollout, seen, now)
                 or held(rollout, seen, now)
             )
@@ -161,6 +163,17 @@ def _conflict(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
         f" expected {expected}",
         verdicts=seen.verdicts,
     )
+
+
+def _put_back(rollout: Rollout, seen: Seen, now: Instant) -> RollbackStarted | None:
+    """All traffic is back on stable by hand: that is a rollback, and not a weight to wait at."""
+    plan = rollout.plan
+    if plan.drive is Drive.WATCH or not rollout.confirmed or seen.reading is None:
+        return None
+    if seen.reading.traffic != plan.snapshot.traffic or rollout.returning:
+        return None
+    detail = f"somebody else put all traffic back by hand (found: {seen.reading.traffic})"
+    return RollbackStarted(at=now, cause=Cause.ABORTED, detail=detail, actor="somebody else")
 
 
 def _shifted(rollout: Rollout, seen: Seen, now: Instant) -> TrafficSeen | None:

@@ -56,6 +56,8 @@ def cure(plan: Plan) -> str:
 
 def take_back(plan: Plan) -> str:
     """How a person takes the canary back."""
+    if not plan.movable:
+        return f"guardian moves no traffic here: put {plan.service} back the way it was deployed."
     if plan.restores:
         return f"`guardian rollback {plan.service}` puts version {plan.stable} back now."
     return f"`guardian rollback {plan.service} --to VERSION` puts another version back."

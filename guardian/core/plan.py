@@ -107,6 +107,8 @@ class Plan:
     """What a rollback restores."""
     restores: bool
     """Whether a breach is rolled back; False for a gate and for `--observe`."""
+    movable: bool = True
+    """Whether the router can move traffic at all; False for a gate."""
     steps: tuple[Step, ...]
     criteria: tuple[Criterion, ...]
     policy: Policy

@@ -161,6 +161,7 @@ def plan_watch(
         found=reading.traffic,
         snapshot=_snapshot(service, reading, Traffic(primary=stable), request, past),
         restores=restores and not service.observe,
+        movable=not is_gate(service.router),
         steps=(step,),
         criteria=criteria,
         policy=service.policy,

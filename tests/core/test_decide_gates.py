@@ -175,8 +175,9 @@ def test_only_a_person_leaves_steps_out(step: int) -> None:
 )
 def test_nobody_approves_in_time(state: Rollout, wanted: type[Entry]) -> None:
     """What was moved goes back, what was not is cancelled; `max_hold` has no say in it."""
-    assert entry(state, saw(found=STABLE), at=DAY_S - 1) is None
-    decided = entry(state, saw(found=STABLE), at=DAY_S)
+    found = state.traffic
+    assert entry(state, saw(found=found), at=DAY_S - 1) is None
+    decided = entry(state, saw(found=found), at=DAY_S)
     assert isinstance(decided, wanted)
     assert "nobody approved step" in getattr(decided, "detail", "")
     if isinstance(decided, RollbackStarted):

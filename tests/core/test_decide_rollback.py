@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.decide import decide
-from guardian.core.entries import Entry, RollbackConfirmed, RollbackStuck
+from guardian.core.entries import (
+    Cause,
+    Entry,
+    HoldReason,
+    RollbackConfirmed,
+    RollbackStarted,
+    RollbackStuck,
+)
 from guardian.core.rollout import Phase, Rollout, apply
 from guardian.core.standing import Seen
 from guardian.core.traffic import Traffic
@@ -15,11 +22,13 @@ from guardian.core.wishes import Verb, must_write
 from tests.core.rollouts import (
     BACK,
     FAIL,
+    PASS,
     ROLLOUT_ID,
     STABLE,
     T0,
     TEN,
     WATCH,
+    held,
     in_phase,
     reading,
     saw,
@@ -126,3 +135,19 @@ def test_a_watch_confirms_its_rollback_alike() -> None:
     state = in_phase(Phase.BAKING, BACK, plan=WATCH)
     decided = entry(replace(saw(found=STABLE), wrote=True), state=state)
     assert isinstance(decided, RollbackConfirmed)
+
+
+@pytest.mark.parametrize("why", [None, HoldReason.PERSON, HoldReason.CONFLICT, HoldReason.BLIND])
+def test_all_traffic_put_back_by_hand_is_a_rollback(why: HoldReason | None) -> None:
+    """There is nothing left to wait for, baking or held: it ends, and says whose doing it was."""
+    state = in_phase(Phase.BAKING, *([held(why)] if why else []))
+    decided = entry(saw(PASS, found=STABLE), state=state)
+    assert isinstance(decided, RollbackStarted)
+    assert decided.cause is Cause.ABORTED
+    assert decided.actor == "somebody else"
+
+
+def test_a_rollback_that_a_person_stopped_is_not_begun_again_by_what_is_found() -> None:
+    """The brake holds until it is let go."""
+    stopped = in_phase(Phase.ROLLING_BACK, held(HoldReason.PERSON))
+    assert entry(saw(found=STABLE), state=stopped) is None

@@ -17,6 +17,7 @@ from guardian.core.entries import (
     WeightConfirmed,
 )
 from guardian.core.notices import Event, Severity, concerns, notice, page_key
+from guardian.core.phrases import take_back
 from guardian.core.reasons import samples, window, worst_first
 from guardian.core.rollout import apply, start
 from guardian.core.traffic import FULL
@@ -219,3 +220,11 @@ def test_evidence_is_put_into_words() -> None:
     assert window(Evidence(window_start=T0)) == ""
     ordered = worst_first([a_verdict(o) for o in (Outcome.PASS, Outcome.NO_DATA, Outcome.FAIL)])
     assert [v.outcome for v in ordered] == [Outcome.FAIL, Outcome.NO_DATA, Outcome.PASS]
+
+
+def test_where_guardian_moves_no_traffic_it_names_no_command_that_would() -> None:
+    """A gate's version goes back the way it came."""
+    gate = replace(GATE, restores=False, movable=False)
+    words = take_back(gate)
+    assert "guardian rollback" not in words
+    assert "the way it was deployed" in words

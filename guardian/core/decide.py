@@ -27,7 +27,7 @@ from guardian.core.entries import (
     WeightConfirmed,
 )
 from guardian.core.gates import ailing, frozen, incident, unapproved, unknown
-from guardian.core.model import Instant, OnFail
+from guardian.core.model import MINUTE_S, Instant, OnFail
 from guardian.core.orders import Decision, obey
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, step_traffic
@@ -48,6 +48,8 @@ from guardian.core.waiting import advance, blind, held, out_of_time, warning
 from guardian.core.wishes import changed_after_completion, strangers
 from guardian.core.wording import span
 
+GONE_AFTER_S = 600.0
+"""For so long every look must have found no target before guardian lets go of it."""
 STUCK_AFTER_S = (60.0, 300.0)
 """When an unconfirmed rollback pages, and pages again."""
 PROMOTION_STUCK_AFTER_S = 60.0
@@ -132,8 +134,14 @@ def _by_phase(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
 
 def _superseded(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     plan = rollout.plan
-    if seen.gone is not None:
-        return Superseded(at=now, detail=f"the target is gone: {seen.gone}")
+    if seen.gone_since is not None and now - seen.gone_since >= GONE_AFTER_S:
+        lasted_min = (now - seen.gone_since) / MINUTE_S
+        return Superseded(
+            at=now,
+            detail=f"the target is gone: for {lasted_min:.0f} minutes every look found none"
+            f" ({seen.trouble})",
+            gone=True,
+        )
     if seen.reading is None:
         return None
     unknown = strangers(plan, seen.reading.traffic)
@@ -260,7 +268,8 @@ def _promoted(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
 
 def _bake_over(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     """The next step, or the end, once the bake was observed and every gating criterion passes."""
-    if not baked(rollout, seen) or short_of_pass(rollout, seen.verdicts):
+    unseen = seen.unseen_since is not None
+    if unseen or not baked(rollout, seen) or short_of_pass(rollout, seen.verdicts):
         return None
     return advance(rollout, seen, now)
 

@@ -307,6 +307,8 @@ class Superseded:
     detail: str
     actor: str | None = None
     """Who ordered guardian to restore another version than the recorded one."""
+    gone: bool = False
+    """Whether there was no target any more, rather than somebody else's versions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

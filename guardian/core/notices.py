@@ -36,6 +36,7 @@ from guardian.core.phrases import Words
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Rollout, of_blindness
 from guardian.core.status import confirmed_weight
+from guardian.core.traffic import NONE
 from guardian.core.verdict import Verdict
 
 
@@ -359,8 +360,10 @@ def _ended(before: Rollout, entry: _End, after: Rollout) -> _Row:
             event, words = Event.CANCELLED, telling.cancelled(entry, after)
         case Superseded():
             # A person who names another version has the next rollback told, and paged if stuck.
-            unsafe = before.returning and entry.actor is None
-            event, words = Event.SUPERSEDED, telling.superseded(entry, before, after, unsafe=unsafe)
+            unsafe = entry.actor is None and (
+                before.returning or (entry.gone and confirmed_weight(before) > NONE)
+            )
+            event, words = Event.SUPERSEDED, telling.superseded(entry, before, after)
             page = (_SUPERSEDED, Severity.WARNING) if unsafe else None
         case _:
             assert_never(entry)

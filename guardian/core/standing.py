@@ -28,8 +28,10 @@ class Seen:
     """The end of the newest settled period that every gating criterion could read."""
     reading: Reading | None = None
     """The traffic, read in this tick; None when it was not read or could not be."""
-    gone: str | None = None
-    """Why the target no longer exists, when the router said so."""
+    unseen_since: Instant | None = None
+    """Since when every try to read the traffic failed; None when the last one did not."""
+    gone_since: Instant | None = None
+    """Since when every try found no target, in the account that was asked for."""
     wrote: bool = False
     """The last write of the present phase was acknowledged and read back."""
     tried: bool = False

@@ -334,8 +334,8 @@ def cancelled(entry: Cancelled, after: Rollout) -> Words:
     )
 
 
-def superseded(entry: Superseded, before: Rollout, after: Rollout, *, unsafe: bool) -> Words:
-    """Somebody else changed the versions; `unsafe` when that cut a rollback short."""
+def superseded(entry: Superseded, before: Rollout, after: Rollout) -> Words:
+    """Somebody else changed the versions, or the target is gone."""
     plan = after.plan
     if entry.actor is not None:
         return Words(
@@ -346,20 +346,17 @@ def superseded(entry: Superseded, before: Rollout, after: Rollout, *, unsafe: bo
                 because(entry.detail),
             ),
         )
-    cut = (
-        f"The rollback to version {plan.stable} was under way and is NOT finished by guardian."
-        if unsafe
-        else ""
-    )
+    cut = f"The rollback to version {plan.stable} was under way and is NOT finished by guardian."
+    what = f"{plan.target} is gone" if entry.gone else f"somebody else changed {plan.target}"
     return Words(
-        title=f"{plan.service}: somebody else changed {plan.target}, guardian lets go"
-        + (" in the middle of a rollback" if unsafe else ""),
+        title=f"{plan.service}: {what}, guardian lets go"
+        + (" in the middle of a rollback" if before.returning else ""),
         did=joined(
             f"guardian writes nothing any more; when it last looked, version {plan.canary} had"
             f" {confirmed_weight(before)}.",
-            cut,
+            cut if before.returning else "",
             because(entry.detail),
-            _rollback_began(before.rollback) if unsafe else "",
+            _rollback_began(before.rollback) if before.returning else "",
         ),
         todo=f"Look at what is live on {plan.target} now."
         f" `guardian rollback {plan.service} --to {plan.stable}` puts version {plan.stable} back.",

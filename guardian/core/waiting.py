@@ -34,6 +34,8 @@ from guardian.core.state import Hold, Phase, Rollout
 from guardian.core.verdict import Outcome
 from guardian.core.wording import moment
 
+MISSING_S = 120.0
+"""How long a target may not be found before people hear of it."""
 CLOCK_STEP_S = 60.0
 """A wall clock may go back by as much without a word: clocks are corrected all the time."""
 LAPSE_S = MINUTE_S
@@ -67,12 +69,31 @@ def blind(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
             f" {moment(rollout.last_at)}: what is older than that cannot be judged",
             verdicts=seen.verdicts,
         )
+    if entry := _untold(rollout, seen, now):
+        return entry
     if not blinded(rollout, seen) or blind_s(rollout, seen, now) < plan.policy.max_blind_s:
         return None
     detail = said(blinded(rollout, seen))
     if plan.policy.on_blind is Blind.ROLLBACK and plan.restores and frozen_back(seen) is None:
         return RollbackStarted(at=now, cause=Cause.BLIND, detail=detail, verdicts=seen.verdicts)
     return Held(at=now, why=HoldReason.BLIND, detail=detail, verdicts=seen.verdicts)
+
+
+def _untold(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
+    """Nobody knows who has the traffic; of a target that is not found people hear soon."""
+    longest_s = rollout.plan.policy.max_blind_s
+    if seen.gone_since is not None:
+        longest_s = min(longest_s, MISSING_S)
+    since = seen.unseen_since
+    if since is None or now - max(since, rollout.resumed_at or 0.0) < longest_s:
+        return None
+    return Held(
+        at=now,
+        why=HoldReason.BLIND,
+        detail=f"the traffic of {rollout.plan.target} cannot be read since {moment(since)}"
+        f" ({seen.trouble})",
+        verdicts=seen.verdicts,
+    )
 
 
 def set_back(rollout: Rollout, now: Instant) -> bool:
@@ -158,7 +179,7 @@ def _calmed(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | N
 
     A watch advances nothing: with its evidence complete there is nothing to wait for.
     """
-    if not seen.verdicts or blinded(rollout, seen):
+    if not seen.verdicts or blinded(rollout, seen) or seen.unseen_since is not None:
         return _late(blind(rollout, seen, now)) or _lapsed(rollout, hold, seen, now)
     ready = baked(rollout, seen) and not short_of_pass(rollout, seen.verdicts)
     if rollout.plan.drive is Drive.WATCH and ready:

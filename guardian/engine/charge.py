@@ -53,10 +53,10 @@ class Charge:
     """As last read, in this tick or an earlier one."""
     replaced: set[str] = field(default_factory=set)
     """Revisions that a newer one has replaced: a reading that shows one is stale."""
-    gone: str | None = None
-    """Why the target is taken as gone: the router said so twice in a row."""
-    missed: str | None = None
-    """Why the last read did not find the target: once may be the vendor's mistake."""
+    unseen_since: Instant | None = None
+    """Since when every read of the traffic failed."""
+    gone_since: Instant | None = None
+    """Since when every read said that the target does not exist."""
     read_trouble: str = ""
     write_trouble: str = ""
     memories: dict[str, Memory] = field(default_factory=dict)
@@ -131,24 +131,24 @@ class Charge:
         """The last router error that still stands, for people."""
         return self.write_trouble or self.read_trouble
 
-    def saw(self, outcome: object) -> bool:
+    def saw(self, outcome: object, now: Instant) -> bool:
         """Take in what reading the router brought; whether it was read.
 
         After a failed read the older one stays: its guard token keeps a write made from it safe.
         """
-        missed, self.missed = self.missed, None
+        gone_since, self.gone_since = self.gone_since, None
+        self.unseen_since = now if self.unseen_since is None else self.unseen_since
         if isinstance(outcome, Reading) and outcome.revision in self.replaced:
             self.read_trouble = "the router showed a state that was replaced before: a stale read"
         elif isinstance(outcome, Reading):
             self._replace(outcome)
             self.look_first = False
-            self.gone, self.read_trouble = None, ""
+            self.unseen_since, self.read_trouble = None, ""
             return True
         elif isinstance(outcome, EdgeError):
             self.read_trouble = outcome.detail
             if outcome.reason is Reason.NOT_FOUND:
-                self.missed = outcome.detail
-                self.gone = self.gone if missed is None else outcome.detail
+                self.gone_since = now if gone_since is None else gone_since
         else:
             self.read_trouble = f"the router gave {type(outcome).__name__}, not a reading"
         return False
@@ -254,7 +254,8 @@ class Charge:
             stable=self.stable,
             observed_until=self.observed_until,
             reading=self.reading if fresh else None,
-            gone=self.gone,
+            unseen_since=self.unseen_since,
+            gone_since=self.gone_since,
             wrote=self.wrote,
             tried=self.tried,
             trouble=self.trouble,

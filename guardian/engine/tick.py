@@ -207,7 +207,7 @@ class Plane:
         read = set()
         for name, charge in readers.items():
             with self._apart(charge):
-                if charge.saw(results[f"read-{name}"]):
+                if charge.saw(results[f"read-{name}"], now):
                     read.add(name)
         if polling:
             self._reader.take_in(results, now)

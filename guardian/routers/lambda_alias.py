@@ -7,7 +7,8 @@ answer can be lost after the write was applied, and then a repeated write fails 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
@@ -95,7 +96,8 @@ class LambdaAlias:
 
     def read(self) -> Reading:
         """The alias now. `detail` holds its description, unless guardian's stamp stands there."""
-        answer = self._ask("GetAlias", self._name, Name=self._options.alias)
+        with self._proven():
+            answer = self._ask("GetAlias", self._name, Name=self._options.alias)
         here = self._context
         return reading_of(answer, name=self._name, account=here.account_id, region=here.region)
 
@@ -271,7 +273,8 @@ class LambdaAlias:
         """The configuration of one version. NOT_FOUND with how such a version gets lost."""
         name = f"{self._options.function}:{qualifier}"
         try:
-            return self._ask("GetFunctionConfiguration", name, Qualifier=qualifier)
+            with self._proven():
+                return self._ask("GetFunctionConfiguration", name, Qualifier=qualifier)
         except RouterError as error:
             if error.reason is not Reason.NOT_FOUND:
                 raise
@@ -281,6 +284,19 @@ class LambdaAlias:
                 f"{self._context.account_id} {self._context.region}, so it can take no traffic: "
                 f"publish it again, or name another one. {_RETAIN}",
             ) from None
+
+    @contextmanager
+    def _proven(self) -> Iterator[None]:
+        """Believe that something does not exist only in the account that was meant.
+
+        Another account's credentials, there for a minute, find nothing of that name either.
+        """
+        try:
+            yield
+        except RouterError as error:
+            if error.reason is Reason.NOT_FOUND:
+                self._context.check_account()
+            raise
 
     def _latest(self) -> str:
         """The highest published version number."""

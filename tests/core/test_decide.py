@@ -76,7 +76,7 @@ def entry(state: Rollout, seen: Seen, *, at: float = 0.0) -> Entry | None:
 def test_an_order_comes_before_everything_else() -> None:
     """A person's hold is taken although a breach was seen in the same tick."""
     state = in_phase(Phase.BAKING)
-    seen = replace(saw(FAIL), orders=(order(OrderKind.HOLD),), gone="no such alias")
+    seen = replace(saw(FAIL), orders=(order(OrderKind.HOLD),), gone_since=T0 - 600)
     decision = decide(state, seen, T0)
     assert isinstance(decision.entry, Held)
     assert answered(decision) == ("o-hold",)
@@ -102,7 +102,7 @@ def test_a_refused_order_does_not_stop_the_rest() -> None:
 @pytest.mark.parametrize("phase", [Phase.CANCELLED, Phase.ROLLED_BACK, Phase.RETIRED])
 def test_nothing_is_decided_of_an_ended_rollout(phase: Phase) -> None:
     """An end is an end, whatever is seen."""
-    seen = replace(saw(FAIL, found=STRANGE), gone="no such alias")
+    seen = replace(saw(FAIL, found=STRANGE), gone_since=T0 - 600)
     assert decide(in_phase(phase), seen, T0) == Decision()
 
 
@@ -117,8 +117,11 @@ def test_a_third_version_ends_every_live_rollout(phase: Phase) -> None:
 @pytest.mark.parametrize("phase", [*sorted(LIVE, key=lambda p: p.value), Phase.COMPLETED])
 def test_a_target_that_is_gone_ends_every_live_rollout(phase: Phase) -> None:
     """There is nothing left to move."""
-    decided = entry(in_phase(phase), replace(saw(), gone="ResourceNotFound"))
-    assert decided == Superseded(at=T0, detail="the target is gone: ResourceNotFound")
+    seen = replace(saw(), gone_since=T0 - 599, unseen_since=T0 - 599, trouble="no such alias")
+    assert not isinstance(entry(in_phase(phase), seen), Superseded)
+    decided = entry(in_phase(phase), replace(seen, gone_since=T0 - 600))
+    detail = "the target is gone: for 10 minutes every look found none (no such alias)"
+    assert decided == Superseded(at=T0, detail=detail, gone=True)
 
 
 # --- pending -----------------------------------------------------------------------------------

@@ -157,6 +157,12 @@ def test_a_change_by_somebody_else_pages_only_in_the_middle_of_a_rollback() -> N
     """Otherwise it informs; in a rollback, also a stopped one, nobody else finishes the job."""
     gone = Superseded(at=T0 + 900, detail="somebody else put version 43 on it")
     assert last(STEP_0, AT_TEN, gone).pages == ()
+    lost = replace(gone, gone=True)
+    told = last(STEP_0, AT_TEN, lost)
+    assert [page.key for page in told.pages] == [key("superseded")]
+    assert f"{PLAN.target} is gone, guardian lets go" in told.title
+    assert "version 42 had 10%" in told.did
+    assert last(lost).pages == ()
     stopped = Held(at=T0 + 300, why=HoldReason.PERSON, detail="stop", actor="bob")
     for story in ((BACK, gone), (BACK, stopped, gone)):
         told = last(STEP_0, AT_TEN, *story)

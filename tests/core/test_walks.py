@@ -292,7 +292,7 @@ class Walk(RuleBasedStateMachine):
     @invariant()
     def what_is_over_stays_over(self) -> None:
         """An end decides nothing more."""
-        seen = Seen(verdicts=self.judged(), gone="no such alias")
+        seen = Seen(verdicts=self.judged(), gone_since=self.now - 600)
         assert decide(self.state, seen, self.now).entry is None
 
 

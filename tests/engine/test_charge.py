@@ -91,37 +91,21 @@ def told(clock: ManualClock, *incidents: Incident) -> dict[Query, Measurement]:
 # --- a target that is gone -----------------------------------------------------------------------
 
 
-def test_one_not_found_is_no_end() -> None:
-    """The vendor's lists lag: only the second in a row is believed."""
-    mine = guarded(ManualClock())
-    assert not mine.saw(GONE)
-    assert mine.gone is None
-    assert mine.read_trouble == "no such alias"
-    assert not mine.saw(GONE)
-    assert mine.gone == "no such alias"
-
-
-def test_not_found_twice_with_anything_between_is_no_end() -> None:
-    """A reading, or another failure."""
+def test_a_target_that_is_not_found_is_looked_for_again() -> None:
+    """Since when is remembered while every look says the same; other failures prove nothing."""
     clock = ManualClock()
     mine = guarded(clock)
     reading = alias_for("agents-api", clock).read()
-    for between in (LATE, reading, "garbage"):
-        mine.saw(GONE)
-        mine.saw(between)
-        mine.saw(GONE)
-        assert mine.gone is None, between
-        mine.saw(reading)
-
-
-def test_a_target_that_comes_back_is_there() -> None:
-    """Whatever was believed before."""
-    clock = ManualClock()
-    mine = guarded(clock)
-    mine.saw(GONE)
-    mine.saw(GONE)
-    assert mine.saw(alias_for("agents-api", clock).read())
-    assert mine.gone is None
+    assert not mine.saw(GONE, 5.0)
+    assert not mine.saw(GONE, 65.0)
+    assert (mine.gone_since, mine.unseen_since, mine.read_trouble) == (5.0, 5.0, "no such alias")
+    for between in (LATE, "garbage"):
+        assert not mine.saw(between, 95.0)
+        assert (mine.gone_since, mine.unseen_since) == (None, 5.0), between
+        assert not mine.saw(GONE, 125.0)
+        assert mine.gone_since == 125.0
+    assert mine.saw(reading, 155.0)
+    assert (mine.gone_since, mine.unseen_since) == (None, None)
 
 
 # --- before a step -------------------------------------------------------------------------------
@@ -143,7 +127,7 @@ def test_no_step_is_entered_before_a_look_at_the_traffic() -> None:
     assert mine.decide((), clock.now(), fresh=False).entry is None
     assert mine.wants_reading(polling=False)
     assert mine.unsettled
-    mine.saw(replace(alias.read(), traffic=step_traffic(mine.rollout.plan, 0)))
+    mine.saw(replace(alias.read(), traffic=step_traffic(mine.rollout.plan, 0)), clock.now())
     assert isinstance(mine.decide((), clock.now(), fresh=True).entry, StepEntered)
     assert not mine.wants_reading(polling=False)
 

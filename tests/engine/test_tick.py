@@ -89,7 +89,7 @@ def test_a_router_that_returns_garbage_is_unreadable() -> None:
     clock = ManualClock()
     a_plane, _, _ = baking(clock)
     a_charge = a_plane.charges[0]
-    assert not a_charge.saw({"traffic": "42"})
+    assert not a_charge.saw({"traffic": "42"}, clock.now())
     assert a_charge.trouble == "the router gave dict, not a reading"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -365,3 +366,24 @@ def test_options_are_strict(options: dict[str, Any]) -> None:
     """Names only, an alias that is no version, and nothing unknown."""
     with pytest.raises(ValidationError):
         Options.model_validate(options)
+
+
+def test_nothing_is_gone_in_another_account(lambdas: World) -> None:
+    """A 404 is believed once STS has said whose account it comes from."""
+    router = lambdas.router()
+    router.read()
+    lambdas.remove_target()
+    for ask in (router.read, partial(router.resolve, "99")):
+        lambdas.twin.account, lambdas.twin.sts = "111111111111", None
+        with pytest.raises(RouterError) as elsewhere:
+            ask()
+        assert elsewhere.value.reason is Reason.AUTH
+        assert "111111111111" in elsewhere.value.detail
+        lambdas.twin.sts = refusal(500, "InternalFailure")
+        with pytest.raises(RouterError) as unproven:
+            ask()
+        assert unproven.value.reason is Reason.UNAVAILABLE
+        lambdas.twin.account, lambdas.twin.sts = ACCOUNT, None
+    with pytest.raises(RouterError) as gone:
+        router.read()
+    assert gone.value.reason is Reason.NOT_FOUND

@@ -260,33 +260,39 @@ class Engine:
         plane: str,
         *,
         answers: Sequence[Answer] = (),
+        instead_of: str | None = None,
     ) -> Charge:
-        """Start a rollout; whatever a dead watch left on its target is closed. Raises Busy."""
-        self._clear(claim)
+        """Start a rollout; what ends for it on its target ends in the same transaction.
+
+        That is a watch whose process died, or the live rollout that a person's order ends
+        (`instead_of`). Raises Busy where anything else is live there.
+        """
+        ends = self._ended_for(plan, claim, instead_of)
         items = told(None, opening(plan, self._clock.now()))
         rollout = items[-1].after
         if rollout.returning:
             self.outbox.hold_back(plan.rollout, rollout.seq)
-        self._record(claim, None, items, answers=answers)
+        txid = self._recorder.txid()
+        self._recorder.append(claim, None, items, answers=answers, ends=ends, txid=txid)
+        if ends is not None:
+            self._show_recorded([ends[1]])
+        self._show_recorded(items)
         charge = Charge(rollout=rollout, claim=claim, router=router)
         self._take(charge, plane)
         return charge
 
-    def _record(
-        self,
-        claim: Claim,
-        before: Rollout | None,
-        items: Sequence[Told],
-        *,
-        answers: Sequence[Answer] = (),
-    ) -> None:
-        """Record what is no tick's doing, and show it as a tick would."""
-        self._recorder.append(claim, before, items, answers=answers, txid=self._recorder.txid())
+    def end(self, claim: Claim, left: Rollout, entry: Entry) -> None:
+        """Record what ends a rollout that is in nobody's charge."""
+        items = told(left, [entry])
+        self._recorder.append(claim, left, items, txid=self._recorder.txid())
+        self._show_recorded(items)
+
+    def _show_recorded(self, items: Sequence[Told]) -> None:
+        """Show what is no tick's doing as a tick would."""
         after = items[-1].after
         shown = picture(after, Seen(), after.last_at, traffic=None)
         recorded = tuple(self._recorder.recorded(items))
-        report = Report(at=after.last_at, polled=False, pictures=(shown,), recorded=recorded)
-        self._show(report)
+        self._show(Report(at=after.last_at, polled=False, pictures=(shown,), recorded=recorded))
         if not after.live:
             del self.pictures[after.plan.rollout]
 
@@ -301,35 +307,23 @@ class Engine:
         self.pictures.pop(charge.id, None)
         self._journal.release(charge.claim)
 
-    def _clear(self, claim: Claim) -> None:
-        """End a watch whose process died: it moved nothing. Anything else has to be finished."""
-        for head in self._journal.live():
-            if head.target != claim.target:
-                continue
-            left = fold(record.entry for record in self._journal.read(head.rollout))
-            if left.moved or left.returning:
-                raise Busy(left)
-            why = "the process that watched it died"
-            self.end(claim, left, Cancelled(at=self._clock.now(), detail=why))
-
-    def end(self, claim: Claim, left: Rollout, entry: Entry) -> None:
-        """Record what ends a rollout that is in nobody's charge."""
-        self._record(claim, left, told(left, [entry]))
-
-    def replace_by_order(self, rollout: str | None, plan: Plan, claim: Claim) -> None:
-        """End a live rollout, if there is one, because a person ordered what `plan` restores."""
-        if rollout is None:
-            return
-        left = fold(record.entry for record in self._journal.read(rollout))
-        now, version, said = self._clock.now(), plan.snapshot.traffic.primary, because(plan.reason)
-        detail = joined(f"rollback to version {version} by {plan.actor}.", said)
-        if left.moved or left.returning:
-            entry: Entry = Superseded(at=now, detail=detail, actor=plan.actor)
-        elif left.live:
-            entry = Cancelled(at=now, detail=detail, actor=plan.actor)
-        else:
-            return
-        self.end(claim, left, entry)
+    def _ended_for(
+        self, plan: Plan, claim: Claim, instead_of: str | None
+    ) -> tuple[Rollout, Told] | None:
+        """What is live on the target and ends in favour of `plan`. Raises Busy."""
+        live = [head.rollout for head in self._journal.live() if head.target == claim.target]
+        if not live:
+            return None
+        left = fold(record.entry for record in self._journal.read(live[-1]))
+        now, moved = self._clock.now(), left.moved or left.returning
+        if live[-1] == instead_of:
+            version, said = plan.snapshot.traffic.primary, because(plan.reason)
+            detail = joined(f"rollback to version {version} by {plan.actor}.", said)
+            kind = Superseded if moved else Cancelled
+            return left, told(left, [kind(at=now, detail=detail, actor=plan.actor)])[0]
+        if moved:
+            raise Busy(left)
+        return left, told(left, [Cancelled(at=now, detail="the process that watched it died")])[0]
 
     def page(self, charge: Charge, told: Notice) -> None:
         """Tell of a rollout what is no entry of its journal."""

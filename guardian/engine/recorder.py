@@ -12,7 +12,7 @@ from guardian.core.rollout import Rollout, apply, start
 from guardian.engine.outbox import Outbox
 from guardian.engine.outcome import count
 from guardian.engine.report import Recorded
-from guardian.ports import Claim, Journal, Luck, Meter
+from guardian.ports import Claim, Ending, Journal, Luck, Meter
 
 
 class Told(NamedTuple):
@@ -55,9 +55,13 @@ class Recorder:
         items: Sequence[Told],
         *,
         answers: Sequence[Answer] = (),
+        ends: tuple[Rollout, Told] | None = None,
         txid: str,
     ) -> None:
-        """All of it in one transaction, with the notices. Raises the journal's errors."""
+        """All of it in one transaction, with the notices. Raises the journal's errors.
+
+        `ends`: another rollout on the same target that ends in favour of this one.
+        """
         after = items[-1].after if items else before
         assert after is not None  # noqa: S101 - a rollout begins with an entry
         self._journal.append(
@@ -68,7 +72,16 @@ class Recorder:
             live=after.live,
             outgoing=[out for one in items for out in self._outbox.route(one.notice)],
             answers=answers,
+            ends=None if ends is None else self._ending(*ends),
             txid=txid,
+        )
+
+    def _ending(self, before: Rollout, last: Told) -> Ending:
+        return Ending(
+            rollout=before.plan.rollout,
+            expected=before.seq,
+            entry=last.entry,
+            outgoing=self._outbox.route(last.notice),
         )
 
     def recorded(self, items: Sequence[Told]) -> list[Recorded]:

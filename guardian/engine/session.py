@@ -131,8 +131,9 @@ class Session:
         if task.resume:
             charge = self._engine.take_up(plan.rollout, claim, task.router, task.plane)
         else:
-            self._engine.replace_by_order(task.instead_of, plan, claim)
-            charge = self._engine.begin(plan, claim, task.router, task.plane)
+            charge = self._engine.begin(
+                plan, claim, task.router, task.plane, instead_of=task.instead_of
+            )
         if task.order is not None and task.resume:
             self._engine.give(charge, task.order, plan.reason)
         return charge

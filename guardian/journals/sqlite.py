@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -30,6 +31,7 @@ from guardian.ports import (
     Conflict,
     Context,
     Dead,
+    Ending,
     Fenced,
     Head,
     Journal,
@@ -77,6 +79,21 @@ def build(options: Options, context: Context) -> Journal:
     """The journal, its file opened and checked. Raises ConfigError or Unavailable."""
     file = SqliteFile(options.path)
     return SqliteJournal(file, clock=context.clock, luck=context.luck, locks=options.locks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """One rollout's part of a transaction."""
+
+    rollout: str
+    expected: int
+    entries: Sequence[Entry]
+    live: bool = False
+
+    @property
+    def bodies(self) -> list[str]:
+        """Its entries as they are stored."""
+        return [encode_entry(entry) for entry in self.entries]
 
 
 class SqliteJournal(SqliteOrders):
@@ -216,6 +233,7 @@ class SqliteJournal(SqliteOrders):
         live: bool,
         outgoing: Sequence[Outgoing] = (),
         answers: Sequence[Answer] = (),
+        ends: Ending | None = None,
         txid: str,
     ) -> int:
         """Entries, answered orders and outgoing notices in one transaction; the new last seq.
@@ -223,34 +241,51 @@ class SqliteJournal(SqliteOrders):
         The same entries under the same `txid` are written once. Raises IllegalEntry when a first
         append does not begin with its own RolloutStarted; see the port for the rest.
         """
-        bodies = [encode_entry(entry) for entry in entries]
+        main = _Part(rollout=rollout, expected=expected, entries=entries, live=live)
+        parts = [main]
+        if ends is not None:
+            last = _Part(rollout=ends.rollout, expected=ends.expected, entries=[ends.entry])
+            parts, outgoing = [last, main], [*ends.outgoing, *outgoing]
         notices = [(out, encode(out.notice)) for out in outgoing]
         with self._file.write(f"append to {rollout}", unknown=OutcomeUnknown) as db:
-            sql = "SELECT * FROM rollouts WHERE id = ?"
-            head = db.execute(sql, (rollout,)).fetchone()
-            target = head["target"] if head is not None else claim.target
-            self._fence(db, claim, target)
-            written = stored.written(db, rollout, txid, bodies)
+            self._head(db, claim, rollout)
+            written = stored.written(db, rollout, txid, main.bodies)
             if written is not None:
                 return written
-            found = head["seq"] if head is not None else 0
-            if found != expected:
-                raise Conflict(f"rollout {rollout} has {found} entries by now, not {expected}")
-            if live:
-                stored.refuse_second(db, rollout, target)
-            if head is None:
-                stored.begin(db, claim, rollout, entries)
-                head = db.execute(sql, (rollout,)).fetchone()
-            last = stored.chain(db, head, claim.epoch, txid, bodies)
-            at = max([head["last_at"], *(rfc3339(entry.at) for entry in entries)])
-            db.execute(
-                "UPDATE rollouts SET seq = ?, hash = ?, live = ?, last_at = ? WHERE id = ?",
-                (expected + len(bodies), last, int(live), at, rollout),
-            )
+            for part in parts:
+                self._put(db, claim, part, txid)
             finish(db, answers)
             for out, body in notices:
                 stored.leave(db, out, body)
-            return expected + len(bodies)
+            return expected + len(entries)
+
+    def _head(self, db: sqlite3.Connection, claim: Claim, rollout: str) -> sqlite3.Row | None:
+        """A rollout's row, if it has begun. Raises Fenced unless the claim is on its target."""
+        sql = "SELECT * FROM rollouts WHERE id = ?"
+        head: sqlite3.Row | None = db.execute(sql, (rollout,)).fetchone()
+        self._fence(db, claim, head["target"] if head is not None else claim.target)
+        return head
+
+    def _put(self, db: sqlite3.Connection, claim: Claim, part: _Part, txid: str) -> None:
+        """Write one rollout's part of a transaction."""
+        head = self._head(db, claim, part.rollout)
+        found = head["seq"] if head is not None else 0
+        if found != part.expected:
+            raise Conflict(
+                f"rollout {part.rollout} has {found} entries by now, not {part.expected}"
+            )
+        if part.live:
+            stored.refuse_second(db, part.rollout, claim.target)
+        if head is None:
+            stored.begin(db, claim, part.rollout, part.entries)
+            head = self._head(db, claim, part.rollout)
+        assert head is not None  # noqa: S101 - it has just begun
+        last = stored.chain(db, head, claim.epoch, txid, part.bodies)
+        at = max([head["last_at"], *(rfc3339(entry.at) for entry in part.entries)])
+        db.execute(
+            "UPDATE rollouts SET seq = ?, hash = ?, live = ?, last_at = ? WHERE id = ?",
+            (part.expected + len(part.entries), last, int(part.live), at, part.rollout),
+        )
 
     # --- notices, snapshots --------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ from guardian.ports.errors import (
 from guardian.ports.journal import (
     Claim,
     Dead,
+    Ending,
     Head,
     Journal,
     Lease,
@@ -58,6 +59,7 @@ __all__ = [
     "Context",
     "Dead",
     "EdgeError",
+    "Ending",
     "Fanout",
     "Fenced",
     "Freeze",

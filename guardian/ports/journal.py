@@ -94,6 +94,16 @@ class Dead:
     error: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """The end of a live rollout in favour of another one on the same target, in one transaction."""
+
+    rollout: str
+    expected: int
+    entry: Entry
+    outgoing: Sequence[Outgoing] = ()
+
+
 class Journal(Protocol):
     """Append-only memory. Heartbeats use the monotonic clock: beat 10 s, life 30 s.
 
@@ -157,13 +167,15 @@ class Journal(Protocol):
         live: bool,
         outgoing: Sequence[Outgoing] = (),
         answers: Sequence[Answer] = (),
+        ends: Ending | None = None,
         txid: str,
     ) -> int:
         """Entries, answered orders and outgoing notices in one transaction; the new last seq.
 
-        `live` says whether the rollout is live afterwards. Raises Fenced when the claim's epoch
-        is not the target's newest or its lease was given up; Conflict when the last seq is not
-        `expected`, or when the target has another live rollout.
+        `ends` is written before, in the same transaction: both or neither. `live` says whether
+        the rollout is live afterwards. Raises Fenced when the claim's epoch is not the target's
+        newest or its lease was given up; Conflict when a last seq is not `expected`, or when the
+        target has another live rollout.
         """
         ...
 

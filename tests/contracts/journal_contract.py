@@ -13,9 +13,9 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.entries import Entry
+from guardian.core.entries import Entry, RolloutStarted
 from guardian.core.rollout import IllegalEntry
-from guardian.ports import Answer, Claim, Conflict, Fenced, Head, Journal, JournalError
+from guardian.ports import Answer, Claim, Conflict, Ending, Fenced, Head, Journal, JournalError
 from tests.contracts.journal_claim_contract import OTHER, ClaimContract, JournalStore, claimed
 from tests.contracts.journal_model import agrees_with_a_model
 from tests.contracts.journal_orders_contract import OrdersContract
@@ -264,6 +264,49 @@ class RolloutContract:
             )
         assert (journal.pending(), len(journal.orders(["r1"])), len(journal.live())) == (0, 1, 1)
         assert journal.answered("o1") is None
+
+    def test_one_rollout_ends_for_another_in_one_transaction(self, store: JournalStore) -> None:
+        """The end and the start are there together, with the notices of both; again is once."""
+        journal = store.open()
+        claim = begun(journal)
+        ends = Ending(rollout="r1", expected=1, entry=ENDED, outgoing=outgoing("r1", 2))
+        for _ in range(2):
+            last = journal.append(
+                claim,
+                "r2",
+                expected=0,
+                entries=[started("r2", at=START + 60), HOLD],
+                live=True,
+                outgoing=outgoing("r2", 1),
+                ends=ends,
+                txid="t2",
+            )
+            assert last == 2
+        assert kept(journal)[1:] == [ENDED]
+        assert [type(entry) for entry in kept(journal, "r2")] == [RolloutStarted, type(HOLD)]
+        assert [head.rollout for head in journal.live()] == ["r2"]
+        assert journal.pending() == len(outgoing("r1", 2)) + len(outgoing("r2", 1))
+
+    @pytest.mark.parametrize(("ending", "beginning"), [(4, 0), (1, 7)])
+    def test_neither_is_written_where_one_conflicts(
+        self, store: JournalStore, ending: int, beginning: int
+    ) -> None:
+        """The live rollout stays live, and nothing of the other one is there."""
+        journal = store.open()
+        claim = begun(journal)
+        ends = Ending(rollout="r1", expected=ending, entry=ENDED, outgoing=outgoing("r1", 2))
+        with pytest.raises(Conflict):
+            journal.append(
+                claim,
+                "r2",
+                expected=beginning,
+                entries=[started("r2", at=START + 60)],
+                live=True,
+                ends=ends,
+                txid="t2",
+            )
+        assert (len(kept(journal)), kept(journal, "r2"), journal.pending()) == (1, [], 0)
+        assert [head.rollout for head in journal.live()] == ["r1"]
 
     def test_of_many_writers_one_wins(self, store: JournalStore) -> None:
         """Threads that expect the same number never both succeed."""

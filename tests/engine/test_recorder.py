@@ -103,12 +103,16 @@ def test_what_a_persons_order_ends_is_counted_and_shown() -> None:
     engine = counting(house, meter, reports.append)
     left = house.left(*house.shifted())
     task = house.desk.task(SERVICE, "back", reason="users hurt")
-    engine.replace_by_order(left, task.plan, engine.claim(task.plan.target))
+    engine.plane(task.plane, house.desk.sources(task))
+    claim = engine.claim(task.plan.target)
+    engine.begin(task.plan, claim, task.router, task.plane, instead_of=left)
     assert meter.ends == [(SERVICE, "superseded")]
-    (report,) = reports
-    assert [(r.rollout, type(r.entry)) for r in report.recorded] == [(left, Superseded)]
-    assert [p.rollout for p in report.pictures] == [left]
-    assert engine.pictures == {}
+    ended, begun = reports
+    assert [(r.rollout, type(r.entry)) for r in ended.recorded] == [(left, Superseded)]
+    assert [p.rollout for p in ended.pictures] == [left]
+    assert [type(r.entry) for r in begun.recorded] == [RolloutStarted]
+    assert set(engine.pictures) == {"back"}
+    assert house.journal.read(left)[-1].txid == house.journal.read("back")[0].txid
 
 
 def test_a_watch_whose_process_died_is_counted_when_it_is_closed() -> None:

@@ -15,6 +15,7 @@ from guardian.ports import (
     Clock,
     Conflict,
     Dead,
+    Ending,
     Fenced,
     Head,
     Lease,
@@ -150,10 +151,29 @@ class MemoryJournal:
         live: bool,
         outgoing: Sequence[Outgoing] = (),
         answers: Sequence[Answer] = (),
+        ends: Ending | None = None,
         txid: str,
     ) -> int:
         """Entries, orders and notices in one step."""
         store = self._store
+        if ends is not None and not self._begun(txid, rollout):
+            self._end(claim, ends, txid)
+            try:
+                return self.append(
+                    claim,
+                    rollout,
+                    expected=expected,
+                    entries=entries,
+                    live=live,
+                    outgoing=[*ends.outgoing, *outgoing],
+                    answers=answers,
+                    txid=txid,
+                )
+            except Conflict:
+                del store.rows[ends.rollout][ends.expected :]
+                last = replace(store.heads[ends.rollout], live=True, seq=ends.expected)
+                store.heads[ends.rollout] = last
+                raise
         held = store.targets.get(claim.target)
         if held != (claim.epoch, claim.lease) or claim.lease not in store.beats:
             raise Fenced(f"epoch {claim.epoch} of {claim.target} is over")
@@ -174,6 +194,16 @@ class MemoryJournal:
         for answer in answers:
             self.answer(answer)
         return len(rows)
+
+    def _begun(self, txid: str, rollout: str) -> bool:
+        rows = self._store.rows.get(rollout, [])
+        return bool(rows) and rows[-1].txid == txid
+
+    def _end(self, claim: Claim, ends: Ending, txid: str) -> None:
+        """The other rollout's part, without its notices."""
+        self.append(
+            claim, ends.rollout, expected=ends.expected, entries=[ends.entry], live=False, txid=txid
+        )
 
     def _open(self, claim: Claim, rollout: str, entries: Sequence[Entry]) -> None:
         first = entries[0]

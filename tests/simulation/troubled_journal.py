@@ -9,6 +9,7 @@ from guardian.core.model import Instant
 from guardian.ports import (
     Claim,
     Dead,
+    Ending,
     JournalError,
     Lease,
     Outgoing,
@@ -51,6 +52,7 @@ class TroubledJournal(MemoryJournal):
         live: bool,
         outgoing: Sequence[Outgoing] = (),
         answers: Sequence[Answer] = (),
+        ends: Ending | None = None,
         txid: str,
     ) -> int:
         """Write, or not; answer, or not."""
@@ -64,6 +66,7 @@ class TroubledJournal(MemoryJournal):
             live=live,
             outgoing=outgoing,
             answers=answers,
+            ends=ends,
             txid=txid,
         )
         self.appended += 1

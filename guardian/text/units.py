@@ -6,6 +6,7 @@ number where a unit belongs is refused with what to write instead.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -254,21 +255,26 @@ class SecretRef:
         return f"{{{self.keeper}: {self.name}}}"
 
 
+LITERAL: Final = (
+    "a secret must not stand in a file: write {env: NAME} or {file: PATH}, and take back the one"
+    " that stood here"
+)
+
+
 def secret_reference(value: object) -> SecretRef:
     """Where a secret is found, from a file's value. ValueError for anything else."""
     if isinstance(value, SecretRef):
         return value
     if not isinstance(value, dict):
-        raise ValueError(  # noqa: TRY004 - pydantic collects ValueErrors
-            "a secret must not stand in a file: write {env: NAME} or {file: PATH}, and take back"
-            " the one that stood here"
-        )
+        raise ValueError(LITERAL)  # noqa: TRY004 - pydantic collects ValueErrors
     keepers = get_args(Keeper)
     if len(value) != 1 or next(iter(value)) not in keepers:
         raise ValueError(f"a secret is named by exactly one of {', '.join(keepers)}: {{env: NAME}}")
     ((keeper, name),) = value.items()
     if not isinstance(name, str) or not name:
         raise ValueError(f"{keeper}: takes the name of what holds the secret, as text")
+    if keeper == "env" and name.upper().startswith("AWS_"):
+        raise ValueError(f"{name} is AWS's own and is given to nobody else: use another variable")
     return SecretRef(keeper=keeper, name=name)
 
 
@@ -285,11 +291,31 @@ def secret_value(reference: SecretRef, *, environ: Mapping[str, str], base: Path
                 raise ConfigError(f"the environment variable {reference.name} is not set")
             return value
         case "file":
-            return _from_file(base / reference.name)
+            path = base / reference.name
+            if _of_aws(path, environ):
+                raise ConfigError(f"the file {path} is AWS's own and is given to nobody else")
+            return _from_file(path)
         case _:
             raise ConfigError(
                 not_yet(f"a secret from {reference.keeper}") + ": use {env: NAME} or {file: PATH}"
             )
+
+
+_AWS_FILES: Final = (
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CONFIG_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+)
+"""Variables that name files with credentials (AWS SDKs and tools reference guide)."""
+
+
+def _of_aws(path: Path, environ: Mapping[str, str]) -> bool:
+    """Whether a file holds what AWS is asked with."""
+    real = Path(os.path.realpath(path))  # unlike resolve() it minds no loop of links
+    named = [os.path.realpath(environ[name]) for name in _AWS_FILES if environ.get(name)]
+    ours = real.is_relative_to("/proc")  # where a process's own variables stand
+    return str(real) in named or real.parent.name == ".aws" or ours
 
 
 def _from_file(path: Path) -> str:

@@ -94,6 +94,28 @@ def test_a_secret_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "aws_access_key_id", "AWS_ANYTHING"]
+)
+def test_what_aws_is_asked_with_is_given_to_nobody_else(name: str) -> None:
+    """A config file must not be able to have it sent to a receiver of its choice."""
+    with pytest.raises(ValueError, match="is AWS's own"):
+        secret_reference({"env": name})
+
+
+def test_nor_are_the_files_in_which_aws_keeps_it(tmp_path: Path) -> None:
+    """Named by AWS's variables, in its folder, reached by a link, or a process's variables."""
+    token = tmp_path / "token"
+    token.write_text("hush")
+    (tmp_path / "link").symlink_to(token)
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "credentials").write_text("hush")
+    environ = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(token)}
+    for name in ("token", "link", ".aws/credentials", "/proc/self/environ"):
+        with pytest.raises(ConfigError, match="is AWS's own"):
+            secret_value(SecretRef(keeper="file", name=name), environ=environ, base=tmp_path)
+
+
+@pytest.mark.parametrize(
     ("keeper", "words"),
     [
         ("env", "the environment variable X is not set"),

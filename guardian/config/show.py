@@ -11,7 +11,7 @@ from typing import Any, Final
 from guardian.config.model import PolicyModel
 from guardian.config.values import Config
 from guardian.core.plan import Policy
-from guardian.text.findings import Document, Place, is_secret
+from guardian.text.findings import Document, Place, is_secret, masked
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/$%.][A-Za-z0-9_./$%+@=:;-]*(?<!:)")
 _OTHERWISE: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
@@ -94,7 +94,9 @@ def _lines(document: Document, place: Place, depth: int, *, item: bool = False) 
             yield from _lines(document, inside, depth + 1, item=isinstance(value, list))
         return
     mark = document.mark(place)
-    hidden = "***" if is_secret(place) and isinstance(value, str) else value
+    hidden = value
+    if isinstance(value, str):
+        hidden = "***" if is_secret(place) else masked(value)
     yield Shown(
         place=place,
         value=hidden,

@@ -32,6 +32,11 @@ _SECRET_IN_LINE: Final = re.compile(
     re.IGNORECASE,
 )
 _UNQUOTED: Final = re.compile(r":\s+(#[^\s,}\]]+)")
+_ADDRESS: Final = re.compile(
+    r"""(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s"'/?#]*@)?(?P<host>[^\s"'/?#@]*)"""
+    r"""(?P<rest>[/?#][^\s"']+)?"""
+)
+"""Whose user, path and query may hold a token: a webhook's often do."""
 _REFERENCES: Final = frozenset({"env", "file", "secretsmanager", "ssm"})
 """What stands under these says where a secret is, and is none itself."""
 
@@ -216,8 +221,20 @@ def is_secret(place: Place) -> bool:
 
 
 def blanked(line: str) -> str:
-    """A line without what stands after `token:` and its like."""
-    return _SECRET_IN_LINE.sub(lambda m: m["before"] + "*" * len(m["value"]), line)
+    """A line without what stands after `token:` and its like, or in an address beside its host."""
+    safe = _SECRET_IN_LINE.sub(lambda m: m["before"] + "*" * len(m["value"]), line)
+    return _ADDRESS.sub(
+        lambda m: f"{m['scheme']}{_stars(m['user'])}{m['host']}{_stars(m['rest'])}", safe
+    )
+
+
+def _stars(text: str | None) -> str:
+    return "*" * len(text or "")
+
+
+def masked(text: str) -> str:
+    """A value of a file as it may be shown: an address keeps no more than its host."""
+    return _ADDRESS.sub(lambda m: f"{m['scheme']}{m['host']}{'/***' if m['rest'] else ''}", text)
 
 
 def near(word: str, known: Iterable[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,8 @@ from guardian.core.binding import UnboundVariable, bind
 from guardian.ports import ConfigError, GuardianError
 from guardian.settings import Settings
 from guardian.settings import load as load_settings
-from guardian.text.findings import Finding
+from guardian.text.findings import Finding, Node, is_secret, refuse
+from guardian.text.units import LITERAL
 from guardian.wiring.adapters import chosen
 from guardian.wiring.lanes import lane_of
 from guardian.wiring.opening import config_file
@@ -51,11 +52,22 @@ def lint_file(path: Path | None, environ: Mapping[str, str]) -> Linted:
 
 
 def check_names(configured: config.Config) -> None:
-    """Whether every adapter that a configuration names is there. Raises ConfigError."""
+    """Whether every adapter that it names is there, and no secret stands in it. Raises ConfigError.
+
+    What is asked of a file that is only shown, where secrets need not be at hand.
+    """
     for service in configured.services.values():
         chosen("routers", service.router)
     for lane in configured.lanes:
         chosen("notifiers", lane.to)
+    refuse(found for lane in configured.lanes for found in _literals(lane.to.node))
+
+
+def _literals(entry: Node) -> Iterator[Finding]:
+    """Each secret that is written out in an entry of `notify`."""
+    for key, value in entry.data.items():
+        if isinstance(value, str) and is_secret((*entry.place, key)):
+            yield entry.finding((key,), LITERAL)
 
 
 def _checks(wiring: Wiring) -> list[Callable[[], object]]:

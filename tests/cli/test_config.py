@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from guardian.cli.main import guardian
+from guardian.ports import ConfigError
 from guardian.text.yaml import parse
 from guardian.wiring.schemas import config_schema
 
@@ -104,6 +105,27 @@ def test_what_names_an_adapter_that_does_not_exist_is_not_shown(tmp_path: Path) 
     path.write_text(path.read_text("utf-8").replace("slack", "slck"), "utf-8")
     with pytest.raises(Exception, match="no notifier called 'slck'"):
         run("show", "-c", str(path))
+
+
+def test_an_address_is_shown_without_what_may_be_its_token(tmp_path: Path) -> None:
+    """Host and scheme are enough to know it by; the rest often lets one in."""
+    path = Path(files(tmp_path))
+    url = "https://ada:hush@hooks.example:8443/T0/hush?k=hush"
+    hook = f'  - {{to: webhook, url: "{url}", secret: {{env: K}}}}\n'
+    path.write_text(path.read_text("utf-8") + hook, "utf-8")
+    for form in ("text", "json"):
+        shown = run("show", "-c", str(path), "-o", form)
+        assert "https://hooks.example:8443/***" in shown
+        assert "hush" not in shown
+
+
+def test_a_secret_that_is_written_out_is_not_shown_but_refused(tmp_path: Path) -> None:
+    """As every other command refuses it."""
+    path = Path(files(tmp_path))
+    path.write_text(path.read_text("utf-8") + "  - {to: pagerduty, routing_key: hush}\n", "utf-8")
+    with pytest.raises(ConfigError, match="a secret must not stand in a file") as caught:
+        run("show", "-c", str(path))
+    assert "hush" not in str(caught.value)
 
 
 def walk(schema: Any) -> Any:

@@ -235,6 +235,8 @@ def test_a_missing_file_a_folder_and_a_pipe_are_findings(tmp_path: Path) -> None
         "api_token: |\n  SECRET\n  SECRET",
         "token: [SECRET, SECRET]",
         "secret: {value: SECRET}",
+        "url: https://hooks.example/services/SECRET",
+        "- {to: webhook, url: 'https://SECRET:SECRET@hooks.example/x?y=SECRET#SECRET'}",
     ],
 )
 def test_a_pasted_secret_is_not_shown(line: str) -> None:

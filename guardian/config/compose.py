@@ -17,6 +17,7 @@ from guardian.text.yaml import read
 MAX_INCLUDED: Final = 200
 """Files that one configuration may include."""
 _ALONE: Final = ("extends", "include")
+_WILD: Final = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +98,16 @@ class _Composer:
         if Path(pattern).is_absolute() or not pattern:
             self._wrong(document, place, "write a path that starts from this file's folder")
             return []
-        if not any(sign in pattern for sign in "*?["):
+        if not _WILD & set(pattern):
             return [pattern]
+        above = Path(pattern).parent
+        if not (folder / above).resolve().is_relative_to(self._root):
+            self._outside(document, place, pattern)
+            return []
+        if _WILD & set(str(above)) or "**" in pattern:
+            say = "a wildcard (* or ?) stands for names of files in one folder: services.d/*.yaml"
+            self._wrong(document, place, say)
+            return []
         found = sorted(os.path.relpath(p, folder) for p in folder.glob(pattern) if p.is_file())
         if not found:
             self._wrong(document, place, f"no file matches {pattern}")
@@ -140,8 +149,7 @@ class _Composer:
         path = folder / reference
         shown = os.path.normpath(path)
         if not path.resolve().is_relative_to(self._root):
-            say = f"'{reference}' lies outside the configuration's folder {self._root}"
-            self._wrong(document, place, say)
+            self._outside(document, place, reference)
             return None
         if not path.is_file():
             self._wrong(document, place, f"there is no such file: {shown}")
@@ -158,6 +166,10 @@ class _Composer:
             self.findings.append(other.finding((), "a configuration is a mapping of keys"))
             return None
         return other
+
+    def _outside(self, document: Document, place: Place, reference: str) -> None:
+        say = f"'{reference}' lies outside the configuration's folder {self._root}"
+        self._wrong(document, place, say)
 
     def _wrong(self, document: Document, place: Place, message: str) -> Document:
         self.findings.append(document.finding(place, message))

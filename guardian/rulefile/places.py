@@ -90,11 +90,13 @@ def matched(reference: str, file: Found) -> list[Found | Lost]:
     folder = Path(file.shown).parent if not file.shown.startswith(PRESET) else file.path.parent
     if reference.startswith(PRESET) or not _WILD & set(reference):
         return [located(reference, folder, file.root)]
-    if "**" in reference or Path(reference).is_absolute():
+    above = Path(reference).parent
+    outside = not (folder / above).resolve().is_relative_to(file.root.resolve())
+    if outside and "**" not in reference and not above.is_absolute():
+        return [located(reference, folder, file.root)]
+    if "**" in reference or _WILD & set(str(above)) or above.is_absolute():
         why = "a wildcard (* or ?) stands for names in one folder, from this file's: more/*.yaml"
         return [Lost(shown=reference, why=why)]
-    if not (folder / reference).parent.resolve().is_relative_to(file.root.resolve()):
-        return [located(reference, folder, file.root)]
     names = sorted(
         str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
         for path in folder.glob(reference)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+
+import pytest
 
 from guardian import config
 from guardian.config import Mode
@@ -137,3 +140,33 @@ def test_an_entry_of_notify_may_be_for_some_services_alone(tmp_path: Path) -> No
         ("console", None),
         ("console-2", frozenset({"web"})),
     ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        ("../../../../../**/*.yaml", "lies outside the configuration's folder"),
+        ("../../*.yaml", "lies outside the configuration's folder"),
+        ("**/*.yaml", "stands for names of files in one folder"),
+        ("../*/*.yaml", "stands for names of files in one folder"),
+    ],
+)
+def test_a_wildcard_is_looked_at_before_the_disk_is(tmp_path: Path, pattern: str, why: str) -> None:
+    """It names the files of one folder below the root: nothing else is ever listed."""
+    walked: list[str] = []
+    text = f'version: 1\ninclude: "{pattern}"\nservices: {{}}\n'
+    (tmp_path / "config").mkdir()
+    path = tmp_path / "config" / "production.yaml"
+    path.write_text(text)
+    listening = True
+
+    def heard(event: str, arguments: tuple[object, ...]) -> None:
+        looked = listening and event in ("os.listdir", "os.scandir")
+        if looked and "site-packages" not in str(arguments[0]):  # where modules are looked for
+            walked.append(str(arguments[0]))
+
+    sys.addaudithook(heard)
+    found = config.usable(path, environ={})
+    listening = False
+    assert why in found.trouble
+    assert walked == []

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event, RLock
 from typing import Any, Final
 
-from guardian.journals._sqlite_places import mode_for, refuse_network
+from guardian.journals._sqlite_places import mode_for, refuse_link, refuse_network
 from guardian.journals._sqlite_schema import APPLICATION_ID, SCHEMA_VERSION, create, upgrade
 from guardian.ports import ConfigError, JournalError, OutcomeUnknown, Unavailable
 
@@ -79,6 +79,7 @@ class SqliteFile:
         self._opened: tuple[int, int] | None = None
         """Device and inode of the file that the connection is on."""
         refuse_old(sqlite3.sqlite_version_info)
+        refuse_link(path.expanduser())
         refuse_network(self.path, mounts)
         self._mode = mode_for(self.path, mounts)
         self._prepare()

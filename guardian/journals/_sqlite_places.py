@@ -8,6 +8,8 @@ from typing import Final
 
 from guardian.ports import ConfigError
 
+_NEIGHBOURS: Final = ("-wal", "-shm", "-journal", ".leases")
+"""What SQLite and guardian make beside the file."""
 SHARED_TYPES: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "glusterfs", "gpfs"}
     | {"beegfs", "efs", "ocfs2", "gfs2", "autofs", "virtiofs", "9p", "fakeowner", "drvfs"}
@@ -19,6 +21,16 @@ SQLite's write-ahead log needs memory that all its users share (sqlite.org/wal.h
 rollback journal needs locks that all of them see (sqlite.org/howtocorrupt.html, 2.1): neither is
 given there, nor by the file systems of user space (`fuse.*`), whatever they are built on.
 """
+
+
+def refuse_link(path: Path) -> None:
+    """Raise ConfigError for a link: what it leads to may be anybody's, and would be changed."""
+    for name in (path, *(path.with_name(f"{path.name}{end}") for end in _NEIGHBOURS)):
+        if name.is_symlink():
+            raise ConfigError(
+                f"the journal's {name} is a link: name the file itself, so that guardian writes to"
+                " no file that is somebody else's"
+            )
 
 
 def refuse_network(path: Path, mounts: Path) -> None:

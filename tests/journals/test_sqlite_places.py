@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,22 @@ def test_the_root_of_a_sandbox_is_used_without_the_log(tmp_path: Path, kind: str
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "truncate"
     file.close()
     assert not (tmp_path / "guardian.db-wal").exists()
+
+
+@pytest.mark.parametrize("name", ["guardian.db", "guardian.db-wal", "guardian.db.leases"])
+def test_a_link_is_no_journal(tmp_path: Path, name: str) -> None:
+    """What it leads to may be anybody's: neither its content nor its mode is changed."""
+    victim = tmp_path / "victim"
+    victim.touch(mode=0o644)
+    (tmp_path / name).symlink_to(victim)
+    with pytest.raises(ConfigError, match="is a link: name the file itself"):
+        SqliteFile(tmp_path / "guardian.db")
+    assert (victim.stat().st_size, stat.S_IMODE(victim.stat().st_mode)) == (0, 0o644)
+
+
+def test_a_folder_may_be_reached_by_a_link(tmp_path: Path) -> None:
+    """Volumes are mounted that way."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    SqliteFile(tmp_path / "link" / "guardian.db").close()
+    assert (tmp_path / "real" / "guardian.db").is_file()

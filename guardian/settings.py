@@ -106,6 +106,11 @@ class Settings(BaseSettings):
         default="127.0.0.1:9464",
         description="Where `guardian run` serves metrics and health: HOST:PORT.",
     )
+    metrics_hosts: str = Field(
+        default="",
+        description="Names under which metrics and health may be asked for, beside addresses:"
+        " NAME,NAME.",
+    )
     slack_token: SecretStr | None = Field(default=None, description="A bot's token (xoxb-...).")
     pagerduty_routing_key: SecretStr | None = Field(
         default=None, description="Integration key of an Events API v2 integration."

@@ -63,7 +63,9 @@ def run(*, config: Path | None, observe: bool, metrics_listen: str | None) -> in
         desk = _desk(wiring) if vigil.look() else None
         serving: list[Vigil | Daemon] = [vigil]
         listen = metrics_listen or settings.metrics_listen
-        listener = app.serve(listen, overview=partial(_overview, serving), meter=meter)
+        hosts = [name.strip() for name in settings.metrics_hosts.split(",") if name.strip()]
+        overview = partial(_overview, serving)
+        listener = app.serve(listen, overview=overview, meter=meter, hosts=hosts)
         try:
             log.say(
                 f"guardian {__version__}; {configured.path}; journal {wiring.address};"

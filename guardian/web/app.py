@@ -13,9 +13,10 @@ import socket
 import socketserver
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from http.client import LineTooLong
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from typing import Any, Final, Protocol
 
 from guardian.clock import SystemClock
@@ -34,6 +35,10 @@ LIFE_S: Final = 10.0
 
 _LOG = logging.getLogger(__name__)
 _TEXT: Final = {"Content-Type": "text/plain; charset=utf-8"}
+_MISDIRECTED: Final = (
+    b"this is not served under that name: ask by address, or list the name in"
+    b" GUARDIAN_METRICS_HOSTS\n"
+)
 _PATHS: Final = "/metrics, /livez, /readyz"
 
 
@@ -82,17 +87,24 @@ def serve(
     overview: Callable[[], Overview],
     meter: Scraped,
     clock: Clock | None = None,
+    hosts: Collection[str] = (),
 ) -> Listener:
     """Answer `/metrics`, `/livez` and `/readyz` on `listen` from now on, in threads of its own.
 
-    `overview` must neither wait nor ask a vendor. Raises ConfigError when `listen` is no address,
-    or none that this process can listen on.
+    `hosts` are names under which clients may ask beside addresses, `localhost`, and the name that
+    `listen` or the machine itself has: another name may be a page's in somebody's browser, which
+    had it lead here (DNS rebinding). `overview` must neither wait nor ask a vendor. Raises
+    ConfigError when `listen` is no address, or none that this process can listen on.
     """
     host, port = parse_listen(listen)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
-        return Listener(_Server(family, address, overview, meter, clock or SystemClock()))
+        server = _Server(family, address, overview, meter, clock or SystemClock())
+        server.hosts = frozenset(
+            name.lower() for name in (host, "localhost", socket.gethostname(), *hosts)
+        )
+        return Listener(server)
     except OSError as error:
         raise ConfigError(
             f"metrics cannot be served on {listen}: {_why(error)}. Set GUARDIAN_METRICS_LISTEN to"
@@ -144,6 +156,8 @@ class _Server(ThreadingHTTPServer):
         self.address_family = family
         self.overview = overview
         self.meter = meter
+        self.hosts: frozenset[str] = frozenset()
+        """Names under which clients may ask; an address always may."""
         self.rendering = threading.Lock()
         """One page at a time: scrapers together take no more of the processor than one."""
         self._clock = clock
@@ -243,6 +257,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         try:
+            if not _is_ours(self.headers.get("Host", ""), self.server.hosts):
+                self._send(421, _MISDIRECTED, _TEXT)
+                return
             status, body, headers = self._answer(self.path.partition("?")[0])
         except Exception:  # noqa: BLE001 - a page that fails must not take the listener along
             _LOG.exception("%s could not be answered", self.path.partition("?")[0])
@@ -297,6 +314,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+
+def _is_ours(host: str, names: Collection[str]) -> bool:
+    """Whether a request's Host is an address, or a name of ours; absent before HTTP/1.1."""
+    name = host.strip().lower()
+    if not name:
+        return True
+    if not name.startswith("["):
+        name = name.partition(":")[0]
+    try:
+        ip_address(name.partition("]")[0].removeprefix("["))
+    except ValueError:
+        return name in names
+    return True
 
 
 def _remarks(overview: Overview) -> str:

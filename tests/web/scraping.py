@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from http.client import HTTPConnection
@@ -108,10 +108,11 @@ def listening(
     *,
     meter: PrometheusMeter | None = None,
     clock: Clock | None = None,
+    hosts: Sequence[str] = (),
 ) -> Iterator[Listener]:
     """A running listener on a free loopback port."""
     given = meter or busy(PrometheusMeter(notifiers=["slack", "pagerduty"]))
-    listener = serve("127.0.0.1:0", overview=overview, meter=given, clock=clock)
+    listener = serve("127.0.0.1:0", overview=overview, meter=given, clock=clock, hosts=hosts)
     try:
         yield listener
     finally:

@@ -113,6 +113,25 @@ def test_a_target_that_cannot_be_seen_stands_below_the_answer_and_changes_it_not
         assert (status, body) == (503, b"disk full\n" + said)
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1:9464", "10.1.2.3:80", "[::1]:9464", "LOCALHOST:1", "metrics.example"],
+)
+def test_addresses_and_names_of_ours_are_answered(host: str) -> None:
+    """Prometheus asks by address; a name has to be listed."""
+    with listening(hosts=["metrics.example"]) as listener:
+        assert ask(listener, "/metrics", headers={"Host": host})[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/readyz", "/livez"])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:9464", "localhost.evil"])
+def test_another_name_is_refused(path: str, host: str) -> None:
+    """A page in somebody's browser may have its own name lead here (DNS rebinding)."""
+    with listening() as listener:
+        status, _, body = ask(listener, path, headers={"Host": host})
+    assert (status, b"GUARDIAN_METRICS_HOSTS" in body) == (421, True)
+
+
 def test_a_scrape_shows_the_overview_of_its_moment() -> None:
     """Nothing is kept from one scrape to the next."""
     pending = iter(range(5, 10))

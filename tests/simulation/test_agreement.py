@@ -7,6 +7,7 @@ import random
 import pytest
 
 from guardian.core.entries import Completed, StepEntered
+from guardian.core.figures import Figure, Unit
 from guardian.core.rollout import Phase
 from guardian.core.sequential import LimitTest
 from guardian.core.verdict import Outcome
@@ -62,6 +63,24 @@ def test_a_canary_that_fails_everything_at_a_trickle_is_back_within_4_minutes(se
     visible_at = ORIGIN + (bad + 1) * 60 + w.metrics.lag_s
     back_at = next(at for at, t, _ in w.alias.guardian_wrote if t.share("42").millionths == 0)
     assert back_at - visible_at <= 240
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_a_rollback_tells_is_what_the_world_has_counted(seed: int) -> None:
+    """No request is told that was not there: an unsettled minute is padded for the proof alone."""
+    w = world(seed, canary=Behaviour(rate=0.3), per_s=3.0, bake_s=TEN_MINUTES_S)
+    run(w, limit_s=3600)
+    back = w.state().rollback
+    assert back is not None
+    (failed,) = (v for v in back.verdicts if v.outcome is Outcome.FAIL)
+    seen = failed.evidence
+    assert seen.window_start is not None
+    assert seen.window_end is not None
+    minutes = range(*(int((at - ORIGIN) // 60) for at in (seen.window_start, seen.window_end)))
+    counted = [w.metrics.counts("42", minute) for minute in minutes]
+    assert (seen.bad, seen.samples) == tuple(map(sum, zip(*counted, strict=True)))
+    assert seen.value == Figure(seen.bad / seen.samples, Unit.RATIO)
+    assert f"({seen.bad} bad of {seen.samples} samples in {len(minutes)} minutes, " in failed.why
 
 
 @pytest.mark.parametrize("seed", range(10))

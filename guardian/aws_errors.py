@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from guardian.core.model import Problem, Reason
+from guardian.core.scrub import clean
 from guardian.ports import EdgeError
 
 NO_CREDENTIALS: Final = (
@@ -138,7 +139,7 @@ def problem_of(exc: BaseException, *, action: str, where: str) -> Problem:
     detail = text.format(
         what=what,
         action=action,
-        code=code or f"HTTP {status}",
+        code=clean(code[:80]) or f"HTTP {status}",
         said=said,
         whose=whose,
         renew=renew,
@@ -251,13 +252,15 @@ def _local_problem(exc: BaseException, what: str) -> Problem:
     return Problem(reason=Reason.UNKNOWN, detail=f"{what} failed with {type(exc).__name__}")
 
 
+MOST_QUOTED: Final = 300
+"""Characters of a vendor's message that are repeated."""
 _KEY_LIKE: Final = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b|[A-Za-z0-9+/=]{40,}")
 
 
 def quoted(message: str) -> str:
     """A vendor's message on one line, shortened and without anything that looks like a key."""
-    clean = _KEY_LIKE.sub("[removed]", " ".join(message.split()))
-    if not clean:
+    said = _KEY_LIKE.sub("[removed]", clean(message[: 4 * MOST_QUOTED]))
+    if not said:
         return ""
-    clean = clean if len(clean) <= 300 else f"{clean[:299]}…"
-    return f': AWS says "{clean}"'
+    said = said if len(said) <= MOST_QUOTED else f"{said[: MOST_QUOTED - 1]}…"
+    return f': AWS says "{said}"'

@@ -130,6 +130,7 @@ def _named(scope: str) -> str:
 
 def _show(wiring: Wiring, form: str) -> None:
     from guardian.cli.entries import moment
+    from guardian.cli.output import show
     from guardian.cli.standing import freeze_record
     from guardian.core.codec import rfc3339
 
@@ -145,4 +146,4 @@ def _show(wiring: Wiring, form: str) -> None:
         over = "" if one.until > now else " (over)"
         back = ", rollbacks too" if one.rollbacks_too else ""
         until = moment(one.until, date=True)
-        click.echo(f"{_named(one.scope)}: until {until}{over}{back}, by {one.actor}: {one.reason}")
+        show(f"{_named(one.scope)}: until {until}{over}{back}, by {one.actor}: {one.reason}")

@@ -19,6 +19,7 @@ from guardian.cli.closing import ERRORS, WORDS, Closing
 from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.notices import Event, Notice
+from guardian.core.scrub import visible
 from guardian.core.verdict import Verdict
 from guardian.engine.outcome import WORST_FIRST, Exit
 
@@ -154,7 +155,7 @@ class GitHub:
             return
         try:
             with Path(path).open("a", encoding="utf-8", errors="replace", newline="\n") as file:
-                file.write(text + "\n" * (not text.endswith("\n")))
+                file.write(visible(text) + "\n" * (not text.endswith("\n")))
         except OSError as error:
             self._annotate("warning", "guardian", f"{variable} cannot be written: {error}")
 

@@ -16,6 +16,7 @@ from guardian.core.entries import HoldReason, OrderKind
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout import Rollout, fold
+from guardian.core.scrub import scrub
 from guardian.engine.outcome import Exit, hopeless, outcome, overdue, worst
 from guardian.engine.session import Limits, Session, Task
 from guardian.ports import Journal, UsageError
@@ -34,16 +35,20 @@ FOLLOW_S = 0.5
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+NAME_CHARS = 120
+"""Of whoever asks: a name comes from the environment, and is shown wherever the order is."""
+
+
 def actor() -> str:
     """Who asks: the CI run where there is one, else the user and the machine."""
     run = os.environ.get("GITHUB_RUN_ID")
     if run:
-        return f"{os.environ.get('GITHUB_ACTOR', 'github')} (run {run})"
+        return scrub(f"{os.environ.get('GITHUB_ACTOR', 'github')} (run {run})", NAME_CHARS)
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    return scrub(f"{user}@{socket.gethostname()}", NAME_CHARS)
 
 
 def guard(

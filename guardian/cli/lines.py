@@ -10,6 +10,8 @@ from typing import TextIO
 
 from click import unstyle
 
+from guardian.core.scrub import visible
+
 _QUOTED = re.compile(r"\s*\d* \| ")
 """A line of somebody's file, or the caret below it: it is shown as it stands."""
 HANGING = "    "
@@ -25,8 +27,15 @@ def columns(text: str) -> int:
     )
 
 
+def encodable(text: str, stream: TextIO) -> str:
+    """The text without what could hide in it, and with question marks for what cannot be sent."""
+    encoding = stream.encoding or "utf-8"
+    return visible(text).encode(encoding, "replace").decode(encoding)
+
+
 def fitting(text: str, stream: TextIO) -> str:
-    """The text broken between words for a terminal; elsewhere as it is."""
+    """The text as the stream can take it, broken between words for a terminal."""
+    text = encodable(text, stream)
     if not stream.isatty():
         return text
     width = shutil.get_terminal_size().columns

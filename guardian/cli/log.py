@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Mapping
 
 import click
 
+from guardian.cli.lines import encodable
 from guardian.core.codec import rfc3339
 from guardian.engine.report import Recorded, Report
 from guardian.ports import Clock
 
 SCHEMA = "guardian/log/v1"
+_LINE = re.compile(r"\n(?! )")
 
 
 class Log:
@@ -59,7 +63,8 @@ class Log:
 
     def _write(self, fields: Mapping[str, object], text: str) -> None:
         time = rfc3339(self._clock.now())
-        line = f"{time} {text}"
+        # What goes on in the next line is set in: none of it is taken for a record of its own.
+        line = encodable(_LINE.sub("\n  ", f"{time} {text}"), sys.stderr)
         if self._json:
             line = json.dumps({"schema": SCHEMA, "time": time, **fields}, separators=(",", ":"))
         try:

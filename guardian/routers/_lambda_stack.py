@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from guardian.aws_errors import talking
 from guardian.core.model import Reason
+from guardian.core.scrub import scrub
 from guardian.ports import RouterError
 from guardian.ports.health import Health, Level
 
@@ -72,7 +73,7 @@ def _judged(function: str, stack: str, logical: str, template: Mapping[str, Any]
     return Health(
         level=Level.FAIL,
         what=f"the next deploy of stack {stack} deletes the version that a rollback of {function}"
-        f" restores: {', '.join(sorted(doomed))} has no DeletionPolicy Retain",
+        f" restores: {scrub(', '.join(sorted(doomed)), 300)} has no DeletionPolicy Retain",
         fix=_FIX,
     )
 
@@ -98,7 +99,8 @@ def _stack_of(client: Any, function: str) -> tuple[str, str] | None:
         raise
     for resource in answer.get("StackResources", ()):
         if resource.get("PhysicalResourceId") == function:
-            return str(resource.get("StackName")), str(resource.get("LogicalResourceId"))
+            stack, logical = resource.get("StackName"), resource.get("LogicalResourceId")
+            return scrub(str(stack), 130), str(logical)
     return None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from guardian.core.scrub import scrub
+
 
 def state_problems(function: str, version: str, found: Mapping[str, Any]) -> list[str]:
     """Whether a version can be invoked; answers without a state are of active versions."""
@@ -19,8 +21,8 @@ def state_problems(function: str, version: str, found: Mapping[str, Any]) -> lis
         ),
     )
     return [
-        f"the {what} of {name} is {value} ({why or 'no reason given'}): publish it again if "
-        f"waiting does not make it {good}"
+        f"the {what} of {name} is {scrub(value, 80)} ({scrub(why or 'no reason given', 300)}):"
+        f" publish it again if waiting does not make it {good}"
         for what, value, good, why in said
         if value not in {None, good}
     ]
@@ -34,15 +36,20 @@ def pair_problems(
     problems = []
     if old.get("Role") != new.get("Role"):
         problems.append(
-            f"{pair} have different execution roles ({old.get('Role')} and {new.get('Role')}), "
+            f"{pair} have different execution roles ({_arn(old.get('Role'))} and "
+            f"{_arn(new.get('Role'))}), "
             "and Lambda shares traffic only between equal ones: deploy the role change first, "
             "by itself"
         )
     queues = [(v.get("DeadLetterConfig") or {}).get("TargetArn") for v in (old, new)]
     if queues[0] != queues[1]:
         problems.append(
-            f"{pair} have different dead-letter queues ({queues[0] or 'none'} and "
-            f"{queues[1] or 'none'}), and Lambda shares traffic only between equal ones: "
+            f"{pair} have different dead-letter queues ({_arn(queues[0])} and "
+            f"{_arn(queues[1])}), and Lambda shares traffic only between equal ones: "
             "deploy that change first, by itself"
         )
     return problems
+
+
+def _arn(said: str | None) -> str:
+    return scrub(said or "none", 200)

@@ -24,6 +24,7 @@ from guardian.core.model import (
     ceil_to,
     floor_to,
 )
+from guardian.core.scrub import scrub
 from guardian.ports import Ask, Context, EdgeError, SourceError
 from guardian.sources._listing import Listing
 from guardian.sources._packing import billed, chunks, merged, metric_query
@@ -315,5 +316,7 @@ def _problem(ask: Ask, page: _Page | None, note: str) -> Problem | None:
         )
     if page.status == "Complete":
         return None
-    reason, what = _INCOMPLETE.get(page.status, (Reason.UNKNOWN, f"answered {page.status!r} for"))
+    reason, what = _INCOMPLETE.get(
+        page.status, (Reason.UNKNOWN, f"answered {scrub(page.status, 40)!r} for")
+    )
     return Problem(reason=reason, detail=f"CloudWatch {what} {_name(ask)}{page.messages}{note}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from guardian.core.scrub import clean, scrub, shortened
+from guardian.core.scrub import clean, scrub, shortened, visible
 
 
 def test_other_peoples_text_is_brought_onto_one_line_without_hidden_characters() -> None:
@@ -36,3 +36,10 @@ def test_no_text_commands_a_terminal_or_a_line(power: str) -> None:
     safe = scrub(f"before {power} after", 100)
     assert safe.isprintable()
     assert safe.encode().decode() == safe
+
+
+def test_lines_for_a_terminal_keep_their_ends_and_their_colours() -> None:
+    """Whatever else is not seen cannot move the cursor, set a title or reorder what is read."""
+    text = "\x1b[31mfailed\x1b[0m\n\tby \x1b]0;PWNED\x07\x1b[2J\u202egnp.exe\r\u2028half \ud83d"
+    assert visible(text) == "\x1b[31mfailed\x1b[0m\n\tby  ]0;PWNED  [2Jgnp.exe  half  "
+    assert visible("as it is: caf\u00e9") == "as it is: caf\u00e9"

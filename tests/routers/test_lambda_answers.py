@@ -10,7 +10,7 @@ import pytest
 from guardian.core.model import Reason
 from guardian.ports import RouterError
 from tests.contracts.adapters import ACCOUNT, use_endpoint
-from tests.contracts.canned import Answer, account_answer, canned
+from tests.contracts.canned import Answer, Asked, account_answer, canned
 from tests.routers.test_lambda_alias import World
 
 
@@ -82,3 +82,20 @@ def test_a_time_out_is_one_that_lambda_allows(lambdas: World, said: int, seconds
         Answer(body=f'{{"Timeout": {said}}}') if "/configuration" in asked.path else ours(asked)
     )
     assert router.timeout_s() == seconds
+
+
+def test_what_lambda_says_in_words_commands_nobody(lambdas: World) -> None:
+    """A version's state, its reason and a role's name are shown, and are other people's text."""
+    router = lambdas.router()
+    ours = lambdas.server.answer
+    hostile = "\\u001b]0;PWNED\\u0007\\u202e\\n::error::forged"
+    body = f'{{"State": "Failed{hostile}", "StateReason": "{hostile}", "Role": "ROLE{hostile}"}}'
+
+    def answer(asked: Asked) -> Answer:
+        at_ten = "Qualifier=10" in asked.path
+        return Answer(body=body) if at_ten and "/configuration" in asked.path else ours(asked)
+
+    lambdas.server.answer = answer
+    problems = router.check(stable="6", canary="10")
+    assert len(problems) == 2
+    assert all(problem.isprintable() for problem in problems)

@@ -192,6 +192,19 @@ def test_each_status_but_complete_is_a_problem(world: World, status: str, reason
     assert found[query("B")].problem is None
 
 
+def test_what_cloudwatch_says_in_words_commands_nobody(world: World) -> None:
+    """Its remarks and states are shown on terminals, and are other people's text."""
+    hostile = "\x1b]0;PWNED\x07\x1b[2J\u202e\r\n::error::forged \ud83d"
+    bad = complete("q0", {MINUTE: 1.0}) | {
+        "StatusCode": f"New{hostile}",
+        "Messages": [{"Code": hostile, "Value": hostile}],
+    }
+    world.respond(lambda _: {"MetricDataResults": [bad], "Messages": [{"Value": hostile}]})
+    problem = world.source.read([ask(query())], now=NOW)[query()].problem
+    assert problem is not None
+    assert problem.detail.isprintable()
+
+
 def test_an_id_that_is_left_out_is_a_problem(world: World) -> None:
     """Nothing is said about the series, so nothing is known; call-level remarks say why."""
     world.respond(

@@ -161,7 +161,8 @@ class Outbox:
             self.last_error = str(error)
             return 5.0
         ready = [p for p in waiting if self._may_go(p)]
-        oldest = {p.lane: p for p in reversed(ready)}
+        pages_first = sorted(ready, key=lambda p: not p.notice.vital)
+        oldest = {p.lane: p for p in reversed(pages_first)}
         first = {lane: p for lane, p in oldest.items() if self._take(p, now)}
         if not first:
             return min(IDLE_S, 0.05) if waiting else IDLE_S
@@ -182,8 +183,17 @@ class Outbox:
 
     def _tell_others(self, notice: Notice, besides: str) -> None:
         """What is wrong with one lane goes to all the others, whatever they want to hear of."""
+        self._tell_directly(self._unheard(notice, besides))
+
+    def _unheard(self, notice: Notice, besides: str) -> list[Outgoing]:
         out = [Outgoing(lane=name, notice=notice) for name in self._lanes if name != besides]
-        self._tell_directly([o for o in out if self._direct.get(_direct_key(o)) != math.inf])
+        return [o for o in out if self._direct.get(_direct_key(o)) != math.inf]
+
+    @property
+    def unheard(self) -> bool:
+        """Whether a lane that takes what it is given has not heard that another one refuses."""
+        refusing, news = self._refusals.why, self._refusals.news
+        return any(o.lane not in refusing for n in news for o in self._unheard(news[n], n))
 
     def _tell_directly(self, outgoing: Sequence[Outgoing]) -> None:
         calls: dict[str, Callable[[], object]] = {}
@@ -216,16 +226,20 @@ class Outbox:
                 self._journal.settle(pending, verdict)
                 del self._unsettled[key]
 
+    def delivers(self, pending: Pending) -> bool:
+        """Whether a lane of ours tells it."""
+        lane = self._lane(pending.lane)
+        return lane is not None and (
+            lane.services is None or pending.notice.own or pending.notice.service in lane.services
+        )
+
     def _is_for_us(self, pending: Pending, now: Instant) -> bool:
         """Not what another guardian on this journal tells by its own lanes, of its own services.
 
         Only what is too old by now is cleared away, whosever it was.
         """
-        lane = self._lane(pending.lane)
-        if lane is not None and (lane.services is None or pending.notice.service in lane.services):
-            return True
         old = now - pending.notice.at > _life_s(pending.notice)
-        return old and lane is None
+        return self.delivers(pending) or (old and self._lane(pending.lane) is None)
 
     def _take(self, pending: Pending, now: Instant) -> bool:
         """Before sending: no other process of this journal shall tell it as well.

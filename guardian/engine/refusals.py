@@ -25,7 +25,11 @@ class Refusals:
         """Tells a notice to every lane but one."""
         self._why: dict[str, str] = {}
         self._news: dict[str, Notice] = {}
+
+    @property
+    def news(self) -> Mapping[str, Notice]:
         """The newest word about each lane, for the others."""
+        return self._news.copy()
 
     @property
     def why(self) -> Mapping[str, str]:
@@ -50,5 +54,5 @@ class Refusals:
 
     def step(self) -> None:
         """Hand the news to whoever has not heard them."""
-        for lane, news in self._news.copy().items():
+        for lane, news in self.news.items():
             self._tell(news, lane)

@@ -32,6 +32,10 @@ FOREVER: Instant = 32_503_680_000.0
 """The year 3000: later than any notice is due."""
 DRAIN_S = 20.0
 """Real seconds that the end of a command waits for its last notices to be delivered."""
+TOLD_TO_END_S = 5.0
+"""The same from a signal on: CI kills 10 s after its SIGTERM, and some sooner."""
+THREADS_S = 1.0
+"""Real seconds that the end waits for threads that a vendor keeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,8 @@ class Session:
         self._engine = Engine(setting, lanes, reaches=self._reaches, on_broken=self._broken)
         self._sources = sources
         self._signals: list[int] = []
+        self._signalled_at = 0.0
+        """On the monotonic clock; 0 where no signal came."""
         self._ends: dict[str, Exit] = {}
         """What a rollout came to that this session ended for want of a person."""
         self._blocked_since: Instant | None = None
@@ -103,7 +109,7 @@ class Session:
             finally:
                 engine.schedule.stop()
                 self._drain({c.id for c in charges})
-                engine.supervisor.stop()
+                engine.supervisor.stop(THREADS_S)
             if engine.supervisor.death is not None:
                 self._say(_finish_by_hand(_open(charges)))
                 raise engine.supervisor.death
@@ -117,6 +123,7 @@ class Session:
         It sets no Event: the main thread, in which handlers run, may be holding that one's lock.
         """
         self._signals.append(number)
+        self._signalled_at = self._signalled_at or self._clock.monotonic()
         self._engine.fanout.interrupt()
 
     def _broken(self, charge: Charge, error: Exception) -> None:
@@ -219,9 +226,14 @@ class Session:
 
     def _drain(self, rollouts: set[str]) -> None:
         """Wait, within bounds, for the last notices; what is left is said, and kept."""
-        ends_at = self._clock.monotonic() + DRAIN_S
+        left, monotonic = 0, self._clock.monotonic()
+        ends_at = monotonic + DRAIN_S
+        if self._signalled_at:
+            ends_at = max(monotonic + 1.0, self._signalled_at + TOLD_TO_END_S)
         try:
-            while (left := self._untold(rollouts)) and self._clock.monotonic() < ends_at:
+            while self._clock.monotonic() < ends_at and (
+                (left := self._untold(rollouts)) or self._engine.outbox.unheard
+            ):
                 self._engine.wake_outbox()
                 self._engine.supervisor.changed.wait(timeout=0.1)
                 self._engine.supervisor.changed.clear()
@@ -239,9 +251,15 @@ class Session:
             )
 
     def _untold(self, rollouts: set[str]) -> int:
-        """How many lanes still wait for a notice of these rollouts, now or later."""
-        waiting = self._journal.due(FOREVER, limit=1000)
-        return sum(pending.notice.rollout in rollouts for pending in waiting)
+        """How many lanes wait for a notice: of these rollouts, or left by another process and due.
+
+        A lane that refuses is not waited for.
+        """
+        refusing = {lane for lane, why in self._engine.outbox.refusals.items() if why}
+        own = [p for p in self._journal.due(FOREVER, limit=1000) if p.notice.rollout in rollouts]
+        due = self._journal.due(self._clock.now(), limit=1000)
+        waiting = [*own, *filter(self._engine.outbox.delivers, due)]
+        return len({p.lane for p in waiting} - refusing)
 
     def _exit(self, charge: Charge) -> Exit:
         rollout = charge.rollout

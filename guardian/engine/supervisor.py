@@ -130,6 +130,8 @@ class Supervisor:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=timeout_s)
+            if thread.is_alive():
+                timeout_s = 0.0  # What hangs is left behind, and costs its time but once.
 
     def _loop(self, name: str, step: Callable[[], float]) -> None:
         wake = self._wakes[name]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from guardian.clock import SystemClock
 from guardian.sim.traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
 
@@ -154,6 +155,23 @@ def test_another_guardian_on_the_journal_loses_no_page(tmp_path: Path) -> None:
         ]
 
 
+def test_a_signal_is_answered_in_time_while_the_receivers_hang(tmp_path: Path) -> None:
+    """CI kills what has not ended after ten seconds; what was not told stays in the journal."""
+    with stage(tmp_path, speed=20.0) as s:
+        process = s.start(*START)
+        s.wait_for("the first shift", lambda: shifted(s))
+        for service in ("slack", "pagerduty"):
+            s.simulator.faults.add(kind="slow", service=service, delay_s=60.0)
+        clock = SystemClock()
+        told_at = clock.monotonic()
+        interrupt(process, signal.SIGTERM)
+        ended = finish(process)
+        assert clock.monotonic() - told_at < 8.0
+        assert (ended.code, at_stable(s)) == (143, True)
+        assert "stays in the journal" in ended.err
+        assert ("slack", "pending") in outbox(s)
+
+
 def test_a_page_that_is_refused_for_good_is_said(tmp_path: Path) -> None:
     """A wrong routing key must not be found out by the next outage."""
     with stage(tmp_path) as s:
@@ -161,7 +179,11 @@ def test_a_page_that_is_refused_for_good_is_said(tmp_path: Path) -> None:
         s.simulator.faults.add(kind="access_denied", service="pagerduty")
         ended = s.run(*START)
         assert ended.code == 4, ended.out + ended.err
+        assert "pagerduty refuses what guardian tells" in ended.err
         assert "pagerduty was not told" in ended.err
+        assert ("pagerduty", "pending") in outbox(s)
+        said = [e.data["text"] for e in s.events("slack.post")]
+        assert sum(text.startswith("pagerduty refuses guardian's pages") for text in said) == 1
         assert s.simulator.pagerduty.routing_key not in ended.out + ended.err
 
 

@@ -133,6 +133,16 @@ def test_a_long_backlog_of_one_lane_does_not_hide_another() -> None:
     assert post.ears["pager"].heard == [("bad", 2, None)]
 
 
+def test_pages_leave_before_what_only_informs() -> None:
+    """Of several rollouts that wait for one lane, the one that needs a person comes first."""
+    post = Post("chat")
+    page = Page(key="guardian/x", severity=Severity.CRITICAL)
+    post.put(NOTICE, "chat")
+    post.put(replace(NOTICE, rollout="r2", pages=(page,)), "chat")
+    post.outbox.step()
+    assert [rollout for rollout, _, _ in post.ears["chat"].heard] == ["r2"]
+
+
 @pytest.mark.parametrize("attempts", [0, 3, 50])
 def test_back_off_is_bounded_and_grows(attempts: int) -> None:
     """From about a second to a minute, never more, however often it failed."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from guardian.core.alike import Shared, alike, heard, without
 from guardian.core.counts import Count, Countable, Counts, Span, count
 from guardian.core.model import (
     MINUTE_S,
@@ -16,14 +17,17 @@ from guardian.core.model import (
     Incidents,
     Instant,
     Judge,
+    Latency,
     Measurement,
     Percentile,
     Query,
     Rate,
+    Ratio,
     Scope,
     ceil_to,
+    queries_of,
 )
-from guardian.core.observed import over_limit, rising, total
+from guardian.core.observed import over_limit, rising, total, worst_stretch
 from guardian.core.sequential import CompareTest, LimitTest, Minute, RateTest, Run, Track
 from guardian.core.traffic import Weight
 from guardian.core.verdict import Datapoints, Outcome
@@ -125,6 +129,8 @@ class Case:
     """The limit test, with the partial periods that speak against the release."""
     growing: tuple[Growing, ...]
     """The partial periods in it."""
+    shared: Shared
+    """What stable shows alike; it is in none of the counts and tests but the comparison."""
 
     @property
     def threshold(self) -> float:
@@ -160,22 +166,25 @@ def examine(
     *,
     now: Instant,
     memory: Memory | None,
+    beside: Ratio | Latency | None = None,
 ) -> Case:
     """Count what the criterion measures, and bring the tests up to date."""
     span = Span.of(criterion, window.first_shift_at, [at for at, _ in window.confirmed])
     step_begin = ceil_to(window.step_confirmed_at + criterion.warm_up_s, span.period_s)
     counts = count(measure, measurements, span, direction=criterion.fail_if.direction)
     memory = usable(memory, criterion, window) or _blank(criterion, window, span.period_s)
-    limit, track = memory.limit, NO_TRACK
-    growing: tuple[Growing, ...] = ()
-    if limit is not None:
-        limit = limit.over(tuple((c.bad, c.total) for c in counts.settled))
-        track, growing = _with_partial(limit, counts, _busiest(criterion, window, counts))
     stable = criterion.compare.stable if criterion.compare is not None else None
     compare, stable_counts = memory.compare, None
     if compare is not None and stable is not None:
         stable_counts = count(stable, measurements, span)
         compare = compare.over(_paired(counts, stable_counts))
+    seen = _Limited(memory.limit, counts)
+    if memory.limit is not None:
+        other = stable_counts
+        if other is None and beside is not None and _readable(beside, measurements):
+            other = count(beside, measurements, span)
+        seen = _limited(criterion, window, memory.limit, counts, other)
+    counts = seen.counts
     return Case(
         criterion=criterion,
         measure=measure,
@@ -187,10 +196,72 @@ def examine(
         counts=counts,
         stable_counts=stable_counts,
         step=total([c for c in counts.settled if c.start >= step_begin]),
-        memory=replace(memory, limit=limit, compare=compare),
-        track=track,
-        growing=growing,
+        memory=replace(memory, limit=seen.limit, compare=compare),
+        track=seen.track,
+        growing=seen.growing,
+        shared=seen.shared,
     )
+
+
+class _Limited(NamedTuple):
+    """Where the limit's test stands, over the periods that speak of the release."""
+
+    limit: Run | None
+    counts: Counts
+    track: Track = NO_TRACK
+    growing: tuple[Growing, ...] = ()
+    shared: Shared = Shared()
+
+
+def _limited(
+    criterion: Criterion, window: Window, limit: Run, counts: Counts, other: Counts | None
+) -> _Limited:
+    """The limit's test; what proves it broken and stable shows alike is left out, again and again.
+
+    `other` is what stable counts; None where that is not known.
+    """
+    busiest, whole, shared = _busiest(criterion, window, counts), heard(counts), Shared()
+    there = heard(other) if other is not None else {}
+    newest = max((c.start for c in whole.values() if c.total > 0), default=0.0)
+    while True:
+        limit = limit.over(tuple((c.bad, c.total) for c in counts.settled))
+        track, growing = _with_partial(limit, counts, busiest)
+        found = _Limited(limit, counts, track, growing, shared)
+        if not there or track.peak < -math.log(window.alpha):
+            return found
+        settled, late = worst(criterion, counts.settled, growing)
+        mine = [whole[c.start] for c in (*settled, *(g.seen for g in late))]
+        both = [there[c.start] for c in mine if c.start in there]
+        test = _compare_test(criterion, window, limit.test.horizon)
+        if not mine or not alike(criterion, test, mine, both):
+            return found
+        shared = Shared(
+            canary=(*shared.canary, *mine),
+            settled=(*shared.settled, *settled),
+            stable=(*shared.stable, *both),
+            lasting=shared.lasting or newest in {c.start for c in mine},
+        )
+        counts = without(counts, shared.starts)
+
+
+def worst(
+    criterion: Criterion, settled: Sequence[Count], growing: Sequence[Growing]
+) -> tuple[Sequence[Count], Sequence[Growing]]:
+    """The stretch of periods, settled and growing ones, that is furthest over the limit."""
+    timed = isinstance(criterion.measure, Rate)
+    stretch = worst_stretch(
+        (*settled, *(g.most for g in growing)),
+        criterion.fail_if.value if timed else criterion.borne_rate,
+        fewer=timed and not rising(criterion),
+    )
+    late = slice(max(0, stretch.start - len(settled)), max(0, stretch.stop - len(settled)))
+    return settled[stretch.start : stretch.stop], growing[late]
+
+
+def _readable(measure: Ratio | Latency, measurements: Mapping[Query, Measurement]) -> bool:
+    """Whether all of a measure's series were read."""
+    found = [measurements.get(query) for query in queries_of(measure)]
+    return all(m is not None and m.problem is None for m in found)
 
 
 def sequential(criterion: Criterion) -> bool:
@@ -213,20 +284,24 @@ def _blank(criterion: Criterion, window: Window, period_s: float) -> Memory:
     limit = Run(test=_limit_test(criterion, window, horizon)) if sequential(criterion) else None
     compare = None
     if criterion.compare is not None and criterion.compare.stable is not None:
-        test = CompareTest(
-            margin_ratio=criterion.compare.max_ratio,
-            horizon=horizon,
-            alpha=window.alpha,
-            sustain=criterion.sustain,
-            cluster_size=criterion.cluster_size,
-        )
-        compare = Run(test=test)
+        compare = Run(test=_compare_test(criterion, window, horizon))
     return Memory(
         criterion=criterion,
         alpha=window.alpha,
         horizon=window.horizon,
         limit=limit,
         compare=compare,
+    )
+
+
+def _compare_test(criterion: Criterion, window: Window, horizon: int) -> CompareTest:
+    """The test of the canary against stable."""
+    return CompareTest(
+        margin_ratio=criterion.compare.max_ratio if criterion.compare is not None else 1.0,
+        horizon=horizon,
+        alpha=window.alpha,
+        sustain=criterion.sustain,
+        cluster_size=criterion.cluster_size,
     )
 
 

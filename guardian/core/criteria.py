@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from guardian.core import reasons, silence, threshold
-from guardian.core.case import Answer, Case, Ground, Memory, Window, examine, sequential
+from guardian.core.case import Answer, Case, Ground, Memory, Window, examine, sequential, worst
 from guardian.core.counts import queried
 from guardian.core.evidence import evidence, proven_worse
 from guardian.core.incidents import presence
@@ -24,12 +24,13 @@ from guardian.core.model import (
     Criterion,
     Incidents,
     Instant,
+    Latency,
     Measurement,
     Percentile,
     Query,
-    Rate,
+    Ratio,
 )
-from guardian.core.observed import both_sides, rising, worst_stretch
+from guardian.core.observed import both_sides
 from guardian.core.reasons import duration
 from guardian.core.verdict import Outcome, Verdict
 
@@ -43,6 +44,7 @@ def judge(
     *,
     now: Instant,
     memory: Memory | None = None,
+    beside: Ratio | Latency | None = None,
 ) -> tuple[Verdict, Memory]:
     """Judge one criterion at `now`; hand the memory to the next call for the same rollout.
 
@@ -50,13 +52,15 @@ def judge(
     since the first shift. The verdict is a function of the other arguments alone,
     and a breach that was proven once stays proven: it does not matter when one looked. (Incidents
     are the exception, see `Memory`; before the first shift they are judged by `before_shift`.)
+    `beside` is the same measure of stable, where that was read to tell an outage from a breach.
     """
     measure = criterion.measure
     if isinstance(measure, Incidents):
         return presence(criterion, measure, measurements, window, now=now, memory=memory)
-    case = examine(criterion, measure, measurements, window, now=now, memory=memory)
+    case = examine(criterion, measure, measurements, window, now=now, memory=memory, beside=beside)
     answer = (
         _breach(case)
+        or _outage(case)
         or _unreadable(case)
         or _stale(case)
         or silence.unknown(case)
@@ -89,19 +93,10 @@ def _breach(case: Case) -> Answer | None:
 
 def _proven(case: Case) -> Answer | None:
     """Does all evidence together prove that the limit is broken?"""
-    criterion = case.criterion
     if case.memory.limit is None or case.track.peak < case.threshold:
         return None
-    timed = isinstance(criterion.measure, Rate)
-    settled = case.counts.settled
-    worst = worst_stretch(
-        (*settled, *(g.most for g in case.growing)),
-        criterion.fail_if.value if timed else criterion.borne_rate,
-        fewer=timed and not rising(criterion),
-    )
-    late = slice(max(0, worst.start - len(settled)), max(0, worst.stop - len(settled)))
-    ground = Ground(settled=settled[worst.start : worst.stop], growing=case.growing[late])
-    return Answer(Outcome.FAIL, ground=ground)
+    settled, growing = worst(case.criterion, case.counts.settled, case.growing)
+    return Answer(Outcome.FAIL, ground=Ground(settled=settled, growing=growing))
 
 
 def _worse(case: Case) -> Answer | None:
@@ -110,6 +105,14 @@ def _worse(case: Case) -> Answer | None:
         return None
     canary, stable = both_sides(case.counts, case.stable_counts)
     return Answer(Outcome.FAIL, ground=Ground(settled=canary, stable=stable))
+
+
+def _outage(case: Case) -> Answer | None:
+    """Is it over the limit now, and stable alike?"""
+    if not case.shared.lasting:
+        return None
+    ground = Ground(settled=case.shared.canary, stable=case.shared.stable)
+    return Answer(Outcome.INCONCLUSIVE, ground=ground)
 
 
 def _unreadable(case: Case) -> Answer | None:

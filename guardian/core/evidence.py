@@ -31,7 +31,6 @@ def evidence(case: Case, answer: Answer) -> Evidence:
     counted = total((*ground.settled, *growing))
     step_value = _step_value(case)
     value = step_value if answer.ground is None else _value(case, ground, counted)
-    last = None if sequential(criterion) else threshold.newest(case)
     start, end = _window(case, answer.ground)
     return Evidence(
         limit=bound(criterion),
@@ -53,10 +52,21 @@ def evidence(case: Case, answer: Answer) -> Evidence:
         log_e=_log_e(case),
         log_e_limit=case.threshold if _tested(case) else 0.0,
         blind_since=answer.blind_since,
-        over_limit=case.over if sequential(criterion) else last is not None and last.over,
+        over_limit=_over(case),
+        shared_minutes=_minutes(
+            case, [c for c in case.shared.settled if c.start >= case.step_begin]
+        ),
         limit_used=None if value is None else limit_used(criterion, value),
         warned=None if step_value is None else warned(criterion, step_value),
     )
+
+
+def _over(case: Case) -> bool:
+    """Whether the step's observed value, or its newest datapoint, is over the limit."""
+    if sequential(case.criterion):
+        return case.over or case.shared.lasting
+    last = threshold.newest(case)
+    return last is not None and last.over
 
 
 def _step_value(case: Case) -> float | None:

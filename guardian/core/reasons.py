@@ -74,6 +74,14 @@ def warns(verdict: Verdict) -> str:
 
 def why(outcome: Outcome, seen: Evidence, detail: str = "") -> str:
     """One sentence of what decided; `detail` is what no figure says."""
+    said = _why(outcome, seen, detail)
+    if not seen.shared_minutes or (outcome is Outcome.INCONCLUSIVE and seen.stable is not None):
+        return said
+    lasted = duration(seen.shared_minutes * MINUTE_S)
+    return f"{said}; without {lasted} in which stable showed the same"
+
+
+def _why(outcome: Outcome, seen: Evidence, detail: str) -> str:
     if outcome in (Outcome.ERROR, Outcome.NO_DATA) or seen.value is None:
         return detail
     if seen.datapoints is not None:
@@ -84,6 +92,8 @@ def why(outcome: Outcome, seen: Evidence, detail: str = "") -> str:
         needed = f"log e {seen.log_e:.1f} >= {seen.log_e_limit:.1f}"
         worse = " worse" if seen.stable is not None else ""
         return f"{against(seen)}: proven{worse} ({counted(seen, dated=True)}; {needed})"
+    if seen.stable is not None:
+        return f"{against(seen)}: not attributed to this release ({counted(seen)})"
     if seen.basis is Basis.THRESHOLD or not seen.over_limit:
         return detail
     few = f"; {detail}" if detail else ""

@@ -43,12 +43,17 @@ class Seen:
     """The freeze that is in force for the service now."""
 
 
-def observed_s(rollout: Rollout, seen_until: Instant | None) -> float:
-    """Observed seconds of the present step: settled whole minutes since its confirmed shift."""
+def observed_s(rollout: Rollout, seen: Seen) -> float:
+    """Observed seconds of the present step: settled whole minutes since its confirmed shift.
+
+    Those in which stable showed the same trouble say nothing of the release, and do not count.
+    """
     confirmed_at = rollout.step_confirmed_at
-    if confirmed_at is None or seen_until is None:
+    if confirmed_at is None or seen.observed_until is None:
         return 0.0
-    return max(0.0, seen_until - ceil_to(confirmed_at, MINUTE_S))
+    shared_min = max((v.evidence.shared_minutes for v in seen.verdicts), default=0.0)
+    lasted_s = seen.observed_until - ceil_to(confirmed_at, MINUTE_S)
+    return max(0.0, lasted_s - shared_min * MINUTE_S)
 
 
 def waited_s(rollout: Rollout, now: Instant) -> float:
@@ -61,7 +66,7 @@ def waited_s(rollout: Rollout, now: Instant) -> float:
 
 def baked(rollout: Rollout, seen: Seen) -> bool:
     """Whether the present step's bake was observed in full."""
-    return observed_s(rollout, seen.observed_until) >= rollout.plan.steps[rollout.step].bake_s
+    return observed_s(rollout, seen) >= rollout.plan.steps[rollout.step].bake_s
 
 
 def baked_at(rollout: Rollout) -> Instant:

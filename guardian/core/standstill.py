@@ -252,9 +252,19 @@ def warned(entry: Warned, after: Rollout) -> Words:
     return Words(
         title=f"{plan.service}: warning for version {plan.canary} at {weight}: {values or names}",
         did=joined(
-            "It stops nothing: guardian goes on, and says this once.",
+            _without_haste(entry),
             because(entry.detail),
             numbers(entry.verdicts),
         ),
         todo=take_back(plan),
     )
+
+
+def _without_haste(entry: Warned) -> str:
+    """What guardian does about what it only tells."""
+    if any(v.outage for v in entry.verdicts):
+        return (
+            "Stable shows the same trouble: it is not taken for this release's, nothing is rolled"
+            " back for it, and no step is taken while it lasts. guardian says this once."
+        )
+    return "It stops nothing: guardian goes on, and says this once."

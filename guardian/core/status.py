@@ -116,7 +116,7 @@ def picture(rollout: Rollout, seen: Seen, now: Instant, *, traffic: Traffic | No
         weight=weight,
         wanted=step.weight if step and plan.drive is Drive.ROLLOUT else weight,
         held=rollout.hold.why if rollout.hold else None,
-        observed_min=observed_s(rollout, seen.observed_until) / MINUTE_S,
+        observed_min=observed_s(rollout, seen) / MINUTE_S,
         bake_min=step.bake_s / MINUTE_S if step else 0.0,
         waited_min=waited_s(rollout, now) / MINUTE_S,
         verdicts=seen.verdicts,
@@ -194,7 +194,7 @@ def _pending_for(rollout: Rollout, seen: Seen) -> str:
 def _baking_for(rollout: Rollout, seen: Seen) -> str:
     step = rollout.current_step
     bake_min = step.bake_s / MINUTE_S if step else 0.0
-    observed_min = observed_s(rollout, seen.observed_until) / MINUTE_S
+    observed_min = observed_s(rollout, seen) / MINUTE_S
     short = [v.criterion for v in short_of_pass(rollout, seen.verdicts)]
     if observed_min < bake_min:
         due = hour_minute(baked_at(rollout))

@@ -103,6 +103,8 @@ class Evidence:
     """Since when it could not be read, or is silent where there was traffic."""
     over_limit: bool = False
     """The step's observed value is over the limit."""
+    shared_minutes: float = 0.0
+    """For how long stable was over the limit alike; it counts for nothing else here."""
     limit_used: float | None = None
     """The value as a share of the limit: 1 is at the limit, more is over it."""
     warned: Bound | None = None
@@ -119,3 +121,8 @@ class Verdict:
     outcome: Outcome
     evidence: Evidence
     why: str
+
+    @property
+    def outage(self) -> bool:
+        """Whether it is over the limit now and stable alike: that is no release's doing."""
+        return self.outcome is Outcome.INCONCLUSIVE and self.evidence.stable is not None

@@ -109,7 +109,7 @@ def out_of_time(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     short = short_of_pass(rollout, seen.verdicts)
     names = tuple(v.criterion for v in short) or ("observed time",)
     detail = said(short) or (
-        f"only {observed_s(rollout, seen.observed_until) / MINUTE_S:.0f} of"
+        f"only {observed_s(rollout, seen) / MINUTE_S:.0f} of"
         f" {step.bake_s / MINUTE_S:.0f} minutes could be observed"
     )
     if plan.drive is Drive.WATCH:
@@ -243,6 +243,7 @@ def warning(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
         if v.criterion not in told
         and (
             v.criterion in failed
+            or v.outage
             or (v.evidence.warned is not None and v.evidence.blind_since is None)
         )
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
+from guardian.core.beside import beside
 from guardian.core.criteria import Memory, Window, judge
 from guardian.core.decide import decide
 from guardian.core.entries import (
@@ -21,7 +22,16 @@ from guardian.core.entries import (
     WeightConfirmed,
 )
 from guardian.core.incidents import before_shift
-from guardian.core.model import Criterion, Incidents, Instant, Measurement, Query, Reason
+from guardian.core.model import (
+    Criterion,
+    Incidents,
+    Instant,
+    Latency,
+    Measurement,
+    Query,
+    Ratio,
+    Reason,
+)
 from guardian.core.orders import Decision
 from guardian.core.plan import Drive
 from guardian.core.rollout import LIVE, Phase, Rollout, apply, fold
@@ -31,7 +41,7 @@ from guardian.core.together import together
 from guardian.core.traffic import Reading, Stamp
 from guardian.core.verdict import Verdict
 from guardian.core.wishes import Verb, Wish, must_write, strangers, wish
-from guardian.engine.beforehand import Views, judged, views, wanted
+from guardian.engine.needs import Views, judged, looks, merged, views, wanted, window_of
 from guardian.ports import Claim, EdgeError, Guard, Journal, Router, RouterError
 
 CLEAN_UP_TRIES = 5
@@ -59,6 +69,8 @@ class Charge:
     """Since when every read said that the target does not exist."""
     read_trouble: str = ""
     write_trouble: str = ""
+    beside: dict[str, Ratio | Latency] = field(default_factory=dict)
+    """By criterion, the same measure of stable: read where the limit seems broken."""
     memories: dict[str, Memory] = field(default_factory=dict)
     fenced: bool = False
     wrote: bool = False
@@ -186,7 +198,12 @@ class Charge:
         verdicts = []
         for criterion in plan.criteria:
             verdict, self.memories[criterion.name] = judge(
-                criterion, measurements, window, now=now, memory=self.memories.get(criterion.name)
+                criterion,
+                measurements,
+                window,
+                now=now,
+                memory=self.memories.get(criterion.name),
+                beside=self.beside.get(criterion.name),
             )
             verdicts.append(verdict)
         self.verdicts = together(plan.criteria, verdicts, measurements)
@@ -201,18 +218,16 @@ class Charge:
 
     def wanted(self, now: Instant) -> dict[Query, tuple[Instant, float]]:
         """Every query to be read: from when on, and how long until it is settled."""
-        found: dict[Query, tuple[Instant, float]] = {}
         if not self.rollout.live:
-            return found
-        mine = [
-            (query, self.judged_since, criterion.settle_s)
-            for criterion in self.judged_now
-            for query in criterion.queries()
-        ]
-        for query, since, settle_s in (*mine, *wanted(self._views(), now)):
-            start, longest_s = found.get(query, (since, 0.0))
-            found[query] = (min(start, since), max(longest_s, settle_s))
-        return found
+            return {}
+        criteria, since = self.judged_now, self.judged_since
+        return merged((*wanted(criteria, self.beside, since), *looks(self._views(), now)))
+
+    def doubts(self) -> bool:
+        """Whether a broken limit may be an outage: stable's side is to be read before it counts."""
+        before = len(self.beside)
+        self.beside |= beside(self.rollout, self.verdicts)
+        return len(self.beside) > before
 
     @property
     def judged_since(self) -> Instant:
@@ -230,20 +245,7 @@ class Charge:
 
     def window(self) -> Window | None:
         """What the evidence covers; None before the first confirmed shift."""
-        rollout = self.judged
-        if rollout.first_shift_at is None:
-            return None
-        return Window(
-            moving_since=rollout.moving_since,
-            first_shift_at=rollout.first_shift_at,
-            step_confirmed_at=rollout.confirmed[-1][1],
-            confirmed=rollout.weights,
-            alpha=rollout.plan.alpha,
-            horizon=rollout.plan.horizon,
-            bake_s=rollout.plan.steps[max(0, rollout.step)].bake_s,
-            fixes=rollout.plan.fixes,
-            watching=rollout.plan.drive is Drive.WATCH,
-        )
+        return window_of(self.judged)
 
     def seen(
         self, orders: tuple[Order, ...] = (), *, fresh: bool = True, freeze: Freeze | None = None

@@ -8,6 +8,7 @@ from guardian.core.binding import sibling
 from guardian.core.counts import queried, sought
 from guardian.core.model import Instant, Measurement, Problem, Query, Reason
 from guardian.engine.charge import Charge
+from guardian.engine.needs import merged
 from guardian.engine.series import SeriesStore
 from guardian.ports import Ask, EdgeError, Source, SourceError
 
@@ -39,6 +40,21 @@ class Reader:
             f"{self._name}-{name}": self._call(name, asks, now) for name, asks in by_source.items()
         }
         return calls | self._questions(charges, now)
+
+    def calls_beside(
+        self, charges: Iterable[Charge], now: Instant
+    ) -> dict[str, Callable[[], object]]:
+        """The calls for what is wanted since this poll and was never asked for."""
+        by_source: dict[str, list[Ask]] = {}
+        for ask in self._series.asks(_wanted(charges, now), now=now):
+            if not self._series.asked(ask.query):
+                by_source.setdefault(ask.query.source, []).append(ask)
+        self._doubts = {}
+        self._asked = {f"{self._name}-beside-{name}": asks for name, asks in by_source.items()}
+        return {
+            f"{self._name}-beside-{name}": self._call(name, asks, now)
+            for name, asks in by_source.items()
+        }
 
     def take_in(self, results: Mapping[str, object], now: Instant) -> None:
         """What became of the calls of this poll."""
@@ -108,9 +124,5 @@ class Reader:
 
 def _wanted(charges: Iterable[Charge], now: Instant) -> dict[Query, tuple[Instant, float]]:
     """Every query of the live rollouts: from when on, and how long until it is settled."""
-    wanted: dict[Query, tuple[Instant, float]] = {}
-    for charge in charges:
-        for query, (since, settle_s) in charge.wanted(now).items():
-            start, longest_s = wanted.get(query, (since, 0.0))
-            wanted[query] = (min(start, since), max(longest_s, settle_s))
-    return wanted
+    mine = (charge.wanted(now).items() for charge in charges)
+    return merged((query, since, settle_s) for each in mine for query, (since, settle_s) in each)

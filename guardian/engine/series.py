@@ -110,6 +110,11 @@ class SeriesStore:
             for query, (since, settle_s) in wanted.items()
         ]
 
+    def asked(self, query: Query) -> bool:
+        """Whether a read of it came back, with datapoints or with a problem."""
+        found = self._series.get(query)
+        return found is not None and (found.since is not None or found.problem is not None)
+
     def doubtful(self, queries: Iterable[Query], *, now: Instant) -> list[Query]:
         """Those of the queries that have never spoken, as far as is known here."""
         return [q for q in queries if q in self._series and self._series[q].doubtful(now)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -44,6 +44,8 @@ POLL_S = 30.0
 """How often metrics are asked for, on the wall clock."""
 DEADLINE_S = 12.0
 """Real seconds for vendors' calls of one tick: their own time-outs (2 s + 8 s) end first."""
+BESIDE_S = 3.0
+"""Real seconds for reading stable's side of a broken limit: it stands before a rollback."""
 WRITE_S = 6.0
 """Real seconds after which a write that hangs is tried again beside the hanging one.
 
@@ -211,10 +213,24 @@ class Plane:
                     read.add(name)
         if polling:
             self._reader.take_in(results, now)
-            for charge in charges:
-                with self._apart(charge):
-                    charge.judge(self._reader.measurements(charge, now), now)
+            self._judge(charges, now)
+            self._look_beside(charges, now)
         return read
+
+    def _judge(self, charges: Iterable[Charge], now: Instant) -> None:
+        for charge in charges:
+            with self._apart(charge):
+                charge.judge(self._reader.measurements(charge, now), now)
+
+    def _look_beside(self, charges: Sequence[Charge], now: Instant) -> None:
+        """Before a broken limit counts: does stable break it too? Without an answer it counts."""
+        doubting = [c for c in charges if c.doubts()]
+        if not doubting:
+            return
+        calls = self._reader.calls_beside(charges, now)
+        results = self._fanout.run(calls, deadline_s=BESIDE_S, interruptible=True)
+        self._reader.take_in(results, now)
+        self._judge(doubting, now)
 
     # --- record --------------------------------------------------------------------------------
 

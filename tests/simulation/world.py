@@ -184,15 +184,17 @@ class Alias:
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """How a version behaves: its failure rate, and from which minute on."""
+    """How a version behaves: its failure rate, and the other one that it has for a while."""
 
     rate: float
     later: float | None = None
     from_minute: int = 0
+    to_minute: int = 1_000_000
 
     def at(self, minute: int) -> float:
         """The failure rate in a minute of the world."""
-        return self.later if self.later is not None and minute >= self.from_minute else self.rate
+        changed = self.from_minute <= minute < self.to_minute
+        return self.later if self.later is not None and changed else self.rate
 
 
 @dataclass(kw_only=True)

@@ -45,8 +45,10 @@ class ConfiguredDesk:
         self._seen = _contents(wiring)
         faults = self._faults()
         self._broken = {**faults, **self._config.broken}
+        if wiring.trouble:
+            self._broken |= dict.fromkeys(self._config.services, wiring.trouble)
         self._lanes, mute = usable_lanes(wiring)
-        found = [self._config.trouble, *faults.values(), *mute]
+        found = [wiring.trouble, self._config.trouble, *faults.values(), *mute]
         self.trouble = "\n".join(dict.fromkeys(text for text in found if text))
 
     def _faults(self) -> dict[str, str]:

@@ -41,10 +41,11 @@ LOOK_BACK_S = 3600.0
 def examination(wiring: Wiring, services: Sequence[str]) -> Iterator[Health]:
     """One line after the other, as they are found; an adapter's failure is a line too."""
     configured = wiring.configured()
-    if configured.trouble:
+    trouble = "\n".join(text for text in (wiring.trouble, configured.trouble) if text)
+    if trouble:
         yield Health(
             level=Level.FAIL,
-            what=f"the files are wrong:\n{configured.trouble}",
+            what=f"the files are wrong:\n{trouble}",
             fix="correct them: until then `guardian run` only guards what is live already",
         )
     else:

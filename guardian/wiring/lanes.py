@@ -45,7 +45,7 @@ def usable_lanes(wiring: Wiring) -> tuple[list[Lane], list[str]]:
             found.append(lane_of(wiring, given))
         except ConfigError as error:
             wrong.append(str(error))
-    troubled = wrong or wiring.configured().trouble
+    troubled = wrong or wiring.trouble or wiring.configured().trouble
     if troubled and not any(lane.name == PAGER for lane in found):
         found += _pager(wiring)
     return found, wrong

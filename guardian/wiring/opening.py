@@ -27,16 +27,20 @@ def open_wiring(
 ) -> Iterator[Wiring]:
     """Settings and the config file, checked; what was opened is closed at the end.
 
-    With `usable`, whatever is wrong with the file is the configuration's `trouble`.
+    With `usable`, whatever is wrong with them is the wiring's and the configuration's `trouble`.
     """
     environ = os.environ if environ is None else environ
-    settings = load_settings(environ)
+    configured: config.Config | None
+    wrong: list[str] = []
     if usable:
-        configured: config.Config | None = _usable(path, settings, environ)
+        settings, wrong = usable_settings(environ)
+        configured = _usable(path, settings, environ)
     else:
+        settings = load_settings(environ)
         chosen = path or settings.config if without_file else config_file(path, settings)
         configured = None if chosen is None else config.load(chosen, environ=environ)
     wiring = Wiring(settings, configured, environ)
+    wiring.trouble = "\n".join(wrong)
     try:
         yield wiring
     finally:

@@ -67,6 +67,8 @@ class Wiring:
         self.luck = SystemLuck()
         self.meter: Meter = Unmetered()
         """Counts what the process does; set before anything is built."""
+        self.trouble = ""
+        """What is wrong with the process's variables: as good as a file that is wrong."""
         self._sessions = Sessions(lambda: self.meter)
         self._accounts: dict[config.Aws, Account] = {}
         self._sources: dict[tuple[config.Aws, str], Source] = {}
@@ -119,6 +121,7 @@ class Wiring:
         path = self.configured().path
         other = Wiring(self.settings, config.usable(path, environ=self.environ), self.environ)
         other.meter, other._journal = self.meter, self.journal
+        other.trouble = self.trouble
         return other
 
     @property

@@ -176,3 +176,13 @@ def test_whatever_lies_beside_the_files_is_no_trouble(wiring: Wiring, what: str)
     assert [s.name for s in desk.services()]
     (place / "own.yaml").write_text(RULES + "\n")
     assert desk.stale()
+
+
+def test_a_variable_that_is_wrong_is_as_a_file_that_is_wrong(wiring: Wiring) -> None:
+    """What it says is left out, nothing new begins, and no file mends it."""
+    environ = {**wiring.environ, "GUARDIAN_LOG_FORMAT": "xml"}
+    with open_wiring(wiring.configured().path, usable=True, environ=environ) as wrong:
+        desk = ConfiguredDesk(wrong)
+        assert "GUARDIAN_LOG_FORMAT" in desk.trouble
+        assert all("GUARDIAN_LOG_FORMAT" in served.trouble for served in desk.services())
+        assert desk.renewed().trouble == desk.trouble

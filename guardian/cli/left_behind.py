@@ -18,7 +18,7 @@ from guardian.engine.outcome import Exit, worst
 from guardian.engine.session import Limits
 from guardian.engine.start import is_gate, live_on
 from guardian.engine.task import TargetHeld, Task
-from guardian.ports import EdgeError
+from guardian.ports import ConfigError, EdgeError, Router
 
 if TYPE_CHECKING:
     from guardian.wiring import Wiring
@@ -36,6 +36,14 @@ class Recovery:
     """Drive it to its end, rather than put it back."""
     reason: str
     limits: Limits
+
+    def router(self, service: str) -> Router:
+        """What moves a service's traffic; to put it back, its rules are not needed."""
+        from guardian.wiring import need
+
+        if self.goes_on:
+            return self.wiring.service(service).router
+        return need.reachable(self.wiring, service).router
 
 
 def recovered(recovery: Recovery, services: Sequence[str], *, named: bool) -> int:
@@ -57,7 +65,13 @@ def _service(recovery: Recovery, service: str, *, named: bool) -> Exit:
 
 def _finished(recovery: Recovery, service: str, *, named: bool) -> Exit:
     wiring = recovery.wiring
-    router = wiring.service(service).router
+    try:
+        router = recovery.router(service)
+    except ConfigError as error:
+        if named:
+            raise
+        recovery.output.say(f"{service}: {error}")
+        return Exit.WAITING
     rollout = live_on(wiring.journal, router.target)
     holder = wiring.journal.holder(router.target)
     if holder is not None:
@@ -92,7 +106,7 @@ def _carried_on(recovery: Recovery, service: str, rollout: Rollout) -> Exit:
     back = OrderKind.LEAVE if plan.drive is Drive.WATCH else OrderKind.INTERRUPT
     task = Task(
         plan=replace(plan, reason=recovery.reason),
-        router=wiring.service(service).router,
+        router=recovery.router(service),
         plane=wiring.plane(service) if on else "none",
         resume=True,
         order=None if on else back,

@@ -49,12 +49,12 @@ def recover(
     from guardian.cli.left_behind import Recovery, recovered
     from guardian.cli.output import Output
     from guardian.engine.session import Limits
-    from guardian.wiring import need, open_wiring
+    from guardian.wiring import need, open_in_need
 
     output = Output("text", quiet=True)
-    with open_wiring(config, without_file=aliases(services)) as wiring:
-        names = wiring.names(list(services))
+    with open_in_need(config, say=output.say, without_file=aliases(services)) as wiring:
         need.journal_or_scratch(wiring, output.say)
+        names = need.names(wiring, services)
         recovery = Recovery(
             wiring=wiring,
             output=output,

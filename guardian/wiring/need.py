@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from guardian.config import Mode
 from guardian.core.entries import RolloutStarted
 from guardian.core.plan import Plan
 from guardian.engine.emergency import Emergency, plan_emergency
@@ -49,6 +50,20 @@ def emergency(
     """What an emergency rollback would do; ConfigError when nobody knows to what."""
     request = wiring.request(service.name, actor=actor, reason=reason)
     return plan_emergency(service, request, to=to, journal=wiring.journal)
+
+
+def names(wiring: Wiring, asked: Sequence[str]) -> list[str]:
+    """The services asked for, or every one that the files name, however wrong, and want guarded.
+
+    ConfigError where nobody knows where one that was asked for is.
+    """
+    for name in asked:
+        reachable(wiring, name)
+    if asked:
+        return list(asked)
+    configured = wiring.configured()
+    known = dict.fromkeys([*configured.services, *configured.broken])
+    return [name for name in known if configured.mode(name) is not Mode.OFF]
 
 
 def reachable(wiring: Wiring, name: str) -> Service:

@@ -126,6 +126,20 @@ def test_without_a_journal_the_version_is_named(tmp_path: Path, journal: str) ->
         assert "going on" in ended.err
 
 
+def test_a_mistake_in_a_file_does_not_stop_a_recovery(tmp_path: Path) -> None:
+    """The step of a pipeline that always runs puts back what a dead runner left."""
+    with stage(tmp_path, speed=60.0) as s:
+        process = s.start("rollout", "start", SERVICE, "--to", "42", "--wait")
+        s.wait_for("the first shift", lambda: bool(s.alias.weights))
+        process.kill()
+        finish(process)
+        rules_typo(s)
+        own_steps(s)
+        ended = s.run("rollout", "recover")
+        assert (ended.code, s.alias.version, s.alias.weights) == (0, "41", {}), ended.err
+        assert "going on in spite of this" in ended.err
+
+
 def test_a_journal_that_was_tampered_with_is_gone_around(tmp_path: Path) -> None:
     """The live rollout in it cannot be read: guardian's stamp on the target is enough."""
     with stage(tmp_path, speed=60.0) as s:

@@ -34,6 +34,8 @@ class Incident:
     payload: dict[str, Any] = field(default_factory=dict)
     triggers: int = 1
     """How many trigger events it took in."""
+    alerts: list[str] = field(default_factory=list)
+    """The keys of its alerts, where the account groups them; else it has one, under its own key."""
 
 
 def _refusal(fault: Fault) -> Refused:
@@ -189,7 +191,7 @@ def _check_payload(payload: dict[str, Any]) -> None:
 
 
 class PagerDutyApi:
-    """The REST API: `incidents`, `priorities` and `services/ID`, read-only.
+    """The REST API: `incidents`, `incidents/ID/alerts`, `priorities`, `services/ID`, read-only.
 
     As the real one, it tells of the last 30 days alone, unless asked for `date_range=all` or for
     times of one's own.
@@ -202,8 +204,9 @@ class PagerDutyApi:
         self._account = account
 
     def operation(self, request: Request) -> str:
-        """The resource's name; `services` for one of them."""
-        return request.path.removeprefix("/pagerduty/api/").partition("/")[0]
+        """The resource's name; `services` for one of them, `alerts` for those of an incident."""
+        resource, _, rest = request.path.removeprefix("/pagerduty/api/").partition("/")
+        return "alerts" if rest.endswith("/alerts") else resource
 
     def refusal(self, fault: Fault, operation: str) -> Refused:
         """What PagerDuty says for a fault."""
@@ -227,6 +230,8 @@ class PagerDutyApi:
             found = [{"id": f"PRI{name}", "name": name} for name in self._account.priorities]
         elif operation == "services":
             return self._service(request.path.rpartition("/")[2])
+        elif operation == "alerts":
+            found = self._alerts(request.path.split("/")[-2])
         elif operation == "incidents":
             found = [_shown(incident) for incident in self._wanted(request)]
         else:
@@ -235,6 +240,12 @@ class PagerDutyApi:
         more = offset + limit < len(found)
         body = {operation: page, "limit": limit, "offset": offset, "more": more, "total": None}
         return as_json(body)
+
+    def _alerts(self, id_: str) -> list[dict[str, Any]]:
+        for incident in self._account.incidents:
+            if incident.id == id_:
+                return [{"alert_key": key} for key in incident.alerts or [incident.key]]
+        raise Refused("not found", "Not Found", 404)
 
     def _service(self, id_: str) -> Reply:
         if id_ not in self._account.services:

@@ -26,6 +26,9 @@ PAGE: Final = 100
 MAX_PAGES: Final = 5
 KEPT_S: Final = 600.0
 """How long the names of priorities and services are taken as known, in seconds."""
+MOST_ASKED: Final = 20
+"""Incidents that are asked for their alerts in one read; the others count until they are."""
+GROUPED_S: Final = 60.0
 _SHORTEST_WAIT_S: Final = 5.0
 TITLE_CHARS: Final = 300
 NAME_CHARS: Final = 100
@@ -65,6 +68,8 @@ class PagerDuty:
         self._priorities_until = 0.0
         self._services: dict[str, tuple[bool, float]] = {}
         """By id: whether there is one, and the monotonic time until which that is believed."""
+        self._owned: dict[str, tuple[bool, float]] = {}
+        """By incident: whether all its alerts are guardian's, and until when that is believed."""
         self._not_before = 0.0
         """Monotonic time before which PagerDuty does not want to be asked again."""
 
@@ -97,9 +102,11 @@ class PagerDuty:
         right = [q for q in queries if q not in wrong]
         services = {service for query in right for service in _named(query, "service")}
         listed = self._open(services) if right else []
+        found = {query: _matching(query, listed) for query in right}
+        own = self._grouped({i.id for incidents in found.values() for i in incidents})
         return {
             query: Measurement(
-                incidents=() if query in wrong else _matching(query, listed),
+                incidents=tuple(i for i in found.get(query, ()) if i.id not in own),
                 settled_before=now,
                 problem=wrong.get(query),
             )
@@ -169,6 +176,33 @@ class PagerDuty:
             "service_ids[]": sorted(services),
         }
         return self._list("incidents", asked)
+
+    def _grouped(self, incidents: Collection[str]) -> set[str]:
+        """Those of the incidents into which nothing but guardian's own alerts were grouped.
+
+        An account that groups alerts gives the incident a key of its own. Each incident is asked
+        for once a minute, since alerts may join it, and at most so many in one read.
+        """
+        monotonic = self._clock.monotonic()
+        self._owned = {i: known for i, known in self._owned.items() if i in incidents}
+        unknown = [i for i in sorted(incidents) if self._owned.get(i, (False, 0.0))[1] <= monotonic]
+        for incident in unknown[:MOST_ASKED]:
+            self._owned[incident] = (self._all_own(incident), monotonic + GROUPED_S)
+        return {incident for incident, (own, _) in self._owned.items() if own}
+
+    def _all_own(self, incident: str) -> bool:
+        """Whether every alert of an incident is guardian's; one without alerts is somebody's."""
+        try:
+            body = self._fetch(f"/incidents/{incident}/alerts", {"limit": str(PAGE)})
+        except PagerDutyError as error:
+            if error.retryable:
+                raise
+            return False
+        alerts = body.get("alerts")
+        if not isinstance(alerts, list) or not all(isinstance(a, dict) for a in alerts):
+            raise _strange()
+        keys = [str(alert.get("alert_key") or "") for alert in alerts]
+        return bool(keys) and not body.get("more") and all(k.startswith(OWN_KEYS) for k in keys)
 
     # --- calls -----------------------------------------------------------------------------------
 

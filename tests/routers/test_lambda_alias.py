@@ -372,8 +372,9 @@ def test_nothing_is_gone_in_another_account(lambdas: World) -> None:
     """A 404 is believed once STS has said whose account it comes from."""
     router = lambdas.router()
     router.read()
-    lambdas.remove_target()
-    for ask in (router.read, partial(router.resolve, "99")):
+    for ask in (partial(router.resolve, "99"), router.read):
+        if ask == router.read:
+            lambdas.remove_target()
         lambdas.twin.account, lambdas.twin.sts = "111111111111", None
         with pytest.raises(RouterError) as elsewhere:
             ask()

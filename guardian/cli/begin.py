@@ -32,9 +32,9 @@ from guardian.core.wording import span
 from guardian.engine.daemon import post
 from guardian.engine.outcome import Exit
 from guardian.engine.session import Limits
-from guardian.engine.start import NothingToDo, resolved
+from guardian.engine.start import PENDING_S, NothingToDo, resolved
 from guardian.engine.task import Task
-from guardian.ports import EdgeError, GuardianError
+from guardian.ports import ConfigError, EdgeError, GuardianError, NotYet
 
 if TYPE_CHECKING:
     from guardian.wiring import Wiring
@@ -87,14 +87,7 @@ def begin(wiring: Wiring, wanted: Beginning, output: Output) -> int:
 
 def _here(wiring: Wiring, wanted: Beginning, output: Output) -> int:
     try:
-        task = wiring.rollout_task(
-            wanted.service,
-            to=wanted.to,
-            actor=wanted.actor,
-            reason=wanted.reason,
-            again=wanted.again,
-            observe=wanted.observe,
-        )
+        task = _planned(wiring, wanted, output)
     except NothingToDo as done:
         output.say(f"{wanted.service}: {done}")
         output.end([], 0, wiring.clock.now())
@@ -107,6 +100,28 @@ def _here(wiring: Wiring, wanted: Beginning, output: Output) -> int:
     output.say(_patience(task.plan, wanted.limits))
     task = mending(task, wanted.fixes)
     return guard(wiring, [task], output, limits=wanted.limits, allow=wanted.allow)
+
+
+def _planned(wiring: Wiring, wanted: Beginning, output: Output) -> Task:
+    """The task, once the version is there: just published, it is waited for within bounds."""
+    ends_at, said = wiring.clock.now() + PENDING_S, False
+    while True:
+        try:
+            return wiring.rollout_task(
+                wanted.service,
+                to=wanted.to,
+                actor=wanted.actor,
+                reason=wanted.reason,
+                again=wanted.again,
+                observe=wanted.observe,
+            )
+        except NotYet as error:
+            if wiring.clock.now() >= ends_at:
+                raise ConfigError(f"{error}. It was waited for for 5 minutes") from error
+            if not said:
+                output.say(f"{wanted.service}: {error}; it is waited for, for up to 5 minutes")
+            said = True
+        Event().wait(timeout=LOOK_S)
 
 
 def _patience(plan: Plan, limits: Limits) -> str:

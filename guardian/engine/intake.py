@@ -15,10 +15,10 @@ from guardian.engine.charge import Charge
 from guardian.engine.desk import Desk, Duty
 from guardian.engine.engine import Engine
 from guardian.engine.retirement import Retirement
-from guardian.engine.start import NothingToDo
+from guardian.engine.start import PENDING_S, NothingToDo
 from guardian.engine.supervisor import broken
 from guardian.engine.task import Task
-from guardian.ports import Clock, EdgeError, GuardianError, Head, Journal, JournalError
+from guardian.ports import Clock, EdgeError, GuardianError, Head, Journal, JournalError, NotYet
 
 ORDER_LIVES_S = 600.0
 """A start that nobody took for so long, in real seconds, is refused: it would be a surprise."""
@@ -239,10 +239,18 @@ class Intake:
         except NothingToDo as done:
             return Answer(order=order.id, refused=str(done), moot=True)
         except GuardianError as error:
-            return Answer(order=order.id, refused=_told(error))
+            return self._unstarted(order, error)
         except Exception as error:  # noqa: BLE001 - one order must not end the guarding of others
             why = f"internal error: {type(error).__name__}: {error}"
             return Answer(order=order.id, refused=why)
+
+    def _unstarted(self, order: Order, error: GuardianError) -> Answer | None:
+        """Refused; an order for a version that is still being made keeps until a later turn."""
+        if not isinstance(error, NotYet):
+            return Answer(order=order.id, refused=_told(error))
+        if self._clock.now() - order.at < PENDING_S:
+            return None
+        return Answer(order=order.id, refused=f"{error}. It was waited for for 5 minutes")
 
     def _refusal(self, order: Order, service: str, duty: Duty) -> str:
         if order.kind is not OrderKind.START:

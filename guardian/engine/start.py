@@ -61,6 +61,10 @@ class Request:
     """Ids of open incidents that this release is to mend."""
 
 
+PENDING_S = 300.0
+"""How long a start waits for a version that the vendor is still making."""
+
+
 class NothingToDo(Exception):
     """What is wanted is live already."""
 

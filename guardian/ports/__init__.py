@@ -6,6 +6,7 @@ GuardianError                 a sentence for people, never a secret; carries an 
 ├── EdgeError                 8  a vendor could not do what it was asked; has a Reason
 │   ├── SourceError
 │   ├── RouterError
+│   │   └── NotYet               a version is still being made: ask again soon
 │   └── NotifyError              and whether to try again
 └── JournalError              8
     ├── Fenced                   a newer epoch holds the target: stop acting on it
@@ -23,6 +24,7 @@ from guardian.ports.errors import (
     GuardianError,
     JournalError,
     NotifyError,
+    NotYet,
     OutcomeUnknown,
     RouterError,
     SourceError,
@@ -71,6 +73,7 @@ __all__ = [
     "Lease",
     "Luck",
     "Meter",
+    "NotYet",
     "Notifier",
     "NotifyError",
     "Order",

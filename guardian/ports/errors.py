@@ -52,6 +52,10 @@ class WrongAccount(RouterError):
         self.exit_code = ConfigError.exit_code
 
 
+class NotYet(RouterError):
+    """A version is still being made: it can take traffic soon, without anybody's doing."""
+
+
 class NotifyError(EdgeError):
     """A notice was not delivered."""
 

@@ -42,6 +42,7 @@ class Router(Protocol):
         """Why these two cannot share traffic, or stable cannot be restored; empty when they can.
 
         Each is a whole sentence with what to do. Also called for `stable == canary`.
+        NotYet when nothing else stands in the way than that one of them is still being made.
         """
         ...
 

@@ -9,23 +9,31 @@ from guardian.core.scrub import scrub
 
 
 def state_problems(function: str, version: str, found: Mapping[str, Any]) -> list[str]:
-    """Whether a version can be invoked; answers without a state are of active versions."""
+    """Whether a version can be invoked; answers without a state are of active versions.
+
+    One that nobody called for weeks is `Inactive`: it wakes at its next call.
+    """
     name = f"version {version} of {function}"
     said = (
-        ("state", found.get("State"), "Active", found.get("StateReason")),
+        ("state", found.get("State"), ("Active", "Inactive"), found.get("StateReason")),
         (
             "last update",
             found.get("LastUpdateStatus"),
-            "Successful",
+            ("Successful",),
             found.get("LastUpdateStatusReason"),
         ),
     )
     return [
-        f"the {what} of {name} is {scrub(value, 80)} ({scrub(why or 'no reason given', 300)}):"
-        f" publish it again if waiting does not make it {good}"
+        f"the {what} of {name} is {scrub(str(value), 80)} ({scrub(why or 'no reason given', 300)}):"
+        f" publish it again if waiting does not make it {good[0]}"
         for what, value, good, why in said
-        if value not in {None, good}
+        if value not in {None, *good}
     ]
+
+
+def in_the_making(found: Mapping[str, Any]) -> bool:
+    """Whether Lambda is still preparing a version (network, SnapStart, a container image)."""
+    return found.get("State") == "Pending" or found.get("LastUpdateStatus") == "InProgress"
 
 
 def pair_problems(

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from guardian.aws_errors import talking
 from guardian.core.model import Query, Reason
 from guardian.core.traffic import NONE, Reading, Snapshot, Stamp, Traffic
-from guardian.ports import Context, Guard, RouterError
+from guardian.ports import Context, Guard, NotYet, RouterError
 from guardian.ports.health import Health, Level
 from guardian.routers._lambda_answers import (
     MAX_DESCRIPTION,
@@ -28,7 +28,7 @@ from guardian.routers._lambda_answers import (
     timeout_of,
 )
 from guardian.routers._lambda_stack import version_health
-from guardian.routers._lambda_versions import pair_problems, state_problems
+from guardian.routers._lambda_versions import in_the_making, pair_problems, state_problems
 
 PERMISSIONS: tuple[str, ...] = (
     "lambda:GetAlias",
@@ -126,6 +126,7 @@ class LambdaAlias:
         self.read()
         found: dict[str, dict[str, Any]] = {}
         problems: list[str] = []
+        pending: list[str] = []
         for version in dict.fromkeys((stable, canary)):
             try:
                 _require_published(version)
@@ -135,9 +136,12 @@ class LambdaAlias:
                     raise
                 problems.append(error.detail)
                 continue
-            problems += state_problems(self._options.function, version, found[version])
+            if in_the_making(found[version]):
+                pending.append(version)
+            else:
+                problems += state_problems(self._options.function, version, found[version])
         if stable == canary:
-            return problems
+            return self._ready(problems, pending)
         if len(found) == 2:
             name = self._options.function
             problems += pair_problems(name, stable, found[stable], canary, found[canary])
@@ -145,6 +149,16 @@ class LambdaAlias:
             problems.append(
                 f"alias {self._name} has provisioned concurrency, and Lambda refuses weights on "
                 "such an alias: provision the versions instead, or remove it from the alias"
+            )
+        return self._ready(problems, pending)
+
+    def _ready(self, problems: list[str], pending: list[str]) -> list[str]:
+        """The problems; NotYet where there is none but that Lambda is still preparing a version."""
+        if pending and not problems:
+            raise NotYet(
+                Reason.UNAVAILABLE,
+                f"version {' and '.join(pending)} of {self._options.function} is still Pending:"
+                " Lambda prepares it, and it can take traffic when it is Active",
             )
         return problems
 

@@ -24,6 +24,8 @@ class Version:
     role: str
     dead_letter_arn: str | None = None
     state: str = "Active"
+    active_at: Instant = math.inf
+    """When a version that is Pending becomes Active."""
     timeout_s: int = 30
 
 
@@ -90,9 +92,13 @@ class Aliases:
         role: str | None = None,
         dead_letter_arn: str | None = None,
         state: str = "Active",
+        pending_s: float = 0.0,
         timeout_s: int = 30,
     ) -> str:
-        """Publish a version, or replace what is known of one; the next number by default."""
+        """Publish a version, or replace what is known of one; the next number by default.
+
+        With `pending_s` it is Pending for so long, as one in a VPC is.
+        """
         with self._world.lock:
             versions = self._function(function).versions
             name = version or str(max((int(v) for v in versions), default=0) + 1)
@@ -100,7 +106,8 @@ class Aliases:
                 name=name,
                 role=role or f"arn:aws:iam::{self._world.account_id}:role/{function}",
                 dead_letter_arn=dead_letter_arn,
-                state=state,
+                state="Pending" if pending_s else state,
+                active_at=self._world.clock.now() + pending_s if pending_s else math.inf,
                 timeout_s=timeout_s,
             )
             return name
@@ -196,7 +203,9 @@ class Aliases:
                 raise Refused(
                     _NOT_FOUND, f"Function not found: {self.arn(function)}:{qualifier}", 404
                 )
-            return known.versions[qualifier]
+            found = known.versions[qualifier]
+            ready = found.active_at <= self._world.clock.now()
+            return replace(found, state="Active") if ready else found
 
     def arn(self, function: str) -> str:
         """The unqualified ARN."""

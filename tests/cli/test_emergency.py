@@ -164,13 +164,12 @@ def spoil_entries(path: Path) -> None:
 
 
 def test_a_version_that_sleeps_takes_the_traffic(tmp_path: Path) -> None:
-    """It wakes at its next call: a warning, no refusal."""
+    """It wakes at its next call: nothing to warn of."""
     with stage(tmp_path) as s:
         s.deploy("42")
         s.simulator.aliases.publish(SERVICE, "41", state="Inactive")
         ended = s.run(*YES, "--to", "41")
         assert (ended.code, s.alias.version) == (0, "41"), ended.out + ended.err
-        assert "Inactive" in ended.err
 
 
 def test_an_abort_with_nothing_to_undo_is_no_error(tmp_path: Path) -> None:

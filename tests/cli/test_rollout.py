@@ -59,6 +59,19 @@ def test_sigint_puts_traffic_back_first(tmp_path: Path) -> None:
         assert s.alias.description == "by CDK"
 
 
+def test_a_version_that_was_just_published_is_waited_for(tmp_path: Path) -> None:
+    """It is Pending for a minute or two; the start says so, and goes on by itself."""
+    with stage(tmp_path, speed=60.0) as s:
+        s.simulator.aliases.publish(SERVICE, "42", pending_s=240.0)
+        process = s.start(*START, "--to", "latest")
+        s.wait_for("the first shift", lambda: shifted(s))
+        interrupt(process, signal.SIGTERM)
+        ended = finish(process)
+        assert ended.code == 143
+        assert ended.err.count("is still Pending") == 1
+        assert "it is waited for, for up to 5 minutes" in ended.err
+
+
 def test_sigterm_exits_143(tmp_path: Path) -> None:
     """The same for SIGTERM."""
     with stage(tmp_path, speed=60.0) as s:

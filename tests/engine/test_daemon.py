@@ -23,7 +23,7 @@ from guardian.engine.intake import ORDER_LIVES_S, rollout_of
 from guardian.engine.lookout import LOOK_S, Lookout
 from guardian.engine.posts import Posts, post
 from guardian.engine.start import NothingToDo
-from guardian.ports import ConfigError, RouterError, Unavailable
+from guardian.ports import ConfigError, NotYet, RouterError, Unavailable
 from tests.contracts.journal_values import ManualClock
 from tests.engine.house import SERVICE, House, Timeless
 
@@ -113,6 +113,26 @@ def test_many_starts_are_answered_a_few_a_turn() -> None:
     assert [house.journal.answered(o) is not None for o in orders] == [True, True, False]
     house.step()
     assert house.journal.answered(orders[2]) is not None
+
+
+def test_a_start_waits_for_a_version_that_is_still_being_made() -> None:
+    """`publish-version && rollout start`: the order keeps, and is refused after five minutes."""
+    house = House()
+    order = house.order()
+    house.desk.error = NotYet(Reason.UNAVAILABLE, "version 42 is still Pending")
+    house.step()
+    house.clock.pass_s(299)
+    house.step()
+    assert house.journal.answered(order) is None
+    house.clock.pass_s(1)
+    house.step()
+    answer = house.journal.answered(order)
+    assert answer is not None
+    assert answer.refused == "version 42 is still Pending. It was waited for for 5 minutes"
+    house.order()
+    house.desk.error = None
+    house.step()
+    assert len(house.engine.charges) == 1
 
 
 def test_a_target_in_other_hands_is_refused() -> None:

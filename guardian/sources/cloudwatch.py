@@ -6,7 +6,6 @@ which operand was late and switches paging off. `Unit` is never sent: it filters
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -31,6 +30,8 @@ from guardian.sources._packing import billed, chunks, merged, metric_query
 
 PERMISSIONS: tuple[str, ...] = ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics")
 
+MOST_VALUE: Final = 2.0**360
+"""CloudWatch takes no value beyond this, on either side (PutMetricData, API reference)."""
 MAX_PAGES: Final = 5
 LISTED_S: Final = 14 * 86_400.0
 """For how long after its last datapoint ListMetrics names a metric (API reference)."""
@@ -296,13 +297,13 @@ def _measure(ask: Ask, page: _Page | None, note: str, now: Instant) -> Measureme
             for start, value in sorted(page.points.items())
             if ask.start <= start < ask.end
         )
-        wrong = next((p for p in points if not math.isfinite(p.value)), None)
+        wrong = next((p for p in points if not abs(p.value) <= MOST_VALUE), None)
         if wrong is not None:
             points = ()
             problem = Problem(
                 reason=Reason.INVALID,
                 detail=f"CloudWatch returned {wrong.value} for {_name(ask)}: whoever publishes "
-                "this metric must publish numbers",
+                "this metric must publish numbers that CloudWatch takes",
             )
     return Measurement(points=points, settled_before=_settled(ask, now), problem=problem)
 

@@ -219,10 +219,11 @@ def test_an_id_that_is_left_out_is_a_problem(world: World) -> None:
     assert "MaxMetricsExceeded" in problem.detail
 
 
-def test_a_value_that_is_no_number_is_a_problem(world: World) -> None:
-    """NaN would poison every sum; the series is unreadable instead."""
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1e308", "1e200"])
+def test_a_value_that_no_metric_has_is_a_problem(world: World, value: str) -> None:
+    """It would poison every sum; the series is unreadable instead."""
     body = (
-        '{"MetricDataResults": [{"Id": "q0", "Timestamps": [1700000100], "Values": [NaN], '
+        f'{{"MetricDataResults": [{{"Id": "q0", "Timestamps": [1700000100], "Values": [{value}], '
         '"StatusCode": "Complete"}]}'
     )
     world.respond(lambda _: Answer(body=body))

@@ -23,6 +23,7 @@ from guardian.core.plan import Blind
 from guardian.core.rollout import Phase, apply
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.rollouts import (
+    FAIL,
     FEW,
     MAX_BAKE_S,
     OBSERVE,
@@ -138,6 +139,14 @@ def test_blindness_in_fits_is_one_page_and_no_advance() -> None:
     assert 3 * HOUR_S + 1500 < resolved < 3 * HOUR_S + 1900
     assert len(told) == 2
     assert state.step == 1
+
+
+def test_a_breach_in_the_calm_goes_back_at_once() -> None:
+    """What is waited for is the way forward alone."""
+    calm = in_phase(Phase.BAKING, held(HoldReason.BLIND), Sighted(at=T0 + 600))
+    decided = entry(calm, saw(FAIL), at=630)
+    assert isinstance(decided, RollbackStarted)
+    assert decided.cause is Cause.BREACH
 
 
 def test_a_watch_that_has_all_its_evidence_waits_for_no_calm() -> None:

@@ -95,6 +95,18 @@ def test_a_release_that_goes_bad_while_it_waits_for_an_approval_goes_back() -> N
     assert w.alias.traffic == STABLE
 
 
+def test_a_release_that_goes_bad_while_a_person_holds_it_goes_back() -> None:
+    """A hold stops advances and nothing else."""
+    w = world(canary=Behaviour(rate=0.01, later=0.5, from_minute=20))
+    w.events.append((200.0, lambda: w.order(OrderKind.HOLD)))
+    run(w)
+    assert holds(w) == [HoldReason.PERSON]
+    assert examine(w).phase is Phase.ROLLED_BACK
+    back = next(e for e in entries(w) if isinstance(e, RollbackStarted))
+    assert back.cause is Cause.BREACH
+    assert back.at - w.plan.snapshot.taken_at < 26 * 60
+
+
 # --- freezes -----------------------------------------------------------------------------------
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,17 +111,9 @@ def watch(
             output.say("nothing to watch: every service serves what its snapshot says")
             output.end([], 0, wiring.clock.now())
             return 0
-        tasks = [
-            wiring.watch_task(
-                name,
-                actor=actor(),
-                reason=reason,
-                duration_s=duration,
-                rollback_to=rollback_to,
-                observe=observe,
-            )
-            for name in names
-        ]
+        with _at(wiring.address):
+            ask = partial(wiring.watch_task, actor=actor(), reason=reason, duration_s=duration)
+            tasks = [ask(n, rollback_to=rollback_to, observe=observe) for n in names]
         tasks = [mending(task, fixes) for task in tasks]
         _announce(output, tasks, duration, wiring.clock.now())
         limits = Limits(
@@ -128,6 +122,20 @@ def watch(
             leave_on_exit=on_exit == "leave",
         )
         return guard(wiring, tasks, output, limits=limits, allow=permitted)
+
+
+@contextmanager
+def _at(journal: str) -> Iterator[None]:
+    """Says in which journal there was nothing to go back to: a snapshot may lie in another."""
+    from guardian.engine.start import NoWayBack
+
+    try:
+        yield
+    except NoWayBack as error:
+        raise NoWayBack(
+            f"{error}\n  looked for in the journal {journal}: a snapshot that another job took"
+            " is found where GUARDIAN_JOURNAL (or `journal:` in the file) names the same one"
+        ) from error
 
 
 def _asked(services: Sequence[str], function: str | None) -> Sequence[str]:

@@ -65,6 +65,10 @@ PENDING_S = 300.0
 """How long a start waits for a version that the vendor is still making."""
 
 
+class NoWayBack(ConfigError):
+    """Nothing that is known says what a breach would restore."""
+
+
 class NothingToDo(Exception):
     """What is wanted is live already."""
 
@@ -247,7 +251,7 @@ def _watched(
         return live, _serviceable(router, stable.stable, live), True
     if stable is not None or service.observe:
         return live, live, False
-    raise ConfigError(
+    raise NoWayBack(
         f"nothing to roll back to: {router.target} serves version {live} alone, and no snapshot of"
         f" service {service.name} from the last 24 hours says what was live before.\n"
         f"  before the next deploy, run `guardian snapshot {service.name}`; or name the version:"

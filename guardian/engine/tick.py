@@ -275,6 +275,8 @@ class Plane:
         self._trouble = str(error)
         if isinstance(error, Fenced):
             charge.lost = True
+            plan = charge.rollout.plan
+            self._trouble = f"{plan.service}: another guardian has {plan.target} in its charge now"
         elif isinstance(error, Conflict | OutcomeUnknown):
             return self._read_again(charge, entries, txid)
         else:

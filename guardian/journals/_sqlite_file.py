@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import stat
@@ -14,6 +15,8 @@ from typing import Any, Final
 from guardian.journals._sqlite_places import mode_for, refuse_link, refuse_network
 from guardian.journals._sqlite_schema import APPLICATION_ID, SCHEMA_VERSION, create, upgrade
 from guardian.ports import ConfigError, JournalError, OutcomeUnknown, Unavailable
+
+_LOG = logging.getLogger(__name__)
 
 BUSY_S: Final = 5.0
 """How long SQLite itself waits for another process's transaction."""
@@ -206,6 +209,8 @@ class SqliteFile:
                     folder.mkdir(mode=0o700, exist_ok=True)
             with suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+                # A misspelt path would else be a journal that knows nothing, without a word.
+                _LOG.warning("guardian: there was no journal at %s: made a new one", self.path)
             mode = self.path.stat().st_mode
         except OSError as error:
             raise Unavailable(

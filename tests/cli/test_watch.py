@@ -315,3 +315,12 @@ def test_an_alias_that_is_not_there_is_a_mistake_and_no_outage(tmp_path: Path) -
         ended = s.run("watch", *function, "--duration", "5m", AWS_REGION="us-east-1")
         assert ended.code == 3, ended.out + ended.err
         assert "agents-api:lvie" in ended.err
+
+
+def test_without_a_way_back_the_journal_that_was_asked_is_named(tmp_path: Path) -> None:
+    """The job that took the snapshot may have written another one."""
+    with stage(tmp_path) as s:
+        ended = s.run(*WATCH)
+        assert ended.code == 3, ended.out + ended.err
+        assert f"looked for in the journal sqlite:{s.folder}" in ended.err
+        assert "GUARDIAN_JOURNAL" in ended.err

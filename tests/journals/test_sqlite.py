@@ -115,3 +115,15 @@ class TestFile:
         store.open().open_lease("c")
         assert len(list(folder.iterdir())) == 1
         store.close()
+
+
+def test_a_journal_that_had_to_be_made_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A misspelt path would else be a journal that knows nothing, without a word."""
+    path = tmp_path / "guardian.db"
+    for _ in range(2):
+        build(Options(path=path), context(SystemClock())).close()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"guardian: there was no journal at {path}: made a new one"
+    ]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from guardian.clock import SystemClock
 from guardian.core.model import Reason
 from guardian.core.notices import Event, Notice
+from guardian.core.traffic import Reading
 from guardian.engine.intake import ALONE_S
+from guardian.engine.outcome import Exit
+from guardian.engine.session import Limits, Session
 from guardian.ports import RouterError
-from tests.engine.house import House
-from tests.engine.planes import alias_for
+from tests.engine.house import SERVICE, House
+from tests.engine.planes import Quiet, alias_for
 from tests.engine.planes import charge as charge_of
+from tests.simulation.world import Alias, SeededLuck
 
 
 @pytest.mark.parametrize("where", ["saw", "judge", "decide", "due_write", "wrote_it", "picture"])
@@ -68,3 +75,31 @@ def test_what_breaks_as_one_rollout_is_taken_up_leaves_the_others_alone(error: E
     house.engine.outbox.tell_now = told.append  # type: ignore[assignment, method-assign] # heard
     house.step()
     assert [n.rollout for n in told] == ["left"]
+
+
+def test_a_command_ends_with_what_a_person_must_finish_where_a_bug_broke_its_rollout() -> None:
+    """It neither dies of it nor waits for ever: exit code 6, and the command to go back."""
+    house = House()
+    task = house.desk.task(SERVICE, "broken")
+    found = task.router.read()
+
+    class Broken(Alias):
+        def read(self) -> Reading:
+            return replace(found, revision=[])  # type: ignore[arg-type] # what no set can hold
+
+    like = house.desk.aliases[SERVICE]
+    router = Broken(clock=like.clock, faults=like.faults, traffic=like.traffic, target=like.target)
+    said: list[str] = []
+    session = Session(
+        journal=house.journal,
+        sources={"plane": {"cloudwatch": Quiet(house.clock)}},
+        lanes=[],
+        clock=SystemClock(),
+        luck=SeededLuck("session"),
+        owner="a command",
+        observer=lambda _: None,
+        say=said.append,
+    )
+    ended = session.run([replace(task, router=router)], Limits())
+    assert ended[SERVICE][1] is Exit.STUCK
+    assert any("TypeError" in s and f"guardian rollback {SERVICE} --to 41" in s for s in said)

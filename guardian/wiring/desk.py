@@ -22,6 +22,7 @@ from guardian.text.yaml import MAX_BYTES
 from guardian.wiring.lanes import usable_lanes
 from guardian.wiring.process import Wiring
 from guardian.wiring.services import service_criteria
+from guardian.wiring.targets import check_alone
 
 DUTIES = {Mode.ENFORCE: Duty.ENFORCE, Mode.OBSERVE: Duty.OBSERVE}
 MOST_BESIDE = 1000
@@ -59,7 +60,7 @@ class ConfiguredDesk:
                 continue
             try:
                 service_criteria(self._config, name)
-                self._wiring.router(name)
+                check_alone(self._wiring, name)
             except ConfigError as error:
                 found[name] = str(error)
         return found

@@ -21,6 +21,7 @@ from guardian.wiring.lanes import lane_of
 from guardian.wiring.opening import config_file
 from guardian.wiring.process import Wiring
 from guardian.wiring.services import service_criteria
+from guardian.wiring.targets import check_alone
 
 ASSUMED = "assumed"
 """In the place of a secret that only the process that guards has."""
@@ -105,6 +106,7 @@ def _with_named(configured: config.Config, environ: Mapping[str, str]) -> Mappin
 def _service(wiring: Wiring, name: str) -> None:
     """Raises ConfigError for what no rollout of the service could ever use."""
     service = wiring.service(name)
+    check_alone(wiring, name)
     names = {f"router.{key}": value for key, value in service.router.variables().items()}
     for criterion in service.criteria:
         try:

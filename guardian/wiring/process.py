@@ -49,6 +49,7 @@ from guardian.wiring.clocks import clock_of
 from guardian.wiring.history import heard, longest_s
 from guardian.wiring.lanes import lane_of, usable_lanes
 from guardian.wiring.services import service_criteria
+from guardian.wiring.targets import check_alone
 
 METRICS = "cloudwatch"
 """Where metrics come from."""
@@ -263,6 +264,7 @@ class Wiring:
 
         A live rollout of the same version is taken up where it was left; Busy for another one.
         """
+        check_alone(self, name)
         service = self.service(name, observe=observe)
         left = live_on(self.journal, service.router.target)
         if left is not None:
@@ -292,6 +294,7 @@ class Wiring:
         observe: bool,
     ) -> Task:
         """Guard what is live; ConfigError when a breach could not be rolled back."""
+        check_alone(self, name)
         service = self.service(name, observe=observe)
         if is_gate(service.router):  # every other router asks whose account it is by itself
             self._account(self._aws[name]).check_account()

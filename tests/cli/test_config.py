@@ -99,6 +99,44 @@ def test_lint_finds_every_fault_of_every_part_in_one_run(tmp_path: Path) -> None
     assert any("NOWHERE is not set" in warning for warning in record["warnings"])
 
 
+@pytest.mark.parametrize(
+    "again",
+    [
+        "router: {type: lambda_alias, function: agents, alias: live, stamp: true}",
+        "router: {alias: live, function: agents, stamp: no, type: lambda_alias}",
+        (
+            "router: {type: lambda_alias, function: agents, alias: live}\n"
+            "    aws: {role_arn: 'arn:aws:iam::333333333333:role/other'}"
+        ),
+    ],
+    ids=["a default spelled out", "another option", "another role"],
+)
+def test_one_target_for_two_services_is_refused_whatever_its_spelling(
+    tmp_path: Path, again: str
+) -> None:
+    """They would fight over the traffic: what the router moves is compared, not its options."""
+    path = tmp_path / "config" / "production.yaml"
+    path.parent.mkdir()
+    path.write_text(
+        "version: 1\nenvironment: production\n"
+        'aws: {account_id: "333333333333", region: us-east-1}\n'
+        "services:\n"
+        "  a:\n    router: {type: lambda_alias, function: agents, alias: live}\n"
+        "    rules: [preset:lambda]\n"
+        f"  b:\n    {again}\n    rules: [preset:lambda]\n"
+        "  c:\n    router: {type: lambda_alias, function: agents, alias: test}\n"
+        "    rules: [preset:lambda]\n",
+        encoding="utf-8",
+    )
+    result = CliRunner().invoke(
+        guardian, ["config", "lint", str(path), "-o", "json"], standalone_mode=False
+    )
+    errors = json.loads(result.output)["errors"]
+    assert result.return_value == 3
+    assert ["move the same target" in error for error in errors] == [True, True], errors
+    assert "lambda_alias:333333333333:us-east-1:agents:live" in errors[0]
+
+
 def test_what_names_an_adapter_that_does_not_exist_is_not_shown(tmp_path: Path) -> None:
     """It would look as if it were in force."""
     path = Path(files(tmp_path))

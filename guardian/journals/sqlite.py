@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -19,6 +20,7 @@ from guardian.core.codec import (
 from guardian.core.entries import Entry
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
+from guardian.core.queue import leaving
 from guardian.core.traffic import Snapshot
 from guardian.journals import _sqlite_leases as leases
 from guardian.journals import _sqlite_rows as stored
@@ -48,6 +50,8 @@ from guardian.ports import (
 
 PERMISSIONS: tuple[str, ...] = ()
 
+MOST_WAITING: Final = 1000
+"""Notices of one lane that are looked at: far more than a lane's backlog."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -290,36 +294,40 @@ class SqliteJournal(SqliteOrders):
     # --- notices, snapshots --------------------------------------------------------------------
 
     def due(self, now: Instant, *, limit: int = 50) -> list[Pending]:
-        """Notices to deliver: per lane and rollout only the oldest one, and only once due.
+        """Notices to deliver: those that wait for none before them, and only once due.
 
         One that cannot be read is logged and counts as dead: it must not stop the others.
         """
         rows = self._file.rows(
             "list notices",
-            "SELECT o.*, h.handle FROM outbox o "
+            "SELECT o.*, h.handle FROM (SELECT *, row_number() OVER (PARTITION BY lane ORDER BY n) "
+            "AS place FROM outbox WHERE state = 'pending') o "
             "LEFT JOIN handles h ON h.lane = o.lane AND h.rollout = o.rollout "
-            "WHERE o.n IN (SELECT min(n) FROM outbox WHERE state = 'pending' "
-            "GROUP BY lane, rollout) AND o.due_at <= ? ORDER BY o.n LIMIT ?",
-            rfc3339(now),
-            limit,
+            "WHERE o.place <= ? ORDER BY o.n",
+            max(limit, MOST_WAITING),
         )
-        pending = []
-        for row in rows:
-            notice = stored.intact(Notice, row)
-            if isinstance(notice, CodecError):
-                _LOG.error("notice %s of %s cannot be read: %s", row["n"], row["rollout"], notice)
-                self._settle(int(row["n"]), row["attempts"], Dead(error=str(notice)))
-                continue
-            pending.append(
-                Pending(
-                    id=str(row["n"]),
-                    lane=row["lane"],
-                    notice=notice,
-                    attempts=row["attempts"],
-                    handle=row["handle"],
-                )
+        waiting = [(row, notice) for row in rows if (notice := self._readable(row)) is not None]
+        free = leaving([(row["lane"], notice) for row, notice in waiting])
+        due_by = rfc3339(now)
+        return [
+            Pending(
+                id=str(row["n"]),
+                lane=row["lane"],
+                notice=notice,
+                attempts=row["attempts"],
+                handle=row["handle"],
             )
-        return pending
+            for (row, notice), is_free in zip(waiting, free, strict=True)
+            if is_free and row["due_at"] <= due_by
+        ][:limit]
+
+    def _readable(self, row: sqlite3.Row) -> Notice | None:
+        notice = stored.intact(Notice, row)
+        if isinstance(notice, CodecError):
+            _LOG.error("notice %s of %s cannot be read: %s", row["n"], row["rollout"], notice)
+            self._settle(int(row["n"]), row["attempts"], Dead(error=str(notice)))
+            return None
+        return notice
 
     def take(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
         """Keep a due notice from every other process until then; False where one has it already."""

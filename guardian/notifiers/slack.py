@@ -79,7 +79,9 @@ class Slack:
 
     def _deliver(self, notice: Notice, handle: str | None) -> str:
         channel, _, ts = (handle or "").partition(":")
-        if not ts or not self._updated(notice, channel, ts):
+        # A page may have overtaken it: the live message is that one's then.
+        late = bool(ts) and self._delivered.overtaken(notice)
+        if not ts or not (late or self._updated(notice, channel, ts)):
             return self._post(notice)
         self._call(
             self._client.chat_postMessage,

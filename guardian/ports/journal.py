@@ -208,7 +208,7 @@ class Journal(Protocol):
         ...
 
     def due(self, now: Instant, *, limit: int = 50) -> list[Pending]:
-        """Notices to deliver: per lane and rollout only the oldest one, and only once due."""
+        """Notices to deliver: those that wait for none before them (`queue`), and only once due."""
         ...
 
     def take(self, pending: Pending, *, now: Instant, until: Instant) -> bool:

@@ -81,6 +81,18 @@ class OutboxContract:
             journal.settle(only(journal), Sent())
         assert told == ["r1/1", "r1/1/unguarded", "r1/2"]
 
+    def test_a_page_overtakes_a_message_that_is_delayed(self, store: JournalStore) -> None:
+        """What only informs may wait for a vendor's pause; who has to be woken may not."""
+        journal = store.open()
+        (message, page) = outgoing("r1", 1, 2)
+        message = replace(message, notice=replace(message.notice, pages=()))
+        telling(journal, "r1", [message, page])
+        journal.settle(journal.due(NOW)[0], Retry(at=NOW + 60, error="busy"))
+        assert waiting(journal) == [("slack", "r1", 2)]
+        journal.settle(only(journal), Sent())
+        assert waiting(journal) == []
+        assert waiting(journal, NOW + 60) == [("slack", "r1", 1)]
+
     def test_looking_does_not_take(self, store: JournalStore) -> None:
         """A process that dies while it delivers loses nothing."""
         journal = store.open()

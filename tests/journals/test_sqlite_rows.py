@@ -105,8 +105,9 @@ def test_a_damaged_notice_does_not_stop_the_others(
         txid="t2",
     )
     altered(store.path, "UPDATE outbox SET body = '{}' WHERE seq = 1 AND lane = 'slack'")
-    assert [pending.lane for pending in journal.due(START + 60)] == ["pagerduty"]
-    assert [pending.lane for pending in journal.due(START + 60)] == ["slack", "pagerduty"]
+    for _ in range(2):
+        assert [pending.lane for pending in journal.due(START + 60)] == ["slack", "pagerduty"]
+    assert journal.pending() == 2
     assert "cannot be read" in caplog.text
 
 

@@ -242,6 +242,15 @@ def test_slacks_error_codes_say_what_to_do(
         assert part in caught.value.detail
 
 
+def test_a_message_that_was_overtaken_leaves_the_live_message_alone(world: Vendor) -> None:
+    """It is told in the thread; the live message shows the newest state."""
+    notifier = _notifier(world.url)
+    handle = notifier.send(QUIET, handle=None)
+    notifier.send(replace(QUIET, seq=9), handle=handle)
+    notifier.send(replace(QUIET, seq=8), handle=handle)
+    assert _told(world) == ["post", "update", "reply", "reply"]
+
+
 def test_the_oldest_rollouts_are_forgotten(world: Vendor) -> None:
     """Memory against doubles is bounded: after many rollouts the first is posted again."""
     notifier = _notifier(world.url)

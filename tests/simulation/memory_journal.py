@@ -9,6 +9,7 @@ from guardian.core.codec import decode, decode_entry, encode, encode_entry
 from guardian.core.entries import Answer, Entry, Freeze, Order, RolloutStarted
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
+from guardian.core.queue import leaving
 from guardian.core.traffic import Snapshot
 from guardian.ports import (
     Claim,
@@ -263,11 +264,10 @@ class MemoryJournal:
 
     def due(self, now: Instant, *, limit: int = 50) -> list[Pending]:
         """Notices to deliver."""
-        waiting: dict[tuple[str, str], _Out] = {}
-        for out in sorted(self._store.out.values(), key=lambda o: o.order):
-            if out.state == "pending":
-                waiting.setdefault((out.lane, out.rollout), out)
-        ready = [o for o in waiting.values() if o.due <= now]
+        outs = sorted(self._store.out.values(), key=lambda o: o.order)
+        waiting = [out for out in outs if out.state == "pending"]
+        free = leaving([(out.lane, decode(Notice, out.notice)) for out in waiting])
+        ready = [o for o, is_free in zip(waiting, free, strict=True) if is_free and o.due <= now]
         return [
             Pending(
                 id=o.id,

@@ -1,0 +1,24 @@
+"""In which order the notices that wait leave a lane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guardian.core.notices import Notice
+
+
+def leaving(waiting: Sequence[tuple[str, Notice]]) -> list[bool]:
+    """Whether each of these, lanes and notices, the oldest first, waits for none before it.
+
+    What informs waits for everything before it of its lane and rollout. A page waits only for what
+    opens or closes a page of the same key: it must not be held up by a message that is delayed,
+    and a page must not be opened after it was closed.
+    """
+    before: dict[tuple[str, str], set[str]] = {}
+    free = []
+    for lane, notice in waiting:
+        keys = {*(page.key for page in notice.pages), *notice.resolves}
+        earlier = before.get((lane, notice.rollout))
+        free.append(earlier is None or (bool(keys) and not keys & earlier))
+        before[lane, notice.rollout] = keys | (earlier or set())
+    return free

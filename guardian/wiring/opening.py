@@ -34,7 +34,8 @@ def open_wiring(
     wrong: list[str] = []
     if usable:
         settings, wrong = usable_settings(environ)
-        configured = _usable(path, settings, environ)
+        named = path or settings.config or not without_file
+        configured = _usable(path, settings, environ) if named else None
     else:
         settings = load_settings(environ)
         chosen = path or settings.config if without_file else config_file(path, settings)
@@ -56,20 +57,12 @@ def open_in_need(
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[Wiring]:
     """Whatever can be used of settings and files; what is wrong with the rest is only said."""
-    environ = os.environ if environ is None else environ
-    settings, troubles = usable_settings(environ)
-    configured = None
-    if path or settings.config or not without_file:
-        configured = _usable(path, settings, environ)
-        troubles += [configured.trouble] if configured.trouble else []
-    for trouble in troubles:
-        say(f"going on in spite of this: {trouble}")
-    wiring = Wiring(settings, configured, environ)
-    wiring.say = say
-    try:
+    with open_wiring(path, without_file=without_file, usable=True, environ=environ) as wiring:
+        wiring.say = say
+        for trouble in (wiring.trouble, wiring.config.trouble if wiring.config else ""):
+            if trouble:
+                say(f"going on in spite of this: {trouble}")
         yield wiring
-    finally:
-        wiring.close()
 
 
 def _usable(path: Path | None, settings: Settings, environ: Mapping[str, str]) -> config.Config:

@@ -13,7 +13,7 @@ from typing import Final
 _MINUTE_S: Final = 60.0
 
 SETTLE_S: Final[dict[str, float]] = {
-    "AWS/Lambda": 3 * _MINUTE_S,  # plus the longest invocation: see LAMBDA_STAMPS_AT_START
+    "AWS/Lambda": 3 * _MINUTE_S,  # plus the function's time-out: see LAMBDA_STAMPS_AT_START
     "AWS/ApiGateway": 3 * _MINUTE_S,
     "AWS/ApplicationELB": 3 * _MINUTE_S,
     "AWS/SQS": 4 * _MINUTE_S,
@@ -36,7 +36,7 @@ SETTLE_CUSTOM_S: Final = 2 * _MINUTE_S
 
 LAMBDA_STAMPS_AT_START: Final = "AWS/Lambda"
 """Lambda stamps an invocation's metrics with the time it began, so that a failure of a long one
-lands in an old period: its settle time grows by the longest duration seen, capped by the time-out.
+lands in an old period: its settle time grows by the function's own time-out.
 """
 
 SECONDS: Final = "Seconds"

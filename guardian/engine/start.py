@@ -23,8 +23,8 @@ WATCH_GRACE_S = 2 * MINUTE_S
 """How long after the last watched minute should have settled a watch still waits for it."""
 
 
-Longest: TypeAlias = Callable[[], float | None]
-"""Asks how many seconds the service's longest invocation took; None where nobody knows."""
+Longest: TypeAlias = Callable[[Sequence[str]], float | None]
+"""Asks how many seconds an invocation of these versions may take; None where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ def plan_rollout(
         found=traffic,
         snapshot=_snapshot(service, reading, traffic, request, past),
         restores=not service.observe,
-        steps=service.steps,
+        steps=tuple(_lengthened(step, service.criteria, criteria) for step in service.steps),
         criteria=countable(service.router, criteria, canary, traffic.primary, heard),
         policy=service.policy,
         actor=request.actor,
@@ -287,16 +287,22 @@ def _bound(
         bound = tuple(bind(criterion, variables) for criterion in service.criteria)
     except UnboundVariable as error:
         raise ConfigError(f"{', '.join(service.rules)}: {error}") from error
-    longest = longest_s()
+    longest = longest_s((stable, canary))
     return tuple(_settled(criterion, longest) for criterion in bound)
 
 
 def _settled(criterion: Criterion, longest_s: float | None) -> Criterion:
-    """Lambda stamps at the invocation's start: its periods settle later by the longest one."""
+    """Lambda stamps at the invocation's start: its periods settle later by its time-out."""
     namespaces = {query.namespace for query in criterion.queries()}
     if longest_s is None or LAMBDA_STAMPS_AT_START not in namespaces:
         return criterion
     return replace(criterion, settle_s=criterion.settle_s + longest_s)
+
+
+def _lengthened(step: Step, asked: Sequence[Criterion], settled: Sequence[Criterion]) -> Step:
+    """What settles later is waited for longer: else a hold would stand before each step."""
+    later_s = max((b.settle_s - a.settle_s for a, b in zip(asked, settled, strict=True)), default=0)
+    return replace(step, max_bake_s=step.max_bake_s + later_s)
 
 
 def _snapshot(

@@ -174,11 +174,12 @@ class LambdaAlias:
             return None
         return replace(query, dimensions=tuple(sorted(dimensions.items())))
 
-    def timeout_s(self) -> float:
-        """The function's time-out in seconds: no invocation is stamped longer ago than this."""
-        alias = self._options.alias
-        answer = self._ask("GetFunctionConfiguration", self._name, Qualifier=alias)
-        return timeout_of(answer)
+    def timeout_s(self, *versions: str) -> float:
+        """The versions' longest time-out, in seconds: none is stamped longer ago than this."""
+        return max(
+            timeout_of(self._ask("GetFunctionConfiguration", self._name, Qualifier=version))
+            for version in dict.fromkeys(versions)
+        )
 
     # --- writing ---------------------------------------------------------------------------
 

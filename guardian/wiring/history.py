@@ -14,23 +14,32 @@ HEARD_S = 3600.0
 HEARD_PERIOD_S = 300
 
 
-def longest_s(router: Router, source: Source, *, now: Instant) -> float | None:
+def longest_s(
+    router: Router, source: Source, versions: Sequence[str], *, now: Instant
+) -> float | None:
     """How long a service's Lambda may run before its datapoints appear, in seconds.
 
-    Best effort: where it cannot be learned, the function's time-out stands, else nothing.
+    The versions' own time-out: requests that hang show only when it ends them, however quick all
+    others ever were. Where that cannot be read, the longest invocation of a day, else nothing.
     """
     function = router.variables().get("function")
-    timeout_s = getattr(router, "timeout_s", None)
+    timeout_s: Any = getattr(router, "timeout_s", None)
     asked: Any = getattr(source, "longest_duration_s", None)
     if function is None or timeout_s is None or asked is None:
         return None
-    limit_s: float | None = None
     try:
-        limit_s = timeout_s()
+        limit_s: float = timeout_s(*versions)
+    except EdgeError:
+        return _seen_s(asked, function, now)
+    return limit_s
+
+
+def _seen_s(asked: Any, function: str, now: Instant) -> float | None:
+    try:
         seen_s: float | None = asked(function, now=now)
     except EdgeError:
-        return limit_s
-    return limit_s if seen_s is None else min(seen_s, limit_s or seen_s)
+        return None
+    return seen_s
 
 
 def heard(queries: Sequence[Query], source: Source, *, now: Instant) -> frozenset[Query]:

@@ -278,7 +278,7 @@ class Wiring:
             self.request(name, actor=actor, reason=reason, again=again),
             to=to,
             journal=self.journal,
-            longest_s=lambda: self._longest_s(service),
+            longest_s=lambda versions: self._longest_s(service, versions),
             heard=lambda queries: self._heard(name, queries),
         )
         return Task(plan=plan, router=service.router, plane=self.plane(name))
@@ -304,7 +304,7 @@ class Wiring:
             duration_s=duration_s,
             rollback_to=rollback_to,
             journal=self.journal,
-            longest_s=lambda: self._longest_s(service),
+            longest_s=lambda versions: self._longest_s(service, versions),
             heard=lambda queries: self._heard(name, queries),
         )
         return Task(plan=plan, router=service.router, plane=self.plane(name))
@@ -321,9 +321,9 @@ class Wiring:
             again=again,
         )
 
-    def _longest_s(self, service: Service) -> float | None:
+    def _longest_s(self, service: Service, versions: Sequence[str]) -> float | None:
         source = self._source(self._aws[service.name])
-        return longest_s(service.router, source, now=self.clock.now())
+        return longest_s(service.router, source, versions, now=self.clock.now())
 
     def _heard(self, name: str, queries: Sequence[Query]) -> frozenset[Query]:
         return heard(queries, self._source(self._aws[name]), now=self.clock.now())

@@ -63,7 +63,7 @@ def planned(shop: Shop, heard: Speaking, criterion: Criterion = P95) -> Plan:
         shop.request(),
         to="42",
         journal=shop.journal,
-        longest_s=lambda: None,
+        longest_s=lambda _: None,
         heard=heard,
     )
 
@@ -132,7 +132,7 @@ def test_a_watch_looks_too() -> None:
         duration_s=1800.0,
         rollback_to=None,
         journal=shop.journal,
-        longest_s=lambda: None,
+        longest_s=lambda _: None,
         heard=Speaking("SampleCount", version="41"),
     )
     assert isinstance(plan.criteria[0].measure, Percentile)

@@ -37,7 +37,7 @@ def rollout(shop: Shop, name: str = "r-old") -> Plan:
         shop.request(rollout=name),
         to="42",
         journal=shop.journal,
-        longest_s=lambda: None,
+        longest_s=lambda _: None,
         heard=everything,
     )
 
@@ -141,7 +141,7 @@ def test_a_completed_gate_does_not_hide_what_was_live_before_it() -> None:
         duration_s=600.0,
         rollback_to=None,
         journal=shop.journal,
-        longest_s=lambda: None,
+        longest_s=lambda _: None,
         heard=everything,
     )
     at = gate.snapshot.taken_at

@@ -38,7 +38,7 @@ def rollout_of(
         shop.request(again=again),
         to=to,
         journal=shop.journal,
-        longest_s=lambda: None,
+        longest_s=lambda _: None,
         heard=heard,
     )
 
@@ -56,7 +56,7 @@ def watch_of(
         duration_s=duration_s,
         rollback_to=rollback_to,
         journal=shop.journal,
-        longest_s=lambda: None,
+        longest_s=lambda _: None,
         heard=heard,
     )
 
@@ -132,7 +132,7 @@ def test_a_plan_keeps_what_was_asked_and_what_is_configured() -> None:
         request,
         to="42",
         journal=shop.journal,
-        longest_s=lambda: None,
+        longest_s=lambda _: None,
         heard=everything,
     )
     assert (plan.fixes, plan.approvals, plan.group) == (("Q1",), approvals, "checkout")
@@ -143,7 +143,7 @@ def test_a_plan_keeps_what_was_asked_and_what_is_configured() -> None:
         duration_s=600.0,
         rollback_to=None,
         journal=shop.journal,
-        longest_s=lambda: None,
+        longest_s=lambda _: None,
         heard=everything,
     )
     assert (watch.fixes, watch.approvals, watch.group) == (("Q1",), (), "checkout")
@@ -209,11 +209,11 @@ def test_an_unknown_variable_is_refused_with_the_file_and_the_known_ones() -> No
 
 
 @pytest.mark.parametrize(
-    ("namespace", "longest", "more"),
+    ("namespace", "time_out", "more"),
     [("AWS/Lambda", 120.0, 120.0), ("AWS/Lambda", None, 0.0), ("Sim", 120.0, 0.0)],
 )
 def test_lambda_metrics_settle_later_by_the_longest_invocation(
-    namespace: str, longest: float | None, more: float
+    namespace: str, time_out: float | None, more: float
 ) -> None:
     """Lambda stamps a failure with the time at which its invocation began."""
     shop = Shop()
@@ -223,10 +223,12 @@ def test_lambda_metrics_settle_later_by_the_longest_invocation(
         shop.request(),
         to="42",
         journal=shop.journal,
-        longest_s=lambda: longest,
+        longest_s=lambda _: time_out,
         heard=everything,
     )
     assert plan.criteria[0].settle_s == bound().settle_s + more
+    longest = [step.max_bake_s + more for step in shop.service.steps]
+    assert [step.max_bake_s for step in plan.steps] == longest, "it is waited for"
 
 
 @pytest.mark.parametrize("name", ["agents-api", "a" * 300])

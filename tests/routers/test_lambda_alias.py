@@ -333,7 +333,7 @@ def test_provisioned_concurrency_on_the_alias_is_told_before(lambdas: World) -> 
 
 def test_the_time_out_is_the_functions_own(lambdas: World) -> None:
     """In seconds, for the settle time."""
-    assert lambdas.router().timeout_s() == 30.0
+    assert lambdas.router().timeout_s("6", "10") == 30.0
 
 
 def test_the_target_names_account_region_function_and_alias(lambdas: World) -> None:

@@ -133,6 +133,11 @@ class Case:
     """What stable shows alike; it is in none of the counts and tests but the comparison."""
 
     @property
+    def settle_s(self) -> float:
+        """The age from which a period no longer changes, by the rule and by what was seen."""
+        return max(self.criterion.settle_s, *(m.lag_s for m in self.measurements.values()))
+
+    @property
     def threshold(self) -> float:
         """The log evidence that proves a breach."""
         return -math.log(self.window.alpha)

@@ -63,6 +63,7 @@ def judge(
         or _outage(case)
         or _unreadable(case)
         or _stale(case)
+        or silence.incomplete(case)
         or silence.unknown(case)
         or silence.silent(case)
         or (_unproven(case) if sequential(criterion) else threshold.unproven(case))
@@ -77,7 +78,7 @@ def judge(
         criterion=criterion.name,
         outcome=answer.outcome,
         evidence=seen,
-        why=f"{why}; {note}" if note else why,
+        why="; ".join(filter(None, (why, silence.late(case), note))),
     )
     return verdict, case.memory
 
@@ -136,7 +137,7 @@ def _stale(case: Case) -> Answer | None:
     oldest = min(case.criterion.queries(), key=lambda q: case.measurements[q].settled_before)
     settled = case.measurements[oldest].settled_before
     age_s = case.now - settled
-    if age_s <= case.criterion.settle_s + 2 * case.span.period_s:
+    if age_s <= case.settle_s + 2 * case.span.period_s:
         return None
     since = max(settled, case.window.first_shift_at)
     why = f"{queried(oldest)} has had no fresh reading for {duration(case.now - since)}"

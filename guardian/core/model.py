@@ -12,6 +12,8 @@ Instant: TypeAlias = Annotated[float, "instant"]
 """Seconds since the Unix epoch, UTC, to the millisecond. Written as RFC 3339 in files and JSON."""
 
 MINUTE_S = 60.0
+OPEN = "open"
+"""The statistic of a query for open incidents."""
 
 
 def floor_to(at: Instant, period_s: float) -> Instant:
@@ -47,6 +49,11 @@ class Query:
     source: str = "cloudwatch"
     versioned: tuple[str, ...] = field(default=(), compare=False)
     """The dimensions whose value names a version of the rollout; filled in when it is bound."""
+
+    @property
+    def of_now(self) -> bool:
+        """Whether it asks for what is open now, which has no history."""
+        return self.stat == OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,10 @@ class Measurement:
     """The open ones, oldest first, where incidents were asked for; guardian's own are left out."""
     settled_before: Instant = 0.0
     """Periods that end at or before this instant no longer change."""
+    since: Instant = 0.0
+    """From when on the datapoints are all there; what was before is still being read."""
+    lag_s: float = 0.0
+    """How long after its end a period was seen to change, where that is more than was assumed."""
     problem: Problem | None = None
     blind_since: Instant | None = None
     """When reads began to fail without a success since, or when its source first said that it does
@@ -226,7 +237,7 @@ def incident_query(source: str, priorities: tuple[str, ...], services: tuple[str
         source=source,
         namespace="incidents",
         metric="open",
-        stat="open",
+        stat=OPEN,
         dimensions=(
             *(("priority", name) for name in priorities),
             *(("service", id_) for id_ in services),

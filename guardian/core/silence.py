@@ -7,11 +7,30 @@ from guardian.core.counts import heard_by, queried, settled_until
 from guardian.core.model import Criterion, Gauge, Instant, Rate, floor_to
 from guardian.core.reasons import duration
 from guardian.core.verdict import Outcome
+from guardian.core.wording import hour_minute
 
 BLIND_SAMPLES = 10.0
 """Silence is blindness where at least this many samples were to be expected in it."""
 SPEAKS = 0.9
 """What has no samples is blind when it is silent and had this share of its datapoints before."""
+
+
+def incomplete(case: Case) -> Answer | None:
+    """Are there minutes since the first shift that were not read yet?"""
+    since = max((m.since for m in case.measurements.values()), default=0.0)
+    if since <= case.span.begin:
+        return None
+    why = f"what was before {hour_minute(since)} UTC is still being read"
+    return Answer(Outcome.INCONCLUSIVE, why)
+
+
+def late(case: Case) -> str:
+    """Which of its series comes later than was assumed; empty where none does."""
+    slow = [(m.lag_s, q) for q, m in case.measurements.items() if m.lag_s > case.criterion.settle_s]
+    if not slow:
+        return ""
+    lag_s, query = max(slow, key=lambda one: one[0])
+    return f"{queried(query)} comes up to {duration(lag_s)} late, and only older minutes count"
 
 
 def unknown(case: Case) -> Answer | None:
@@ -26,7 +45,7 @@ def unknown(case: Case) -> Answer | None:
 
 def silent(case: Case) -> Answer | None:
     """Has there been no sample for `no_data_after`, counted back from what should be settled?"""
-    due = min(floor_to(case.now - case.criterion.settle_s, case.span.period_s), case.counts.until)
+    due = min(floor_to(case.now - case.settle_s, case.span.period_s), case.counts.until)
     since = max(case.step_begin, _heard_until(case))
     if due - since < case.criterion.no_data_after_s:
         return None

@@ -87,6 +87,8 @@ class Charge:
 
     It is carried out and told all the same, and recorded as a whole when the journal is back.
     """
+    looked_at: float = 0.0
+    """Monotonic time of the last look at it that was its turn."""
     look_first: bool = False
     """The next step waits for a look at the traffic: somebody may have changed it meanwhile."""
     unrecorded: WeightConfirmed | None = None
@@ -126,10 +128,15 @@ class Charge:
         ours = stamp is not None and stamp.rollout == self.id
         return not ours or self.tries >= CLEAN_UP_TRIES
 
-    def wants_reading(self, *, polling: bool) -> bool:
-        """Whether this tick has to look at the real traffic."""
+    def wants_reading(self, monotonic: float, *, polling: bool) -> bool:
+        """Whether this tick has to look at the real traffic.
+
+        A write that waits for its next try needs no look before: it is guarded by the last one.
+        """
         if self.lost or self.over:
             return False
+        if self.reading is not None and monotonic < self.retry_at:
+            return polling
         unsafe = self.failsafe is not None and not self.back
         return polling or unsafe or self.look_first or not self._calm
 

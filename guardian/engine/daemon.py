@@ -269,6 +269,7 @@ class Daemon:
             pictures=tuple(picture for picture in shown if picture is not None),
             claims=state.held,
             planes={p.name: (p.last_at, late[p.name]) for p in planes},
+            unread={p.name: p.unread for p in planes},
             pending=state.pending,
             notifiers=engine.outbox.refusals,
             reload_ok=self._reload_ok,

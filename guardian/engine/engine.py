@@ -205,6 +205,7 @@ class Engine:
                 observer=self._show,
                 name=name,
                 meter=self._setting.meter,
+                say=self._setting.say,
                 on_broken=self._on_broken,
             )
             self.planes = {**self.planes, name: plane}

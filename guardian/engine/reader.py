@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from queue import SimpleQueue
+from typing import Final
 
 from guardian.core.binding import sibling
 from guardian.core.counts import queried, sought
@@ -12,17 +16,42 @@ from guardian.engine.needs import merged
 from guardian.engine.series import SeriesStore
 from guardian.ports import Ask, EdgeError, Source, SourceError
 
+LANES: Final = 8
+"""So many calls read side by side; each of them reads one part after the other."""
+PART: Final = 500
+"""Queries in one part: what one call of GetMetricData takes."""
+LEISURE: Final = 2
+"""So many parts of older periods are read at the same time, between the polls."""
+LEISURE_POINTS: Final = 50_000
+"""Datapoints in one of them: to take them in must hold up no tick."""
+LATE: Final = Problem(reason=Reason.TIMEOUT, detail="no answer in time")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What is read in one go."""
+
+    asks: Sequence[Ask]
+    now: Instant
+    old: bool = False
+    """Whether it is of older periods, at leisure."""
+
 
 class Reader:
-    """Every query of a plane's live rollouts, read together."""
+    """Every query of a plane's live rollouts, read side by side and taken in as it arrives."""
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = sources
         self._series = SeriesStore()
         self._name = f"metrics-{id(self):x}"
         """Begins the keys of this plane's reads in a fan-out that several planes share."""
-        self._asked: dict[str, list[Ask]] = {}
-        """What was asked last, by the key of its call."""
+        self._started = 0
+        self._arrived: SimpleQueue[tuple[str, Part, object]] = SimpleQueue()
+        """What was read, by the key of its call; put there by the fan-out's threads."""
+        self._under_way: dict[str, list[Part]] = {}
+        """What was not read yet, by the key of its call."""
+        self.unread = 0
+        """Series that could not be read at the last poll."""
         self._doubts: dict[str, dict[Query, tuple[Query, ...]]] = {}
         """By the key of its call, series that have never spoken, and what else would show them."""
 
@@ -30,38 +59,114 @@ class Reader:
         """Read from these from now on; others that are known stay."""
         self._sources = {**self._sources, **sources}
 
+    # --- what is asked -------------------------------------------------------------------------
+
     def calls(self, charges: Iterable[Charge], now: Instant) -> dict[str, Callable[[], object]]:
-        """The calls of one poll, by their keys in the fan-out."""
-        by_source: dict[str, list[Ask]] = {}
-        for ask in self._series.asks(_wanted(charges, now), now=now):
-            by_source.setdefault(ask.query.source, []).append(ask)
-        self._asked = {f"{self._name}-{name}": asks for name, asks in by_source.items()}
-        calls = {
-            f"{self._name}-{name}": self._call(name, asks, now) for name, asks in by_source.items()
-        }
-        return calls | self._questions(charges, now)
+        """The calls of one poll, by their keys: the newest periods that nobody is reading yet."""
+        asks = self._series.asks(_wanted(charges, now), now=now)
+        return self._lanes(asks, now) | self._questions(charges, now)
 
     def calls_beside(
         self, charges: Iterable[Charge], now: Instant
     ) -> dict[str, Callable[[], object]]:
         """The calls for what is wanted since this poll and was never asked for."""
-        by_source: dict[str, list[Ask]] = {}
-        for ask in self._series.asks(_wanted(charges, now), now=now):
-            if not self._series.asked(ask.query):
-                by_source.setdefault(ask.query.source, []).append(ask)
         self._doubts = {}
-        self._asked = {f"{self._name}-beside-{name}": asks for name, asks in by_source.items()}
-        return {
-            f"{self._name}-beside-{name}": self._call(name, asks, now)
-            for name, asks in by_source.items()
-        }
+        asks = self._series.asks(_wanted(charges, now), now=now)
+        return self._lanes([ask for ask in asks if not self._series.asked(ask.query)], now)
+
+    def leisurely(self, charges: Iterable[Charge], now: Instant) -> dict[str, Callable[[], object]]:
+        """The calls that nobody waits for: older periods, a few at a time."""
+        free = LEISURE - sum(p[0].old for p in self._under_way.values())
+        if free <= 0:
+            return {}
+        busy = self._busy(old=True)
+        asks = self._series.histories(_wanted(charges, now), now=now)
+        parts = _parts([a for a in asks if a.query not in busy], now, old=True)
+        return dict(self._lane([part]) for part in islice(parts, free))
+
+    def _lanes(self, asks: Sequence[Ask], now: Instant) -> dict[str, Callable[[], object]]:
+        """What nobody is reading yet, side by side."""
+        busy = self._busy(old=False)
+        parts = list(_parts([a for a in asks if a.query not in busy], now))
+        lanes = min(len(parts), LANES - sum(not p[0].old for p in self._under_way.values()))
+        return dict(self._lane(parts[i::lanes]) for i in range(lanes))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is being read."""
+        return bool(self._under_way)
+
+    def _busy(self, *, old: bool) -> set[Query]:
+        parts = [part for parts in self._under_way.values() for part in parts]
+        return {ask.query for part in parts if part.old is old for ask in part.asks}
+
+    def _lane(self, parts: list[Part]) -> tuple[str, Callable[[], object]]:
+        """A call that reads one part after the other."""
+        self._started += 1
+        key = f"{self._name}-{self._started}"
+        self._under_way[key] = list(parts)
+
+        def work() -> None:
+            for part in parts:
+                self._arrived.put((key, part, self._read(part)))
+
+        return key, work
+
+    def _read(self, part: Part) -> object:
+        """A source's answer, or why there is none. Runs in a thread of the fan-out."""
+        name = part.asks[0].query.source
+        source = self._sources.get(name)
+        if source is None:
+            return SourceError(Reason.NOT_FOUND, f"no source called {name} is configured here")
+        try:
+            return source.read(part.asks, now=part.now)
+        except EdgeError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - an adapter's bug is an unreadable answer
+            return EdgeError(Reason.UNKNOWN, f"unexpected {type(error).__name__}: {error}")
+
+    # --- what came back ------------------------------------------------------------------------
 
     def take_in(self, results: Mapping[str, object], now: Instant) -> None:
-        """What became of the calls of this poll."""
-        for key, asks in self._asked.items():
-            self._take_in(asks, results[key], now)
+        """What became of a poll: what has arrived, and what is late."""
+        for key, result in results.items():
+            if isinstance(result, EdgeError) and result.reason is not Reason.TIMEOUT:
+                for part in self._under_way.get(key, ()):
+                    self._arrived.put((key, part, result))
+        self.arrived(now)
+        for parts in self._under_way.values():
+            for ask in (ask for part in parts if not part.old for ask in part.asks):
+                self._series.merge(ask, Measurement(problem=LATE), now=now)
         for key, doubts in self._doubts.items():
             self._learn(doubts, results[key], now)
+
+    def arrived(self, now: Instant) -> bool:
+        """Take in what was read since, also what an earlier poll has asked for."""
+        any_ = False
+        while not self._arrived.empty():
+            key, part, found = self._arrived.get()
+            any_ = True
+            left = [p for p in self._under_way.get(key, ()) if p is not part]
+            self._under_way[key] = left
+            if not left:
+                del self._under_way[key]
+            take = self._series.fill if part.old else self._series.merge
+            for ask in part.asks:
+                take(ask, _of(found, ask), now=part.now if part.old else now)
+        return any_
+
+    def remark(self) -> str:
+        """What a log has to say of blindness: at its first poll, and when it is over."""
+        problems, before = self.problems, self.unread
+        self.unread = len(problems)
+        if problems and not before:
+            return f"{len(problems)} series cannot be read: {problems[0].detail}"
+        return "all series can be read again" if before and not problems else ""
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Why series could not be read last, one for each of them."""
+        return self._series.problems()
 
     def measurements(self, charge: Charge, now: Instant) -> dict[Query, Measurement]:
         """What is known of everything that a rollout is judged by now."""
@@ -69,13 +174,6 @@ class Reader:
         for query, (since, _) in charge.wanted(now).items():
             found |= self._series.measurements([query], since=since)
         return found
-
-    def _call(self, name: str, asks: Sequence[Ask], now: Instant) -> Callable[[], object]:
-        source = self._sources.get(name)
-        if source is None:
-            missing = SourceError(Reason.NOT_FOUND, f"no source called {name} is configured here")
-            return lambda: missing
-        return lambda: source.read(asks, now=now)
 
     def _questions(
         self, charges: Iterable[Charge], now: Instant
@@ -110,16 +208,38 @@ class Reader:
                 said = f"whether there is a series {name} cannot be learned: {found.detail}"
                 self._series.told(query, said, now=now, answered=False)
 
-    def _take_in(self, asks: Sequence[Ask], found: object, now: Instant) -> None:
-        """One source's answer, or why there is none."""
-        if isinstance(found, EdgeError):
-            problem = Problem(reason=found.reason, detail=found.detail)
-            self._series.fail(asks, problem, now)
-        elif isinstance(found, Mapping):
-            self._series.merge(asks, found, now)
-        else:
-            detail = f"the source gave {type(found).__name__}: a bug in its adapter"
-            self._series.fail(asks, Problem(reason=Reason.UNKNOWN, detail=detail), now)
+
+def _of(found: object, ask: Ask) -> object:
+    """One query's part of a source's answer."""
+    if isinstance(found, EdgeError):
+        return Measurement(problem=Problem(reason=found.reason, detail=found.detail))
+    if isinstance(found, Mapping):
+        return found.get(ask.query)
+    detail = f"the source gave {type(found).__name__}: a bug in its adapter"
+    return Measurement(problem=Problem(reason=Reason.UNKNOWN, detail=detail))
+
+
+def _parts(asks: Sequence[Ask], now: Instant, *, old: bool = False) -> Iterator[Part]:
+    """What is read in one go: of one source, a metric's statistics together."""
+    by_source: dict[str, list[Ask]] = {}
+    for ask in asks:
+        by_source.setdefault(ask.query.source, []).append(ask)
+    for mine in by_source.values():
+        part: list[Ask] = []
+        points = 0.0
+        for ask in mine if old else sorted(mine, key=_series_of):
+            more = (ask.end - ask.start) / ask.query.period_s if old else 0.0
+            if part and (len(part) == PART or points + more > LEISURE_POINTS):
+                yield Part(asks=part, now=now, old=old)
+                part, points = [], 0.0
+            part.append(ask)
+            points += more
+        yield Part(asks=part, now=now, old=old)
+
+
+def _series_of(ask: Ask) -> tuple[object, ...]:
+    query = ask.query
+    return (query.region or "", query.period_s, query.namespace, query.metric, query.dimensions)
 
 
 def _wanted(charges: Iterable[Charge], now: Instant) -> dict[Query, tuple[Instant, float]]:

@@ -1,8 +1,8 @@
-"""Datapoint histories: one wide read at the start, then only the tail that may still change."""
+"""Datapoint histories: the newest periods first and often, those before them at leisure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from guardian.core.model import (
     Datapoint,
@@ -19,6 +19,12 @@ from guardian.ports import Ask
 
 REREAD_PERIODS = 5
 """Settled periods that are read again each time: late corrections cost nothing to look for."""
+NEWEST_PERIODS = 60
+"""Settled periods that the first read brings; those before are read behind it."""
+WIDE_S = 600.0
+"""How often everything is read again: what is corrected later still."""
+LAG_MOST_S = 1800.0
+"""No series is waited for longer than this, however late one correction came."""
 DOUBTED_S = 300.0
 """How long a source's word is taken that it does not know a series, in seconds."""
 
@@ -33,37 +39,72 @@ class Series:
         self.settled_before: Instant = 0.0
         self.problem: Problem | None = None
         self.blind_since: Instant | None = None
+        self.wide_at: Instant = 0.0
+        """When everything was last read."""
+        self.lag_s = 0.0
         self.known = False
         self.unknown = ""
         self.unknown_since: Instant | None = None
         self.asked_at: Instant = -DOUBTED_S
 
     def ask(self, query: Query, *, since: Instant, settle_s: float, now: Instant) -> Ask:
-        """What has to be read now, so that everything from `since` on is known."""
-        period = query.period_s
-        start = floor_to(since, period)
-        if self.since is not None and self.since <= start:
+        """What has to be read now: the newest periods, of which the last may still change."""
+        period, settle_s = query.period_s, max(settle_s, self.lag_s)
+        tail = floor_to(now - settle_s, period) - NEWEST_PERIODS * period
+        if self.since is not None:
             tail = floor_to(self.settled_before, period) - REREAD_PERIODS * period
-            start = max(start, tail)
         end = ceil_to(now + 0.001, period)
         # A wall clock that was set back must not make a window that ends before it begins.
-        start = min(start, end - REREAD_PERIODS * period)
+        start = min(max(floor_to(since, period), tail), end - REREAD_PERIODS * period)
         return Ask(query=query, start=start, end=end, settle_s=settle_s)
 
+    def history(self, query: Query, *, since: Instant, settle_s: float, now: Instant) -> Ask | None:
+        """What can be read at leisure: what was before, and every ten minutes all of it again."""
+        period = query.period_s
+        begin, tail = floor_to(since, period), self.settled_before - REREAD_PERIODS * period
+        if self.since is None or self.problem is not None or query.of_now:
+            return None
+        if self.since > begin:
+            return Ask(query=query, start=begin, end=self.since, settle_s=settle_s)
+        if begin < tail and not 0.0 <= now - self.wide_at < WIDE_S:
+            return Ask(query=query, start=begin, end=floor_to(tail, period), settle_s=settle_s)
+        return None
+
     def merge(self, ask: Ask, found: Measurement, *, now: Instant) -> None:
-        """Take in what a read brought; a failed read keeps what was known."""
+        """Take in what a read of the newest periods brought; a failed one keeps what was known."""
         if found.problem is not None:
             self.problem = found.problem
             self.blind_since = now if self.blind_since is None else min(self.blind_since, now)
             return
-        for start in [s for s in self.points if s >= ask.start]:
-            del self.points[start]
-        self.points.update((p.start, p.value) for p in found.points)
+        self._replace(ask, found, now)
+        if self.since is None:
+            self.since, self.wide_at = ask.start, now
+        self.since = min(self.since, ask.start)
         self.incidents = found.incidents
-        self.since = ask.start if self.since is None else min(self.since, ask.start)
         # The newest read decides: what a clock that ran ahead called settled may still change.
         self.settled_before = found.settled_before
         self.problem = self.blind_since = None
+
+    def fill(self, ask: Ask, found: Measurement, *, now: Instant) -> None:
+        """Take in what a read of older periods brought; a failed one is made again."""
+        if found.problem is not None or self.since is None or ask.end < self.since:
+            return
+        self._replace(ask, found, now)
+        self.since, self.wide_at = min(self.since, ask.start), now
+
+    def _replace(self, ask: Ask, found: Measurement, now: Instant) -> None:
+        """The datapoints of a window are what was read last; who came late is remembered."""
+        period = ask.query.period_s
+        for point in found.points:
+            was_known = self.since is not None and self.since <= point.start
+            age_s = now - point.start - period
+            changed = self.points.get(point.start) != point.value
+            if was_known and changed and point.start + period <= self.settled_before:
+                seen_s = min(age_s, ask.settle_s + REREAD_PERIODS * period, LAG_MOST_S)
+                self.lag_s = max(self.lag_s, seen_s)
+        for start in [s for s in self.points if ask.start <= s < ask.end]:
+            del self.points[start]
+        self.points.update((p.start, p.value) for p in found.points)
 
     def doubtful(self, now: Instant) -> bool:
         """Whether its source has to be asked if there is such a series: it has never spoken."""
@@ -88,6 +129,8 @@ class Series:
             settled_before=self.settled_before,
             problem=self.problem,
             blind_since=self.unknown_since if self.blind_since is None else self.blind_since,
+            since=0.0 if self.since is None or self.since <= since else self.since,
+            lag_s=self.lag_s,
             known=self.known,
             unknown=self.unknown,
         )
@@ -124,15 +167,36 @@ class SeriesStore:
         if query in self._series:
             self._series[query].told(unknown, now=now, answered=answered)
 
-    def merge(self, asks: Iterable[Ask], found: Mapping[Query, Measurement], now: Instant) -> None:
-        """Take in a read's measurements; a query without an answer is a problem."""
-        for ask in asks:
-            self._series[ask.query].merge(ask, _answer(found.get(ask.query)), now=now)
+    def histories(
+        self, wanted: Mapping[Query, tuple[Instant, float]], *, now: Instant
+    ) -> Iterator[Ask]:
+        """What can be read at leisure, the missing parts first."""
+        found = [
+            ask
+            for query, (since, settle_s) in wanted.items()
+            if query in self._series
+            and (ask := self._series[query].history(query, since=since, settle_s=settle_s, now=now))
+        ]
+        yield from sorted(found, key=lambda ask: not self.missing(ask))
 
-    def fail(self, asks: Iterable[Ask], problem: Problem, now: Instant) -> None:
-        """The whole read failed."""
-        for ask in asks:
-            self._series[ask.query].merge(ask, Measurement(problem=problem), now=now)
+    def missing(self, ask: Ask) -> bool:
+        """Whether a window was never read."""
+        since = self._series[ask.query].since
+        return since is None or ask.start < since
+
+    def merge(self, ask: Ask, found: object, *, now: Instant) -> None:
+        """Take in a read of the newest periods; a query without an answer is a problem."""
+        if ask.query in self._series:
+            self._series[ask.query].merge(ask, _answer(found), now=now)
+
+    def fill(self, ask: Ask, found: object, *, now: Instant) -> None:
+        """Take in a read of older periods."""
+        if ask.query in self._series:
+            self._series[ask.query].fill(ask, _answer(found), now=now)
+
+    def problems(self) -> list[Problem]:
+        """Why series could not be read last, one for each of them."""
+        return [s.problem for s in self._series.values() if s.problem is not None]
 
     def measurements(self, queries: Iterable[Query], *, since: Instant) -> dict[Query, Measurement]:
         """What is known of these queries from `since` on."""

@@ -20,6 +20,7 @@ from guardian.core.rollout import fold
 from guardian.core.status import Picture
 from guardian.core.wishes import Verb, Wish
 from guardian.engine.charge import Charge
+from guardian.engine.looks import looking
 from guardian.engine.outbox import Outbox
 from guardian.engine.reader import Reader
 from guardian.engine.recorder import Recorder, told
@@ -71,6 +72,7 @@ class Plane:
         poll_s: float = POLL_S,
         name: str = "",
         meter: Meter | None = None,
+        say: Callable[[str], None] = lambda _: None,
         on_broken: Callable[[Charge, Exception], None] | None = None,
     ) -> None:
         self.name = name
@@ -87,6 +89,7 @@ class Plane:
         self._observer = observer
         self._poll_s = poll_s
         self._reader = Reader(sources)
+        self._say = say
         self._freezes: tuple[Freeze, ...] = ()
         self._next_poll: Instant = 0.0
         self._trouble = ""
@@ -113,6 +116,11 @@ class Plane:
     def use(self, sources: Mapping[str, Source]) -> None:
         """Read from these from now on; others that are known stay."""
         self._reader.use(sources)
+
+    @property
+    def unread(self) -> int:
+        """How many series could not be read at the last poll."""
+        return self._reader.unread
 
     def step(self) -> float:
         """One tick; returns the real seconds until it wants to run next."""
@@ -143,6 +151,7 @@ class Plane:
             with self._apart(charge):
                 recorded += self._decide(charge, waiting, now, fresh=charge.id in fresh)
         acted = self._act(mine)
+        self._fanout.run(self._reader.leisurely(mine, now), deadline_s=0.0)
         for item in recorded:
             self._outbox.release(item.rollout)
         self._tell_unrecorded(mine, fresh, now)
@@ -197,15 +206,16 @@ class Plane:
 
     def _observe(self, charges: Sequence[Charge], now: Instant, *, polling: bool) -> set[str]:
         """Read metrics and traffic side by side; returns whose traffic was read."""
-        readers = {c.id: c for c in charges if c.wants_reading(polling=polling)}
+        monotonic = self._clock.monotonic()
+        readers = {c.id: c for c in looking(charges, monotonic, self._poll_s, polling=polling)}
         calls: dict[str, Callable[[], object]] = {
             f"read-{name}": c.router.read for name, c in readers.items()
         }
         if polling:
             calls |= self._reader.calls(charges, now)
-        if not calls:
-            return set()
-        results = self._fanout.run(calls, deadline_s=DEADLINE_S, interruptible=True)
+        results: Mapping[str, object] = {}
+        if calls:
+            results = self._fanout.run(calls, deadline_s=DEADLINE_S, interruptible=True)
         read = set()
         for name, charge in readers.items():
             with self._apart(charge):
@@ -213,6 +223,9 @@ class Plane:
                     read.add(name)
         if polling:
             self._reader.take_in(results, now)
+            if remark := self._reader.remark():
+                self._say(f"{self.name}: {remark}")
+        if self._reader.arrived(now) or polling:
             self._judge(charges, now)
             self._look_beside(charges, now)
         return read
@@ -360,7 +373,7 @@ class Plane:
     def _delay_s(self, charges: Sequence[Charge]) -> float:
         until_poll_s = max(0.0, min(self._poll_s, self._next_poll - self._clock.now()))
         delay_s = self._clock.real_s(until_poll_s)
-        if self._trouble or any(c.unsettled for c in charges):
+        if self._trouble or self._reader.waiting or any(c.unsettled for c in charges):
             delay_s = min(delay_s, UNSETTLED_S)
         return delay_s
 

@@ -21,6 +21,8 @@ class Overview:
     planes: Mapping[str, tuple[Instant, float]] = field(default_factory=dict)
     """Each plane (`account:region:role`): when its last tick ended on the wall clock (0 for none
     yet), and by how many real seconds the next one is late."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """By plane, how many series could not be read at the last poll."""
     pending: int | None = None
     """Notices that wait in the journal; None while it cannot be read."""
     notifiers: Mapping[str, str] = field(default_factory=dict)

@@ -121,6 +121,12 @@ FAMILIES: Final = (
         "When the last tick ended, in seconds since 1970; 0 before the first.",
     ),
     _family(
+        "guardian_unread_series",
+        "gauge",
+        "account region",
+        "Series that could not be read at the last poll; 0 while guardian sees everything.",
+    ),
+    _family(
         "guardian_tick_duration_seconds", "histogram", "", "How long ticks took, start to end."
     ),
     _family("guardian_tick_lag_seconds", "histogram", "", "How late ticks began."),
@@ -316,6 +322,8 @@ class _State:
             self._set("guardian_target_seen", (service,), not why)
         for place, at in sorted(_last_ticks(overview).items()):
             self._set("guardian_last_tick_timestamp_seconds", place, at)
+        for place, count in sorted(_unread(overview).items()):
+            self._set("guardian_unread_series", place, count)
         if overview.pending is not None:
             self._set("guardian_notices_pending", (), overview.pending)
         for name, why in overview.notifiers.items():
@@ -371,6 +379,15 @@ def _newest(pictures: Iterable[Picture]) -> list[Picture]:
         if known is None or picture.phase in LIVE or known.phase not in LIVE:
             found[picture.service] = picture
     return [found[service] for service in sorted(found)]
+
+
+def _unread(overview: Overview) -> dict[tuple[str, str], int]:
+    """By account and region, how many series could not be read."""
+    found: dict[tuple[str, str], int] = {}
+    for plane, count in overview.unread.items():
+        account, region, *_role = [*plane.split(":"), ""]
+        found[account, region] = found.get((account, region), 0) + count
+    return found
 
 
 def _last_ticks(overview: Overview) -> dict[tuple[str, str], Instant]:

@@ -178,7 +178,7 @@ def test_a_healthy_alias_without_versions_passes(tmp_path: Path) -> None:
 
 
 def test_a_poll_is_one_call(tmp_path: Path) -> None:
-    """Every poll of one service asks GetMetricData once; starting asks three times more."""
+    """Every poll of one service asks once; the start and every ten minutes a few times more."""
     with stage(tmp_path) as s:
         deployed(s)
         ended = s.run(*WATCH, "-o", "jsonl")

@@ -326,3 +326,29 @@ def test_a_note_is_said_with_every_verdict() -> None:
     """What a criterion has to say beside its numbers stands behind the reason."""
     noted = replace(ERRORS, note="read from the whole target")
     assert verdict(noted, read(QUIET)).why.endswith("; read from the whole target")
+
+
+# --- what was not read yet, and what comes late ---------------------------------------------------
+
+
+def test_nothing_passes_before_its_history_was_read() -> None:
+    """The newest minutes are read first: they can prove a breach, and no health."""
+    healthy = read([*[(None, None)] * 20, *[(0, 100)] * 5])
+    half = {q: replace(m, since=T0 + 1200) for q, m in healthy.items()}
+    found = verdict(ERRORS, half)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.why == "what was before 22:34 UTC is still being read"
+    assert found.evidence.blind_since is None
+    bad = read([*[(None, None)] * 20, *[(60, 100)] * 5])
+    assert failing(verdict(ERRORS, {q: replace(m, since=T0 + 1200) for q, m in bad.items()}))
+
+
+def test_a_series_that_was_seen_to_come_late_is_no_lost_sight() -> None:
+    """Its minutes settle later; that is said, and what is younger is no evidence."""
+    found = read([(0, 100)] * 10)
+    found[BAD] = replace(found[BAD], lag_s=600.0)
+    late = verdict(ERRORS, found, late_s=420.0)
+    assert late.outcome is Outcome.PASS
+    said = "; Shop/Api Failed comes up to 10 minutes late, and only older minutes count"
+    assert late.why.endswith(said)
+    assert verdict(ERRORS, read([(0, 100)] * 10), late_s=420.0).outcome is Outcome.NO_DATA

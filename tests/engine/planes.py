@@ -59,6 +59,7 @@ def plane(
     source: Source | None = None,
     fanout: Fanout | None = None,
     observer: Callable[[Report], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Plane:
     """A plane without rollouts."""
     journal = journal or MemoryJournal(clock)
@@ -72,6 +73,7 @@ def plane(
         clock=clock,
         luck=luck,
         observer=observer,
+        say=say,
     )
 
 

@@ -123,13 +123,13 @@ def test_no_step_is_entered_before_a_look_at_the_traffic() -> None:
         for c in mine.rollout.plan.criteria
     )
     mine.observed_until = clock.now()
-    assert not mine.wants_reading(polling=False)
+    assert not mine.wants_reading(0.0, polling=False)
     assert mine.decide((), clock.now(), fresh=False).entry is None
-    assert mine.wants_reading(polling=False)
+    assert mine.wants_reading(0.0, polling=False)
     assert mine.unsettled
     mine.saw(replace(alias.read(), traffic=step_traffic(mine.rollout.plan, 0)), clock.now())
     assert isinstance(mine.decide((), clock.now(), fresh=True).entry, StepEntered)
-    assert not mine.wants_reading(polling=False)
+    assert not mine.wants_reading(0.0, polling=False)
 
 
 # --- incidents -----------------------------------------------------------------------------------

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import pytest
+
+from guardian.clock import SystemClock
 from guardian.core.entries import Entry, RolloutStarted, StepEntered, WeightConfirmed
 from guardian.core.model import Datapoint, Measurement, Query, Ratio, Reason
 from guardian.core.rollout import fold
 from guardian.engine.charge import Charge
-from guardian.engine.reader import Reader
+from guardian.engine.fanout import ThreadFanout
+from guardian.engine.reader import LANES, LEISURE, PART, Reader
 from guardian.engine.series import DOUBTED_S
 from guardian.ports import Ask, EdgeError
 from tests.contracts.journal_values import ManualClock
@@ -48,14 +53,17 @@ class Doubted(Quiet):
         return {q: UNKNOWN for q in queries if q.dimensions[0][1] in self.strange}
 
 
-def shifted(clock: ManualClock) -> Charge:
+def shifted(clock: ManualClock, name: str = "r1") -> Charge:
     """A rollout at its first weight, whose series name their version."""
-    mine = charge("r1", UndyingJournal(clock), clock, alias_for("agents-api", clock))
+    mine = charge(name, UndyingJournal(clock), clock, alias_for(name, clock))
     begun, at = mine.rollout.plan, clock.now()
     (criterion,) = begun.criteria
     assert isinstance(criterion.measure, Ratio)
-    part, total = (replace(q, versioned=("Version",)) for q in criterion.queries())
-    measure = replace(criterion.measure, part=part, total=total)
+    bad, all_ = (
+        replace(q, versioned=("Version",), region=None if name == "r1" else name)
+        for q in criterion.queries()
+    )
+    measure = replace(criterion.measure, part=bad, total=all_)
     changed = replace(begun, criteria=(replace(criterion, measure=measure),))
     entries: list[Entry] = [
         RolloutStarted(at=at, plan=changed),
@@ -120,3 +128,136 @@ def test_a_question_without_an_answer_is_asked_again_at_once() -> None:
     )
     source.error, source.strange = None, ()
     assert poll(reader, mine, clock).known
+
+
+# --- side by side, and as it arrives ------------------------------------------------------------
+
+
+class Slow(Doubted):
+    """Answers a read only when it is let."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.let = threading.Event()
+        self.windows: list[tuple[float, float]] = []
+        self.together = 0
+        self._reading = 0
+        self._lock = threading.Lock()
+
+    def read(self, asks: Sequence[Ask], *, now: float) -> Mapping[Query, Measurement]:
+        """Late."""
+        with self._lock:
+            self.windows += [(a.start, a.end) for a in asks]
+            self._reading += 1
+            self.together = max(self.together, self._reading)
+        self.let.wait(30.0)
+        with self._lock:
+            self._reading -= 1
+        return super().read(asks, now=now)
+
+
+def lives(
+    reader: Reader, mine: Sequence[Charge], fanout: ThreadFanout, clock: ManualClock
+) -> Measurement:
+    """One poll with a short deadline; what is known of the first total then."""
+    calls = reader.calls(mine, clock.now())
+    reader.take_in(fanout.run(calls, deadline_s=0.2), clock.now())
+    return total(reader, mine[0], clock)
+
+
+def total(reader: Reader, mine: Charge, clock: ManualClock) -> Measurement:
+    """What is known of a rollout's requests."""
+    found = reader.measurements(mine, clock.now())
+    return next(m for q, m in found.items() if q.metric == "total")
+
+
+def arrives(reader: Reader, clock: ManualClock) -> None:
+    """Wait until all that was asked is there."""
+    pause = threading.Event()
+    for _ in range(3000):
+        reader.arrived(clock.now())
+        if not reader.waiting:
+            return
+        pause.wait(0.01)
+    pytest.fail("not everything arrived")
+
+
+def test_an_answer_that_comes_late_is_taken() -> None:
+    """Meanwhile the series is blind, and is not asked for a second time."""
+    clock = ManualClock()
+    source, mine, fanout = Slow(clock), shifted(clock), ThreadFanout(SystemClock())
+    clock.pass_s(600.0)
+    reader = Reader({"cloudwatch": source})
+    began = clock.now()
+    for _ in range(3):
+        late = lives(reader, [mine], fanout, clock)
+        assert late.problem is not None
+        assert (late.problem.reason, late.blind_since) == (Reason.TIMEOUT, began)
+        clock.pass_s(30.0)
+    assert len(source.windows) == 2, "one window a series"
+    assert len(reader.problems) == 2
+    source.let.set()
+    arrives(reader, clock)
+    found = total(reader, mine, clock)
+    assert (found.problem, found.blind_since) == (None, None)
+    assert found.points
+    assert reader.problems == []
+
+
+def test_many_series_are_read_side_by_side() -> None:
+    """In parts of what one call takes, a few of them at a time."""
+    clock = ManualClock()
+    source, fanout = Slow(clock), ThreadFanout(SystemClock())
+    mine = [shifted(clock, f"r{number}") for number in range(6 * PART)]
+    clock.pass_s(600.0)
+    reader = Reader({"cloudwatch": source})
+    assert lives(reader, mine, fanout, clock).problem is not None
+    assert source.together == LANES
+    source.let.set()
+    arrives(reader, clock)
+    assert source.together <= LANES
+    assert all(total(reader, one, clock).points for one in mine)
+
+
+def test_older_minutes_are_read_between_the_polls() -> None:
+    """The newest first; a restart after a day sees what is wrong now at its first poll."""
+    clock = ManualClock()
+    source, mine = Doubted(clock), shifted(clock)
+    clock.pass_s(86_400.0)
+    reader = Reader({"cloudwatch": source})
+    poll(reader, mine, clock)
+    found = total(reader, mine, clock)
+    assert found.since > mine.judged_since
+    assert len(found.points) < 70
+    for call in reader.leisurely([mine], clock.now()).values():
+        call()
+    assert reader.arrived(clock.now())
+    found = total(reader, mine, clock)
+    assert (found.since, len(found.points)) == (0.0, 1440)
+    assert reader.leisurely([mine], clock.now()) == {}
+    assert not reader.waiting
+
+
+def test_only_a_few_older_parts_are_read_at_a_time() -> None:
+    """They must not stand in the way of the newest."""
+    clock = ManualClock()
+    mine = [shifted(clock, f"r{number}") for number in range(200)]
+    clock.pass_s(86_400.0)
+    reader = Reader({"cloudwatch": Doubted(clock)})
+    for call in reader.calls(mine, clock.now()).values():
+        call()
+    reader.arrived(clock.now())
+    calls = reader.leisurely(mine, clock.now())
+    assert len(calls) == LEISURE
+    assert reader.leisurely(mine, clock.now()) == {}
+
+
+def test_a_call_that_could_not_be_made_is_a_problem_at_once() -> None:
+    """No thread was left for it: it is asked for again at the next poll."""
+    clock = ManualClock()
+    mine = shifted(clock)
+    reader = Reader({"cloudwatch": Doubted(clock)})
+    error = EdgeError(Reason.UNAVAILABLE, "no thread for this call")
+    reader.take_in(dict.fromkeys(reader.calls([mine], clock.now()), error), clock.now())
+    assert [p.detail for p in reader.problems] == ["no thread for this call"] * 2
+    assert poll(reader, mine, clock).problem is None

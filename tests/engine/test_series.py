@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 from guardian.core.model import Datapoint, Incident, Measurement, Problem, Query, Reason
-from guardian.engine.series import REREAD_PERIODS, Series, SeriesStore
+from guardian.engine.series import (
+    LAG_MOST_S,
+    NEWEST_PERIODS,
+    REREAD_PERIODS,
+    WIDE_S,
+    Series,
+    SeriesStore,
+)
 from guardian.ports import Ask
 
 QUERY = Query(namespace="N", metric="Bad", stat="Sum")
@@ -33,24 +41,95 @@ def values(series: Series, since: float = T0) -> list[tuple[int, float]]:
     return [(int(p.start - T0) // 60, p.value) for p in points]
 
 
-def test_the_first_read_is_wide_and_later_ones_read_only_the_tail() -> None:
-    """Twenty minutes in, only what may still change is asked for again."""
-    series = Series()
-    now = T0 + 20 * 60
+def older(series: Series, now: float, since: float = T0) -> Ask | None:
+    """What the series wants to read at leisure."""
+    return series.history(QUERY, since=since, settle_s=SETTLE_S, now=now)
+
+
+def test_the_newest_periods_are_read_first_and_then_only_the_tail() -> None:
+    """An hour in, it is the last minutes that say whether something is wrong now."""
+    series, now = Series(), T0 + 180 * 60
     first = ask(series, now)
-    assert (first.start, first.end) == (T0, now + 60)
-    series.merge(first, read(now, (0, 1.0), (19, 1.0)), now=now)
-    second = ask(series, now + 60)
-    assert second.start == T0 + (17 - REREAD_PERIODS) * 60
-    assert values(series) == [(0, 1.0), (19, 1.0)]
+    newest = T0 + (177 - NEWEST_PERIODS) * 60
+    assert (first.start, first.end) == (newest, now + 60)
+    series.merge(first, read(now, (150, 1.0), (179, 1.0)), now=now)
+    assert series.measurement(since=T0).since == newest
+    assert ask(series, now + 60).start == T0 + (177 - REREAD_PERIODS) * 60
 
 
-def test_an_earlier_beginning_widens_the_next_read() -> None:
-    """Another rollout that shares the query began before: everything from there is read."""
+def test_a_young_rollout_is_read_whole_at_once() -> None:
+    """There is nothing before its newest periods."""
+    series, now = Series(), T0 + 8 * 60
+    first = ask(series, now)
+    assert first.start == T0
+    series.merge(first, read(now), now=now)
+    assert series.measurement(since=T0 + 20).since == 0.0
+    assert older(series, now) is None
+
+
+def test_what_was_before_is_read_at_leisure() -> None:
+    """Then everything is known; a failed read of it is made again."""
+    series, now = Series(), T0 + 180 * 60
+    series.merge(ask(series, now), read(now, (179, 1.0)), now=now)
+    before = older(series, now)
+    assert before is not None
+    assert (before.start, before.end) == (T0, T0 + (177 - NEWEST_PERIODS) * 60)
+    series.fill(before, Measurement(problem=TROUBLE), now=now)
+    assert older(series, now) == before
+    assert series.measurement(since=T0).problem is None
+    series.fill(before, read(now, (3, 7.0)), now=now)
+    assert values(series) == [(3, 7.0), (179, 1.0)]
+    assert series.measurement(since=T0).since == 0.0
+    assert older(series, now) is None
+
+
+def test_everything_is_read_again_every_ten_minutes() -> None:
+    """However late a correction comes, it is taken, as long as the rollout lives."""
+    series, now = Series(), T0 + 10 * 60
+    series.merge(ask(series, now), read(now, (1, 1.0)), now=now)
+    series.merge(ask(series, now + WIDE_S - 1), read(now + WIDE_S - 1), now=now + WIDE_S - 1)
+    assert older(series, now + WIDE_S - 1) is None
+    again = older(series, now + WIDE_S)
+    assert again is not None
+    assert (again.start, again.end) == (T0, T0 + (16 - REREAD_PERIODS) * 60)
+    series.fill(again, read(now + WIDE_S, (1, 9.0), (2, 5.0)), now=now + WIDE_S)
+    assert values(series) == [(1, 9.0), (2, 5.0)]
+    assert older(series, now + WIDE_S) is None
+
+
+def test_an_older_part_that_does_not_meet_the_known_one_is_left() -> None:
+    """A series that was forgotten meanwhile begins anew."""
     series = Series()
-    now = T0 + 20 * 60
+    late = Ask(query=QUERY, start=T0, end=T0 + 600, settle_s=SETTLE_S)
+    series.fill(late, read(T0 + 900, (1, 1.0)), now=T0 + 900)
+    assert values(series) == []
+
+
+def test_an_earlier_beginning_is_read_behind_the_newest() -> None:
+    """Another rollout that shares the query began before."""
+    series, now = Series(), T0 + 8 * 60
     series.merge(ask(series, now), read(now), now=now)
-    assert ask(series, now, since=T0 - 600).start == T0 - 600
+    before = older(series, now, since=T0 - 600)
+    assert before is not None
+    assert (before.start, before.end) == (T0 - 600, T0)
+
+
+def test_a_series_that_comes_late_is_waited_for() -> None:
+    """Its lag is learned from what changed after it should have been final, step by step."""
+    series, now = Series(), T0 + 10 * 60
+    series.merge(ask(series, now), read(now, (1, 1.0)), now=now)
+    assert series.measurement(since=T0).lag_s == 0.0
+    series.merge(ask(series, now + 60), read(now + 60, (1, 1.0), (4, 8.0)), now=now + 60)
+    lag_s = 6 * 60.0
+    assert series.measurement(since=T0).lag_s == lag_s
+    assert ask(series, now + 90).settle_s == lag_s
+    again = Ask(query=QUERY, start=T0, end=T0 + 300, settle_s=lag_s)
+    much_later = T0 + 7200
+    series.settled_before = T0 + 300
+    series.fill(again, read(much_later, (2, 3.0)), now=much_later)
+    assert series.measurement(since=T0).lag_s == lag_s + REREAD_PERIODS * 60
+    series.fill(replace(again, settle_s=7200.0), read(much_later, (2, 4.0)), now=much_later)
+    assert series.measurement(since=T0).lag_s == LAG_MOST_S
 
 
 def test_a_late_correction_replaces_the_datapoint() -> None:
@@ -115,16 +194,19 @@ def test_the_store_forgets_queries_that_nobody_wants() -> None:
     """A finished rollout's series are not read again."""
     store = SeriesStore()
     asks = store.asks({QUERY: (T0, SETTLE_S)}, now=T0 + 300)
-    store.merge(asks, {QUERY: read(T0 + 300, (1, 1.0))}, T0 + 300)
+    store.merge(asks[0], read(T0 + 300, (1, 1.0)), now=T0 + 300)
     store.asks({}, now=T0 + 360)
     assert store.measurements([QUERY], since=T0) == {}
+    store.merge(asks[0], read(T0 + 360, (1, 1.0)), now=T0 + 360)
+    store.fill(asks[0], read(T0 + 360, (1, 1.0)), now=T0 + 360)
+    assert store.measurements([QUERY], since=T0) == {}, "an answer that came too late"
 
 
 def test_a_query_without_an_answer_is_a_problem() -> None:
     """A source that leaves a query out has not read it."""
     store = SeriesStore()
     asks = store.asks({QUERY: (T0, SETTLE_S)}, now=T0 + 300)
-    store.merge(asks, {}, T0 + 300)
+    store.merge(asks[0], None, now=T0 + 300)
     found = store.measurements([QUERY], since=T0)[QUERY]
     assert found.problem is not None
     assert found.problem.reason is Reason.UNAVAILABLE
@@ -137,20 +219,10 @@ def test_garbage_from_a_source_is_a_problem_and_no_crash() -> None:
     garbage = cast("Any", [{"Values": [1]}, Measurement(points=cast("Any", ((1, 2),))), 7])
     for wrong in garbage:
         asks = store.asks({QUERY: (T0, SETTLE_S)}, now=T0 + 300)
-        store.merge(asks, {QUERY: wrong}, T0 + 300)
+        store.merge(asks[0], wrong, now=T0 + 300)
         problem = store.measurements([QUERY], since=T0)[QUERY].problem
         assert problem is not None
         assert problem.reason is Reason.UNKNOWN
-
-
-def test_a_whole_read_that_failed_fails_every_query() -> None:
-    """One sentence for all of them."""
-    store = SeriesStore()
-    other = Query(namespace="N", metric="All", stat="Sum")
-    asks = store.asks(dict.fromkeys((QUERY, other), (T0, SETTLE_S)), now=T0 + 300)
-    store.fail(asks, TROUBLE, T0 + 300)
-    found = store.measurements([QUERY, other], since=T0)
-    assert [m.problem for m in found.values()] == [TROUBLE, TROUBLE]
 
 
 # --- incidents ---------------------------------------------------------------------------------
@@ -176,7 +248,7 @@ def test_incidents_that_are_none_are_an_adapters_bug() -> None:
     store = SeriesStore()
     asks = store.asks({QUERY: (T0, SETTLE_S)}, now=T0)
     found = Measurement(incidents=cast("Any", ("Q1",)), settled_before=T0)
-    store.merge(asks, {QUERY: found}, T0)
+    store.merge(asks[0], found, now=T0)
     measured = store.measurements([QUERY], since=T0)[QUERY]
     assert measured.problem is not None
     assert measured.incidents == ()

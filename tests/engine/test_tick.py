@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,17 +14,20 @@ from guardian.core.rollout import Phase
 from guardian.core.traffic import Reading, Stamp, Traffic
 from guardian.core.verdict import Outcome
 from guardian.engine.fanout import ThreadFanout
+from guardian.engine.looks import LOOK_EVERY_S, LOOKS
 from guardian.engine.tick import POLL_S, Plane
 from tests.contracts.journal_values import ManualClock
 from tests.engine.planes import Quiet, UndyingJournal, alias_for, charge, plane
 from tests.simulation.world import Alias
 
 
-def baking(clock: ManualClock) -> tuple[Plane, Quiet, Alias]:
+def baking(
+    clock: ManualClock, say: Callable[[str], None] = lambda _: None
+) -> tuple[Plane, Quiet, Alias]:
     """A plane with one rollout that bakes at its first weight."""
     journal, source = UndyingJournal(clock), Quiet(clock)
     alias = alias_for("api", clock)
-    a_plane = plane(clock, journal=journal, source=source)
+    a_plane = plane(clock, journal=journal, source=source, say=say)
     a_plane.take(charge("api", journal, clock, alias))
     for _ in range(5):
         a_plane.step()
@@ -208,3 +213,67 @@ def test_a_stale_charge_that_is_lost_does_nothing() -> None:
     clock.pass_s(POLL_S)
     a_plane.step()
     assert (len(alias.guardian_wrote), len(source.asked)) == (wrote, asked)
+
+
+# --- looks at what is as wished, and what is said of blindness -----------------------------------
+
+
+def test_many_targets_are_looked_at_in_turn() -> None:
+    """So that reads leave the vendor's quota to rollbacks; each at least every ten minutes."""
+    looks: Counter[str] = Counter()
+
+    class Counted(Alias):
+        def read(self) -> Reading:
+            looks[self.target] += 1
+            return super().read()
+
+    clock = ManualClock()
+    journal = UndyingJournal(clock)
+    a_plane = plane(clock, journal=journal)
+    for number in range(100):
+        like = alias_for(f"s{number}", clock)
+        counted = Counted(
+            clock=like.clock, faults=like.faults, traffic=like.traffic, target=like.target
+        )
+        a_plane.take(charge(f"s{number}", journal, clock, counted))
+    for _ in range(5):
+        a_plane.step()
+    assert {c.rollout.phase for c in a_plane.charges} == {Phase.BAKING}
+    looks.clear()
+    most = 0
+    for _ in range(int(LOOK_EVERY_S / POLL_S)):
+        clock.pass_s(POLL_S)
+        before = looks.total()
+        a_plane.step()
+        most = max(most, looks.total() - before)
+    assert most == LOOKS
+    assert len(looks) == 100
+    assert set(looks.values()) == {2}
+
+
+def test_a_write_that_waits_for_its_next_try_is_not_looked_at_each_second() -> None:
+    """The last look guards it; what was looked at takes from the quota of the write."""
+    mine = charge("r1", UndyingJournal(clock := ManualClock()), clock, alias_for("a", clock))
+    assert mine.wants_reading(0.0, polling=False)
+    mine.saw(mine.router.read(), clock.now())
+    mine.retry_at = 10.0
+    assert not mine.wants_reading(9.0, polling=False)
+    assert mine.wants_reading(9.0, polling=True)
+    assert mine.wants_reading(10.0, polling=False)
+
+
+def test_blindness_is_said_at_its_first_poll_and_when_it_is_over() -> None:
+    """Once each, with how many series and why."""
+    clock = ManualClock()
+    said: list[str] = []
+    a_plane, source, _ = baking(clock, say=said.append)
+    for garbage, unread in ((7, 2), (None, 0)):
+        source.garbage = garbage
+        for _ in range(3):
+            clock.pass_s(POLL_S)
+            a_plane.step()
+            assert a_plane.unread == unread
+    assert [line.partition(": ")[2].split(":")[0] for line in said] == [
+        "2 series cannot be read",
+        "all series can be read again",
+    ]

@@ -85,6 +85,7 @@ def at_work(*pictures: Picture) -> Overview:
         claims={SERVICE: True, "worker": False},
         unseen={SERVICE: "", "worker": ""},
         planes={PLANE: (NOW - 12, 0.0)},
+        unread={PLANE: 800},
         notifiers={"slack": ""},
         pending=3,
     )

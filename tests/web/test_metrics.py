@@ -225,6 +225,9 @@ def test_the_daemon_shows_its_claims_its_planes_its_outbox_and_its_files() -> No
     assert series(text, "guardian_last_tick_timestamp_seconds", "account", "region") == {
         ("333333333333", "us-east-1"): NOW - 12
     }
+    assert series(text, "guardian_unread_series", "account", "region") == {
+        ("333333333333", "us-east-1"): 800.0
+    }
     assert series(text, "guardian_notices_pending") == {(): 3.0}
     assert series(text, "guardian_config_last_reload_successful") == {(): 1.0}
     assert [v for (v, _) in series(text, "guardian_build_info", "version", "python")] == [

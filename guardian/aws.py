@@ -1,6 +1,6 @@
 """AWS sessions: assumed roles, time-outs, no retries, and the account guard.
 
-Cheap to import: botocore is loaded by the first client. Three choices rest on measurements
+Cheap to import: boto3 is loaded by the first client. Three choices rest on measurements
 (reference figures for botocore 1.44): sessions share one data loader (0.3 MB and 14 ms each
 instead of 9 MB and 73 ms); CloudWatch has a session of its own whose timestamps stay numbers and
 whose parameters are not validated (500 series: a third of the CPU time); and no client retries,
@@ -45,7 +45,7 @@ _SESSION_NAME: Final = re.compile(r"[^\w+=,.@-]", re.ASCII)
 
 
 class Sessions:
-    """Builds accounts whose botocore sessions share one data loader. Thread-safe.
+    """Builds accounts whose boto3 sessions share one data loader. Thread-safe.
 
     Every request that any of their clients makes is counted by `meter`, asked for at each one.
     """
@@ -80,19 +80,33 @@ class Sessions:
             pool=pool,
         )
 
-    def session(self) -> Any:
-        """A botocore session of its own, at the price of a share."""
-        from botocore.session import Session
+    def session(self, *, metrics: bool = False, credentials: Any = None) -> Any:
+        """A boto3 session of its own, at the price of a share.
 
-        session = Session()
-        session.register("after-call", self._answered)
-        session.register("after-call-error", self._unanswered)
+        With `metrics` its timestamps stay numbers. Without `credentials` it looks for some where
+        AWS's tools do.
+        """
+        from boto3 import Session
+        from botocore.credentials import CredentialResolver
+        from botocore.session import get_session
+
+        inner = get_session()
+        session = Session(botocore_session=inner)
+        session.events.register("after-call", self._answered)
+        session.events.register("after-call-error", self._unanswered)
         # Before botocore's own handlers turn answers into something else.
-        session.get_component("event_emitter").register_first("after-call", checked)
+        session.events.register_first("after-call", checked)
+        if metrics:
+            parser = inner.get_component("response_parser_factory")
+            parser.set_parser_defaults(timestamp_parser=seconds)
+        if credentials is not None:
+            resolver = CredentialResolver([_Fixed(credentials)])
+            inner.register_component("credential_provider", resolver)
+        # Last: boto3 adds a folder of its own to the loader that it finds.
         with self._lock:
             if self._loader is None:
-                self._loader = session.get_component("data_loader")
-            session.register_component("data_loader", self._loader)
+                self._loader = inner.get_component("data_loader")
+            inner.register_component("data_loader", self._loader)
         return session
 
     def _answered(self, event_name: str, http_response: Any, parsed: Any, **_: Any) -> None:
@@ -179,7 +193,7 @@ class Account:
         return f"Account({self.account_id or 'any'}, {self.region})"
 
     def client(self, service: str) -> Any:
-        """A botocore client by service name; `cloudwatch@eu-west-1` is one for another region.
+        """A boto3 client by service name; `cloudwatch@eu-west-1` is one for another region.
 
         Before a client is handed out for the first time the account is checked (`check_account`,
         with its errors), so that metrics of another account are never judged. CloudWatch clients
@@ -245,30 +259,23 @@ class Account:
         check_arguments(region=region, account_id=None, role_arn=None)
         with talking(f"making a client for {name}", f"in {region}", RouterError):
             session = self._session("metrics" if metrics else "main")
-            return _bounded(session.create_client(name, region_name=region, config=config), name)
+            return _bounded(session.client(name, region_name=region, config=config), name)
 
     def _session(self, use: str) -> Any:
         """The session for metrics or for everything else; both have the same credentials."""
         key = f"session {use}"
         if key not in self._made:
-            session = self._watched()
-            if use == "metrics":
-                parser = session.get_component("response_parser_factory")
-                parser.set_parser_defaults(timestamp_parser=seconds)
-            if self.role_arn is not None:
-                from botocore.credentials import CredentialResolver
-
-                resolver = CredentialResolver([_Fixed(self._role_credentials())])
-                session.register_component("credential_provider", resolver)
-            self._made[key] = session
+            role = self._role_credentials() if self.role_arn is not None else None
+            self._made[key] = self._watched(metrics=use == "metrics", credentials=role)
         return self._made[key]
 
-    def _watched(self) -> Any:
+    def _watched(self, *, metrics: bool = False, credentials: Any = None) -> Any:
         """A session whose credentials are read anew when AWS no longer takes them, or has none.
 
         botocore keeps a key from a file, a process or the environment for as long as it runs.
         """
-        session, read = self._sessions.session(), self._read
+        session = self._sessions.session(metrics=metrics, credentials=credentials)
+        read = self._read
 
         def refused(http_response: Any, parsed: Any, **_: Any) -> None:
             if http_response.status_code >= 300 and spent(parsed, http_response.status_code):
@@ -282,8 +289,8 @@ class Account:
             if isinstance(exception, NoCredentialsError):
                 self._read_anew(read)
 
-        session.register("after-call", refused)
-        session.register("after-call-error", unsigned)
+        session.events.register("after-call", refused)
+        session.events.register("after-call-error", unsigned)
         return session
 
     def _read_anew(self, read: int) -> None:
@@ -311,9 +318,7 @@ class Account:
             )
 
             def creator(service: str, **credentials: str) -> Any:
-                client = base.create_client(
-                    service, region_name=self.region, config=config, **credentials
-                )
+                client = base.client(service, region_name=self.region, config=config, **credentials)
                 return _bounded(client, service)
 
             fetcher = AssumeRoleCredentialFetcher(

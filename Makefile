@@ -31,10 +31,11 @@ test: .venv/dev .venv/tools lint types  ## Everything CI checks: style, types, i
 	$(BIN)/coverage report --include='guardian/core/*' --fail-under=100
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore tests/core
 
-lint: .venv/dev  ## ruff, and the import directions of docs/architecture.md
+lint: .venv/dev  ## ruff, the import directions of docs/architecture.md, and no dependency unused
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_used.py -k dependency
 
 types: .venv/dev  ## mypy --strict over the package, the tests and the benchmarks
 	$(BIN)/mypy

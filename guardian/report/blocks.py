@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from guardian.core.model import Instant
 
@@ -23,6 +23,8 @@ class Paragraph:
 
     text: str
     alert: bool = False
+    tone: Literal["", "good", "bad", "unsure"] = ""
+    """How what it says ended, where it says that; shown as a colour beside the words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,9 @@ LAST_ROWS = 240
 """Of a table for reference, this many rows: the file stays small; `-o json` has all."""
 STYLE = """
 :root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#57606a;--line:#d0d7de;--soft:#f6f8fa;
---value:#0550ae;--stable:#57606a;--limit:#b3261e;--event:#8250df;--alert:#fff4e5}
+--value:#0550ae;--stable:#57606a;--limit:#b3261e;--event:#8250df;--alert:#fff4e5;--good:#1a7f37;--unsure:#9a6700}
 @media (prefers-color-scheme:dark){:root{--bg:#0d1117;--fg:#e6edf3;--dim:#9da7b1;--line:#30363d;
---soft:#161b22;--value:#79c0ff;--stable:#9da7b1;--limit:#ff7b72;--event:#d2a8ff;--alert:#3a2a10}}
+--soft:#161b22;--value:#79c0ff;--stable:#9da7b1;--limit:#ff7b72;--event:#d2a8ff;--alert:#3a2a10;--good:#3fb950;--unsure:#d29922}}
 body{margin:0 auto;max-width:70rem;padding:1.5rem;background:var(--bg);color:var(--fg);
 font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 h1{font-size:1.6rem;line-height:1.25}
@@ -49,6 +49,12 @@ svg path{fill:none;stroke-width:2;stroke-linejoin:round}
 svg .value path,svg .weight path{stroke:var(--value)}svg .value circle{fill:var(--value)}
 svg .stable path{stroke:var(--stable);stroke-dasharray:4 3}svg .stable circle{fill:var(--stable)}
 svg .recorded circle{fill:var(--event);r:4px}
+.end{border-left:6px solid var(--dim);padding:.4rem .8rem;background:var(--soft);font-weight:600}
+.good{border-color:var(--good)}.bad{border-color:var(--limit)}.unsure{border-color:var(--unsure)}
+@media (max-width:44rem){body{padding:.8rem}thead{display:none}tr,td,tbody th{display:block}
+tr{border-bottom:1px solid var(--line);padding:.4rem 0}td,tbody th{border:0;padding:.1rem 0;
+overflow-wrap:anywhere;white-space:normal}td[data-of]::before{content:attr(data-of) ": ";
+color:var(--dim)}svg text{font-size:16px}}
 @media print{body{max-width:none}figure{break-inside:avoid}}
 """
 _DRAWN = {
@@ -87,9 +93,10 @@ def _piece(part: Block) -> Iterator[str]:
     match part:
         case Heading(level=level, text=text):
             yield f"<h{level}>{_safe(text)}</h{level}>"
-        case Paragraph(text=text, alert=alert):
+        case Paragraph(text=text, alert=alert, tone=tone):
             # A role tells a screen reader what the colour tells the eye.
             kind = ' class="alert" role="note"' if alert else ""
+            kind = f' class="end {tone}"' if tone else kind
             yield f"<p{kind}>{_safe(text)}</p>"
         case Table():
             yield from _table(part)
@@ -111,17 +118,20 @@ def _table(table: Table) -> Iterator[str]:
         yield f"<thead><tr>{cells}</tr></thead>"
     yield "<tbody>"
     for row in rows:
-        yield f"<tr>{_row(row, named=not table.head)}</tr>"
+        yield f"<tr>{_row(row, table.head)}</tr>"
     yield "</tbody></table></div>"
     if table.folds:
         yield "</details>"
 
 
-def _row(row: tuple[str, ...], *, named: bool) -> str:
-    """The cells; the first one of a pair names the second."""
-    first, *rest = row
-    head = f'<th scope="row">{_safe(first)}</th>' if named else f"<td>{_safe(first)}</td>"
-    return head + "".join(f"<td>{_safe(cell)}</td>" for cell in rest)
+def _row(row: tuple[str, ...], head: tuple[str, ...]) -> str:
+    """The cells, each with its column's name for narrow pages; the first of a pair names both."""
+    if not head:
+        first, *rest = row
+        cells = "".join(f"<td>{_safe(cell)}</td>" for cell in rest)
+        return f'<th scope="row">{_safe(first)}</th>{cells}'
+    named = zip(head, row, strict=True)
+    return "".join(f'<td data-of="{_safe(name)}">{_safe(cell)}</td>' for name, cell in named)
 
 
 def _figure(plot: Plot) -> str:

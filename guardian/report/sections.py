@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from guardian.core import reasons
 from guardian.core.codec import rfc3339
@@ -15,6 +16,7 @@ from guardian.core.entries import (
 )
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
+from guardian.core.rollout import Rollout
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wording import span as length
 from guardian.report.blocks import Block, Heading, Line, Paragraph, Plot, Table
@@ -27,7 +29,7 @@ EVIDENCE = ("criterion", "verdict", "value", "limit", "bad", "samples", "log e",
 def blocks(facts: Facts) -> Iterator[Block]:
     """The whole report."""
     yield Heading(1, _title(facts))
-    yield Paragraph(_headline(facts))
+    yield Paragraph(_headline(facts), tone=_tone(facts.rollout))
     if facts.readings.missing:
         yield Paragraph(facts.readings.missing, alert=True)
     yield Table(caption="The rollout", rows=tuple(_summary(facts)))
@@ -50,6 +52,13 @@ def moment(at: Instant) -> str:
 def _title(facts: Facts) -> str:
     plan = facts.plan
     return f"{plan.service}: {plan.drive.value} of version {plan.canary}, {_phase(facts)}"
+
+
+def _tone(rollout: Rollout) -> Literal["good", "bad", "unsure"]:
+    if rollout.rollback is not None or isinstance(rollout.end, GateFailed):
+        return "bad"
+    done = rollout.completed
+    return "good" if done is not None and not done.unproven else "unsure"
 
 
 def _phase(facts: Facts) -> str:

@@ -296,3 +296,10 @@ def test_every_kind_of_end_can_be_told(entries: tuple[Entry, ...]) -> None:
     assert as_markdown(found).startswith("# agents-api: ")
     for aside in ("overridden: p0-incident", "not proven: p0-incident"):
         assert (aside in text) is isinstance(entries[-1], Completed)
+
+
+def test_the_outcome_has_a_colour_and_every_cell_its_columns_name() -> None:
+    """On a narrow page a row is a block, and each value says what it is."""
+    page = as_html(facts())
+    assert '<p class="end bad">' in page
+    assert '<td data-of="verdict">' in page

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from guardian.cli.options import config_option
+from guardian.cli.options import aliases, config_option
 
 if TYPE_CHECKING:
     from guardian.ports.health import Health
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 def doctor(*, services: tuple[str, ...], config: Path | None, form: str, strict: bool) -> int:
     """Look at credentials, permissions, metrics, rollback targets, journal and notifiers.
 
-    Of SERVICES, or of all that are not switched off. Nothing is changed and nobody is told.
+    Of SERVICES, or of all that are not switched off; of FUNCTION:ALIAS also without a file.
+    Nothing is changed and nobody is told.
     """
     from guardian.cli.output import show
     from guardian.ports.health import Level
@@ -38,7 +39,7 @@ def doctor(*, services: tuple[str, ...], config: Path | None, form: str, strict:
     from guardian.wiring.doctor import examination
 
     found: list[Health] = []
-    with open_wiring(config, usable=True) as wiring:
+    with open_wiring(config, usable=True, without_file=aliases(services)) as wiring:
         for health in examination(wiring, wiring.names(services)):
             found.append(health)
             if form == "text":

@@ -163,7 +163,10 @@ def _unhold(why: HoldReason, after: Rollout) -> str:
 
 
 def _for_evidence(plan: Plan) -> str:
-    wait = "It goes on by itself when the evidence comes: send it traffic, or wait."
+    wait = (
+        "It goes on by itself when the evidence comes: send it traffic, or wait; where a metric has"
+        " never had a datapoint, correct its name (`guardian doctor` names those that exist)."
+    )
     if plan.drive is Drive.WATCH:
         return wait
     return f"{wait} `guardian rollout promote {plan.service}` takes the next step without it."

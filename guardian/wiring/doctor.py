@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from guardian.config import Lane
+from guardian.config import Config, Lane
 from guardian.core.binding import UnboundVariable, bind, swapped
 from guardian.core.model import (
     Criterion,
@@ -40,28 +40,32 @@ LOOK_BACK_S = 3600.0
 
 def examination(wiring: Wiring, services: Sequence[str]) -> Iterator[Health]:
     """One line after the other, as they are found; an adapter's failure is a line too."""
-    configured = wiring.configured()
-    trouble = "\n".join(text for text in (wiring.trouble, configured.trouble) if text)
-    if trouble:
-        yield Health(
-            level=Level.FAIL,
-            what=f"the files are wrong:\n{trouble}",
-            fix="correct them: until then `guardian run` only guards what is live already",
-        )
-    else:
-        yield Health(level=Level.OK, what=f"{configured.path} is valid")
+    configured = wiring.config
+    if configured is not None:
+        yield _files(wiring.trouble, configured)
     yield from _guarded("the journal", lambda: _journal(wiring))
     sources: set[tuple[str, str]] = set()
     for name in services:
         yield from _guarded(f"service {name}", partial(_service, wiring, name, sources))
-    for lane in wiring.configured().lanes:
+    for lane in configured.lanes if configured is not None else ():
         yield from _guarded(f"notifier {lane.name}", partial(_notifier, wiring, lane))
-    if not wiring.configured().lanes:
+    if configured is None or not configured.lanes:
         yield Health(
             level=Level.WARN,
-            what="nobody is told of anything: the configuration has no notify",
-            fix="add an entry like {to: slack, channel: '#deployments'} or {to: console}",
+            what="nobody is told of anything: no configuration says whom",
+            fix="add an entry like {to: slack, channel: '#deployments'} to its notify",
         )
+
+
+def _files(trouble: str, configured: Config) -> Health:
+    found = "\n".join(text for text in (trouble, configured.trouble) if text)
+    if not found:
+        return Health(level=Level.OK, what=f"{configured.path} is valid")
+    return Health(
+        level=Level.FAIL,
+        what=f"the files are wrong:\n{found}",
+        fix="correct them: until then `guardian run` only guards what is live already",
+    )
 
 
 def _notifier(wiring: Wiring, lane: Lane) -> Iterator[Health]:

@@ -126,3 +126,12 @@ def test_the_policy_needs_no_credentials_and_no_network(scene: Stage) -> None:
     ended = scene.run("iam", "--account", "333333333333", AWS_ENDPOINT_URL="http://127.0.0.1:9")
     assert json.loads(ended.out)["Version"] == "2012-10-17"
     assert scene.run("iam", "--account", "1").code == 2
+
+
+def test_an_alias_is_examined_without_any_file(scene: Stage) -> None:
+    """What a watch without a file advises works without a file."""
+    scene.config.unlink()
+    ended = scene.run("doctor", "agents-api:live", GUARDIAN_CONFIG="", AWS_REGION="us-east-1")
+    assert "agents-api:live: " in ended.out, ended.err
+    assert "no configuration says whom" in ended.out
+    assert "no config file" not in ended.out + ended.err

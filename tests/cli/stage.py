@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
 
 from guardian.clock import ScaledClock, SystemClock
+from guardian.core.codec import decode_entry
+from guardian.core.entries import Entry
 from guardian.sim.aliases import AliasState
 from guardian.sim.server import Simulator
 from guardian.sim.traffic import Behaviour
@@ -143,6 +146,27 @@ class Stage:
     def written(self) -> list[Event]:
         """Alias writes that were not a person's."""
         return [e for e in self.events("alias") if e.data["actor"] != "person"]
+
+    def entries(self) -> list[Entry]:
+        """What the journal has so far, rollout by rollout; nothing before it has a table."""
+        with closing(sqlite3.connect(self.folder / "guardian.db")) as journal:
+            if not journal.execute("SELECT 1 FROM sqlite_master WHERE name = 'entries'").fetchall():
+                return []
+            bodies = journal.execute("SELECT body FROM entries ORDER BY rollout, seq").fetchall()
+        return [decode_entry(body) for (body,) in bodies]
+
+    def wait_entry(self, kind: type[Entry], *, timeout_s: float = 30.0, **having: object) -> None:
+        """Wait until the journal has an entry of that kind, with these values in it."""
+
+        def there() -> bool:
+            return any(
+                isinstance(entry, kind)
+                and all(getattr(entry, name) == value for name, value in having.items())
+                for entry in self.entries()
+            )
+
+        wanted = f"{kind.__name__} {having or ''}".strip()
+        self.wait_for(f"{wanted} in the journal", there, timeout_s=timeout_s)
 
     def wait_for(self, what: str, seen: Any, *, timeout_s: float = 30.0) -> None:
         """Wait until `seen()` is true, or fail saying what was waited for."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from guardian.clock import SystemClock
+from guardian.core.entries import Held, HoldReason, WeightConfirmed
 from guardian.sim.traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
 
@@ -192,7 +193,7 @@ def test_a_journal_destroyed_while_running_rolls_back_and_ends(tmp_path: Path) -
     with stage(tmp_path, speed=100.0) as s:
         s.behave("42", BAD)
         process = s.start(*START)
-        s.wait_for("the first confirmed weight", lambda: len(s.events("slack.post")) >= 2)
+        s.wait_entry(WeightConfirmed)
         # Not the -shm file: it is mapped into the process, and cutting it is a SIGBUS for anybody.
         for file in (s.folder / "guardian.db", s.folder / "guardian.db-wal"):
             file.write_bytes(b"\xa5" * 20_000)
@@ -238,7 +239,7 @@ def test_rollback_ends_an_observing_watch_that_another_process_drives(tmp_path: 
     """What only looks on does not stand between a person and the version they name."""
     with stage(tmp_path, speed=60.0, versions=("40", "41")) as s:
         process = s.start("watch", SERVICE, "--duration", "30m", "--observe")
-        s.wait_for("its first word", lambda: len(s.events("slack.post")) >= 1)
+        s.wait_entry(WeightConfirmed)
         ended = s.run("rollback", SERVICE, "--to", "40", "--yes")
         assert ended.code == 0, ended.out + ended.err
         assert "the watch of version 41" in ended.out
@@ -279,25 +280,14 @@ def test_a_conflict_is_lived_through_and_a_breach_in_it_goes_back(tmp_path: Path
     """A weight changed by hand holds; the version at that weight is judged and taken back."""
     with stage(tmp_path, speed=100.0) as s:
         process = s.start(*START)
-        s.wait_for("the first shift", lambda: shifted(s))
-        s.wait_for("the first bake", lambda: len(s.events("slack.post")) >= 2)
+        s.wait_entry(WeightConfirmed)
         s.simulator.aliases.write_as_person(SERVICE, "live", version="41", weights={"42": 0.3})
-        s.wait_for("the hold", lambda: held_for(s, "conflict"))
+        s.wait_entry(Held, why=HoldReason.CONFLICT)
         s.behave("42", BAD)
         ended = finish(process)
         assert ended.code == 4, ended.out + ended.err
         assert "what is held for 4h (max_hold) is taken back" in ended.err
         assert (s.alias.version, s.alias.weights) == ("41", {})
-
-
-def held_for(a_stage: Stage, why: str) -> bool:
-    """Whether the journal has a rollout held for that reason."""
-    db = sqlite3.connect(a_stage.folder / "guardian.db")
-    try:
-        bodies = [json.loads(body) for (body,) in db.execute("SELECT body FROM entries")]
-    finally:
-        db.close()
-    return any(body.get("why") == why for body in bodies)
 
 
 def test_a_conflict_under_observe_says_that_nothing_guards_any_more(tmp_path: Path) -> None:
@@ -306,8 +296,7 @@ def test_a_conflict_under_observe_says_that_nothing_guards_any_more(tmp_path: Pa
         config = s.config.read_text()
         s.config.write_text(config.replace("services:", "defaults: {max_hold: 2m}\nservices:", 1))
         process = s.start(*START, "--observe")
-        s.wait_for("the first shift", lambda: shifted(s))
-        s.wait_for("the first bake", lambda: len(s.events("slack.post")) >= 2)
+        s.wait_entry(WeightConfirmed)
         s.simulator.aliases.write_as_person(SERVICE, "live", version="41", weights={"42": 0.3})
         ended = finish(process)
         assert ended.code == 7, ended.out + ended.err

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from guardian.core.entries import WeightConfirmed
 from tests.cli.stage import SERVICE, Stage, finish, stage
 
 START = ("rollout", "start", SERVICE, "--wait", "--rollback-timeout", "10h")
@@ -212,7 +213,7 @@ def test_a_killed_watch_is_closed(tmp_path: Path) -> None:
         assert s.run("snapshot", SERVICE).code == 0
         s.deploy("42")
         process = s.start("watch", SERVICE, "--duration", "10h")
-        s.wait_for("the first poll", lambda: s.simulator.calls("cloudwatch", "GetMetricData") > 2)
+        s.wait_entry(WeightConfirmed)
         process.kill()
         finish(process)
         ended = s.run(*RECOVER)

@@ -6,6 +6,7 @@ import json
 import signal
 from pathlib import Path
 
+from guardian.core.entries import WeightConfirmed
 from guardian.sim.traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
 
@@ -135,7 +136,7 @@ def test_a_killed_watch_does_not_block_the_next_one(tmp_path: Path) -> None:
         assert s.run("snapshot", SERVICE).code == 0
         s.deploy("42")
         process = s.start("watch", SERVICE)
-        s.wait_for("the first poll", lambda: s.simulator.calls("cloudwatch", "GetMetricData") > 2)
+        s.wait_entry(WeightConfirmed)
         process.kill()
         finish(process)
         ended = s.run("watch", SERVICE, "--duration", "5m")

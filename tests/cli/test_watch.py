@@ -6,6 +6,7 @@ import json
 import signal
 from pathlib import Path
 
+from guardian.core.entries import WeightConfirmed
 from guardian.sim.traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
 
@@ -78,7 +79,7 @@ def test_somebody_elses_change_is_never_overwritten(tmp_path: Path) -> None:
     with stage(tmp_path, versions=("41", "42", "43")) as s:
         deployed(s)
         process = s.start(*WATCH)
-        s.wait_for("the first poll", lambda: s.simulator.calls("cloudwatch", "GetMetricData") > 3)
+        s.wait_entry(WeightConfirmed)
         s.deploy("43")
         ended = finish(process)
         assert ended.code == 7, ended.out + ended.err
@@ -91,7 +92,7 @@ def test_somebody_elses_weight_is_judged_and_never_overwritten(tmp_path: Path) -
     with stage(tmp_path) as s:
         deployed(s)
         process = s.start(*WATCH)
-        s.wait_for("the first poll", lambda: s.simulator.calls("cloudwatch", "GetMetricData") > 3)
+        s.wait_entry(WeightConfirmed)
         s.simulator.aliases.write_as_person(SERVICE, "live", version="42", weights={"41": 0.5})
         ended = finish(process)
         assert ended.code == 0, ended.out + ended.err
@@ -256,7 +257,7 @@ def test_sigint_leaves_traffic_as_it_is(tmp_path: Path) -> None:
     with stage(tmp_path) as s:
         deployed(s)
         process = s.start(*WATCH)
-        s.wait_for("the first poll", lambda: s.simulator.calls("cloudwatch", "GetMetricData") > 2)
+        s.wait_entry(WeightConfirmed)
         interrupt(process, signal.SIGINT)
         ended = finish(process)
         assert ended.code == 130, ended.out + ended.err
@@ -268,7 +269,7 @@ def test_a_second_watch_follows_the_first(tmp_path: Path) -> None:
     with stage(tmp_path, speed=40.0) as s:
         deployed(s)
         first = s.start(*WATCH)
-        s.wait_for("the first poll", lambda: s.simulator.calls("cloudwatch", "GetMetricData") > 1)
+        s.wait_entry(WeightConfirmed)
         log = s.folder / "second"
         second = s.start(*WATCH, to=log)
         s.wait_for("the second", lambda: "following" in log.read_text())

@@ -17,10 +17,17 @@ KINDS = frozenset(
         "unreachable",  # nothing is done, the connection is closed
         "slow",  # done, and answered `delay_s` real seconds later
         "lost_answer",  # done, and the connection is closed
+        "cut",  # done, and the connection is closed in the middle of the answer
+        "drip",  # done, and answered with a byte every `delay_s` real seconds
+        "huge",  # done, and answered with 16 MB too many
+        "wrong_types",  # done, and each value of the answer is of another type
+        "nan",  # done, and each number of the answer is none
+        "surrogates",  # done, and each text of the answer ends in half a surrogate pair
+        "redirect",  # nothing is done, HTTP 307 to `location`
         "apply_late",  # the connection is closed; done `after_s` seconds later (UpdateAlias)
         "ignored",  # answered as if done, and not done (UpdateAlias)
         "stale",  # reads show the state before the last write (GetAlias)
-        "wrong_account",  # STS answers for account `account`
+        "wrong_account",  # done, and answered for account `account`
     }
 )
 QUERY_KINDS = frozenset({"internal_error", "forbidden", "silent"})
@@ -42,6 +49,7 @@ class Fault:
     after_s: float = 30.0
     retry_after_s: int = 1
     account: str = "999999999999"
+    location: str = "http://127.0.0.1:9/"
     namespace: str = "*"
     metric: str = "*"
     hits: int = field(default=0)
@@ -77,12 +85,14 @@ class Faults:
         after_s: float = 30.0,
         retry_after_s: int = 1,
         account: str = "999999999999",
+        location: str = "http://127.0.0.1:9/",
         namespace: str = "*",
         metric: str = "*",
     ) -> Fault:
         """Arrange a fault; `kind` is one of KINDS or QUERY_KINDS. Raises ValueError otherwise.
 
-        Services are `cloudwatch`, `lambda`, `sts`, `slack`, `pagerduty`, `pagerduty_api`.
+        Services are `cloudwatch`, `lambda`, `sts`, `slack`, `pagerduty`, `pagerduty_api`, and what
+        the simulator hosts.
         `delay_s` and `retry_after_s` are real seconds, `after_s` is on the simulator's clock.
         """
         if kind not in KINDS | QUERY_KINDS:
@@ -97,6 +107,7 @@ class Faults:
             after_s=after_s,
             retry_after_s=retry_after_s,
             account=account,
+            location=location,
             namespace=namespace,
             metric=metric,
         )

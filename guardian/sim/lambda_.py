@@ -70,8 +70,6 @@ class Lambda:
         key = "Message" if refused.code in _MESSAGE_CAPITAL else "message"
         kind = "Server" if refused.status >= 500 else "User"
         headers = {"x-amzn-ErrorType": refused.code}
-        if refused.status == 429:
-            headers["Retry-After"] = "1"
         body = {"Type": kind, key: refused.message}
         return as_json(body, status=refused.status, headers=headers)
 

@@ -41,7 +41,7 @@ class Incident:
 def _refusal(fault: Fault) -> Refused:
     match fault.kind:
         case "throttle":
-            return Refused("throttled", str(fault.retry_after_s), 429)
+            return Refused("throttled", "Too Many Requests", 429)
         case "server_error":
             return Refused("internal error", "Internal Server Error", 500)
         case "access_denied":
@@ -108,9 +108,8 @@ class PagerDuty:
 
     def error(self, refused: Refused) -> Reply:
         """An error of the Events API."""
-        headers = {"Retry-After": refused.message} if refused.status == 429 else {}
         body = {"status": refused.code, "message": refused.message, "errors": [refused.message]}
-        return as_json(body, status=refused.status, headers=headers)
+        return as_json(body, status=refused.status)
 
     def answer(self, request: Request, operation: str, fault: Fault | None) -> Reply:
         """Do what is asked. Raises Refused."""
@@ -215,9 +214,8 @@ class PagerDutyApi:
 
     def error(self, refused: Refused) -> Reply:
         """An error of the REST API."""
-        headers = {"Retry-After": refused.message} if refused.status == 429 else {}
         inner = {"message": refused.message, "code": 2000 + refused.status}
-        return as_json({"error": inner}, status=refused.status, headers=headers)
+        return as_json({"error": inner}, status=refused.status)
 
     def answer(self, request: Request, operation: str, fault: Fault | None) -> Reply:
         """Do what is asked. Raises Refused."""

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import re
-import socket
-import sys
-import threading
-import zlib
-from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Protocol, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Protocol, Self
 
 from guardian.core.model import Instant
 from guardian.ports import Clock
@@ -19,18 +13,18 @@ from guardian.sim.aliases import Aliases
 from guardian.sim.cloudwatch import TARGET, CloudWatch
 from guardian.sim.faults import Fault, Faults
 from guardian.sim.lambda_ import Lambda
+from guardian.sim.listener import Listener
 from guardian.sim.metrics import Metrics, dimensions
 from guardian.sim.pagerduty import PagerDuty, PagerDutyApi
 from guardian.sim.publication import Publication
 from guardian.sim.slack import Slack
+from guardian.sim.spoiling import spoiled
 from guardian.sim.statistic import Bag
 from guardian.sim.sts import Sts
 from guardian.sim.traffic import Traffics
 from guardian.sim.wire import HANG_UP, Refused, Reply, Request
 from guardian.sim.world import DEFAULT_ACCOUNT, DEFAULT_REGION, Event, World
 
-_MAX_BODY = 1024 * 1024
-"""CloudWatch takes at most 1 MB a request; no other service here takes more."""
 _KEY = re.compile(r"Credential=([^/,\s]+)/")
 _EXPIRED = Refused(
     "ExpiredTokenException", "The security token included in the request is expired", 403
@@ -103,7 +97,8 @@ class Simulator:
         self._lambda = Lambda(self.world, self.aliases)
         self._sts = Sts(self.world)
         self._pagerduty_api = PagerDutyApi(self.world, self.pagerduty)
-        self._server: _Server | None = None
+        self._server: Listener | None = None
+        self._guests: list[tuple[Callable[[Request], bool], Service]] = []
 
     @property
     def events(self) -> list[Event]:
@@ -137,6 +132,10 @@ class Simulator:
         with self.world.lock:
             return self.world.requests[service, operation]
 
+    def host(self, service: Service, asked: Callable[[Request], bool]) -> None:
+        """Let one more service answer what is `asked` of it, with faults like all others."""
+        self._guests.append((asked, service))
+
     def expire(self, access_key: str) -> None:
         """From now on AWS refuses what is signed with that key, as it does once it has expired."""
         with self.world.lock:
@@ -169,7 +168,7 @@ class Simulator:
 
     def start(self) -> Self:
         """Listen on a free loopback port."""
-        self._server = _Server(self)
+        self._server = Listener(self.handle)
         self._server.start()
         return self
 
@@ -206,6 +205,9 @@ class Simulator:
             return _answer(service, request, operation, fault)
 
     def _service(self, request: Request) -> Service | None:
+        for asked, guest in self._guests:
+            if asked(request):
+                return guest
         path = request.path
         for prefix, service in (
             ("/slack/api/", self.slack),
@@ -234,6 +236,8 @@ def _answer(service: Service, request: Request, operation: str, fault: Fault | N
         return HANG_UP
     if kind == "garbage":
         return _GARBAGE
+    if fault is not None and kind == "redirect":
+        return Reply(status=307, headers={"Location": fault.location})
     try:
         if fault is not None and kind in _REFUSING:
             raise service.refusal(fault, operation)
@@ -243,129 +247,4 @@ def _answer(service: Service, request: Request, operation: str, fault: Fault | N
     except (ValueError, KeyError, TypeError, AttributeError) as malformed:
         message = f"The request could not be read: {malformed!r}"
         reply = service.error(Refused("SerializationException", message, 400))
-    if kind == "lost_answer":
-        return HANG_UP
-    return reply.slower(fault.delay_s) if fault is not None and kind == "slow" else reply
-
-
-class _Server(ThreadingHTTPServer):
-    """Knows its open connections, so that stopping closes them all."""
-
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self, simulator: Simulator) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.simulator = simulator
-        self.stopping = threading.Event()
-        self._open: set[socket.socket] = set()
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(
-            target=self.serve_forever,
-            kwargs={"poll_interval": 0.05},
-            name="simulator",
-            daemon=True,
-        )
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self.stopping.set()
-        self.shutdown()
-        self._thread.join(timeout=5.0)
-        with self._changed:
-            for connection in self._open:
-                _half_close(connection)
-            self._changed.wait_for(lambda: not self._open, timeout=5.0)
-        self.server_close()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._changed:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        super().shutdown_request(request)
-        with self._changed:
-            self._open.discard(request)
-            self._changed.notify_all()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that goes away in the middle is the client's business; anything else is a bug
-        # here, and its trace is printed.
-
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
-
-
-def _half_close(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    protocol_version = "HTTP/1.1"
-    # Headers and body leave in one packet: two small writes would wait for each other's
-    # acknowledgement.
-    wbufsize = -1
-    disable_nagle_algorithm = True
-    timeout = 60
-
-    def do_POST(self) -> None:
-        self._serve()
-
-    do_GET = do_POST  # noqa: N815 - http.server finds methods by these names
-    do_PUT = do_POST  # noqa: N815 - as above
-    do_DELETE = do_POST  # noqa: N815 - as above
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Say nothing: the simulator's story is its events."""
-
-    def _serve(self) -> None:
-        body = self._body()
-        if body is None:
-            self._send(Reply(status=413, body=b"too large\n", content_type="text/plain"))
-            return
-        parts = urlsplit(self.path)
-        request = Request(
-            method=self.command,
-            path=parts.path,
-            query=parse_qs(parts.query, keep_blank_values=True),
-            headers={name.lower(): value for name, value in self.headers.items()},
-            body=body,
-        )
-        reply = self.server.simulator.handle(request)
-        if reply.delay_s and self.server.stopping.wait(reply.delay_s):
-            reply = HANG_UP
-        self._send(reply)
-
-    def _body(self) -> bytes | None:
-        """The request's body, unpacked; None, and no more requests, when it is over the limit."""
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > _MAX_BODY:
-            self.close_connection = True
-            return None
-        body = self.rfile.read(length)
-        if self.headers.get("Content-Encoding") != "gzip":
-            return body
-        unpacked = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(body, _MAX_BODY + 1)
-        return unpacked if len(unpacked) <= _MAX_BODY else None
-
-    def _send(self, reply: Reply) -> None:
-        if reply.hang_up:
-            self.close_connection = True
-            return
-        self.send_response(reply.status)
-        self.send_header("Content-Type", reply.content_type)
-        self.send_header("Content-Length", str(len(reply.body)))
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(reply.body)
-        self.wfile.flush()
+    return reply if fault is None else spoiled(reply, fault)

@@ -64,7 +64,7 @@ class Slack:
         del operation
         match fault.kind:
             case "throttle":
-                return Refused("ratelimited", str(fault.retry_after_s), 429)
+                return Refused("ratelimited", "", 429)
             case "server_error":
                 return Refused("internal_error", "", 500)
             case "access_denied":
@@ -76,9 +76,7 @@ class Slack:
     def error(self, refused: Refused) -> Reply:
         """An error; most of Slack's come with HTTP 200."""
         body = {"ok": False, "error": refused.code}
-        if refused.status == 429:
-            return as_json(body, status=429, headers={"Retry-After": refused.message})
-        status = refused.status if refused.status >= 500 else 200
+        status = refused.status if refused.status == 429 or refused.status >= 500 else 200
         return as_json(body, status=status)
 
     def answer(self, request: Request, operation: str, fault: Fault | None) -> Reply:

@@ -54,10 +54,9 @@ class Sts:
 
     def answer(self, request: Request, operation: str, fault: Fault | None) -> Reply:
         """Do what is asked. Raises Refused."""
+        del fault
         if operation == "GetCallerIdentity":
             account, arn = self._caller(request)
-            if fault is not None and fault.kind == "wrong_account":
-                account, arn = fault.account, arn.replace(account, fault.account)
             return _result(operation, {"Arn": arn, "UserId": "AIDASIMULATED", "Account": account})
         if operation == "AssumeRole":
             return self._assume(request)

@@ -46,6 +46,10 @@ class Reply:
     """Real seconds to wait before anything is sent."""
     hang_up: bool = False
     """Close the connection instead of answering."""
+    cut: bool = False
+    """Close the connection in the middle of the body."""
+    drip_s: float = 0.0
+    """Real seconds between two bytes of the body."""
 
     def slower(self, delay_s: float) -> Reply:
         """The same answer, `delay_s` real seconds later."""

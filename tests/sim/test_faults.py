@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import http.client
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -145,6 +148,65 @@ def test_garbage_cannot_be_parsed(sim: Simulator, aws: Callable[..., Any]) -> No
     sim.faults.add(service="sts", kind="garbage")
     with pytest.raises(ResponseParserError):
         aws("sts").get_caller_identity()
+
+
+@contextmanager
+def raw_alias(sim: Simulator) -> Iterator[http.client.HTTPResponse]:
+    """GetAlias's answer, as it arrives."""
+    address = sim.url.removeprefix("http://")
+    with closing(http.client.HTTPConnection(address, timeout=10)) as connection:
+        connection.request("GET", "/2015-03-31/functions/agents-api/aliases/live")
+        with connection.getresponse() as answer:
+            yield answer
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "weight"),
+    [
+        ("wrong_types", 2, "about 0.1"),
+        ("nan", "41", None),
+        ("surrogates", "41\ud83d", 0.1),
+        ("huge", "41", 0.1),
+    ],
+)
+def test_an_answer_can_be_of_the_right_form_and_wrong(
+    sim: Simulator, lamb: Any, kind: str, version: object, weight: object
+) -> None:
+    """Types, numbers that are none, text that cannot be stored, sixteen megabytes too many."""
+    lamb.update_alias(**ALIAS, RoutingConfig=TENTH)
+    sim.faults.add(service="lambda", kind=kind)
+    with raw_alias(sim) as answer:
+        body = answer.read()
+    shown = json.loads(body, parse_constant=lambda _: None)
+    assert shown["FunctionVersion"] == version
+    assert shown["RoutingConfig"]["AdditionalVersionWeights"]["42"] == weight
+    assert (len(body) > 16 * 1024 * 1024) is (kind == "huge")
+
+
+def test_another_account_answers_for_its_own(sim: Simulator) -> None:
+    """The alias's ARN names the other account."""
+    sim.faults.add(service="lambda", kind="wrong_account", account="444444444444")
+    with raw_alias(sim) as answer:
+        arn = json.loads(answer.read())["AliasArn"]
+    assert arn == "arn:aws:lambda:us-east-1:444444444444:function:agents-api:live"
+
+
+def test_an_answer_can_break_off_or_lead_elsewhere(sim: Simulator) -> None:
+    """Half of it and then nothing; or another address."""
+    cut = sim.faults.add(service="lambda", kind="cut")
+    with raw_alias(sim) as answer, pytest.raises(http.client.IncompleteRead):
+        answer.read()
+    sim.faults.remove(cut)
+    sim.faults.add(service="lambda", kind="redirect", location="http://127.0.0.1:9/there")
+    with raw_alias(sim) as answer:
+        assert (answer.status, answer.headers["Location"]) == (307, "http://127.0.0.1:9/there")
+
+
+def test_an_answer_can_drip(sim: Simulator) -> None:
+    """A byte arrives long before the whole; the server's stop does not wait for the rest."""
+    sim.faults.add(service="lambda", kind="drip", delay_s=0.2)
+    with raw_alias(sim) as answer:
+        assert answer.read(2) == b'{"'
 
 
 def test_a_fault_skips_then_strikes_so_many_times(sim: Simulator, lamb: Any) -> None:

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test lint types bench requirements clean
+.PHONY: help demo test lint types bench mutants requirements clean
 
 help:  ## Say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ types: .venv/dev  ## mypy --strict over the package, the tests and the benchmark
 
 bench: .venv/dev  ## Start-up times, tick costs and detection times, printed as a table
 	$(BIN)/python -m bench
+
+mutants: .venv/dev  ## Small faults in copies of core/ and engine/, a sample: those that no test notices
+	$(BIN)/python -m bench.mutants
 
 requirements:  ## Resolve pyproject.toml again into the hashed requirements/*.txt
 	$(BIN)/python -m pip install --quiet uv

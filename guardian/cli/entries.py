@@ -28,6 +28,7 @@ from guardian.core.entries import (
     TrafficSeen,
     Waived,
     Warned,
+    WayBackSeen,
     WeightConfirmed,
 )
 from guardian.core.model import Instant
@@ -52,6 +53,10 @@ def sentence(entry: Entry, plan: Plan) -> str:
             return _with(f"{criterion} counts no longer", entry.detail)
         case Warned(about=about):
             return _with(f"warning on {', '.join(about)}", entry.detail)
+        case WayBackSeen(found=found):
+            can = "can take the traffic back again"
+            lost = _with("cannot take the traffic back", found.problem)
+            return f"version {plan.stable} {lost if found.problem else can}"
         case Held() | Sighted() | Resumed():
             return _still(entry)
         case RollbackStarted() | RollbackStuck() | RollbackConfirmed():

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from guardian.core.keys import key_of
 from guardian.core.model import Instant
-from guardian.core.notices import Event, Notice, Page, Severity, key_of
+from guardian.core.notices import Event, Notice, Page, Severity
 from guardian.core.phrases import Words, joined
 from guardian.core.traffic import Stamp, Traffic
 from guardian.core.wording import because

@@ -44,7 +44,7 @@ from guardian.core.standing import (
 from guardian.core.state import ORDERED
 from guardian.core.traffic import Traffic
 from guardian.core.verdict import Verdict
-from guardian.core.waiting import advance, blind, held, out_of_time, warning
+from guardian.core.waiting import advance, blind, held, out_of_time, warning, way_back
 from guardian.core.wishes import changed_after_completion, strangers
 from guardian.core.wording import span
 
@@ -96,6 +96,7 @@ def decide(rollout: Rollout, seen: Seen, now: Instant) -> Decision:
         entry = (
             _superseded(rollout, seen, now)
             or _by_phase(rollout, seen, now)
+            or way_back(rollout, seen, now)
             or warning(rollout, seen, now)
         )
     return Decision(entry=entry, answers=by_order.answers)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from guardian.core.model import Instant
 from guardian.core.plan import Plan
-from guardian.core.traffic import Traffic, Weight
+from guardian.core.traffic import Traffic, WayBack, Weight
 from guardian.core.verdict import Verdict
 
 
@@ -226,6 +226,14 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WayBackSeen:
+    """Stable can take the traffic back no longer, or can again; it changes nothing else."""
+
+    at: Instant
+    found: WayBack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackStarted:
     """The recorded stable state is wanted from now on."""
 
@@ -330,6 +338,7 @@ Entry: TypeAlias = (
     | Approved
     | Waived
     | Warned
+    | WayBackSeen
     | RollbackStarted
     | RollbackStuck
     | RollbackConfirmed

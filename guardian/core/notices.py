@@ -29,11 +29,13 @@ from guardian.core.entries import (
     TrafficSeen,
     Waived,
     Warned,
+    WayBackSeen,
     WeightConfirmed,
 )
+from guardian.core.keys import page_key
 from guardian.core.model import Instant
 from guardian.core.phrases import Words
-from guardian.core.plan import Drive, Plan
+from guardian.core.plan import Drive
 from guardian.core.rollout import Rollout, of_blindness
 from guardian.core.status import confirmed_weight
 from guardian.core.traffic import NONE
@@ -130,8 +132,6 @@ class Notice:
 
 # --- keys ------------------------------------------------------------------------------------
 
-_KEY_LIMIT = 255
-"""PagerDuty's longest `dedup_key`: developer.pagerduty.com, Events API v2."""
 _ROLLED_BACK = "rolled_back"
 _STUCK = ("stuck", "stuck-2")
 _BLIND = "blind"
@@ -140,24 +140,13 @@ _FROZEN = "frozen"
 _PROMOTION = "promotion"
 _QUARANTINED = "quarantined"
 _UNGUARDED = "unguarded"
+_NO_WAY_BACK = "no_way_back"
 _OPENED_BY = {
     _ROLLED_BACK: Event.ROLLED_BACK,
     _BLIND: Event.BLIND,
     _SUPERSEDED: Event.SUPERSEDED,
 }
 """Causes of pages that are not opened by STUCK."""
-
-
-def page_key(plan: Plan, cause: str) -> str:
-    """`guardian/<environment>/<service>/<rollout>/<cause>`; long names are cut, the id is not."""
-    return key_of(plan.environment, plan.service, plan.rollout, cause)
-
-
-def key_of(environment: str, service: str, rollout: str, cause: str) -> str:
-    """The same where no plan is known."""
-    tail = f"{rollout}/{cause}"
-    head = f"guardian/{environment}/{service}"
-    return f"{head[: _KEY_LIMIT - 1 - len(tail)]}/{tail}"
 
 
 def concerns(told: Notice) -> frozenset[Event]:
@@ -249,6 +238,8 @@ def _row(before: Rollout, entry: Entry, after: Rollout) -> _Row | None:
             return _ended(before, end, after)
         case PromotionStuck() | PrimaryConfirmed():
             return _promotion(before, entry, after)
+        case WayBackSeen():
+            return _way_back(after)
         case Sighted() | Retired():
             return None
         case _:
@@ -277,6 +268,13 @@ def _going_back(before: Rollout, entry: RollbackStarted | RollbackStuck, after: 
     cause = _STUCK[0] if entry.level == 1 else _STUCK[1]
     words = telling.stuck(entry, before, after)
     return _Row(event=Event.STUCK, words=words, page=(cause, Severity.CRITICAL))
+
+
+def _way_back(after: Rollout) -> _Row:
+    words = standstill.way_back(after)
+    if after.way_back.problem:
+        return _Row(event=Event.STUCK, words=words, page=(_NO_WAY_BACK, Severity.ERROR))
+    return _Row(event=Event.WARNING, words=words)
 
 
 def _promotion(
@@ -386,6 +384,8 @@ def _resolved(before: Rollout, entry: Entry, after: Rollout) -> tuple[str, ...]:
         over.append(page_key(plan, _FROZEN))
     if isinstance(entry, RollbackStarted | _End) or after.kept_back:
         over += [page_key(plan, cause) for cause in _STUCK[: before.stuck_level]]
+    if before.way_back.problem and (isinstance(entry, _End) or not after.way_back.problem):
+        over.append(page_key(plan, _NO_WAY_BACK))
     if before.promotion_stuck and isinstance(
         entry, PrimaryConfirmed | RollbackStarted | Superseded
     ):

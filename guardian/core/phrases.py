@@ -63,6 +63,20 @@ def take_back(plan: Plan) -> str:
     return f"`guardian rollback {plan.service} --to VERSION` puts another version back."
 
 
+def other_way(rollout: Rollout) -> str:
+    """What takes the traffic where stable cannot any more; empty while it can."""
+    plan, found = rollout.plan, rollout.way_back
+    if not found.problem:
+        return ""
+    last = f"Version {plan.stable} cannot take the traffic: {found.problem.rstrip('.')}."
+    if not found.older:
+        return f"{last} `guardian rollback {plan.service} --to VERSION` puts another version back."
+    return (
+        f"{last} `guardian rollback {plan.service} --to {found.older}` gives it to version"
+        f" {found.older}, the newest before it that can serve."
+    )
+
+
 def other_driver(rollout: Rollout) -> str:
     """How to stop whoever else shifts under a watch; empty where nobody does."""
     plan = rollout.plan

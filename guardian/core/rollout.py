@@ -44,6 +44,7 @@ from guardian.core.entries import (
     TrafficSeen,
     Waived,
     Warned,
+    WayBackSeen,
     WeightConfirmed,
 )
 from guardian.core.model import Instant, OnFail
@@ -89,6 +90,7 @@ TRANSITIONS: dict[tuple[Phase, type[Entry]], Phase | None] = {
     (_P.SHIFTING, Approved): _P.SHIFTING,
     (_P.SHIFTING, Waived): _P.SHIFTING,
     (_P.SHIFTING, Warned): _P.SHIFTING,
+    (_P.SHIFTING, WayBackSeen): _P.SHIFTING,
     (_P.SHIFTING, RollbackStarted): _P.ROLLING_BACK,
     (_P.SHIFTING, GateFailed): _P.CANCELLED,
     (_P.SHIFTING, Cancelled): _P.CANCELLED,
@@ -100,6 +102,7 @@ TRANSITIONS: dict[tuple[Phase, type[Entry]], Phase | None] = {
     (_P.BAKING, Approved): _P.BAKING,
     (_P.BAKING, Waived): _P.BAKING,
     (_P.BAKING, Warned): _P.BAKING,
+    (_P.BAKING, WayBackSeen): _P.BAKING,
     (_P.BAKING, RollbackStarted): _P.ROLLING_BACK,
     (_P.BAKING, GateFailed): _P.CANCELLED,
     (_P.BAKING, Cancelled): _P.CANCELLED,
@@ -111,6 +114,7 @@ TRANSITIONS: dict[tuple[Phase, type[Entry]], Phase | None] = {
     (_P.HELD, Sighted): _P.HELD,
     (_P.HELD, Waived): _P.HELD,
     (_P.HELD, Warned): _P.HELD,
+    (_P.HELD, WayBackSeen): _P.HELD,
     (_P.HELD, StepEntered): _P.SHIFTING,
     (_P.HELD, Completed): _P.COMPLETED,
     (_P.HELD, RollbackStarted): _P.ROLLING_BACK,
@@ -118,6 +122,7 @@ TRANSITIONS: dict[tuple[Phase, type[Entry]], Phase | None] = {
     (_P.HELD, Cancelled): _P.CANCELLED,
     (_P.HELD, Superseded): _P.SUPERSEDED,
     (_P.ROLLING_BACK, TrafficSeen): _P.ROLLING_BACK,
+    (_P.ROLLING_BACK, WayBackSeen): _P.ROLLING_BACK,
     (_P.ROLLING_BACK, RollbackStuck): _P.ROLLING_BACK,
     (_P.ROLLING_BACK, RollbackConfirmed): _P.ROLLED_BACK,
     (_P.ROLLING_BACK, Held): _P.HELD,
@@ -164,7 +169,7 @@ def apply(rollout: Rollout, entry: Entry) -> Rollout:
     at = max(entry.at, rollout.last_at)
     since = rollout.phase_since if phase is rollout.phase else at
     after = replace(rollout, phase=phase, seq=rollout.seq + 1, last_at=at, phase_since=since)
-    if not isinstance(entry, Sighted | TrafficSeen | Waived | Warned):
+    if not isinstance(entry, Sighted | TrafficSeen | Waived | Warned | WayBackSeen):
         after = _leave_hold(rollout, after)
     return _remember(rollout, entry, after)
 
@@ -265,6 +270,8 @@ def _remember(before: Rollout, entry: Entry, after: Rollout) -> Rollout:
             return replace(after, rollback=replace(entry, at=at), stuck_level=0, held_s=0.0)
         case RollbackStuck():
             return replace(after, stuck_level=entry.level)
+        case WayBackSeen():
+            return replace(after, way_back=entry.found)
         case Approved() | Sighted() | TrafficSeen() | Waived() | Warned():
             return _noted(before, entry, after)
         case _:

@@ -9,7 +9,7 @@ from guardian.core.entries import Freeze, Order
 from guardian.core.model import MINUTE_S, Criterion, Incidents, Instant, OnFail, ceil_to
 from guardian.core.plan import Plan
 from guardian.core.rollout import Hold, Rollout
-from guardian.core.traffic import Reading
+from guardian.core.traffic import Reading, WayBack
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.core.wording import moment
 
@@ -38,6 +38,8 @@ class Seen:
     """A write of the present phase was tried, whatever became of it."""
     trouble: str = ""
     """The last router error, for people."""
+    way_back: WayBack | None = None
+    """Whether stable can be restored, as last learned; None while nobody could say."""
     orders: tuple[Order, ...] = ()
     freeze: Freeze | None = None
     """The freeze that is in force for the service now."""

@@ -7,7 +7,16 @@ from typing import assert_never
 from guardian.core import reasons
 from guardian.core.entries import Approved, Held, HoldReason, Resumed, Waived, Warned
 from guardian.core.gates import approval_due, approval_of
-from guardian.core.phrases import Words, breach_of, by_whom, cure, joined, numbers, take_back
+from guardian.core.phrases import (
+    Words,
+    breach_of,
+    by_whom,
+    cure,
+    joined,
+    numbers,
+    other_way,
+    take_back,
+)
 from guardian.core.plan import Drive, Plan, Unapproved
 from guardian.core.rollout import Phase, Rollout, of_blindness
 from guardian.core.status import confirmed_weight
@@ -229,6 +238,24 @@ def waived(entry: Waived, after: Rollout) -> Words:
             because(entry.detail),
         ),
         todo=take_back(plan),
+    )
+
+
+def way_back(after: Rollout) -> Words:
+    """Stable can take the traffic back no longer, or can again."""
+    plan = after.plan
+    if not after.way_back.problem:
+        return Words(
+            title=f"{plan.service}: version {plan.stable} can take the traffic back again",
+            did="guardian goes on as before, and rolls back to it on a breach.",
+            todo=take_back(plan),
+        )
+    return Words(
+        title=f"{plan.service}: version {plan.stable} CANNOT take the traffic back from version"
+        f" {plan.canary}",
+        did="guardian goes on judging, and tries to put it back on a breach all the same: until it"
+        " can serve again, that will not succeed.",
+        todo=other_way(after),
     )
 
 

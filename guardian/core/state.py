@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from guardian.core.entries import Cause, Completed, Entry, HoldReason, RollbackStarted
 from guardian.core.model import Instant
 from guardian.core.plan import Drive, Plan
-from guardian.core.traffic import FULL, NONE, Step, Traffic, Weight
+from guardian.core.traffic import FULL, NONE, Step, Traffic, WayBack, Weight
 from guardian.core.verdict import Verdict
 
 
@@ -104,6 +104,8 @@ class Rollout:
     """The criteria that people were warned about."""
     stable: tuple[Verdict, ...] = ()
     """How stable itself stood by the criteria, just before the first shift."""
+    way_back: WayBack = field(default_factory=WayBack)
+    """Whether stable can take the traffic back, as people were told."""
     rollback: RollbackStarted | None = None
     stuck_level: int = 0
     completed: Completed | None = None

@@ -121,7 +121,7 @@ def picture(rollout: Rollout, seen: Seen, now: Instant, *, traffic: Traffic | No
         waited_min=waited_s(rollout, now) / MINUTE_S,
         verdicts=seen.verdicts,
         traffic=traffic,
-        trouble=seen.trouble,
+        trouble=seen.trouble or rollout.way_back.problem,
         unproven=rollout.completed.unproven if rollout.completed else (),
         waiting_for=_waiting_for(rollout, seen),
         seq=rollout.seq,

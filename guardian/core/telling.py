@@ -23,6 +23,7 @@ from guardian.core.phrases import (
     joined,
     numbers,
     other_driver,
+    other_way,
     pre_existing,
     take_back,
 )
@@ -262,7 +263,8 @@ def stuck(entry: RollbackStuck, before: Rollout, after: Rollout) -> Words:
             because(entry.detail),
             _rollback_began(after.rollback),
         ),
-        todo=f"Look at {plan.target} in AWS: can guardian write to it, is AWS throttling?"
+        todo=other_way(after)
+        or f"Look at {plan.target} in AWS: can guardian write to it, is AWS throttling?"
         f" `guardian rollback {plan.service}` tries from your own machine;"
         f" or set the traffic to {plan.snapshot.traffic} by hand: guardian will see it.",
     )

@@ -106,6 +106,16 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WayBack:
+    """Whether stable could take all traffic back, as far as a router knows."""
+
+    problem: str = ""
+    """Why it cannot, as a sentence; empty when it can."""
+    older: str = ""
+    """Then: the newest version before it that could; empty where none is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """A weight and a bake."""
 

@@ -14,6 +14,7 @@ from guardian.core.entries import (
     Sighted,
     StepEntered,
     Warned,
+    WayBackSeen,
 )
 from guardian.core.model import MINUTE_S, Instant, OnFail
 from guardian.core.plan import Blind, Drive, LowTraffic
@@ -30,7 +31,7 @@ from guardian.core.standing import (
     short_of_pass,
     waited_s,
 )
-from guardian.core.state import Hold, Phase, Rollout
+from guardian.core.state import LIVE, Hold, Phase, Rollout
 from guardian.core.verdict import Outcome
 from guardian.core.wording import moment
 
@@ -227,6 +228,19 @@ def _too_long(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry |
 
 
 # --- what is only told -------------------------------------------------------------------------
+
+
+def way_back(rollout: Rollout, seen: Seen, now: Instant) -> WayBackSeen | None:
+    """Stable was deleted or cannot serve any more, or can again: told, and never acted upon."""
+    found, known = seen.way_back, rollout.way_back
+    if found is None or not seeks_way_back(rollout) or bool(found.problem) == bool(known.problem):
+        return None
+    return WayBackSeen(at=now, found=found)
+
+
+def seeks_way_back(rollout: Rollout) -> bool:
+    """Whether it matters that stable can be restored: guardian may have to, and has begun."""
+    return rollout.plan.restores and rollout.phase in LIVE - {Phase.PENDING}
 
 
 def warning(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:

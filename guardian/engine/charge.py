@@ -38,7 +38,7 @@ from guardian.core.rollout import LIVE, Phase, Rollout, apply, fold
 from guardian.core.standing import Seen, gating
 from guardian.core.status import Picture, picture
 from guardian.core.together import together
-from guardian.core.traffic import Reading, Stamp
+from guardian.core.traffic import Reading, Stamp, WayBack
 from guardian.core.verdict import Verdict
 from guardian.core.wishes import Verb, Wish, must_write, strangers, wish
 from guardian.engine.needs import Views, judged, looks, merged, views, wanted, window_of
@@ -67,6 +67,10 @@ class Charge:
     """Since when every read of the traffic failed."""
     gone_since: Instant | None = None
     """Since when every read said that the target does not exist."""
+    way_back: WayBack | None = None
+    """As last learned; written by the thread of the call that asks."""
+    way_back_at: Instant = 0.0
+    """When that was last asked."""
     read_trouble: str = ""
     write_trouble: str = ""
     beside: dict[str, Ratio | Latency] = field(default_factory=dict)
@@ -268,6 +272,7 @@ class Charge:
             wrote=self.wrote,
             tried=self.tried,
             trouble=self.trouble,
+            way_back=self.way_back,
             orders=orders,
             freeze=freeze,
         )

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from guardian.core.binding import UnboundVariable, bind
 from guardian.core.entries import Cause
+from guardian.core.keys import page_key
 from guardian.core.model import MINUTE_S, Criterion, Instant, Reason, Scope
-from guardian.core.notices import page_key
 from guardian.core.plan import Approval, Drive, Plan, Policy, Reach
 from guardian.core.rollout import Phase, Rollout, fold
 from guardian.core.stable import canary_by_shape

@@ -20,6 +20,7 @@ from guardian.core.rollout import fold
 from guardian.core.status import Picture
 from guardian.core.wishes import Verb, Wish
 from guardian.engine.charge import Charge
+from guardian.engine.footing import asking
 from guardian.engine.looks import looking
 from guardian.engine.outbox import Outbox
 from guardian.engine.reader import Reader
@@ -151,7 +152,8 @@ class Plane:
             with self._apart(charge):
                 recorded += self._decide(charge, waiting, now, fresh=charge.id in fresh)
         acted = self._act(mine)
-        self._fanout.run(self._reader.leisurely(mine, now), deadline_s=0.0)
+        beside = asking(mine, now, self._poll_s, polling=polling)
+        self._fanout.run({**self._reader.leisurely(mine, now), **beside}, deadline_s=0.0)
         for item in recorded:
             self._outbox.release(item.rollout)
         self._tell_unrecorded(mine, fresh, now)

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Protocol
 
 from guardian.core.model import Query
-from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic
+from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
 
 
 class Guard(Enum):
@@ -43,6 +43,13 @@ class Router(Protocol):
 
         Each is a whole sentence with what to do. Also called for `stable == canary`.
         NotYet when nothing else stands in the way than that one of them is still being made.
+        """
+        ...
+
+    def way_back(self, *, stable: str, canary: str) -> WayBack:
+        """Whether stable could take all traffic now, and else which older version could.
+
+        Raises RouterError where that cannot be learned.
         """
         ...
 

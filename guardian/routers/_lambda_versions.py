@@ -1,11 +1,58 @@
-"""What Lambda asks of the versions behind an alias, and why one cannot take traffic."""
+"""A function's versions: which there are, what Lambda asks of a pair, and why one cannot serve."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
+from guardian.core.model import Reason
 from guardian.core.scrub import scrub
+from guardian.core.traffic import NONE, Traffic
+from guardian.ports import RouterError
+from guardian.routers._lambda_answers import VERSION
+
+_MAX_PAGES: Final = 200
+"""Of 50 versions each: a bound against endless answers."""
+
+
+def numbers(function: str, ask: Callable[..., Mapping[str, Any]]) -> list[int]:
+    """Every published version's number; `ask` lists versions by page."""
+    found: list[int] = []
+    arguments: dict[str, str] = {}
+    for _ in range(_MAX_PAGES):
+        answer = ask(**arguments)
+        names = (version.get("Version", "") for version in answer.get("Versions", ()))
+        found += [int(name) for name in names if VERSION.fullmatch(name)]
+        if not answer.get("NextMarker"):
+            return found
+        arguments["Marker"] = answer["NextMarker"]
+    raise RouterError(
+        Reason.UNAVAILABLE,
+        f"Lambda's list of versions of {function} has no end: name the version by its number",
+    )
+
+
+def require_published(version: str) -> None:
+    """A number: INVALID for anything else."""
+    if not VERSION.fullmatch(version):
+        hint = "$LATEST changes under its callers" if version == "$LATEST" else "it is no number"
+        raise RouterError(
+            Reason.INVALID,
+            f"{version[:40]!r} is not a published version ({hint}): publish one and name its "
+            "number, or say `latest` for the highest",
+        )
+
+
+def require_pair(traffic: Traffic) -> None:
+    """A primary version, and at most one other with a weight."""
+    for version in sorted(traffic.versions):
+        require_published(version)
+    if traffic.secondary == traffic.primary or (
+        traffic.secondary is None and traffic.weight != NONE
+    ):
+        raise RouterError(
+            Reason.INVALID, f"{traffic} does not name two different versions: nothing was written"
+        )
 
 
 def state_problems(function: str, version: str, found: Mapping[str, Any]) -> list[str]:

@@ -10,25 +10,32 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from guardian.aws_errors import talking
 from guardian.core.model import Query, Reason
-from guardian.core.traffic import NONE, Reading, Snapshot, Stamp, Traffic
+from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
 from guardian.ports import Context, Guard, NotYet, RouterError
 from guardian.ports.health import Health, Level
 from guardian.routers._lambda_answers import (
     MAX_DESCRIPTION,
-    VERSION,
     parsed_stamp,
     reading_of,
     stamped,
     timeout_of,
 )
 from guardian.routers._lambda_stack import version_health
-from guardian.routers._lambda_versions import in_the_making, pair_problems, state_problems
+from guardian.routers._lambda_versions import (
+    in_the_making,
+    numbers,
+    pair_problems,
+    require_pair,
+    require_published,
+    state_problems,
+)
 
 PERMISSIONS: tuple[str, ...] = (
     "lambda:GetAlias",
@@ -42,8 +49,8 @@ EXAMINES: tuple[str, ...] = ("cloudformation:DescribeStackResources", "cloudform
 """What `guardian doctor` asks besides; without them it says what it could not learn."""
 
 NAMESPACE: Final = "AWS/Lambda"
-_MAX_PAGES: Final = 200
-"""Of 50 versions each, when looking for the latest: a bound against endless answers."""
+_CANDIDATES: Final = 5
+"""So many older versions are asked for whether they could serve in stable's place."""
 _RETAIN: Final = (
     "CDK deletes old versions unless the function has "
     "`currentVersionOptions: {removalPolicy: RemovalPolicy.RETAIN}`"
@@ -105,7 +112,7 @@ class LambdaAlias:
         """`latest` is the highest published number. INVALID for anything but that or a number."""
         if version == "latest":
             return self._latest()
-        _require_published(version)
+        require_published(version)
         self._configuration(version)
         return version
 
@@ -129,7 +136,7 @@ class LambdaAlias:
         pending: list[str] = []
         for version in dict.fromkeys((stable, canary)):
             try:
-                _require_published(version)
+                require_published(version)
                 found[version] = self._configuration(version)
             except RouterError as error:
                 if error.reason not in {Reason.NOT_FOUND, Reason.INVALID}:
@@ -162,6 +169,30 @@ class LambdaAlias:
             )
         return problems
 
+    def way_back(self, *, stable: str, canary: str) -> WayBack:
+        """Whether stable exists and is Active, and else the newest version below it that is."""
+        problems = self._unable(stable)
+        if not problems:
+            return WayBack()
+        try:
+            below = [v for v in self._published() if v < int(stable) and str(v) != canary]
+            newest = map(str, sorted(below, reverse=True)[:_CANDIDATES])
+            older = next((v for v in newest if not self._unable(v)), "")
+        except RouterError:
+            older = ""  # What is told of stable does not wait for it.
+        return WayBack(problem="; ".join(problems), older=older)
+
+    def _unable(self, version: str) -> list[str]:
+        """Why a version cannot be invoked; empty when it can, or is about to be."""
+        try:
+            found = self._configuration(version)
+        except RouterError as error:
+            if error.reason is not Reason.NOT_FOUND:
+                raise
+            return [error.detail]
+        making = in_the_making(found)
+        return [] if making else state_problems(self._options.function, version, found)
+
     def variables(self) -> Mapping[str, str]:
         """`${router.function}` and `${router.alias}`."""
         return {"function": self._options.function, "alias": self._options.alias}
@@ -185,7 +216,7 @@ class LambdaAlias:
 
     def shift(self, traffic: Traffic, *, stamp: Stamp, after: Reading) -> Reading:
         """The canary's weight as the additional version; the primary keeps the rest."""
-        _require_pair(traffic)
+        require_pair(traffic)
         if stamp.stable not in traffic.versions:
             raise RouterError(
                 Reason.INVALID,
@@ -197,7 +228,7 @@ class LambdaAlias:
 
     def promote(self, canary: str, *, after: Reading, detail: Mapping[str, str]) -> Reading:
         """The canary alone, in one write; the description is what `detail` remembers of it."""
-        _require_published(canary)
+        require_published(canary)
         if canary not in after.traffic.versions:
             raise RouterError(
                 Reason.CONFLICT,
@@ -212,7 +243,7 @@ class LambdaAlias:
 
     def restore(self, snapshot: Snapshot, *, stamp: Stamp | None, after: Reading) -> Reading:
         """The snapshot's versions and weights; writes even when the alias looks right already."""
-        _require_pair(snapshot.traffic)
+        require_pair(snapshot.traffic)
         self._check_account_for_rollback()
         description = snapshot.detail.get("description", "")
         return self._write(snapshot.traffic, after=after, stamp=stamp, description=description)
@@ -315,30 +346,18 @@ class LambdaAlias:
 
     def _latest(self) -> str:
         """The highest published version number."""
-        highest = 0
-        arguments: dict[str, str] = {}
-        for _ in range(_MAX_PAGES):
-            answer = self._ask("ListVersionsByFunction", self._options.function, **arguments)
-            for found in answer.get("Versions", ()):
-                version = found.get("Version", "")
-                if VERSION.fullmatch(version):
-                    highest = max(highest, int(version))
-            if not answer.get("NextMarker"):
-                break
-            arguments["Marker"] = answer["NextMarker"]
-        else:
-            raise RouterError(
-                Reason.UNAVAILABLE,
-                f"Lambda's list of versions of {self._options.function} has no end: name the "
-                "version by its number",
-            )
-        if not highest:
+        found = self._published()
+        if not found:
             raise RouterError(
                 Reason.NOT_FOUND,
                 f"{self._options.function} has no published version: publish one "
                 "(`aws lambda publish-version`, or CDK's `currentVersion`)",
             )
-        return str(highest)
+        return str(max(found))
+
+    def _published(self) -> list[int]:
+        function = self._options.function
+        return numbers(function, partial(self._ask, "ListVersionsByFunction", function))
 
     def _has_provisioned_concurrency(self) -> bool:
         try:
@@ -364,25 +383,3 @@ def _same(found: Traffic, wish: Traffic) -> bool:
     return found.primary == wish.primary and all(
         found.share(version) == wish.share(version) for version in versions
     )
-
-
-def _require_published(version: str) -> None:
-    if not VERSION.fullmatch(version):
-        hint = "$LATEST changes under its callers" if version == "$LATEST" else "it is no number"
-        raise RouterError(
-            Reason.INVALID,
-            f"{version[:40]!r} is not a published version ({hint}): publish one and name its "
-            "number, or say `latest` for the highest",
-        )
-
-
-def _require_pair(traffic: Traffic) -> None:
-    """A primary version, and at most one other with a weight."""
-    for version in sorted(traffic.versions):
-        _require_published(version)
-    if traffic.secondary == traffic.primary or (
-        traffic.secondary is None and traffic.weight != NONE
-    ):
-        raise RouterError(
-            Reason.INVALID, f"{traffic} does not name two different versions: nothing was written"
-        )

@@ -8,7 +8,7 @@ from typing import NoReturn
 from pydantic import BaseModel, ConfigDict, Field
 
 from guardian.core.model import Query, Reason
-from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic
+from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
 from guardian.ports import Context, Guard, RouterError
 
 PERMISSIONS: tuple[str, ...] = ()
@@ -68,6 +68,11 @@ class Gate:
                 "`guardian watch` on it, or set `router:` to something that moves traffic"
             )
         ]
+
+    def way_back(self, *, stable: str, canary: str) -> WayBack:
+        """Nothing is put back here."""
+        del stable, canary
+        return WayBack()
 
     def variables(self) -> Mapping[str, str]:
         """`${router.version}`."""

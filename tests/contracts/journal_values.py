@@ -36,12 +36,13 @@ from guardian.core.entries import (
     TrafficSeen,
     Waived,
     Warned,
+    WayBackSeen,
     WeightConfirmed,
 )
 from guardian.core.model import Instant
 from guardian.core.notices import Event, Notice, Page, Severity
 from guardian.core.plan import Drive, Plan, Policy
-from guardian.core.traffic import Snapshot, Step, Traffic, Weight
+from guardian.core.traffic import Snapshot, Step, Traffic, WayBack, Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Outgoing
 from tests.core.builders import FIVE_PERCENT, share
@@ -169,6 +170,7 @@ LATER: Final[tuple[Entry, ...]] = (
     Approved(at=START + 11, step=1, actor="ada", detail="looks good"),
     Waived(at=START + 12, criterion="p95", actor="ada", detail="known"),
     Warned(at=START + 13, about=("cpu",), detail="81%", verdicts=(VERDICT,)),
+    WayBackSeen(at=START + 13.5, found=WayBack(problem="version 41 is gone", older="40")),
     PromotionStuck(at=START + 66, detail="42 10%"),
     TrafficSeen(
         at=START + 14,

@@ -34,6 +34,8 @@ class LambdaTwin:
     """Refuse the next write with this; `drop` applies it and loses the answer."""
     reads: Answer | None = None
     """Answer every GetAlias with this."""
+    listing: Answer | None = None
+    """Answer every ListVersionsByFunction with this."""
     sts: Answer | None = None
     _revision: int = 1
 
@@ -113,6 +115,8 @@ class LambdaTwin:
         return Answer(body=json.dumps({"Version": version, **self.versions[version]}))
 
     def _list(self, marker: str) -> Answer:
+        if self.listing is not None:
+            return self.listing
         names = ["$LATEST", *self.versions]
         first = int(marker)
         page: dict[str, Any] = {"Versions": [{"Version": n} for n in names[first:][:_LIST_PAGE]]}

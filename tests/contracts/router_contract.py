@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 
 from guardian.core.model import Reason
-from guardian.core.traffic import FULL, NONE, Reading, Snapshot, Stamp, Traffic, Weight
+from guardian.core.traffic import FULL, NONE, Reading, Snapshot, Stamp, Traffic, WayBack, Weight
 from guardian.ports import Guard, Router, RouterError
 
 
@@ -284,6 +284,13 @@ class RouterContract:
             router.resolve("987654")
         assert caught.value.reason is Reason.NOT_FOUND
         assert any("987654" in said for said in router.check(stable="987654", canary="987654"))
+
+    def test_the_way_back_is_known(self, world: RouterWorld, router: Router) -> None:
+        """Open while stable is there; else with the reason in a sentence."""
+        assert router.way_back(stable=world.stable, canary=world.canary) == WayBack()
+        found = router.way_back(stable="987654", canary=world.canary)
+        assert "987654" in found.problem
+        assert found.older == world.stable
 
     def test_one_version_cannot_be_both_sides(self, world: RouterWorld, router: Router) -> None:
         """The mistake is refused before anything is written."""

@@ -29,6 +29,7 @@ from guardian.core.entries import (
     TrafficSeen,
     Waived,
     Warned,
+    WayBackSeen,
     WeightConfirmed,
 )
 from guardian.core.model import (
@@ -47,7 +48,7 @@ from guardian.core.orders import Decision
 from guardian.core.plan import Approval, Drive, Plan, Policy, Unapproved
 from guardian.core.rollout import Phase, Rollout, fold, step_traffic
 from guardian.core.standing import Seen
-from guardian.core.traffic import FULL, Reading, Snapshot, Stamp, Step, Traffic, Weight
+from guardian.core.traffic import FULL, Reading, Snapshot, Stamp, Step, Traffic, WayBack, Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from tests.core.builders import FIVE_PERCENT
 
@@ -243,6 +244,7 @@ LEGAL: dict[type[Entry], Entry] = {
         Approved(at=T0, step=0, actor="bob"),
         Waived(at=T0, criterion="error-rate", actor="bob"),
         Warned(at=T0, about=("slow",), detail="slow: it is"),
+        WayBackSeen(at=T0, found=WayBack(problem="version 41 does not exist")),
         PromotionStuck(at=T0, detail="throttled"),
     )
 }

@@ -31,11 +31,12 @@ from guardian.core.entries import (
     TrafficSeen,
     Waived,
     Warned,
+    WayBackSeen,
     WeightConfirmed,
 )
 from guardian.core.notices import Event, Severity
 from guardian.core.plan import Approval, Plan
-from guardian.core.traffic import FULL
+from guardian.core.traffic import FULL, WayBack
 from tests.core.tellings import (
     AT_FULL,
     AT_TEN,
@@ -80,6 +81,11 @@ STORIES: dict[type[Entry], tuple[Plan, tuple[Entry, ...], Event | None]] = {
         PLAN,
         (STEP_0, AT_TEN, Warned(at=T0, about=("error-rate",), detail="x")),
         Event.WARNING,
+    ),
+    WayBackSeen: (
+        PLAN,
+        (STEP_0, AT_TEN, WayBackSeen(at=T0, found=WayBack(problem="version 41 is gone"))),
+        Event.STUCK,
     ),
     PromotionStuck: (
         PLAN,

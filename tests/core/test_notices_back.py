@@ -16,7 +16,8 @@ from guardian.core.entries import (
     Superseded,
     WeightConfirmed,
 )
-from guardian.core.notices import Event, Severity, concerns, notice, page_key
+from guardian.core.keys import page_key
+from guardian.core.notices import Event, Severity, concerns, notice
 from guardian.core.phrases import take_back
 from guardian.core.reasons import samples, window, worst_first
 from guardian.core.rollout import apply, start

@@ -24,7 +24,7 @@ from guardian.core.model import Criterion, OnFail, Scope
 from guardian.core.plan import Blind, Drive, LowTraffic, Plan, Unapproved
 from guardian.core.rollout import Phase, Rollout, apply, start
 from guardian.core.standing import Seen
-from guardian.core.traffic import FULL, Reading, Stamp, Traffic
+from guardian.core.traffic import FULL, Reading, Stamp, Traffic, WayBack
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wishes import must_write
 from tests.core.rollouts import (
@@ -81,6 +81,7 @@ class Walk(RuleBasedStateMachine):
         self.verdicts: tuple[Verdict, ...] = ()
         self.incident: tuple[Verdict, ...] = ()
         self.freeze: Freeze | None = None
+        self.way_back: WayBack | None = None
         self.observed_until = T0
         self.orders: tuple[Order, ...] = ()
         self.fenced = self.wrote = self.tried = False
@@ -144,6 +145,11 @@ class Walk(RuleBasedStateMachine):
         """Advances, or rollbacks too, or nothing."""
         self.freeze = freeze
 
+    @rule(found=st.sampled_from([None, WayBack(), WayBack(problem="it was deleted")]))
+    def stable_comes_and_goes(self, found: WayBack | None) -> None:
+        """As far as anybody can say."""
+        self.way_back = found
+
     @rule(hand=st.sampled_from(HANDS))
     def a_person_moves_traffic(self, hand: Traffic) -> None:
         """At the console; the stamp stays where it is."""
@@ -190,6 +196,7 @@ class Walk(RuleBasedStateMachine):
             reading=reading if readable else None,
             wrote=self.wrote,
             tried=self.tried,
+            way_back=self.way_back,
             orders=self.orders,
             freeze=self.freeze,
         )

@@ -11,7 +11,7 @@ from guardian.core.entries import Entry, RolloutStarted
 from guardian.core.model import Criterion, Query, Ratio, Reason
 from guardian.core.plan import Policy
 from guardian.core.rollout import fold
-from guardian.core.traffic import Snapshot, Step, Traffic, Weight
+from guardian.core.traffic import Snapshot, Step, Traffic, WayBack, Weight
 from guardian.engine.start import Request, Service
 from guardian.ports import RouterError
 from tests.contracts.journal_values import ManualClock
@@ -46,6 +46,10 @@ class Target(Alias):
     def check(self, *, stable: str, canary: str) -> list[str]:
         """The problems it was given."""
         return list(self.problems)
+
+    def way_back(self, *, stable: str, canary: str) -> WayBack:
+        """The first of the problems it was given."""
+        return WayBack(problem="".join(self.problems[:1]))
 
     def instead(self, query: Query, *, live: str) -> Query | None:
         """The whole target's series, in the place of a version's."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
 
 from guardian.aws import Sessions
-from guardian.ports import NotYet
+from guardian.core.traffic import WayBack
+from guardian.ports import NotYet, WrongAccount
 from guardian.routers.lambda_alias import LambdaAlias, Options, build
 from tests.contracts.adapters import ACCOUNT, account_for, context_for, use_endpoint
 from tests.contracts.canned import account_answer, canned
-from tests.contracts.lambda_twin import ALIAS, FUNCTION, LambdaTwin
+from tests.contracts.lambda_twin import ALIAS, FUNCTION, LambdaTwin, refusal
 
 
 class World(NamedTuple):
@@ -55,3 +57,40 @@ def test_states_that_say_all_is_well_are_no_problem(world: World) -> None:
     well = {"State": "Active", "LastUpdateStatus": "Successful", "DeadLetterConfig": {}}
     world.twin.versions["10"].update(well)
     assert world.router.check(stable="6", canary="10") == []
+
+
+def test_a_stable_that_cannot_be_restored_names_the_newest_older_version_that_can(
+    world: World,
+) -> None:
+    """Never the canary, never one that was published later, and only one that can serve."""
+    way_back = partial(world.router.way_back, stable="6", canary="10")
+    assert way_back() == WayBack()
+    world.twin.versions["6"].update({"State": "Failed", "StateReason": "no image"})
+    world.twin.versions["3"] = {"State": "Inactive"}
+    found = way_back()
+    assert (found.problem.count("is Failed (no image)"), found.older) == (1, "5")
+    del world.twin.versions["6"]
+    world.twin.versions["5"]["State"] = "Failed"
+    found = way_back()
+    assert "version 6 of agents-api does not exist" in found.problem
+    assert found.older == "3"
+    assert world.router.way_back(stable="6", canary="3").older == ""
+
+
+def test_what_is_still_being_made_is_no_loss(world: World) -> None:
+    """Nor is what another account's credentials do not find: that is not known."""
+    world.twin.versions["6"]["State"] = "Pending"
+    assert world.router.way_back(stable="6", canary="10") == WayBack()
+    del world.twin.versions["6"]
+    world.twin.account = "999999999999"
+    with pytest.raises(WrongAccount):
+        world.router.way_back(stable="6", canary="10")
+
+
+def test_a_list_of_versions_that_cannot_be_read_keeps_nothing_back(world: World) -> None:
+    """That stable is gone is told all the same."""
+    del world.twin.versions["6"]
+    world.twin.listing = refusal(403, "AccessDeniedException")
+    found = world.router.way_back(stable="6", canary="10")
+    assert found.problem
+    assert not found.older

@@ -23,7 +23,7 @@ from guardian.core.model import (
     incident_query,
 )
 from guardian.core.notices import Notice
-from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic
+from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
 from guardian.ports import Ask, Guard, NotifyError, RouterError, SourceError
 
 ORIGIN: Instant = 1_800_000_000.0
@@ -103,6 +103,9 @@ class Alias:
     revision: int = 1
     stamp: Stamp | None = None
     gone: bool = False
+    way: WayBack | None = field(default_factory=WayBack)
+    """Whether stable could be restored; None: nobody answers that."""
+    asked_way_back: int = 0
     history: list[tuple[Instant, Traffic]] = field(default_factory=list)
     guardian_wrote: list[tuple[Instant, Traffic, Stamp | None]] = field(default_factory=list)
 
@@ -142,6 +145,13 @@ class Alias:
     def check(self, *, stable: str, canary: str) -> list[str]:
         """Nothing is ever wrong with the versions here."""
         return []
+
+    def way_back(self, *, stable: str, canary: str) -> WayBack:
+        """As it was set."""
+        self.asked_way_back += 1
+        if self.way is None:
+            raise RouterError(Reason.TIMEOUT, "no answer")
+        return self.way
 
     def variables(self) -> Mapping[str, str]:
         """No variables."""

@@ -14,8 +14,8 @@ from guardian.core.entries import Freeze, HoldReason, Order, Waived, freeze_in_f
 from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout, fold
-from guardian.core.status import confirmed_weight
-from guardian.core.verdict import Verdict
+from guardian.core.status import Look, confirmed_weight
+from guardian.core.verdict import Outcome, Verdict
 from guardian.engine.outcome import Exit, outcome
 from guardian.ports import Journal, Record
 
@@ -33,11 +33,13 @@ class Standing:
     orders: tuple[Order, ...]
     freeze: Freeze | None
     """The freeze that is in force for the service."""
+    look: Look | None = None
+    """What whoever judges it saw last."""
 
     @property
     def changes(self) -> tuple[object, ...]:
         """What differs when there is something new to show."""
-        return (self.rollout.seq, self.driver, self.orders, self.freeze)
+        return (self.rollout.seq, self.driver, self.orders, self.freeze, _outcomes(self))
 
     @property
     def exit(self) -> Exit:
@@ -55,11 +57,14 @@ class Standing:
 
     @property
     def judged(self) -> tuple[Instant, tuple[Verdict, ...]] | None:
-        """The last journalled verdicts, and when they were."""
+        """The newest verdicts, and when they were: of the last look, else as journalled."""
+        look = self.look
         for record in reversed(self.records):
             if verdicts := verdicts_of(record.entry):
-                return record.entry.at, verdicts
-        return None
+                if look is None or look.at < record.entry.at:
+                    return record.entry.at, verdicts
+                break
+        return (look.at, look.verdicts) if look is not None and look.verdicts else None
 
     @property
     def ending(self) -> str:
@@ -102,6 +107,7 @@ def standing(journal: Journal, name: str, now: Instant) -> Standing:
         freeze=freeze_in_force(journal.freezes(), rollout.plan.service, now)
         if rollout.live
         else None,
+        look=journal.shown(name) if rollout.live else None,
     )
 
 
@@ -171,9 +177,10 @@ def _judged(found: Standing) -> list[tuple[str, str]]:
     if found.judged is None:
         return []
     at, verdicts = found.judged
-    newer = "; newer ones are with the process that drives it" if found.rollout.live else ""
-    said = ", ".join(short(v) for v in verdicts)
-    return [("judged", f"{moment(at)} (as journalled{newer}): {said}")]
+    seen = found.look is not None and found.look.at == at
+    waits = f", waiting for {found.look.waiting_for}" if seen and found.look is not None else ""
+    facts = [("judged", f"{moment(at)}{waits}")]
+    return facts + [("", short(v)) for v in verdicts]
 
 
 # --- for programs ------------------------------------------------------------------------------
@@ -265,6 +272,10 @@ def news(before: Standing | None, now: Standing) -> list[str]:
     return lines
 
 
+def _outcomes(found: Standing) -> tuple[tuple[str, Outcome], ...]:
+    return tuple((v.criterion, v.outcome) for v in found.judged[1]) if found.judged else ()
+
+
 def _news_of_others(before: Standing, now: Standing) -> Sequence[str]:
     service, at = now.rollout.plan.service, moment(now.at)
     lines = []
@@ -276,6 +287,10 @@ def _news_of_others(before: Standing, now: Standing) -> Sequence[str]:
         for o in now.orders
         if o.id not in known
     ]
+    judged = now.judged
+    if judged is not None and _outcomes(before) != _outcomes(now):
+        said = "; ".join(short(v) for v in judged[1])
+        lines.append(f"{moment(judged[0])}  {service}: {said}")
     if before.freeze != now.freeze:
         lines.append(f"{at}  {service}: {'frozen' if now.freeze else 'no longer frozen'}")
     return lines

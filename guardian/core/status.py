@@ -82,6 +82,16 @@ class Picture:
     """People were paged because a rollback or a promotion is not confirmed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What was found when a rollout was last judged: for whoever does not judge it."""
+
+    rollout: str
+    at: Instant
+    waiting_for: str
+    verdicts: tuple[Verdict, ...]
+
+
 def confirmed_weight(rollout: Rollout) -> Weight:
     """The canary's weight as last read back, by the journal."""
     plan = rollout.plan

@@ -16,8 +16,8 @@ from guardian.core.entries import (
 )
 from guardian.core.model import Instant, floor_to
 from guardian.core.orders import Decision
-from guardian.core.rollout import fold
-from guardian.core.status import Picture
+from guardian.core.rollout import LIVE, fold
+from guardian.core.status import Look, Picture
 from guardian.core.wishes import Verb, Wish
 from guardian.engine.charge import Charge
 from guardian.engine.footing import asking
@@ -157,11 +157,14 @@ class Plane:
         for item in recorded:
             self._outbox.release(item.rollout)
         self._tell_unrecorded(mine, fresh, now)
+        pictures = tuple(self._pictures(now))
+        if polling:
+            self._keep(pictures)
         self._show(
             Report(
                 at=now,
                 polled=polling,
-                pictures=tuple(self._pictures(now)),
+                pictures=pictures,
                 recorded=tuple(recorded),
                 trouble=self._trouble,
             )
@@ -184,6 +187,19 @@ class Plane:
         for charge in self.charges:
             with self._apart(charge):
                 yield charge.picture(now)
+
+    def _keep(self, pictures: Sequence[Picture]) -> None:
+        """Let other processes see the newest verdicts; nothing rests on it, so it may fail."""
+        live = [p for p in pictures if p.phase in LIVE]
+        looks = [
+            Look(rollout=p.rollout, at=p.at, waiting_for=p.waiting_for, verdicts=p.verdicts)
+            for p in live
+        ]
+        try:
+            if looks:
+                self._journal.show(looks)
+        except JournalError as error:
+            self._trouble = self._trouble or str(error)
 
     def _show(self, report: Report) -> None:
         """Tell the observer; whatever it does wrong must not stop a rollback."""

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from guardian.core.codec import CodecError, encode
+from guardian.core.status import Look
 from guardian.journals import _sqlite_rows as stored
 from guardian.journals._sqlite_file import SqliteFile
 from guardian.ports import Answer, Freeze, Order, Unavailable
@@ -102,6 +103,31 @@ class SqliteOrders:
                 ) from freeze
             found.append(freeze)
         return found
+
+    def show(self, looks: Sequence[Look]) -> None:
+        """Keep the newest look at each of these live rollouts, for other processes to see."""
+        with self._file.write("keep what was seen") as db:
+            db.execute(
+                "DELETE FROM looks WHERE rollout NOT IN (SELECT id FROM rollouts WHERE live)"
+            )
+            for look in looks:
+                body = encode(look)
+                db.execute(
+                    "INSERT INTO looks (rollout, body, sha256) VALUES (?, ?, ?) ON CONFLICT"
+                    " (rollout) DO UPDATE SET body = excluded.body, sha256 = excluded.sha256",
+                    (look.rollout, body, stored.sha256(body)),
+                )
+
+    def shown(self, rollout: str) -> Look | None:
+        """The newest look at a live rollout; None where there is none that can be read."""
+        sql = (
+            "SELECT l.* FROM looks l JOIN rollouts r ON r.id = l.rollout"
+            " WHERE l.rollout = ? AND r.live"
+        )
+        for row in self._file.rows("say what was seen", sql, rollout):
+            look = stored.intact(Look, row)
+            return None if isinstance(look, CodecError) else look
+        return None
 
 
 def finish(db: sqlite3.Connection, answers: Sequence[Answer]) -> None:

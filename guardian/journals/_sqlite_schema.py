@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 APPLICATION_ID: Final = 0x67756172
 """The letters "guar", in SQLite's header field for the owner of a file's format."""
 
@@ -43,6 +43,8 @@ CREATE TABLE orders (
 CREATE INDEX orders_waiting ON orders (rollout) WHERE done = 0;
 CREATE TABLE freezes (
   scope TEXT PRIMARY KEY, body TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE looks (
+  rollout TEXT PRIMARY KEY, body TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE outbox (
   n INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, seq INTEGER NOT NULL,
   beside TEXT NOT NULL, lane TEXT NOT NULL, body TEXT NOT NULL, sha256 TEXT NOT NULL,
@@ -78,6 +80,10 @@ CREATE INDEX outbox_pending ON outbox (lane, rollout, n) WHERE state = 'pending'
 INSERT INTO outbox (n, rollout, seq, beside, lane, body, sha256, state, attempts, due_at, error)
   SELECT n, rollout, seq, '', lane, body, sha256, state, attempts, due_at, error FROM outbox_2;
 DROP TABLE outbox_2;
+""",
+    3: """
+CREATE TABLE looks (
+  rollout TEXT PRIMARY KEY, body TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """,
 }
 """What leads from a schema to the one after it."""

@@ -9,6 +9,7 @@ from typing import Protocol
 from guardian.core.entries import Answer, Entry, Freeze, Order
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
+from guardian.core.status import Look
 from guardian.core.traffic import Snapshot
 
 
@@ -205,6 +206,17 @@ class Journal(Protocol):
 
     def freezes(self) -> list[Freeze]:
         """Every freeze that was not ended, also those whose time is over, by scope."""
+        ...
+
+    def show(self, looks: Sequence[Look]) -> None:
+        """Keep the newest look at each of these live rollouts, for other processes to see.
+
+        No entry, and nothing is decided by it: it may be lost. Those of ended ones are dropped.
+        """
+        ...
+
+    def shown(self, rollout: str) -> Look | None:
+        """The newest look at a live rollout; None where there is none that can be read."""
         ...
 
     def due(self, now: Instant, *, limit: int = 50) -> list[Pending]:

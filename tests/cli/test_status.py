@@ -21,7 +21,7 @@ from guardian.core.entries import (
     RollbackStarted,
 )
 from tests.cli.journaled import SERVICE, Desk
-from tests.contracts.journal_values import VERDICT, freeze, plan
+from tests.contracts.journal_values import VERDICT, freeze, look, plan
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_the_status_says_all_that_the_journal_knows(desk: Desk) -> None:
         "driven by ada@ci pid 7",
         "resume waits since",
         "all is well",
-        "newer ones are with the process that drives it): error-rate fail",
+        "error-rate fail: 91 of 1000 requests failed",
         "version 42 at 10%, read back",
     ):
         assert said in ran.out, ran.out
@@ -138,6 +138,18 @@ def test_staying_shows_each_change_and_ends_with_the_rollout(desk: Desk) -> None
         "rollback to 41 100% (aborted): no",
         "rolled back: 41 100%",
     ]
+
+
+def test_the_newest_look_is_shown_while_it_is_live(desk: Desk) -> None:
+    """Who drives it judges at each poll; whoever asks need not wait for the next entry."""
+    desk.begin()
+    at = desk.clock.now()
+    desk.journal.show([look("r1", at=at)])
+    ran = desk.run("rollout", "status")
+    assert "waiting for the next step" in ran.out
+    assert "error-rate 5.0% pass" in ran.out
+    (record,) = desk.run("rollout", "status", "-o", "json").record()["rollouts"]
+    assert [v["verdict"] for v in record["verdicts"]] == ["pass"]
 
 
 def test_staying_has_no_single_document(desk: Desk) -> None:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.entries import Answer, Freeze, OrderKind, for_service
+from guardian.core.entries import Answer, Cancelled, Freeze, OrderKind, for_service
 from guardian.ports import Claim, Conflict, Journal
 from tests.contracts.journal_claim_contract import JournalStore, claimed
-from tests.contracts.journal_values import HOLD, START, freeze, order, started
+from tests.contracts.journal_values import HOLD, START, freeze, look, order, started
 
 REFUSED = Answer(order="o1", refused="it is held; resume it first")
 
@@ -155,6 +155,19 @@ class OrdersContract:
         assert (journal.answered("o1"), len(journal.orders(["r1"]))) == (None, 1)
 
     # --- freezes -----------------------------------------------------------------------------
+
+    def test_the_newest_look_at_a_live_rollout_is_kept(self, store: JournalStore) -> None:
+        """Another process sees it; the ended one's is dropped."""
+        journal = store.open()
+        claim = begun(journal)
+        assert journal.shown("r1") is None
+        for minute in (1, 2):
+            journal.show([look("r1", at=START + 60 * minute), look("gone", at=START)])
+        assert store.open().shown("r1") == look("r1", at=START + 120)
+        assert journal.shown("gone") is None
+        over = Cancelled(at=START + 180, detail="for a test")
+        journal.append(claim, "r1", expected=1, entries=[over], live=False, txid="t2")
+        assert store.open().shown("r1") is None
 
     def test_a_freeze_survives_and_comes_whole(self, store: JournalStore) -> None:
         """Another process sees it, and needs no claim either."""

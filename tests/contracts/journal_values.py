@@ -42,6 +42,7 @@ from guardian.core.entries import (
 from guardian.core.model import Instant
 from guardian.core.notices import Event, Notice, Page, Severity
 from guardian.core.plan import Drive, Plan, Policy
+from guardian.core.status import Look
 from guardian.core.traffic import Snapshot, Step, Traffic, WayBack, Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Outgoing
@@ -231,6 +232,15 @@ def freeze(scope: str, *, until: Instant = START + 3600, rollbacks_too: bool = F
         at=START,
         rollbacks_too=rollbacks_too,
     )
+
+
+def look(rollout: str, *, at: Instant = START) -> Look:
+    """What somebody saw who judges."""
+    evidence = Evidence(limit=FIVE_PERCENT, value=share(0.05), bad=3, samples=60)
+    verdict = Verdict(
+        criterion="error-rate", outcome=Outcome.PASS, evidence=evidence, why="5.0%, within 5%"
+    )
+    return Look(rollout=rollout, at=at, waiting_for="the next step", verdicts=(verdict,))
 
 
 # --- strategies --------------------------------------------------------------------------------

@@ -81,17 +81,6 @@ class TestFile:
         build(Options(path=tmp_path / "guardian.db"), context(SystemClock())).close()
         assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
 
-    def test_two_names_of_one_file_are_one_journal(self, tmp_path: Path) -> None:
-        """A symbolic link leads to the same leases too."""
-        store = SqliteStore(tmp_path / "guardian.db")
-        journal = store.open()
-        (tmp_path / "link.db").symlink_to(store.path)
-        journal.claim(journal.open_lease("a"), "t")
-        other = build(Options(path=tmp_path / "link.db"), context(store.clock))
-        assert other.holder("t") == "a"
-        other.close()
-        store.close()
-
     def test_every_commit_waits_for_the_disk(self, tmp_path: Path) -> None:
         """The log is written ahead, and the file says whose it is and in which schema."""
         store = SqliteStore(tmp_path / "guardian.db")

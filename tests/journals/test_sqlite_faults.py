@@ -112,8 +112,8 @@ def test_a_damaged_database_is_left_alone_and_named(store: SqliteStore) -> None:
 def test_a_newer_schema_is_refused(store: SqliteStore) -> None:
     """The sentence names both versions and says what to use."""
     store.open().close()
-    altered(store.path, "PRAGMA user_version = 4")
-    with pytest.raises(ConfigError, match=r"has schema 4, and this guardian knows schema 3"):
+    altered(store.path, "PRAGMA user_version = 5")
+    with pytest.raises(ConfigError, match=r"has schema 5, and this guardian knows schema 4"):
         store.open()
 
 
@@ -121,8 +121,8 @@ def test_a_schema_that_changes_under_way_stops_writes(store: SqliteStore) -> Non
     """A newer guardian may upgrade the file while an older one still runs."""
     journal = store.open()
     claim = begun(journal)
-    altered(store.path, "PRAGMA user_version = 4")
-    with pytest.raises(Unavailable, match="schema 4"):
+    altered(store.path, "PRAGMA user_version = 5")
+    with pytest.raises(Unavailable, match="schema 5"):
         put(journal, claim, 1, HOLD)
     assert len(journal.read("r1")) == 1
 
@@ -304,10 +304,10 @@ def test_a_schema_that_changed_before_a_reconnection_is_unavailable(
     Faulty.lie.append((True, sqlite3.SQLITE_IOERR_FSYNC))
     with pytest.raises(Unavailable):
         journal.save_snapshot(snapshot())
-    altered(tmp_path / "guardian.db", "PRAGMA user_version = 4")
-    with pytest.raises(Unavailable, match="schema 4"):
+    altered(tmp_path / "guardian.db", "PRAGMA user_version = 5")
+    with pytest.raises(Unavailable, match="schema 5"):
         journal.read("r1")
-    altered(tmp_path / "guardian.db", "PRAGMA user_version = 3")
+    altered(tmp_path / "guardian.db", "PRAGMA user_version = 4")
     assert len(journal.read("r1")) == 1
 
 

@@ -22,6 +22,7 @@ from tests.contracts.journal_values import (
     START,
     TARGET,
     freeze,
+    look,
     notice,
     order,
     snapshot,
@@ -156,8 +157,10 @@ def test_what_is_new_works_in_it(store: SqliteStore) -> None:
     assert put(journal, claim, 1, HOLD) == 2
     journal.answer(Answer(order="o2"))
     journal.freeze(freeze("*"))
+    journal.show([look("r1")])
     again = store.open()
     assert (again.answered("o2"), again.freezes()) == (Answer(order="o2"), [freeze("*")])
+    assert again.shown("r1") == look("r1")
 
 
 def test_an_order_finished_before_stays_finished(store: SqliteStore) -> None:

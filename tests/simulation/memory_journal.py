@@ -10,6 +10,7 @@ from guardian.core.entries import Answer, Entry, Freeze, Order, RolloutStarted
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.queue import leaving
+from guardian.core.status import Look
 from guardian.core.traffic import Snapshot
 from guardian.ports import (
     Claim,
@@ -61,6 +62,7 @@ class _Store:
     orders: dict[str, str] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
     freezes: dict[str, str] = field(default_factory=dict)
+    looks: dict[str, str] = field(default_factory=dict)
     out: dict[str, _Out] = field(default_factory=dict)
     handles: dict[tuple[str, str], str] = field(default_factory=dict)
     snapshots: list[str] = field(default_factory=list)
@@ -261,6 +263,18 @@ class MemoryJournal:
     def freezes(self) -> list[Freeze]:
         """Every freeze, by scope."""
         return [decode(Freeze, text) for _, text in sorted(self._store.freezes.items())]
+
+    def show(self, looks: Sequence[Look]) -> None:
+        """Keep the newest look."""
+        live = {head.rollout for head in self.live()}
+        kept = {name: text for name, text in self._store.looks.items() if name in live}
+        self._store.looks = kept | {look.rollout: encode(look) for look in looks}
+
+    def shown(self, rollout: str) -> Look | None:
+        """The newest look at a live rollout."""
+        live = any(head.rollout == rollout for head in self.live())
+        text = self._store.looks.get(rollout) if live else None
+        return decode(Look, text) if text is not None else None
 
     def due(self, now: Instant, *, limit: int = 50) -> list[Pending]:
         """Notices to deliver."""

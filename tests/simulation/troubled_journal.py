@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from guardian.core.entries import Answer, Entry, Order
 from guardian.core.model import Instant
+from guardian.core.status import Look
 from guardian.ports import (
     Claim,
     Dead,
@@ -85,6 +86,11 @@ class TroubledJournal(MemoryJournal):
         """Orders, when it is here."""
         self._here()
         return super().orders(rollouts)
+
+    def show(self, looks: Sequence[Look]) -> None:
+        """Keep, when it is here."""
+        self._here()
+        super().show(looks)
 
     def due(self, now: Instant, *, limit: int = 50) -> list[Pending]:
         """Notices, when it is here."""

@@ -200,3 +200,9 @@ def test_a_plane_asks_for_incidents_from_the_start() -> None:
     assert OPEN in source.queries
     assert [v.outcome for v in mine.verdicts] == [Outcome.INCONCLUSIVE]
     assert not mine.rollout.confirmed
+
+
+def test_what_breaks_nothing_asks_for_no_more_than_usual() -> None:
+    """Stable's side is read where a limit is broken, and not at each poll."""
+    clock = ManualClock()
+    assert not charge("r1", MemoryJournal(clock), clock, alias_for("r1", clock)).doubts()

@@ -168,3 +168,21 @@ def test_a_deadline_of_nothing_starts_the_calls_and_waits_for_none(fanout: Threa
     ran = threading.Event()
     fanout.run({"tell": ran.set}, deadline_s=0.0)
     assert ran.wait(PATIENCE_S)
+
+
+def test_a_call_that_gets_no_thread_is_answered_at_once(
+    fanout: ThreadFanout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without threads is no time-out: it says what is missing, and the key is free."""
+
+    def full(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", full)
+        results = fanout.run({"one": lambda: 1}, deadline_s=PATIENCE_S)
+    refused = results["one"]
+    assert isinstance(refused, EdgeError)
+    assert refused.reason is Reason.UNAVAILABLE
+    assert "no thread for this call" in refused.detail
+    assert fanout.run({"one": lambda: 1}, deadline_s=PATIENCE_S) == {"one": 1}

@@ -89,3 +89,11 @@ def test_a_hold_with_an_end_of_its_own_is_waited_for(why: HoldReason) -> None:
     """An approval and a freeze are not counted by `max_hold`."""
     assert not overdue(in_phase(Phase.BAKING, held(why), plan=OBSERVE), T0 + 1e6)
     assert not overdue(in_phase(Phase.BAKING, held(HoldReason.CONFLICT), plan=WATCH), T0 + 1e6)
+
+
+def test_a_promotion_that_is_never_read_back_is_waited_for_within_a_limit() -> None:
+    """It needs a person then, as a rollback does; while the canary bakes no such limit counts."""
+    promoted = replace(in_phase(Phase.COMPLETED), completed=Completed(at=T0, verdicts=()))
+    assert not hopeless(promoted, 300.0, T0 + 299)
+    assert hopeless(promoted, 300.0, T0 + 300)
+    assert not hopeless(in_phase(Phase.BAKING), 300.0, T0 + 300)

@@ -93,7 +93,10 @@ class _Body:
 
 
 def _read(raw: Any, late: threading.Event) -> Iterator[bytes]:
-    """The body as it comes in. Raises TimeoutError; ResponseParserError when it is too large."""
+    """The body as it comes in.
+
+    Raises TimeoutError; EOFError when it breaks off; ResponseParserError when it is too large.
+    """
     size = 0
     while piece := raw.read1(65_536):
         size += len(piece)
@@ -104,6 +107,8 @@ def _read(raw: Any, late: threading.Event) -> Iterator[bytes]:
         if late.is_set():
             raise TimeoutError
         yield piece
+    if raw.length_remaining:
+        raise EOFError
 
 
 def _named(error: Exception, url: str) -> Any:
@@ -127,7 +132,17 @@ def checked(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
     Text that cannot be stored loses what cannot. Raises botocore's ResponseParserError.
     """
     if http_response.status_code < 300 and model.output_shape is not None:
+        _check_form(http_response.content, model.service_model.resolved_protocol)
         _check(parsed, model.output_shape)
+
+
+def _check_form(body: bytes, protocol: str) -> None:
+    """What is no JSON object passes for an empty one with botocore: nothing listed, nothing set."""
+    text = body.strip()
+    if protocol.endswith("json") and not (text.startswith(b"{") and text.endswith(b"}")):
+        from botocore.parsers import ResponseParserError  # noqa: PLC0415 - as above
+
+        raise ResponseParserError("the answer is not a JSON object")
 
 
 def _check(value: Any, shape: Any) -> Any:

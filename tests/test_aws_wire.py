@@ -98,6 +98,22 @@ def test_a_value_of_another_type_is_no_answer(world: Canned, wrong: dict[str, ob
     assert caught.value.reason in {Reason.UNAVAILABLE, Reason.UNKNOWN}
 
 
+@pytest.mark.parametrize("body", ["<html>sign in</html>", "", '{"Name": "live", "Rou'])
+def test_what_is_no_json_object_is_no_empty_answer(world: Canned, body: str) -> None:
+    """The SDK takes each for an object without members: an alias without weights, no metrics."""
+    with pytest.raises(RouterError, match="is not AWS's") as caught:
+        alias(world, body)
+    assert caught.value.reason is Reason.UNAVAILABLE
+
+
+def test_an_answer_that_breaks_off_is_no_answer(world: Canned) -> None:
+    """Less came than was announced."""
+    world.answer = lambda _: Answer(body=account_answer(ACCOUNT).body, missing=10)
+    with pytest.raises(RouterError, match="ConnectionClosed") as caught:
+        account_for(Sessions()).check_account()
+    assert caught.value.reason is Reason.UNAVAILABLE
+
+
 def test_text_that_cannot_be_stored_loses_what_cannot(world: Canned) -> None:
     """Half a surrogate pair is refused by files, databases and sockets alike."""
     found = alias(world, '{"Description": "half \\ud83d", "Name": "caf\\u00e9 \\ud83d\\ude00"}')

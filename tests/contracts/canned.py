@@ -52,6 +52,8 @@ class Answer:
     body: str = "{}"
     type: str = "application/x-amz-json-1.0"
     drop: bool = False
+    missing: int = 0
+    """So many bytes of the body are announced and never sent."""
     drip_s: float = 0.0
     """Seconds between two bytes, of which each resets a time-out for one read."""
 
@@ -103,7 +105,8 @@ def canned(answer: Callable[[Asked], Answer]) -> Iterator[Canned]:
             data = reply.body.encode()
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.type)
-            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Content-Length", str(len(data) + reply.missing))
+            self.close_connection = self.close_connection or bool(reply.missing)
             self.end_headers()
             self.wfile.write(data)
 

@@ -88,14 +88,18 @@ class Sessions:
         """
         from boto3 import Session
         from botocore.credentials import CredentialResolver
+        from botocore.handlers import json_decode_template_body
         from botocore.session import get_session
 
         inner = get_session()
         session = Session(botocore_session=inner)
         session.events.register("after-call", self._answered)
         session.events.register("after-call-error", self._unanswered)
-        # Before botocore's own handlers turn answers into something else.
         session.events.register_first("after-call", checked)
+        # It would run before that, and what it makes of a text is not of the model's type.
+        session.events.unregister(
+            "after-call.cloudformation.GetTemplate", json_decode_template_body
+        )
         if metrics:
             parser = inner.get_component("response_parser_factory")
             parser.set_parser_defaults(timestamp_parser=seconds)

@@ -114,6 +114,17 @@ def test_an_answer_that_breaks_off_is_no_answer(world: Canned) -> None:
     assert caught.value.reason is Reason.UNAVAILABLE
 
 
+def test_a_template_is_text_as_the_api_says(world: Canned) -> None:
+    """The SDK makes a map of it before it is looked at, which is not of the model's type."""
+    inner = "<GetTemplateResult><TemplateBody>{}</TemplateBody></GetTemplateResult>"
+    template = Answer(body=f"<GetTemplateResponse>{inner}</GetTemplateResponse>", type="text/xml")
+    world.answer = lambda asked: (
+        template if "GetTemplate" in asked.body else account_answer(ACCOUNT)
+    )
+    client = account_for(Sessions()).client("cloudformation")
+    assert client.get_template(StackName="agents")["TemplateBody"] == "{}"
+
+
 def test_text_that_cannot_be_stored_loses_what_cannot(world: Canned) -> None:
     """Half a surrogate pair is refused by files, databases and sockets alike."""
     found = alias(world, '{"Description": "half \\ud83d", "Name": "caf\\u00e9 \\ud83d\\ude00"}')

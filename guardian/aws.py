@@ -41,16 +41,29 @@ REGION: Final = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}")
 ROLE_ARN: Final = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>[0-9]{12}):role/[\w+=,.@/-]{1,576}")
 _SESSION_NAME: Final = re.compile(r"[^\w+=,.@-]", re.ASCII)
 
+
+def call_s(service: str) -> float:
+    """How long a whole call of a service may take, in real seconds."""
+    return CALL_S.get(service, USUAL_CALL_S)
+
+
 # --- sessions ----------------------------------------------------------------------------------
 
 
 class Sessions:
     """Builds accounts whose boto3 sessions share one data loader. Thread-safe.
 
-    Every request that any of their clients makes is counted by `meter`, asked for at each one.
+    Every request that any of their clients makes is counted by `meter`, asked for at each one,
+    and is over after `call_s` of its service.
     """
 
-    def __init__(self, meter: Callable[[], Meter] = Unmetered) -> None:
+    def __init__(
+        self,
+        meter: Callable[[], Meter] = Unmetered,
+        *,
+        call_s: Callable[[str], float] = call_s,
+    ) -> None:
+        self.call_s = call_s
         self._meter = meter
         self._lock = threading.Lock()
         self._loader: Any = None
@@ -263,7 +276,8 @@ class Account:
         check_arguments(region=region, account_id=None, role_arn=None)
         with talking(f"making a client for {name}", f"in {region}", RouterError):
             session = self._session("metrics" if metrics else "main")
-            return _bounded(session.client(name, region_name=region, config=config), name)
+            client = session.client(name, region_name=region, config=config)
+            return _bounded(client, self._sessions.call_s(name))
 
     def _session(self, use: str) -> Any:
         """The session for metrics or for everything else; both have the same credentials."""
@@ -323,7 +337,7 @@ class Account:
 
             def creator(service: str, **credentials: str) -> Any:
                 client = base.client(service, region_name=self.region, config=config, **credentials)
-                return _bounded(client, service)
+                return _bounded(client, self._sessions.call_s(service))
 
             fetcher = AssumeRoleCredentialFetcher(
                 creator, source, self.role_arn, extra_args={"RoleSessionName": self._session_name}
@@ -332,10 +346,10 @@ class Account:
         return self._made["role"]
 
 
-def _bounded(client: Any, service: str) -> Any:
+def _bounded(client: Any, deadline_s: float) -> Any:
     """The client, each call of which ends in time and brings an answer of bounded size."""
     http = client._endpoint.http_session  # noqa: SLF001 - with the proxies and certificates of its endpoint
-    wire = Wire(http, deadline_s=CALL_S.get(service, USUAL_CALL_S))
+    wire = Wire(http, deadline_s=deadline_s)
     client.meta.events.register("before-send", wire.send)
     return client
 

@@ -36,6 +36,11 @@ class Listener(ThreadingHTTPServer):
             daemon=True,
         )
 
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
     def start(self) -> None:
         """Listen on a free loopback port."""
         self._thread.start()

@@ -110,7 +110,7 @@ class Simulator:
         """The address for AWS clients; known once started."""
         if self._server is None:
             raise RuntimeError("the simulator has no address before it is started")
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self._server.url
 
     @property
     def slack_url(self) -> str:

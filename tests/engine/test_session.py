@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,11 +19,13 @@ from guardian.core.entries import (
     RolloutStarted,
     WeightConfirmed,
 )
-from guardian.core.plan import Policy
+from guardian.core.model import Instant, Measurement, Query
+from guardian.core.plan import Drive, Policy
 from guardian.core.rollout import Phase
 from guardian.core.traffic import Traffic, Weight
 from guardian.engine.outcome import Exit
 from guardian.engine.session import Limits, TargetHeld, Task
+from guardian.ports import Ask
 from tests.engine.command import SERVICE, Command
 from tests.simulation.scheduler import plan
 from tests.simulation.world import no_incidents
@@ -234,3 +238,39 @@ def test_people_that_cannot_be_reached_are_named_and_keep_their_notice(command: 
     assert len(c.said) == 1
     assert c.said[0].startswith("1 notifiers were not reached (people: no answer)")
     assert c.journal.pending() > 0
+
+
+# --- what hangs, and what nobody sees ----------------------------------------------------------
+
+
+def test_a_signal_does_not_wait_for_a_read_that_hangs(command: Make) -> None:
+    """Traffic goes back while CloudWatch still owes its answer, long before the read's deadline."""
+    c = command()
+    answer, read = threading.Event(), c.metrics.read
+
+    def hangs(asks: Sequence[Ask], *, now: Instant) -> Mapping[Query, Measurement]:
+        if c.alias.traffic == SPLIT and not answer.is_set():
+            c.session.signal(signal.SIGTERM)
+            answer.wait(timeout=60.0)
+        return read(asks, now=now)
+
+    c.metrics.read = hangs  # type: ignore[method-assign] # a source that hangs
+    began = c.clock.monotonic()
+    rollout, code = c.run()
+    answer.set()
+    assert (code, rollout.phase) == (Exit.TERMINATED, Phase.ROLLED_BACK)
+    assert c.alias.traffic == STABLE
+    assert c.clock.monotonic() - began < 8.0
+
+
+def test_a_watch_that_never_sees_its_target_ends_blind_and_leaves_it(command: Make) -> None:
+    """Only a person can go on from there: exit 8, within the watch's own time, and no write."""
+    c = command()
+    watched = plan(c.clock.now(), drive=Drive.WATCH, bake_s=120.0)
+    c.alias.traffic = watched.found
+    c.when(RolloutStarted, partial(setattr, c.faults, "fail_read", 1.0))
+    c.plan = replace(watched, policy=Policy(max_blind_s=120.0))
+    rollout, code = c.run()
+    assert (code, rollout.phase) == (Exit.BLIND, Phase.CANCELLED)
+    assert "only a person can go on from here" in str(rollout.end)
+    assert c.alias.guardian_wrote == []

@@ -140,12 +140,11 @@ class Reader:
         for key, doubts in self._doubts.items():
             self._learn(doubts, results[key], now)
 
-    def arrived(self, now: Instant) -> bool:
-        """Take in what was read since, also what an earlier poll has asked for."""
-        any_ = False
+    def arrived(self, now: Instant) -> set[Query]:
+        """Take in what was read since, also what an earlier poll has asked for; of which series."""
+        read: set[Query] = set()
         while not self._arrived.empty():
             key, part, found = self._arrived.get()
-            any_ = True
             left = [p for p in self._under_way.get(key, ()) if p is not part]
             self._under_way[key] = left
             if not left:
@@ -153,7 +152,8 @@ class Reader:
             take = self._series.fill if part.old else self._series.merge
             for ask in part.asks:
                 take(ask, _of(found, ask), now=part.now if part.old else now)
-        return any_
+            read.update(ask.query for ask in part.asks)
+        return read
 
     def remark(self) -> str:
         """What a log has to say of blindness: at its first poll, and when it is over."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 
 from guardian.core.model import (
     Datapoint,
@@ -28,12 +30,15 @@ LAG_MOST_S = 1800.0
 DOUBTED_S = 300.0
 """How long a source's word is taken that it does not know a series, in seconds."""
 
+_start = attrgetter("start")
+
 
 class Series:
     """What is known of one query."""
 
     def __init__(self) -> None:
-        self.points: dict[Instant, float] = {}
+        self.points: tuple[Datapoint, ...] = ()
+        """Ascending; made anew only when a read changed something, since many look at them."""
         self.incidents: tuple[Incident, ...] = ()
         self.since: Instant | None = None
         self.settled_before: Instant = 0.0
@@ -95,16 +100,20 @@ class Series:
     def _replace(self, ask: Ask, found: Measurement, now: Instant) -> None:
         """The datapoints of a window are what was read last; who came late is remembered."""
         period = ask.query.period_s
+        first, end = (bisect_left(self.points, at, key=_start) for at in (ask.start, ask.end))
+        if self.points[first:end] == found.points:
+            return
+        known = {point.start: point for point in self.points}
         for point in found.points:
             was_known = self.since is not None and self.since <= point.start
-            age_s = now - point.start - period
-            changed = self.points.get(point.start) != point.value
+            changed = known.get(point.start) != point
             if was_known and changed and point.start + period <= self.settled_before:
+                age_s = now - point.start - period
                 seen_s = min(age_s, ask.settle_s + REREAD_PERIODS * period, LAG_MOST_S)
                 self.lag_s = max(self.lag_s, seen_s)
-        for start in [s for s in self.points if ask.start <= s < ask.end]:
-            del self.points[start]
-        self.points.update((p.start, p.value) for p in found.points)
+        kept = (*self.points[:first], *self.points[end:])
+        newest = {point.start: point for point in (*kept, *found.points)}
+        self.points = tuple(sorted(newest.values(), key=_start))
 
     def doubtful(self, now: Instant) -> bool:
         """Whether its source has to be asked if there is such a series: it has never spoken."""
@@ -124,7 +133,7 @@ class Series:
     def measurement(self, *, since: Instant) -> Measurement:
         """Everything known from `since` on."""
         return Measurement(
-            points=tuple(Datapoint(s, v) for s, v in sorted(self.points.items()) if s >= since),
+            points=self.points[bisect_left(self.points, since, key=_start) :],
             incidents=self.incidents,
             settled_before=self.settled_before,
             problem=self.problem,

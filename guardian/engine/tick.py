@@ -218,10 +218,6 @@ class Plane:
             self._trouble = str(error)
             return []
 
-    def _freeze_of(self, charge: Charge, now: Instant) -> Freeze | None:
-        """The freeze in force for a rollout; with the journal away, as last read."""
-        return freeze_in_force(self._freezes, charge.rollout.plan.service, now)
-
     def _observe(self, charges: Sequence[Charge], now: Instant, *, polling: bool) -> set[str]:
         """Read metrics and traffic side by side; returns whose traffic was read."""
         monotonic = self._clock.monotonic()
@@ -243,8 +239,10 @@ class Plane:
             self._reader.take_in(results, now)
             if remark := self._reader.remark():
                 self._say(f"{self.name}: {remark}")
-        if self._reader.arrived(now) or polling:
-            self._judge(charges, now)
+        late = self._reader.arrived(now)
+        if polling or late:
+            # Between the polls only what was read can have changed a verdict.
+            self._judge([c for c in charges if polling or late & c.wanted(now).keys()], now)
             self._look_beside(charges, now)
         return read
 
@@ -271,7 +269,7 @@ class Plane:
         """Decide and record for one rollout."""
         if charge.lost:
             return []
-        freeze = self._freeze_of(charge, now)
+        freeze = freeze_in_force(self._freezes, charge.rollout.plan.service, now)
         decision = charge.decide(waiting, now, fresh=fresh, freeze=freeze)
         return self._record(charge, decision, now)
 

@@ -57,6 +57,18 @@ def test_the_newest_periods_are_read_first_and_then_only_the_tail() -> None:
     assert ask(series, now + 60).start == T0 + (177 - REREAD_PERIODS) * 60
 
 
+def test_a_history_is_made_anew_only_where_a_read_changed_something() -> None:
+    """Every criterion of a day's bake looks at it at each poll."""
+    series, now = Series(), T0 + 300
+    same: list[bool] = []
+    for points in (((1, 1.0), (2, 1.0)), ((1, 1.0), (2, 1.0)), ((1, 1.0), (2, 5.0))):
+        before = series.measurement(since=T0).points
+        series.merge(ask(series, now), read(now, *points), now=now)
+        same.append(series.measurement(since=T0).points is before)
+    assert same == [False, True, False]
+    assert values(series) == [(1, 1.0), (2, 5.0)]
+
+
 def test_a_young_rollout_is_read_whole_at_once() -> None:
     """There is nothing before its newest periods."""
     series, now = Series(), T0 + 8 * 60

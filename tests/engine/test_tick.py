@@ -277,3 +277,21 @@ def test_blindness_is_said_at_its_first_poll_and_when_it_is_over() -> None:
         "2 series cannot be read",
         "all series can be read again",
     ]
+
+
+def test_between_the_polls_only_whose_series_arrived_is_judged() -> None:
+    """Judging all of them for each part of one's history would take longer than the reads."""
+    clock = ManualClock()
+    journal = UndyingJournal(clock)
+    a_plane = plane(clock, journal=journal)
+    charges = [charge(name, journal, clock, alias_for(name, clock)) for name in ("old", "young")]
+    a_plane.take(charges[0])
+    for _ in range(5):
+        a_plane.step()
+    clock.pass_s(7200.0)
+    a_plane.take(charges[1])
+    a_plane.step()
+    before = [c.verdicts for c in charges]
+    clock.pass_s(1.0)
+    a_plane.step()
+    assert [c.verdicts is b for c, b in zip(charges, before, strict=True)] == [False, True]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 
-from bench import detection, edges, judging, processes
+from bench import detection, edges, herd, judging, processes
 from bench.table import Row
 
 
@@ -14,7 +14,7 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}\n")
     print("| what | result | how it was measured |")
     print("|---|---|---|")
-    for measure in (processes.rows, judging.rows, edges.rows, detection.rows):
+    for measure in (processes.rows, judging.rows, edges.rows, herd.rows, detection.rows):
         for row in measured(measure):
             print(f"| {row.what} | {row.result} | {row.how} |", flush=True)
 

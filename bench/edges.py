@@ -32,7 +32,8 @@ def rows() -> list[Row]:
     return [_appends(), *_polls()]
 
 
-def _context(simulator: Simulator | None = None) -> Context:
+def context(simulator: Simulator | None = None) -> Context:
+    """What adapters are built with."""
     account = Sessions().account(region=REGION)
     return Context(
         clock=SystemClock(),
@@ -51,7 +52,7 @@ def _appends() -> Row:
     """One entry a transaction, durable, as a tick writes it."""
     with tempfile.TemporaryDirectory() as folder:
         options = sqlite.Options(path=Path(folder) / "guardian.db")
-        journal = sqlite.build(options, _context())
+        journal = sqlite.build(options, context())
         lease = journal.open_lease("bench")
         claim = journal.claim(lease, examples.TARGET)
         assert claim is not None  # noqa: S101 - the journal is new, so nobody holds it
@@ -76,8 +77,8 @@ def _appends() -> Row:
 def _polls() -> list[Row]:
     """Read and judge one rollout of one criterion; CPU time of the calling thread alone."""
     clock = SystemClock()
-    with Simulator(clock) as simulator, _environment(simulator.url):
-        source = cloudwatch.build(cloudwatch.Options(), _context(simulator))
+    with Simulator(clock) as simulator, environment(simulator.url):
+        source = cloudwatch.build(cloudwatch.Options(), context(simulator))
         criterion, memory = examples.crash_rate(), None
         end = floor_to(clock.now(), 60.0)
         start = end - 3600.0
@@ -114,7 +115,7 @@ def _publish(simulator: Simulator, criterion: Criterion, start: Instant) -> None
 
 
 @contextmanager
-def _environment(url: str) -> Iterator[None]:
+def environment(url: str) -> Iterator[None]:
     """AWS clients made in here talk to the simulator, with keys of nobody."""
     wanted = {
         "AWS_ENDPOINT_URL": url,

@@ -1,0 +1,154 @@
+"""Many rollouts behind a slow CloudWatch: how soon a restart sees, and what a poll costs."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from bench import edges, examples, slow
+from bench.table import Row
+from guardian.clock import SystemClock, SystemLuck
+from guardian.core.entries import Entry, RolloutStarted, StepEntered, WeightConfirmed
+from guardian.core.model import Criterion, Instant, Ratio
+from guardian.core.plan import Plan
+from guardian.core.rollout import fold
+from guardian.core.traffic import Reading, Step, Traffic, Weight
+from guardian.core.verdict import Outcome
+from guardian.engine.charge import Charge
+from guardian.engine.fanout import ThreadFanout
+from guardian.engine.outbox import Outbox
+from guardian.engine.tick import POLL_S, Plane
+from guardian.journals import sqlite
+from guardian.ports import Claim, Guard
+from guardian.routers.none import Gate, Options
+from guardian.sources import cloudwatch
+
+CLOCK, PAUSE = SystemClock(), threading.Event()
+ROLLOUTS = 200
+CRITERIA = 4
+BAKED_S = 86_400.0
+STEP = Step(weight=Weight.percent(10), bake_s=2 * BAKED_S, max_bake_s=3 * BAKED_S)
+PATIENCE_S = 180.0
+POLLS = 2
+SEEN, FIRST, ALL = "nothing is `error`", "the first passes", "all pass"
+
+
+class _Split(Gate):
+    """A target at its first step."""
+
+    guard = Guard.HARD
+
+    def read(self) -> Reading:
+        """10 % on the canary."""
+        return Reading(
+            traffic=Traffic(primary="41", secondary="42", weight=STEP.weight), revision="1"
+        )
+
+
+def rows() -> list[Row]:
+    """A plane of 200 rollouts, four ratios each, that have baked for a day and are begun anew."""
+    with slow.slow() as url, edges.environment(url), _plane() as plane:
+        passed_s = _restart(plane)
+        cpu_s = _poll_cpu_s(plane)
+    how = f"{ROLLOUTS} rollouts, {2 * CRITERIA} series each over a day, {slow.CALL_S} s a call"
+    return [
+        *(Row(f"A restart until {what}", _seconds(at), how) for what, at in passed_s.items()),
+        Row("CPU of a poll of those", f"{cpu_s:.1f} s", f"mean of {POLLS} polls, all threads"),
+    ]
+
+
+def _restart(plane: Plane) -> dict[str, float | None]:
+    """Seconds until a breach would be seen, until one may pass, and until all have their history.
+
+    Nothing passes while older minutes are still being read.
+    """
+    reached: dict[str, float | None] = dict.fromkeys((SEEN, FIRST, ALL))
+    began = CLOCK.monotonic()
+    while reached[ALL] is None and CLOCK.monotonic() - began < PATIENCE_S:
+        delay_s = plane.step()
+        outcomes = {verdict.outcome for charge in plane.charges for verdict in charge.verdicts}
+        there = {
+            SEEN: bool(outcomes) and Outcome.ERROR not in outcomes,
+            FIRST: Outcome.PASS in outcomes,
+            ALL: outcomes == {Outcome.PASS},
+        }
+        for what in (what for what, at in reached.items() if at is None and there[what]):
+            reached[what] = CLOCK.monotonic() - began
+        PAUSE.wait(delay_s)
+    return reached
+
+
+def _poll_cpu_s(plane: Plane) -> float:
+    """CPU of a poll, what follows it included."""
+    ends_at, cpu_s = CLOCK.monotonic() + POLLS * POLL_S, time.process_time()
+    while CLOCK.monotonic() < ends_at:
+        PAUSE.wait(min(plane.step(), max(0.0, ends_at - CLOCK.monotonic())))
+    return (time.process_time() - cpu_s) / POLLS
+
+
+def _seconds(at: float | None) -> str:
+    return f"not within {PATIENCE_S:.0f} s" if at is None else f"{at:.0f} s"
+
+
+@contextmanager
+def _plane() -> Iterator[Plane]:
+    """As a process has it that was just started."""
+    luck, fanout = SystemLuck(), ThreadFanout(CLOCK)
+    context = edges.context()
+    with tempfile.TemporaryDirectory() as folder:
+        options = sqlite.Options(path=Path(folder) / "guardian.db")
+        journal = sqlite.build(options, context)
+        plane = Plane(
+            journal=journal,
+            sources={"cloudwatch": cloudwatch.build(cloudwatch.Options(), context)},
+            fanout=fanout,
+            outbox=Outbox(journal=journal, lanes=[], fanout=fanout, clock=CLOCK, luck=luck),
+            clock=CLOCK,
+            luck=luck,
+        )
+        lease = journal.open_lease("bench")
+        for number in range(ROLLOUTS):
+            plan = _plan(f"service-{number}")
+            claim = journal.claim(lease, plan.target)
+            assert claim is not None  # noqa: S101 - the journal is new, so nobody holds it
+            plane.take(_charge(plan, claim, CLOCK.now() - BAKED_S))
+        yield plane
+        journal.close()
+
+
+def _charge(plan: Plan, claim: Claim, at: Instant) -> Charge:
+    entries: tuple[Entry, ...] = (
+        RolloutStarted(at=at, plan=plan),
+        StepEntered(at=at, step=0),
+        WeightConfirmed(at=at, weight=STEP.weight),
+    )
+    router = _Split(Options(), replace(edges.context(), service=plan.service))
+    return Charge(rollout=fold(entries), claim=claim, router=router)
+
+
+def _plan(service: str) -> Plan:
+    return replace(
+        examples.plan(f"r-{service}"),
+        service=service,
+        target=f"lambda_alias:333333333333:us-east-1:{service}:live",
+        steps=(STEP,),
+        criteria=tuple(_criterion(service, number) for number in range(CRITERIA)),
+    )
+
+
+def _criterion(service: str, number: int) -> Criterion:
+    """Bad ones of all, in two series of its own."""
+    like = examples.crash_rate()
+    assert isinstance(like.measure, Ratio)  # noqa: S101 - the example is a ratio
+    total = replace(
+        like.measure.total, namespace="Shop", metric=f"{number}", dimensions=(("Service", service),)
+    )
+    part = replace(total, metric=f"{number}{slow.BAD_SUFFIX}")
+    return replace(
+        like, name=f"criterion-{number}", measure=Ratio(part=part, total=total, good=False)
+    )

@@ -58,6 +58,8 @@ class Window:
     """Incidents that this release is to mend: they never fail it."""
     watching: bool = False
     """Whether somebody else shifted, at a time that guardian does not know."""
+    set_ahead_at: Instant = 0.0
+    """What the machine's clock showed after it was last set ahead; 0 where it never was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

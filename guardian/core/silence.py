@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from guardian.core.case import Answer, Case, growth
 from guardian.core.counts import heard_by, queried, settled_until
-from guardian.core.model import Criterion, Gauge, Instant, Rate, floor_to
+from guardian.core.model import Criterion, Gauge, Instant, Rate, ceil_to, floor_to
 from guardian.core.reasons import duration
 from guardian.core.verdict import Outcome
-from guardian.core.wording import hour_minute
+from guardian.core.wording import hour_minute, moment
 
 BLIND_SAMPLES = 10.0
 """Silence is blindness where at least this many samples were to be expected in it."""
@@ -49,10 +49,18 @@ def silent(case: Case) -> Answer | None:
     since = max(case.step_begin, _heard_until(case))
     if due - since < case.criterion.no_data_after_s:
         return None
+    blind = _missed(case, since, due)
+    ahead_at = case.window.set_ahead_at
+    if since < ahead_at <= case.now:
+        # What the clock left out never was: silence begins anew, and shows no health meanwhile.
+        since = ceil_to(ahead_at, case.span.period_s)
+        if due - since < case.criterion.no_data_after_s:
+            why = f"this machine's clock was set ahead to {moment(ahead_at)}: too little since"
+            return Answer(Outcome.INCONCLUSIVE, why)
     strange = "" if _heard_until(case) else case.measurements[heard_by(case.measure)].unknown
     what = "datapoints" if unsampled(case.criterion) else "requests"
     why = strange or f"no {what} for {duration(due - since)}"
-    return Answer(Outcome.NO_DATA, why, since if _missed(case, since, due) else None)
+    return Answer(Outcome.NO_DATA, why, since if blind else None)
 
 
 def observed_until(case: Case) -> Instant | None:

@@ -95,6 +95,8 @@ class Charge:
     """Monotonic time of the last look at it that was its turn."""
     look_first: bool = False
     """The next step waits for a look at the traffic: somebody may have changed it meanwhile."""
+    set_ahead_at: Instant = 0.0
+    """What the machine's clock showed after it was last set ahead; 0 where it never was."""
     unrecorded: WeightConfirmed | None = None
     """A weight that was read back and could not be recorded: it is judged all the same."""
 
@@ -256,7 +258,8 @@ class Charge:
 
     def window(self) -> Window | None:
         """What the evidence covers; None before the first confirmed shift."""
-        return window_of(self.judged)
+        found = window_of(self.judged)
+        return found and replace(found, set_ahead_at=self.set_ahead_at)
 
     def seen(
         self, orders: tuple[Order, ...] = (), *, fresh: bool = True, freeze: Freeze | None = None

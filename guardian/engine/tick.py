@@ -21,6 +21,7 @@ from guardian.core.status import Look, Picture
 from guardian.core.wishes import Verb, Wish
 from guardian.engine.charge import Charge
 from guardian.engine.footing import asking
+from guardian.engine.leaps import Leaps
 from guardian.engine.looks import looking
 from guardian.engine.outbox import Outbox
 from guardian.engine.reader import Reader
@@ -91,6 +92,7 @@ class Plane:
         self._poll_s = poll_s
         self._reader = Reader(sources)
         self._say = say
+        self._leaps = Leaps(clock, lambda text: say(f"{name}: {text}"))
         self._freezes: tuple[Freeze, ...] = ()
         self._next_poll: Instant = 0.0
         self._trouble = ""
@@ -137,6 +139,7 @@ class Plane:
     def _tick(self) -> float:
         now = self._clock.now()
         self._trouble = ""
+        self._leaps.look(self.charges, now)
         # Also when the next poll is further off than polls are apart: the clock was set back.
         polling = not 0.0 < self._next_poll - now <= self._poll_s
         if polling:
@@ -241,7 +244,6 @@ class Plane:
                 self._say(f"{self.name}: {remark}")
         late = self._reader.arrived(now)
         if polling or late:
-            # Between the polls only what was read can have changed a verdict.
             self._judge([c for c in charges if polling or late & c.wanted(now).keys()], now)
             self._look_beside(charges, now)
         return read

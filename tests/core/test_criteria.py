@@ -351,6 +351,22 @@ def test_silence_from_the_very_beginning_is_no_blindness() -> None:
     assert found.why == "no requests for 30 minutes"
 
 
+def test_what_a_clock_left_out_that_was_set_ahead_is_no_silence() -> None:
+    """Silence begins anew when the clock was set, and until then it shows no health either."""
+    rows: list[Row] = [(0, 30)] * 5 + [(None, None)] * 64
+    ahead = replace(window((-3, 10)), set_ahead_at=T0 + 65 * 60 - 10)
+    early = verdict(ERRORS, read(rows), ahead)
+    assert (early.outcome, early.evidence.blind_since) == (Outcome.INCONCLUSIVE, None)
+    assert "this machine's clock was set ahead to " in early.why
+    found = verdict(ERRORS, read([*rows, *[(None, None)] * 2]), ahead)
+    assert (found.outcome, found.evidence.blind_since) == (Outcome.NO_DATA, T0 + 65 * 60)
+    assert found.why == "no requests for 6 minutes"
+    heard = verdict(ERRORS, read([*rows, (0, 30)]), ahead)
+    assert heard.outcome is Outcome.PASS
+    before = verdict(ERRORS, read([(0, 30)] * 5 + [(None, None)] * 5), ahead)
+    assert before.outcome is Outcome.NO_DATA
+
+
 def test_a_new_step_begins_its_own_silence() -> None:
     """The wait for samples starts at the step's first whole period, after its warm-up."""
     rows: list[Row] = [(0, 30)] * 5 + [(None, None)] * 9

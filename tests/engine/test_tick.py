@@ -53,6 +53,22 @@ def test_metrics_are_polled_on_time_whatever_the_wall_clock_does(jump_s: float) 
     assert all(start < end for start, end in source.windows)
 
 
+def test_a_clock_that_was_set_ahead_is_said_once_and_known_to_what_judges() -> None:
+    """A minute is a correction; setting it back is another matter."""
+    clock = ManualClock()
+    said: list[str] = []
+    a_plane, _, _ = baking(clock, say=said.append)
+    for jump_s in (60.0, -7200.0, 3600.0):
+        clock.jump_s(jump_s)
+        clock.pass_s(POLL_S)
+        a_plane.step()
+        a_plane.step()
+    window = a_plane.charges[0].window()
+    assert window is not None
+    assert window.set_ahead_at == clock.now()
+    assert said == [": this machine's clock was set ahead by 60 minutes"]
+
+
 @pytest.mark.parametrize("garbage", [7, "no", [], {"a": 1}, {None: None}])
 def test_a_source_that_returns_garbage_is_unreadable(garbage: object) -> None:
     """No crash, no silence: the verdict is `error`, and the blindness is counted."""

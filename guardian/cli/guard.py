@@ -17,6 +17,7 @@ from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout import Rollout, fold
 from guardian.core.scrub import scrub
+from guardian.engine.outbox import TAKEN_S
 from guardian.engine.outcome import Exit, hopeless, outcome, overdue, worst
 from guardian.engine.session import Limits, Session, Task
 from guardian.ports import Journal, UsageError
@@ -129,6 +130,20 @@ def carry_out(
     )
     with _signals_to(session):
         return session.run(tasks, limits)
+
+
+def tell_what_is_left(wiring: Wiring, output: Output) -> None:
+    """Deliver what a process that died has recorded and not told, also what it was just telling."""
+    journal, clock = wiring.journal, wiring.clock
+    if journal.due(clock.now(), limit=1):
+        carry_out(wiring, [], output, Limits())
+    ends_at = clock.monotonic() + TAKEN_S
+    taken_s = TAKEN_S / clock.real_s(1.0)
+    while journal.due(clock.now() + taken_s, limit=1) and clock.monotonic() < ends_at:
+        Event().wait(timeout=FOLLOW_S)
+        if journal.due(clock.now(), limit=1):
+            carry_out(wiring, [], output, Limits())
+            return
 
 
 def held_by_others(journal: Journal, tasks: Sequence[Task], output: Output) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from guardian.cli.guard import actor, carry_out
+from guardian.cli.guard import actor, carry_out, tell_what_is_left
 from guardian.cli.orders import phase_of
 from guardian.cli.output import Output
 from guardian.core.entries import OrderKind
@@ -51,6 +51,7 @@ def recovered(recovery: Recovery, services: Sequence[str], *, named: bool) -> in
     exits = [_service(recovery, service, named=named) for service in services]
     if not services:
         recovery.output.line("no services: nothing to recover")
+    tell_what_is_left(recovery.wiring, recovery.output)
     return worst(exits).value
 
 

@@ -78,7 +78,7 @@ class Wanted:
 
 def _back(wiring: Wiring, wanted: Wanted, output: Output) -> int:
     """Put it back by what this journal and the target say; the exit code."""
-    from guardian.cli.guard import actor, guard
+    from guardian.cli.guard import actor, guard, tell_what_is_left
     from guardian.core.entries import OrderKind
     from guardian.engine.outcome import Exit
     from guardian.engine.task import Task
@@ -90,6 +90,7 @@ def _back(wiring: Wiring, wanted: Wanted, output: Output) -> int:
         output.say(f"going on in spite of this: {remark}")
     output.line("\n".join(emergency.describe()))
     if emergency.done:
+        tell_what_is_left(wiring, output)
         return 0
     if not wanted.yes and not _agreed(emergency):
         click.echo("nothing was changed", err=True)
@@ -103,6 +104,7 @@ def _back(wiring: Wiring, wanted: Wanted, output: Output) -> int:
         order=OrderKind.ABORT,
     )
     code = guard(wiring, [task], output, limits=wanted.limits)
+    tell_what_is_left(wiring, output)
     return 0 if code == Exit.ROLLED_BACK.value else code
 
 

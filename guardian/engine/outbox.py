@@ -35,6 +35,7 @@ ACT_FIRST_S = 5.0
 SEND_DEADLINE_S = 20.0
 SETTLING_S = 10.0
 """How long after that a notice stays this process's own, in real seconds, to record its end."""
+TAKEN_S = SEND_DEADLINE_S + SETTLING_S
 INFORMATION_LIVES_S = 3600.0
 """A message that only informs is dropped when this old."""
 PAGES_LIVE_S = 3 * 24 * 3600.0
@@ -246,7 +247,7 @@ class Outbox:
 
         A journal that cannot be written to is no reason to be silent: rather twice than never.
         """
-        taken_s = (SEND_DEADLINE_S + SETTLING_S) / self._clock.real_s(1.0)
+        taken_s = TAKEN_S / self._clock.real_s(1.0)
         try:
             return self._journal.take(pending, now=now, until=now + taken_s)
         except JournalError as error:

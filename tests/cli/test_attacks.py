@@ -156,6 +156,24 @@ def test_another_guardian_on_the_journal_loses_no_page(tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    "words", [("rollout", "recover"), ("rollback", SERVICE, "--yes")], ids=" ".join
+)
+def test_what_a_dead_process_had_not_told_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """By the step that always runs, and by hand, also where there is nothing else to do."""
+    with stage(tmp_path) as s:
+        s.behave("42", BAD)
+        s.simulator.faults.add(kind="server_error", service="pagerduty")
+        process = s.start(*START, to=tmp_path / "log")
+        s.wait_for("its record", lambda: "traffic is now" in (tmp_path / "log").read_text())
+        process.kill()
+        process.wait()
+        s.simulator.faults.clear()
+        no_longer_backing_off(s)
+        assert s.run(*words).code == 0
+        assert any(e.data["key"].endswith("/rolled_back") for e in s.events("pagerduty.trigger"))
+
+
 def test_a_signal_is_answered_in_time_while_the_receivers_hang(tmp_path: Path) -> None:
     """CI kills what has not ended after ten seconds; what was not told stays in the journal."""
     with stage(tmp_path, speed=20.0) as s:

@@ -81,7 +81,10 @@ def plan_emergency(
         return Emergency(plan=live.plan, reading=reading, resumes=True, origin=origin)
     if to is not None:
         remarks: list[str] = []
-        snapshot, origin = _named(service, request, _asked(router, to)), "--to"
+        named = _named(service, request, _asked(router, to))
+        left = _left(reading, journal)
+        same = left and (left.target, left.traffic) == (named.target, named.traffic)
+        snapshot, origin = left if left and same else named, "--to"
     else:
         past, remarks = _past(service, journal)
         found = _known(service, reading, past, journal, request.now)
@@ -157,6 +160,17 @@ def _named(service: Service, request: Request, stable: str) -> Snapshot:
         taken_at=request.now,
         taken_by=request.actor,
     )
+
+
+def _left(reading: Reading, journal: Journal) -> Snapshot | None:
+    """What the rollout had found whose stamp still stands there, if this journal knows of it."""
+    if reading.stamp is None:
+        return None
+    try:
+        entries = [record.entry for record in journal.read(reading.stamp.rollout)]
+        return fold(entries).plan.snapshot if entries else None
+    except (JournalError, IllegalEntry):
+        return None
 
 
 def _known(

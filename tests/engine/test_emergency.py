@@ -187,6 +187,21 @@ def test_guardians_stamp_is_enough_without_a_journal() -> None:
     assert (found.stable, found.origin) == ("41", "guardian's stamp of rollout r-lost")
 
 
+def test_under_a_stamp_that_was_left_a_named_version_gets_its_description_back() -> None:
+    """The process died after the rollback was recorded, before it took its stamp away."""
+    shop = Shop()
+    shop.journal = journal = Torn(shop.clock)
+    plan = rollout(shop)
+    plan = replace(plan, snapshot=replace(plan.snapshot, detail={"description": "by CDK"}))
+    shop.lived(*completed(plan))
+    shop.target.traffic = CANARY
+    shop.target.stamp = Stamp(rollout="r-old", epoch=1, stable="41")
+    assert back(shop, "41").plan.snapshot.detail == {"description": "by CDK"}
+    assert back(shop, "40").plan.snapshot.detail == {}
+    journal.torn = "r-old"
+    assert back(shop, "41").plan.snapshot.detail == {}
+
+
 def test_of_two_versions_the_recorded_one_is_restored() -> None:
     """Whatever their places; a person's mistake there must not give the bad one all traffic."""
     shop = Shop(Traffic(primary="42", secondary="41", weight=Weight.percent(10)))

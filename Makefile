@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test lint types bench mutants requirements clean
+.PHONY: help demo test lint types bench mutants kills requirements clean
 
 help:  ## Say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ bench: .venv/dev  ## Start-up times, tick costs and detection times, printed as 
 
 mutants: .venv/dev  ## Small faults in copies of core/ and engine/, a sample: those that no test notices
 	$(BIN)/python -m bench.mutants
+
+kills: .venv/dev  ## kill -9 at 300 writes of a rollout, a watch, a rollback, an order: nothing wrong comes of it
+	$(BIN)/python -m bench.kills
 
 requirements:  ## Resolve pyproject.toml again into the hashed requirements/*.txt
 	$(BIN)/python -m pip install --quiet uv

@@ -34,33 +34,12 @@ class Theatre:
         self.stage = a_stage
         self.started: list[subprocess.Popen[str]] = []
         self._orders = 0
-        self.journal = self._open()
-
-    def _open(self) -> Journal:
-        clock = self.stage.clock
-
-        def nothing(*_: object) -> None:
-            raise AssertionError("a journal asks no vendor")
-
-        context = Context(
-            clock=clock,
-            luck=_Luck(),
-            client=nothing,
-            check_account=nothing,
-            account_id="",
-            region="",
-            environment="production",
-            secret=lambda _: None,
-            base_url=lambda _: None,
-        )
-        path = self.stage.folder / "guardian.db"
-        opened: Journal = sqlite.build(sqlite.Options(path=path), context)
-        return opened
+        self.journal = journal_of(a_stage)
 
     def reopen(self) -> None:
         """Let go of the journal's file, and use the one that is there now."""
         self.journal.close()
-        self.journal = self._open()
+        self.journal = journal_of(self.stage)
 
     def daemon(self, *options: str, **environ: str) -> subprocess.Popen[str]:
         """A daemon that serves, or stands by; its log goes to a file."""
@@ -164,6 +143,27 @@ class _Luck:
 
     def token(self) -> str:
         return "terminal"
+
+
+def journal_of(a_stage: Stage) -> Journal:
+    """The journal of a stage, as another terminal opens it."""
+
+    def nothing(*_: object) -> None:
+        raise AssertionError("a journal asks no vendor")
+
+    context = Context(
+        clock=a_stage.clock,
+        luck=_Luck(),
+        client=nothing,
+        check_account=nothing,
+        account_id="",
+        region="",
+        environment="production",
+        secret=lambda _: None,
+        base_url=lambda _: None,
+    )
+    opened: Journal = sqlite.build(sqlite.Options(path=a_stage.folder / "guardian.db"), context)
+    return opened
 
 
 @contextmanager

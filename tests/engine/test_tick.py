@@ -10,11 +10,13 @@ from dataclasses import replace
 import pytest
 
 from guardian.clock import SystemClock
+from guardian.core.model import Ratio
 from guardian.core.rollout import Phase
 from guardian.core.traffic import Reading, Stamp, Traffic
 from guardian.core.verdict import Outcome
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.looks import LOOK_EVERY_S, LOOKS
+from guardian.engine.series import WIDE_S
 from guardian.engine.tick import POLL_S, Plane
 from tests.contracts.journal_values import ManualClock
 from tests.engine.planes import Quiet, UndyingJournal, alias_for, charge, plane
@@ -301,13 +303,25 @@ def test_between_the_polls_only_whose_series_arrived_is_judged() -> None:
     journal = UndyingJournal(clock)
     a_plane = plane(clock, journal=journal)
     charges = [charge(name, journal, clock, alias_for(name, clock)) for name in ("old", "young")]
-    a_plane.take(charges[0])
+    old, young = charges
+    (criterion,), elsewhere = young.rollout.plan.criteria, "eu-west-1"
+    assert isinstance(criterion.measure, Ratio)
+    part, total = (replace(query, region=elsewhere) for query in criterion.queries())
+    criterion = replace(criterion, measure=replace(criterion.measure, part=part, total=total))
+    young.rollout = replace(young.rollout, plan=replace(young.rollout.plan, criteria=(criterion,)))
+    a_plane.take(old)
     for _ in range(5):
         a_plane.step()
     clock.pass_s(7200.0)
-    a_plane.take(charges[1])
+    a_plane.step()
+    a_plane.take(young)
+    for _ in range(5):
+        clock.pass_s(POLL_S)
+        a_plane.step()
+    clock.pass_s(WIDE_S - 4 * POLL_S)
     a_plane.step()
     before = [c.verdicts for c in charges]
+    assert all(before)
     clock.pass_s(1.0)
     a_plane.step()
     assert [c.verdicts is b for c, b in zip(charges, before, strict=True)] == [False, True]

@@ -29,7 +29,7 @@ test: .venv/dev .venv/tools lint types  ## Everything CI checks: style, types, i
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q tests/core
 	$(BIN)/coverage report --include='guardian/core/*' --fail-under=100
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore tests/core
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal --ignore tests/core
 
 lint: .venv/dev  ## ruff, the import directions of docs/architecture.md, and no dependency unused
 	$(BIN)/ruff check .

@@ -29,6 +29,7 @@ from guardian.routers._lambda_answers import (
 )
 from guardian.routers._lambda_stack import version_health
 from guardian.routers._lambda_versions import (
+    VERSION,
     in_the_making,
     numbers,
     pair_problems,
@@ -120,8 +121,10 @@ class LambdaAlias:
         """Whether the alias can be read, and the version that a rollback restores will be kept."""
         reading = self.read()
         problems = self.check(stable=reading.traffic.primary, canary=reading.traffic.primary)
+        unpublished = not VERSION.fullmatch(reading.traffic.primary)
         serves = Health(
-            level=Level.WARN if problems else Level.OK,
+            # A rollout, a watch and a snapshot all refuse what is not published.
+            level=Level.FAIL if unpublished else Level.WARN if problems else Level.OK,
             what=f"{self.target} serves {reading.traffic}",
             fix="; ".join(problems),
         )

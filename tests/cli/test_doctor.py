@@ -135,3 +135,11 @@ def test_an_alias_is_examined_without_any_file(scene: Stage) -> None:
     assert "agents-api:live: " in ended.out, ended.err
     assert "no configuration says whom" in ended.out
     assert "no config file" not in ended.out + ended.err
+
+
+def test_an_alias_on_latest_is_a_failure(scene: Stage) -> None:
+    """A rollout, a watch and a snapshot would all refuse it."""
+    scene.simulator.aliases.write_as_person("agents-api", "live", version="$LATEST", weights={})
+    found = findings(scene.run("doctor", "-o", "json").out)
+    (line,) = [line for line in found["FAIL"] if "$LATEST" in line["what"]]
+    assert "not a published version" in line["fix"]

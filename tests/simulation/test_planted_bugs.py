@@ -30,7 +30,7 @@ from guardian.core.entries import (
     WeightConfirmed,
 )
 from guardian.core.invariants import InvariantBroken
-from guardian.core.model import Criterion, Instant, Measurement, Query
+from guardian.core.model import Criterion, Instant, Latency, Measurement, Query, Ratio
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import IllegalEntry, Phase, Rollout
 from guardian.core.standing import Seen
@@ -183,9 +183,10 @@ def silence_passes(
     *,
     now: Instant,
     memory: Memory | None = None,
+    beside: Ratio | Latency | None = None,
 ) -> tuple[Verdict, Memory]:
     """No data, unreadable data and too little data are as good as good data."""
-    verdict, memory = _judge(criterion, measurements, window, now=now, memory=memory)
+    verdict, memory = _judge(criterion, measurements, window, now=now, memory=memory, beside=beside)
     if verdict.outcome is Outcome.FAIL:
         return verdict, memory
     return replace(verdict, outcome=Outcome.PASS), memory

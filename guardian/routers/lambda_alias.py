@@ -22,6 +22,7 @@ from guardian.ports import Context, Guard, NotYet, RouterError
 from guardian.ports.health import Health, Level
 from guardian.routers._lambda_answers import (
     MAX_DESCRIPTION,
+    VERSION,
     parsed_stamp,
     reading_of,
     stamped,
@@ -29,7 +30,6 @@ from guardian.routers._lambda_answers import (
 )
 from guardian.routers._lambda_stack import version_health
 from guardian.routers._lambda_versions import (
-    VERSION,
     in_the_making,
     numbers,
     pair_problems,

@@ -41,12 +41,14 @@ def demo(*, speed: float, no_color: bool) -> int:
     clock = ScaledClock(origin=floor_to(SystemClock().now(), 3600.0), speed=speed)
     with Simulator(clock) as simulator, tempfile.TemporaryDirectory() as folder:
         _set_the_stage(simulator)
+        journal = Path(folder) / "guardian.db"
+        journal.touch(mode=0o600)  # or it would be said that there was none
         environ = {
             **_bare(os.environ, Path(folder)),
             "AWS_ENDPOINT_URL": simulator.url,
             "AWS_ACCESS_KEY_ID": "demo",
             "AWS_SECRET_ACCESS_KEY": "demo",
-            "GUARDIAN_JOURNAL": f"sqlite:{Path(folder) / 'guardian.db'}",
+            "GUARDIAN_JOURNAL": f"sqlite:{journal}",
             "GUARDIAN_SLACK_TOKEN": simulator.slack.token,
             "GUARDIAN_SLACK_BASE_URL": simulator.slack_url,
             "GUARDIAN_PAGERDUTY_ROUTING_KEY": simulator.pagerduty.routing_key,
@@ -129,11 +131,13 @@ def _prologue(speed: float, environ: dict[str, str]) -> None:
         " are needed). Only a proven breach fails: `log e`, the\nstrength of the evidence, has"
         " reached its limit.\n"
     )
+    from guardian.core.reasons import fails_on
+
     with open_wiring(demo_config(), environ=environ) as wiring:
         service = wiring.service(SERVICE)
         click.echo(f"rules/production.yaml: a release of {SERVICE} is taken back when")
         for criterion in service.criteria:
-            click.echo(f"  {criterion.name:20} {criterion.fail_if}   {criterion.description}")
+            click.echo(f"  {criterion.name:20} {fails_on(criterion):18} {criterion.description}")
         steps = ", ".join(f"{s.weight} for {s.bake_s / 60:.0f} minutes" for s in service.steps)
         click.echo(f"config/demo.yaml: {steps}")
 

@@ -35,7 +35,9 @@ def scratch(wiring: Wiring, why: Exception, say: Callable[[str], None]) -> None:
     for parent in SPARE:
         try:
             folder = TemporaryDirectory(dir=parent, prefix="guardian-")
-            wiring.use(f"sqlite:{Path(folder.name) / 'guardian.db'}", until=folder.cleanup)
+            path = Path(folder.name) / "guardian.db"
+            path.touch(mode=0o600)  # a new journal is news, and this one has been announced
+            wiring.use(f"sqlite:{path}", until=folder.cleanup)
             wiring.journal.close_lease(wiring.journal.open_lease("guardian rollback, alone"))
         except (OSError, JournalError, ConfigError) as error:
             say(f"no journal can be kept for this command either: {error}")

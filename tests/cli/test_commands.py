@@ -47,6 +47,8 @@ def test_the_demo_tells_the_whole_story() -> None:
     ):
         assert words in ended.out, words
     assert "\x1b[" not in ended.out
+    assert "any open incident" in ended.out.partition("Part 1")[0]
+    assert "made a new one" not in ended.err + ended.out
 
 
 def test_version_is_said_twice() -> None:

@@ -81,9 +81,14 @@ ONLY_NONZERO: Final[frozenset[tuple[str, str]]] = frozenset(
 criteria: there is a nonzero value"): a service that never failed has none."""
 
 
+def vended(namespace: str) -> bool:
+    """Whether AWS publishes it itself, and not somebody's program, log filter or stream."""
+    return namespace.startswith("AWS/")
+
+
 def settle_s(namespace: str) -> float:
     """Seconds after a period's end from which its datapoint is taken as final."""
-    if not namespace.startswith("AWS/"):
+    if not vended(namespace):
         return SETTLE_CUSTOM_S
     return SETTLE_S.get(namespace, SETTLE_VENDED_S)
 

@@ -17,10 +17,13 @@ from guardian.core.model import (
     ceil_to,
     floor_to,
 )
+from guardian.namespaces import vended
 from guardian.ports import Ask
 
 REREAD_PERIODS = 5
 """Settled periods that are read again each time: late corrections cost nothing to look for."""
+REREAD_OWN_S = 900.0
+"""So much is read again of what AWS does not publish itself: nobody knows how late it comes."""
 NEWEST_PERIODS = 60
 """Settled periods that the first read brings; those before are read behind it."""
 WIDE_S = 600.0
@@ -57,7 +60,7 @@ class Series:
         period, settle_s = query.period_s, max(settle_s, self.lag_s)
         tail = floor_to(now - settle_s, period) - NEWEST_PERIODS * period
         if self.since is not None:
-            tail = floor_to(self.settled_before, period) - REREAD_PERIODS * period
+            tail = floor_to(self.settled_before, period) - reread_s(query)
         end = ceil_to(now + 0.001, period)
         # A wall clock that was set back must not make a window that ends before it begins.
         start = min(max(floor_to(since, period), tail), end - REREAD_PERIODS * period)
@@ -66,7 +69,7 @@ class Series:
     def history(self, query: Query, *, since: Instant, settle_s: float, now: Instant) -> Ask | None:
         """What can be read at leisure: what was before, and every ten minutes all of it again."""
         period = query.period_s
-        begin, tail = floor_to(since, period), self.settled_before - REREAD_PERIODS * period
+        begin, tail = floor_to(since, period), self.settled_before - reread_s(query)
         if self.since is None or self.problem is not None or query.of_now:
             return None
         if self.since > begin:
@@ -109,7 +112,7 @@ class Series:
             changed = known.get(point.start) != point
             if was_known and changed and point.start + period <= self.settled_before:
                 age_s = now - point.start - period
-                seen_s = min(age_s, ask.settle_s + REREAD_PERIODS * period, LAG_MOST_S)
+                seen_s = min(age_s, ask.settle_s + reread_s(ask.query), LAG_MOST_S)
                 self.lag_s = max(self.lag_s, seen_s)
         kept = (*self.points[:first], *self.points[end:])
         newest = {point.start: point for point in (*kept, *found.points)}
@@ -210,6 +213,12 @@ class SeriesStore:
     def measurements(self, queries: Iterable[Query], *, since: Instant) -> dict[Query, Measurement]:
         """What is known of these queries from `since` on."""
         return {q: self._series[q].measurement(since=since) for q in queries if q in self._series}
+
+
+def reread_s(query: Query) -> float:
+    """For how long what is settled is read again with each poll."""
+    least_s = float(REREAD_PERIODS * query.period_s)
+    return least_s if vended(query.namespace) else max(least_s, REREAD_OWN_S)
 
 
 def _answer(found: object) -> Measurement:

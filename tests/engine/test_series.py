@@ -9,6 +9,7 @@ from guardian.core.model import Datapoint, Incident, Measurement, Problem, Query
 from guardian.engine.series import (
     LAG_MOST_S,
     NEWEST_PERIODS,
+    REREAD_OWN_S,
     REREAD_PERIODS,
     WIDE_S,
     Series,
@@ -16,7 +17,8 @@ from guardian.engine.series import (
 )
 from guardian.ports import Ask
 
-QUERY = Query(namespace="N", metric="Bad", stat="Sum")
+QUERY = Query(namespace="AWS/N", metric="Bad", stat="Sum")
+OWN = replace(QUERY, namespace="Shop")
 T0 = 1_800_000_000.0
 SETTLE_S = 180.0
 TROUBLE = Problem(reason=Reason.UNAVAILABLE, detail="no answer")
@@ -142,6 +144,28 @@ def test_a_series_that_comes_late_is_waited_for() -> None:
     assert series.measurement(since=T0).lag_s == lag_s + REREAD_PERIODS * 60
     series.fill(replace(again, settle_s=7200.0), read(much_later, (2, 4.0)), now=much_later)
     assert series.measurement(since=T0).lag_s == LAG_MOST_S
+
+
+def test_what_a_log_filter_counts_is_seen_at_the_poll_after_it_came() -> None:
+    """Nobody knows how late one's own metrics come: also the first of them is looked for."""
+    series, quiet = Series(), T0 + 30 * 60
+    first = series.ask(OWN, since=T0, settle_s=120.0, now=quiet)
+    series.merge(first, read(quiet), now=quiet)
+    now, begun = quiet + 60, T0 + 20 * 60
+    ask_ = series.ask(OWN, since=T0, settle_s=120.0, now=now)
+    assert ask_.start == series.settled_before - REREAD_OWN_S < begun
+    series.merge(ask_, read(now, (20, 30.0)), now=now)
+    assert values(series) == [(20, 30.0)]
+    assert series.measurement(since=T0).lag_s == now - begun - 60
+
+
+def test_periods_of_an_hour_are_read_again_as_ever() -> None:
+    """A quarter of an hour is less than the newest of them."""
+    series, now = Series(), T0 + 90 * 3600
+    hourly = replace(OWN, period_s=3600)
+    series.merge(series.ask(hourly, since=T0, settle_s=120.0, now=now), read(now), now=now)
+    start = series.ask(hourly, since=T0, settle_s=120.0, now=now + 60).start
+    assert start == series.settled_before // 3600 * 3600 - REREAD_PERIODS * 3600
 
 
 def test_a_late_correction_replaces_the_datapoint() -> None:

@@ -240,6 +240,8 @@ def test_an_adapter_exports_options_permissions_and_build(room: str, name: str) 
     assert isinstance(module.PERMISSIONS, tuple)
     assert all(re.fullmatch(r"[a-z0-9-]+:[A-Za-z*]+", action) for action in module.PERMISSIONS)
     assert list(inspect.signature(module.build).parameters) == ["options", "context"]
+    if room == "routers":
+        assert all(re.fullmatch(r"[a-z_]+", variable) for variable in module.VARIABLES)
 
 
 @pytest.mark.parametrize(("room", "name"), adapters())

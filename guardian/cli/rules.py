@@ -30,8 +30,9 @@ def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
     """Check rule files and folders of them: every error of every file, with its place."""
     from guardian.rulefile.report import lint as check
     from guardian.text.findings import counted
+    from guardian.wiring.adapters import router_variables
 
-    report = check(paths)
+    report = check(paths, routed=router_variables())
     errors = [f for f in report.findings if f.severity == "error"]
     if form == "json":
         click.echo(json.dumps(report.record()))

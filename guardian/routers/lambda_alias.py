@@ -46,6 +46,9 @@ PERMISSIONS: tuple[str, ...] = (
     "lambda:GetProvisionedConcurrencyConfig",
 )
 
+VARIABLES: tuple[str, ...] = ("function", "alias")
+"""What rule files may name as `${router.NAME}`."""
+
 EXAMINES: tuple[str, ...] = ("cloudformation:DescribeStackResources", "cloudformation:GetTemplate")
 """What `guardian doctor` asks besides; without them it says what it could not learn."""
 

@@ -12,6 +12,8 @@ from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
 from guardian.ports import Context, Guard, RouterError
 
 PERMISSIONS: tuple[str, ...] = ()
+VARIABLES: tuple[str, ...] = ("version",)
+"""What rule files may name as `${router.NAME}`."""
 
 LIVE = "live"
 """What the one version is called when the file does not name it."""

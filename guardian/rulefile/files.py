@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from guardian.rulefile.combine import REPLACED, extended, included
 from guardian.rulefile.doubts import Placed, errors_of_lambda_only, warnings
 from guardian.rulefile.model import CriterionModel, Defaults, RuleFile
 from guardian.rulefile.places import Found, Lost, located, walked
-from guardian.rulefile.query import Scene
+from guardian.rulefile.query import Scene, unrouted
 from guardian.text.findings import (
     Document,
     Finding,
@@ -109,8 +109,13 @@ class Surveyed:
     findings: tuple[Finding, ...]
 
 
-def survey(paths: Sequence[str | Path]) -> Iterator[Surveyed]:
-    """These rule files, presets and folders of rule files, each checked by itself."""
+def survey(
+    paths: Sequence[str | Path], *, routed: Collection[str] | None = None
+) -> Iterator[Surveyed]:
+    """These rule files, presets and folders of rule files, each checked by itself.
+
+    `routed` are the names that `${router.NAME}` may have; with None any will do.
+    """
     for given in walked(paths):
         if isinstance(given, Lost):
             missing = finding(Mark(Source(given.shown), 1, 1), given.why)
@@ -121,6 +126,8 @@ def survey(paths: Sequence[str | Path]) -> Iterator[Surveyed]:
         doubts = [w for placed in request.placed for w in warnings(placed)]
         if given.path.parent.name != "presets":  # which are made to be combined
             doubts.extend(errors_of_lambda_only(request.placed))
+        if routed is not None:
+            doubts.extend(f for placed in request.placed for f in unrouted(placed.node, routed))
         found = tuple(in_order([*request.findings, *doubts]))
         yield Surveyed(path=given.shown, criteria=len(request.seen), findings=found)
 

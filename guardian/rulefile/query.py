@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -14,6 +14,7 @@ from guardian.text.findings import Finding, Node, Place, did_you_mean
 from guardian.text.units import told
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([^{}]*)\}")
+_OF_THE_ROUTER: Final = re.compile(r"\$\{router\.([A-Za-z_]\w*)\}")
 _OF_THE_ROLLOUT: Final = re.compile(r"canary|stable|router\.[A-Za-z_]\w*")
 
 _NO_PART: Final = (
@@ -96,6 +97,31 @@ def filled(text: str, place: Place, scene: Scene, *, bound: bool = True) -> str:
         scene.say(place, f"{told(text)} holds a placeholder that is not closed: write ${{name}}")
         return text
     return _PLACEHOLDER.sub(fill, text)
+
+
+def unrouted(node: Node, routed: Collection[str]) -> Iterator[Finding]:
+    """Each `${router.NAME}` of a criterion that no router gives, so that no rollout can bind it."""
+    for place, text in _texts(node.data):
+        for name in _OF_THE_ROUTER.findall(text):
+            if name not in routed:
+                listed = ", ".join(f"${{router.{each}}}" for each in sorted(routed))
+                meant = did_you_mean(name, routed)
+                say = f"no router gives ${{router.{name}}}{meant}: there are {listed}"
+                yield node.finding(place, say)
+
+
+def _texts(value: object, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """Every text below a value, with its place."""
+    inner: Iterable[tuple[str | int, object]] = ()
+    match value:
+        case str():
+            yield place, value
+        case dict():
+            inner = value.items()
+        case list():
+            inner = enumerate(value)
+    for step, each in inner:
+        yield from _texts(each, (*place, step))
 
 
 def _names(query: Query) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,12 @@ class Report:
         }
 
 
-def lint(paths: Sequence[str | Path]) -> Report:
-    """Check rule files, presets and folders of rule files; raises nothing."""
-    surveyed = list(rulefile.survey(paths))
+def lint(paths: Sequence[str | Path], *, routed: Collection[str] | None = None) -> Report:
+    """Check rule files, presets and folders of rule files; raises nothing.
+
+    `routed` are the names that `${router.NAME}` may have; with None any will do.
+    """
+    surveyed = list(rulefile.survey(paths, routed=routed))
     return Report(
         files=len(surveyed),
         criteria=sum(file.criteria for file in surveyed),

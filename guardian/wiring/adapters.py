@@ -34,6 +34,11 @@ def adapter(room: str, name: str) -> ModuleType:
     return importlib.import_module(f"guardian.{room}.{name}")
 
 
+def router_variables() -> frozenset[str]:
+    """The names that `${router.NAME}` may have, of all routers."""
+    return frozenset(n for name in adapters("routers") for n in adapter("routers", name).VARIABLES)
+
+
 def chosen(room: str, choice: Choice) -> ModuleType:
     """The adapter that a file names; ConfigError at its place when there is none of that name."""
     try:

@@ -158,6 +158,16 @@ def test_every_error_of_a_rule_file_is_shown_with_its_place(tmp_path: Path) -> N
     assert "broken.yaml:" in ended.out
 
 
+def test_a_rule_file_by_itself_names_no_variable_that_no_router_gives(tmp_path: Path) -> None:
+    """Exit 3, with the names of the routers that there are."""
+    rule = (ROOT / "rules" / "production.yaml").read_text()
+    (tmp_path / "rules.yaml").write_text(rule.replace("router.alias", "router.stage"))
+    ended = guardian("rules", "lint", "rules.yaml", cwd=tmp_path)
+    assert ended.code == 3
+    assert "no router gives ${router.stage}" in ended.out
+    assert "${router.alias}, ${router.function}, ${router.version}" in ended.out
+
+
 def test_dead_endpoints_and_bad_settings_are_said(tmp_path: Path) -> None:
     """A refused connection is exit 8; a simulated clock against real AWS is exit 3."""
     with stage(tmp_path) as s:

@@ -171,6 +171,20 @@ def test_compare_asks_the_same_of_stable(write: Path) -> None:
     assert slow.compare.stable.within.dimensions == (("ExecutedVersion", "${stable}"),)
 
 
+def test_what_no_router_gives_is_an_error_where_it_stands(write: Path) -> None:
+    """No rollout could bind it; who does not know the routers takes any name."""
+    path = write / "rules.yaml"
+    wrong = RATIO.replace(DIMENSIONS, '{Name: "${router.functon}:${router.alias}-${canary}"}')
+    path.write_text(f"{HEAD}criteria:{wrong}", encoding="utf-8")
+    assert lint([path]).findings == ()
+    (found,) = lint([path], routed=("function", "alias")).findings
+    assert (found.severity, found.line, found.column) == ("error", 8, 26)
+    assert found.message == (
+        "no router gives ${router.functon} (did you mean 'function'?):"
+        " there are ${router.alias}, ${router.function}"
+    )
+
+
 def test_variables_are_filled_in_and_the_rollouts_own_names_stay(write: Path) -> None:
     """The service's values at load, the rollout's when it begins."""
     path = write / "rules.yaml"

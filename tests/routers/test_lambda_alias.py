@@ -13,7 +13,7 @@ from guardian.aws import Sessions
 from guardian.core.model import Reason
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, Weight
 from guardian.ports import Router, RouterError
-from guardian.routers.lambda_alias import LambdaAlias, Options, build
+from guardian.routers.lambda_alias import VARIABLES, LambdaAlias, Options, build
 from tests.contracts.adapters import (
     ACCOUNT,
     SECRET_KEY,
@@ -341,6 +341,7 @@ def test_the_target_names_account_region_function_and_alias(lambdas: World) -> N
     router = lambdas.router()
     assert router.target == "lambda_alias:333333333333:us-east-1:agents-api:live"
     assert router.variables() == {"function": "agents-api", "alias": "live"}
+    assert tuple(router.variables()) == VARIABLES
 
 
 @pytest.mark.parametrize(

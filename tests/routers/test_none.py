@@ -11,7 +11,7 @@ from guardian.aws import Sessions
 from guardian.core.model import Reason
 from guardian.core.traffic import FULL, Reading, Snapshot, Stamp, Traffic
 from guardian.ports import Guard, Router, RouterError
-from guardian.routers.none import Options, build
+from guardian.routers.none import VARIABLES, Options, build
 from tests.contracts.adapters import account_for, context_for
 
 
@@ -28,6 +28,7 @@ def test_it_reads_as_one_version(version: str | None, name: str) -> None:
     assert router.read().traffic.share(name) == FULL
     assert router.target == f"none:333333333333:us-east-1:{name}"
     assert router.variables() == {"version": name}
+    assert tuple(router.variables()) == VARIABLES
     assert router.guard is Guard.NONE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from guardian.core.plan import Plan
+from guardian.core.plan import Drive, Plan
 from guardian.core.pre_existing import broken, unseen
 from guardian.core.reasons import against, measured
 from guardian.core.rollout import Rollout
@@ -87,6 +87,19 @@ def other_driver(rollout: Rollout) -> str:
         " guardian has gone: CodeDeploy, also behind SAM's and CDK's deployment groups"
         " (`aws deploy list-deployments --include-only-statuses InProgress`, then"
         " `aws deploy stop-deployment --deployment-id ID`), a pipeline, or a person."
+    )
+
+
+def try_again(plan: Plan) -> str:
+    """How to give the same version traffic again; empty where it was no rollout's to give.
+
+    What somebody else deployed may be no version that a rollout could start, like `$LATEST`.
+    """
+    if plan.drive is not Drive.ROLLOUT:
+        return ""
+    return (
+        f'`guardian rollout start {plan.service} --to {plan.canary} --again --reason "…"`'
+        " tries the same version again."
     )
 
 

@@ -26,6 +26,7 @@ from guardian.core.phrases import (
     other_way,
     pre_existing,
     take_back,
+    try_again,
 )
 from guardian.core.plan import Drive
 from guardian.core.reasons import fails_on
@@ -304,8 +305,7 @@ def rolled_back(entry: RollbackConfirmed, after: Rollout) -> Words:
             f"CloudFormation was not told: a stack that deployed version {plan.canary} still names"
             " it, and its next deploy may put it back. Fix or revert the change before it.",
             other_driver(after),
-            f'`guardian rollout start {plan.service} --to {plan.canary} --again --reason "…"`'
-            " tries the same version again.",
+            try_again(plan),
             page,
         ),
     )

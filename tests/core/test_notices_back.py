@@ -19,6 +19,7 @@ from guardian.core.entries import (
 from guardian.core.keys import page_key
 from guardian.core.notices import Event, Severity, concerns, notice
 from guardian.core.phrases import take_back
+from guardian.core.plan import Drive
 from guardian.core.reasons import samples, window, worst_first
 from guardian.core.rollout import apply, start
 from guardian.core.traffic import FULL
@@ -67,6 +68,14 @@ def test_the_confirmed_rollback_pages_a_warning_and_closes_the_stuck_pages() -> 
     assert one.resolves == (key("stuck"),)
     both = last(STEP_0, AT_TEN, BACK, STUCK_1, STUCK_2, CONFIRMED)
     assert both.resolves == (key("stuck"), key("stuck-2"))
+
+
+def test_only_what_a_rollout_gave_traffic_is_to_be_tried_again_by_one() -> None:
+    """What somebody else deployed may be nothing that a rollout starts with: `$LATEST`."""
+    assert "--to 42 --again --reason" in last(STEP_0, AT_TEN, BACK, CONFIRMED).todo
+    assert "--again" not in last(STEP_0, BACK, CONFIRMED, plan=WATCH).todo
+    by_hand = replace(PLAN, drive=Drive.ROLLBACK, canary="$LATEST", steps=())
+    assert "--again" not in last(BACK, CONFIRMED, plan=by_hand).todo
 
 
 def test_after_a_rollback_people_learn_what_cloudformation_still_believes() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from guardian.engine.engine import Setting
     from guardian.engine.vigil import Vigil
     from guardian.ports.overview import Overview
+    from guardian.web.app import Listener
     from guardian.wiring import Wiring
     from guardian.wiring.desk import ConfiguredDesk
 
@@ -65,18 +66,18 @@ def run(*, config: Path | None, observe: bool, metrics_listen: str | None) -> in
         listen = metrics_listen or settings.metrics_listen
         hosts = [name.strip() for name in settings.metrics_hosts.split(",") if name.strip()]
         overview = partial(_overview, serving)
-        listener = app.serve(listen, overview=overview, meter=meter, hosts=hosts)
-        try:
+        serve = partial(app.serve, listen, overview=overview, meter=meter, hosts=hosts)
+        with _listening(serve, lambda: desk is None or _left_alone(wiring)) as (address, unserved):
             log.say(
                 f"guardian {__version__}; {configured.path}; journal {wiring.address};"
-                f" metrics and health on {listener.address}"
+                f" {unserved or f'metrics and health on {address}'}"
             )
             with _heeding(serving):
                 if desk is None and vigil.wait():
                     desk = _desk(wiring)
-                settled = desk is None or _serve(wiring, desk, log, vigil, serving, observe=observe)
-        finally:
-            listener.stop()
+                settled = desk is None or _serve(
+                    wiring, desk, log, vigil, serving, observe=observe, unserved=unserved
+                )
     if not settled:
         # A vendor's call hangs, and its thread would hold up the end of the process.
         os._exit(0)
@@ -100,6 +101,32 @@ def _desk(wiring: Wiring) -> ConfiguredDesk:
     return desk
 
 
+@contextmanager
+def _listening(
+    serve: Callable[[], Listener], needed: Callable[[], bool]
+) -> Iterator[tuple[str, str]]:
+    """Serve metrics and health meanwhile: where, or why not, as long as guardian is needed."""
+    from guardian.ports import ConfigError
+
+    try:
+        listener = serve()
+    except ConfigError as error:
+        if not needed():
+            raise
+        yield "", str(error)
+        return
+    try:
+        yield listener.address, ""
+    finally:
+        listener.stop()
+
+
+def _left_alone(wiring: Wiring) -> bool:
+    """Whether something is live that no process drives."""
+    journal = wiring.journal
+    return any(journal.holder(head.target) is None for head in journal.live())
+
+
 def _serve(
     wiring: Wiring,
     desk: ConfiguredDesk,
@@ -108,11 +135,16 @@ def _serve(
     serving: list[Vigil | Daemon],
     *,
     observe: bool,
+    unserved: str,
 ) -> bool:
     """Be the daemon until a signal comes; whether no write was still under way at the end."""
+    from guardian.core.alarms import metrics_unserved
     from guardian.engine.daemon import Daemon
 
-    daemon = Daemon(_setting(wiring, log), desk, observe=observe, told_before=vigil.over)
+    told_before = [*vigil.over]
+    if unserved:
+        told_before.append(metrics_unserved(desk.environment, unserved, wiring.clock.now()))
+    daemon = Daemon(_setting(wiring, log), desk, observe=observe, told_before=told_before)
     serving.append(daemon)
     for number in vigil.signals:
         daemon.signal(number)

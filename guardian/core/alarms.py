@@ -14,6 +14,7 @@ from guardian.core.wording import because
 
 FILES: Final = "files"
 JOURNAL: Final = "journal"
+METRICS: Final = "metrics"
 ORPHAN: Final = "orphan"
 """Causes of pages, the last part of their keys."""
 _SHOWN: Final = 300
@@ -97,6 +98,17 @@ def journal_right(environment: str, now: Instant) -> Notice:
         did="Everything goes on, and what happened meanwhile is recorded.",
     )
     return _notice(environment, JOURNAL, words, now)
+
+
+def metrics_unserved(environment: str, why: str, now: Instant) -> Notice:
+    """Guardian's own metrics and health cannot be served, and something is live."""
+    words = Words(
+        title="guardian serves no metrics and no health: it guards what is live all the same",
+        did=joined("Orders and messages work as ever.", because(why)),
+        todo="Put that right and restart guardian, then resolve this page. Until then nothing that"
+        " watches guardian's metrics sees anything.",
+    )
+    return _notice(environment, METRICS, words, now, severity=Severity.WARNING)
 
 
 def orphan(

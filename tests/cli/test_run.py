@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import socket
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -320,6 +321,25 @@ def test_an_address_in_use_is_a_plain_error(tmp_path: Path) -> None:
         assert "GUARDIAN_METRICS_LISTEN" in ended.err
         refused = finish(t.stage.start("run", GUARDIAN_METRICS_LISTEN="nowhere"))
         assert refused.code == 3
+
+
+def test_what_is_live_is_guarded_without_metrics_where_their_address_is_taken(
+    tmp_path: Path,
+) -> None:
+    """A bad canary goes back, and people are paged that nobody sees it by metrics."""
+    bad = THREE[-1]
+    with theatre(tmp_path) as t, socket.create_server(("127.0.0.1", 0)) as taken:
+        first = t.daemon()
+        t.serves()
+        t.begin(bad)
+        t.wait_phase(bad, "baking")
+        first.kill()
+        first.wait()
+        t.stage.simulator.traffic.behave(bad, NEW[bad], BAD)
+        t.daemon("--metrics-listen", f"127.0.0.1:{taken.getsockname()[1]}")
+        t.wait_phase(bad, "rolled_back")
+        t.wait_for("the page", lambda: "guardian/production/metrics" in pages(t))
+        assert "another program listens there already" in t.log()
 
 
 def test_a_write_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:

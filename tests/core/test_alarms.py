@@ -11,6 +11,7 @@ from guardian.core.alarms import (
     journal_right,
     journal_unusable,
     journal_wrong,
+    metrics_unserved,
     orphan,
     orphan_over,
     receiver_refuses,
@@ -31,6 +32,14 @@ def test_a_start_with_wrong_files_is_a_page() -> None:
     assert (told.own, told.service, told.event) == (True, "guardian", Event.STUCK)
     assert "rules/production.yaml:12:5: unknown key 'treshold'" in told.did
     assert "^" not in told.did
+
+
+def test_a_start_without_metrics_is_a_lesser_page() -> None:
+    """What is live is guarded; only nobody can see it by them."""
+    told = metrics_unserved("production", "another program listens there already", T0)
+    (page,) = told.pages
+    assert (page.key, page.severity) == ("guardian/production/metrics", Severity.WARNING)
+    assert "another program listens there already" in told.did
 
 
 def test_new_files_that_are_wrong_are_a_lesser_page_of_the_same_key() -> None:

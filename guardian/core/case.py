@@ -34,7 +34,7 @@ from guardian.core.verdict import Datapoints, Outcome
 
 RECENT_PERIODS = 5
 """The busiest of this many settled periods tells what an unsettled one may still become."""
-NO_TRACK = Track(log_stakes=())
+NO_TRACK = Track(())
 """Where a criterion stands that no sequential test judges."""
 
 
@@ -227,15 +227,15 @@ def _limited(
 
     `other` is what stable counts; None where that is not known.
     """
-    busiest, whole, shared = _busiest(criterion, window, counts), heard(counts), Shared()
-    there = heard(other) if other is not None else {}
-    newest = max((c.start for c in whole.values() if c.total > 0), default=0.0)
+    busiest, all_counts, shared = _busiest(criterion, window, counts), counts, Shared()
     while True:
-        limit = limit.over(tuple((c.bad, c.total) for c in counts.settled))
+        limit = limit.over(counts.settled)
         track, growing = _with_partial(limit, counts, busiest)
         found = _Limited(limit, counts, track, growing, shared)
-        if not there or track.peak < -math.log(window.alpha):
+        if other is None or track.peak < -math.log(window.alpha):
             return found
+        whole, there = heard(all_counts), heard(other)
+        newest = max((c.start for c in whole.values() if c.total > 0), default=0.0)
         settled, late = worst(criterion, counts.settled, growing)
         mine = [whole[c.start] for c in (*settled, *(g.seen for g in late))]
         both = [there[c.start] for c in mine if c.start in there]

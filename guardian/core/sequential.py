@@ -20,8 +20,9 @@ hide a late regression.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import exp, inf, log, log1p
 from typing import Final, NamedTuple, TypeAlias
 
@@ -34,8 +35,14 @@ RATE_RATIOS: Final = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 FIRST: Final = 0.5
 """Prior probability that a bad release is bad from its first minute."""
 
+MARKED: Final = 60
+"""A track is kept of each such minute: of every one it would be most of what guardian holds."""
+
 Minute: TypeAlias = Sequence[float]
-"""(errors, total), (events, minutes), or (errors, total, stable's errors, stable's total)."""
+"""(errors, total), (events, minutes), or (errors, total, stable's errors, stable's total).
+
+What stands before the first two, such as when the minute began, is passed over.
+"""
 
 
 # --- fixed totals ------------------------------------------------------------------------------
@@ -91,20 +98,22 @@ def _log_mean(logs: Sequence[float]) -> float:
 # --- minute by minute --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
+class Track(NamedTuple):
     """Where a test stands after some minutes."""
 
-    minutes: int = 0
     log_stakes: tuple[float, ...]
-    """For each alternative, the log of what the bets that were placed so far are worth."""
+    """For each alternative, the log of what the bets are worth, as of the last that was placed."""
+    minutes: int = 0
+    placed: int = 0
+    """How many minutes there were at the last bet. What was silent since is weighed with the next:
+    silence costs nothing, however long it is and in how many looks it came."""
     log_e: float = 0.0
     peak: float = 0.0
     """The largest `log_e` so far: a breach that was proven once stays proven."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _ChangePointTest:
+class _ChangePointTest(ABC):
     """A mixture over alternatives and over the minute of the change, with a cap on each minute.
 
     The bet on minute `t` gets the weight `first + (1 - first)/horizon` for the first minute and
@@ -123,7 +132,6 @@ class _ChangePointTest:
     threshold: float = field(init=False, compare=False, repr=False)
     """ln(1/alpha)."""
     _cap: float = field(init=False, compare=False, repr=False)
-    _log_first: float = field(init=False, compare=False, repr=False)
     _log_later: float = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -136,24 +144,29 @@ class _ChangePointTest:
         later = (1.0 - self.first) / self.horizon
         object.__setattr__(self, "threshold", threshold)
         object.__setattr__(self, "_cap", cap if self.sustain > 1 else inf)
-        object.__setattr__(self, "_log_first", log(self.first + later))
         object.__setattr__(self, "_log_later", log(later) if later > 0 else -inf)
 
     def proven(self, track: Track) -> bool:
         """Whether the breach was proven at some minute of the track."""
         return track.peak >= self.threshold
 
-    def _placed(self, track: Track) -> float:
-        """The log of the weight that is placed on the minute after `track`."""
-        if track.minutes == 0:
-            return self._log_first
-        return self._log_later if track.minutes < self.horizon else -inf
+    def advance(self, track: Track, minute: Minute) -> Track:
+        """The track after one more minute; one that says nothing changes no evidence."""
+        ratios = self._ratios(minute)
+        if ratios:
+            return self._bet(track, ratios)
+        return Track(track.log_stakes, track.minutes + 1, track.placed, track.log_e, track.peak)
 
-    def _idle(self, track: Track) -> Track:
-        """The track after a minute that says nothing: the evidence stays exactly as it is."""
-        placed = self._placed(track)
-        stakes = tuple(_log_add(stake, placed) for stake in track.log_stakes)
-        return replace(track, minutes=track.minutes + 1, log_stakes=stakes)
+    @abstractmethod
+    def _ratios(self, minute: Minute) -> Sequence[float]:
+        """Each alternative's log likelihood ratio; empty where the minute says nothing."""
+
+    def _placed(self, track: Track) -> float:
+        """The log of the weight of the minute after `track`, and of the silent ones before it."""
+        placed = min(track.minutes + 1, self.horizon) - min(track.placed, self.horizon)
+        if track.placed == 0:
+            return log(self.first + placed * (1.0 - self.first) / self.horizon)
+        return self._log_later + log(placed) if placed > 0 else -inf
 
     def _bet(self, track: Track, ratios: Sequence[float]) -> Track:
         """The track after a minute with these log likelihood ratios, one for each alternative."""
@@ -174,12 +187,7 @@ class _ChangePointTest:
             worth += exp(stake - top)
         kept = purse * exp(-top) if purse > 0.0 else 0.0
         log_e = top + log(worth / len(stakes) + kept)
-        return Track(
-            minutes=minutes,
-            log_stakes=tuple(stakes),
-            log_e=log_e,
-            peak=max(track.peak, log_e),
-        )
+        return Track(tuple(stakes), minutes, minutes, log_e, max(track.peak, log_e))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,15 +211,14 @@ class LimitTest(_ChangePointTest):
         """No evidence either way."""
         return Track(log_stakes=(-inf,) * len(ODDS_RATIOS))
 
-    def advance(self, track: Track, minute: Minute) -> Track:
-        """The track after one more minute; a minute without events changes no evidence."""
-        errors, total = minute
+    def _ratios(self, minute: Minute) -> Sequence[float]:
+        """A minute without events says nothing."""
+        errors, total = minute[-2:]
         if total <= 0:
-            return self._idle(track)
-        ratios = [
+            return ()
+        return [
             errors * bad - total * each for bad, each in zip(self._bad, self._each, strict=True)
         ]
-        return self._bet(track, ratios)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,12 +246,10 @@ class RateTest(_ChangePointTest):
         """No evidence either way."""
         return Track(log_stakes=(-inf,) * len(ODDS_RATIOS))
 
-    def advance(self, track: Track, minute: Minute) -> Track:
-        """The track after one more period; one without a datapoint changes no evidence."""
-        events, minutes = minute
-        if minutes <= 0:
-            return self._idle(track)
-        return self._bet(track, [events * gain - minutes * cost for gain, cost in self._each])
+    def _ratios(self, minute: Minute) -> Sequence[float]:
+        """A period without a datapoint says nothing."""
+        events, minutes = minute[-2:]
+        return [events * gain - minutes * cost for gain, cost in self._each] if minutes > 0 else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,16 +266,9 @@ class CompareTest(_ChangePointTest):
         """No evidence either way."""
         return Track(log_stakes=(-inf,) * len(RATE_RATIOS))
 
-    def advance(self, track: Track, minute: Minute) -> Track:
-        """The track after one more minute; without traffic on both sides nothing changes."""
-        ratios = _two_sample_ratios(minute, self.margin_ratio)
-        return self._bet(track, ratios) if ratios else self._idle(track)
-
-
-def _log_add(a: float, b: float) -> float:
-    """log(exp(a) + exp(b)), where at most one of them is minus infinity."""
-    high, low = (a, b) if a > b else (b, a)
-    return high + log1p(exp(low - high))
+    def _ratios(self, minute: Minute) -> Sequence[float]:
+        """Without traffic on both sides a minute says nothing."""
+        return _two_sample_ratios(minute, self.margin_ratio)
 
 
 # --- whole lists -------------------------------------------------------------------------------
@@ -324,31 +322,37 @@ def _whole(test: LimitTest | CompareTest, minutes: Sequence[Minute]) -> Proof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A test over a growing list of minutes, with the track after each of them.
+    """A test over a growing list of minutes.
 
-    When an earlier minute changes, only the minutes from there on are gone through again.
+    When an earlier minute changes, only those from the mark before it on are gone through again.
     """
 
     test: LimitTest | RateTest | CompareTest
     minutes: tuple[Minute, ...] = ()
-    tracks: tuple[Track, ...] = ()
+    marks: tuple[Track, ...] = ()
+    """The track after each `MARKED` minutes."""
+    newest: Track | None = None
 
     @property
     def track(self) -> Track:
         """Where the test stands now."""
-        return self.tracks[-1] if self.tracks else self.test.start()
+        return self.newest or self.test.start()
 
     def over(self, minutes: tuple[Minute, ...]) -> Run:
         """The same test over these minutes instead."""
-        if minutes == self.minutes:
+        same = common(self.minutes, minutes)
+        if same == len(self.minutes) == len(minutes):
             return self
-        same = _common(self.minutes, minutes)
-        tracks = list(self.tracks[:same])
-        track = tracks[-1] if tracks else self.test.start()
-        for minute in minutes[same:]:
+        marks = list(self.marks[: same // MARKED])
+        done, track = same, self.track
+        if same < len(self.minutes):
+            done, track = MARKED * len(marks), marks[-1] if marks else self.test.start()
+        for number, minute in enumerate(minutes[done:], done + 1):
             track = self.next(track, minute)
-            tracks.append(track)
-        return replace(self, minutes=minutes, tracks=tuple(tracks))
+            if number % MARKED == 0:
+                marks.append(track)
+        newest = track if minutes else None
+        return Run(test=self.test, minutes=minutes, marks=tuple(marks), newest=newest)
 
     def next(self, track: Track, minute: Minute) -> Track:
         """The track after one more minute; beyond the horizon, in a fresh test.
@@ -357,12 +361,12 @@ class Run:
         bound of false alarms then holds for each horizon; what was proven stays proven.
         """
         if track.minutes == self.test.horizon:
-            track = replace(self.test.start(), peak=track.peak)
+            track = self.test.start()._replace(peak=track.peak)
         return self.test.advance(track, minute)
 
 
-def _common(before: tuple[Minute, ...], after: tuple[Minute, ...]) -> int:
-    """How many minutes both begin with."""
+def common(before: Sequence[object], after: Sequence[object]) -> int:
+    """With how many of the same both begin."""
     if after[: len(before)] == before:
         return len(before)
     pairs = enumerate(zip(before, after, strict=False))

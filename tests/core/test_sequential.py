@@ -20,7 +20,6 @@ from guardian.core.sequential import (
     CompareTest,
     LimitTest,
     Minute,
-    Run,
     Track,
     breach_threshold,
     log_e_changepoint,
@@ -237,45 +236,6 @@ def test_minute_by_minute_against_stable_equals_the_definition(
     wanted = by_definition(ratios, horizon=horizon, sustain=sustain, alpha=0.01)
     test = CompareTest(margin_ratio=margin, horizon=horizon, alpha=0.01, sustain=sustain)
     assert go_through(test, minutes).log_e == pytest.approx(wanted, rel=1e-9, abs=1e-9)
-
-
-@steady
-@given(before=st.lists(pairs, max_size=20), after=st.lists(pairs, max_size=20), horizon=horizons)
-def test_a_run_over_changed_minutes_equals_a_fresh_one(
-    before: list[tuple[int, int]], after: list[tuple[int, int]], horizon: int
-) -> None:
-    """A correction anywhere, a longer and a shorter list give what a fresh start gives."""
-    blank = Run(test=LimitTest(limit=0.05, horizon=horizon, alpha=0.05))
-    for minutes in (tuple(after), (*before, *after), tuple(before[:3])):
-        assert blank.over(tuple(before)).over(minutes) == blank.over(minutes)
-
-
-def test_a_correction_leaves_the_minutes_before_it_alone() -> None:
-    """Only the minutes from the changed one on are gone through again."""
-    blank = Run(test=LimitTest(limit=0.05, horizon=30, alpha=0.05))
-    run = blank.over(((1, 90), (2, 90), (3, 90), (4, 90)))
-    corrected = run.over(((1, 90), (2, 90), (9, 90), (4, 90)))
-    kept = [a is b for a, b in zip(run.tracks, corrected.tracks, strict=True)]
-    assert kept == [True, True, False, False]
-    assert run.over(run.minutes) is run
-
-
-def test_a_rollout_that_outlives_its_horizon_is_still_watched() -> None:
-    """Beyond the horizon a fresh test begins; a bad turn long after it is proven within minutes."""
-    test = LimitTest(limit=0.05, horizon=30, alpha=0.05)
-    minutes = ((3.0, 300.0),) * 100 + ((60.0, 300.0),) * 5
-    run = Run(test=test).over(minutes)
-    assert not test.proven(run.tracks[99])
-    assert test.proven(run.track)
-    assert not test.proven(go_through(test, minutes)), "one test alone would see nothing any more"
-
-
-def test_what_was_proven_stays_proven() -> None:
-    """The bound covers every look, so a good time afterwards takes nothing back."""
-    test = LimitTest(limit=0.05, horizon=10, alpha=0.05)
-    run = Run(test=test).over(((90.0, 300.0),) * 4 + ((0.0, 300.0),) * 40)
-    assert run.track.log_e < 0 < test.threshold <= run.track.peak
-    assert test.proven(run.track)
 
 
 # --- properties --------------------------------------------------------------------------------

@@ -102,8 +102,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the simulator's story is its events."""
 
     def _serve(self) -> None:
-        body = self._body()
+        length = int(self.headers.get("Content-Length") or 0)
+        sent = self.rfile.read(length) if length <= _MAX_BODY else b""
+        if len(sent) < length <= _MAX_BODY:
+            self.close_connection = True  # Whoever sent it has died over it: it is no request.
+            return
+        body = self._unpacked(sent) if length <= _MAX_BODY else None
         if body is None:
+            self.close_connection = True
             self._send(Reply(status=413, body=b"too large\n", content_type="text/plain"))
             return
         parts = urlsplit(self.path)
@@ -119,13 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
             reply = HANG_UP
         self._send(reply)
 
-    def _body(self) -> bytes | None:
-        """The request's body, unpacked; None, and no more requests, when it is over the limit."""
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > _MAX_BODY:
-            self.close_connection = True
-            return None
-        body = self.rfile.read(length)
+    def _unpacked(self, body: bytes) -> bytes | None:
+        """A request's body as it was before it was packed; None when it is over the limit."""
         if self.headers.get("Content-Encoding") != "gzip":
             return body
         unpacked = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(body, _MAX_BODY + 1)

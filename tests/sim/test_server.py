@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -49,6 +50,18 @@ def test_a_body_over_a_megabyte_is_refused(sim: Simulator) -> None:
     connection.endheaders()
     assert connection.getresponse().status == 413
     connection.close()
+
+
+def test_a_request_whose_sender_dies_is_none(sim: Simulator) -> None:
+    """A body that is shorter than announced changes nothing, and gets no answer."""
+    host, port = urlsplit(sim.url).netloc.split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as line:
+        path = "/2015-03-31/functions/agents-api/aliases/live"
+        line.sendall(f"PUT {path} HTTP/1.1\r\nHost: here\r\nContent-Length: 99\r\n\r\n".encode())
+        line.sendall(b"{}")
+        line.shutdown(socket.SHUT_WR)
+        assert line.recv(1000) == b""
+    assert list(sim.events) == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"\xff\xfe", b'{"MetricDataQueries": 7}'])

@@ -130,9 +130,8 @@ class Charge:
             return False
         if self.rollout.phase is not Phase.ROLLED_BACK or self.reading is None:
             return True
-        stamp = self.reading.stamp
-        ours = stamp is not None and stamp.rollout == self.id
-        return not ours or self.tries >= CLEAN_UP_TRIES
+        left = must_write(self.rollout, self.reading, fenced=True, wrote=True)
+        return left is None or self.tries >= CLEAN_UP_TRIES
 
     def wants_reading(self, monotonic: float, *, polling: bool) -> bool:
         """Whether this tick has to look at the real traffic.

@@ -187,7 +187,8 @@ class Daemon:
             return
         self._intake.step(self._desk, mine, orders=not self._observe)
         self._lookout.step(self._desk, mine)
-        self._patrol.step(self._desk, list(mine))
+        for service, reading in self._patrol.step(self._desk, list(mine)).items():
+            self._intake.tidy(self._desk, service, reading, mine[service])
 
     def _duties(self, desk: Desk) -> dict[str, Duty]:
         return {s.name: Duty.OBSERVE if self._observe else s.duty for s in desk.services()}

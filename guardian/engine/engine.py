@@ -13,6 +13,7 @@ from guardian.core.plan import Plan
 from guardian.core.rollout import Rollout, fold
 from guardian.core.standing import Seen
 from guardian.core.status import Picture, picture
+from guardian.core.traffic import Reading
 from guardian.core.wording import because
 from guardian.engine.bell import Bell
 from guardian.engine.charge import Charge, resumed
@@ -247,9 +248,18 @@ class Engine:
             raise TargetHeld(target, self._journal.holder(target) or "another process")
         return claim
 
-    def take_up(self, rollout: str, claim: Claim, router: Router, plane: str) -> Charge:
-        """Go on with a rollout that an earlier process left behind."""
+    def take_up(
+        self,
+        rollout: str,
+        claim: Claim,
+        router: Router,
+        plane: str,
+        *,
+        reading: Reading | None = None,
+    ) -> Charge:
+        """Go on with a rollout that an earlier process left behind; what was read of its target."""
         charge = resumed(self._journal, claim, router, rollout)
+        charge.reading = reading
         self._take(charge, plane)
         return charge
 

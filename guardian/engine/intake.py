@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from guardian.core.codec import rfc3339
 from guardian.core.decide import retired
@@ -11,6 +12,7 @@ from guardian.core.entries import Answer, Order, OrderKind, for_service
 from guardian.core.notices import unguarded
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, fold
+from guardian.core.traffic import Reading
 from guardian.engine.charge import Charge
 from guardian.engine.desk import Desk, Duty
 from guardian.engine.engine import Engine
@@ -18,7 +20,16 @@ from guardian.engine.retirement import Retirement
 from guardian.engine.start import PENDING_S, NothingToDo
 from guardian.engine.supervisor import broken
 from guardian.engine.task import Task
-from guardian.ports import Clock, EdgeError, GuardianError, Head, Journal, JournalError, NotYet
+from guardian.ports import (
+    Clock,
+    ConfigError,
+    EdgeError,
+    GuardianError,
+    Head,
+    Journal,
+    JournalError,
+    NotYet,
+)
 
 ORDER_LIVES_S = 600.0
 """A start that nobody took for so long, in real seconds, is refused: it would be a surprise."""
@@ -118,21 +129,42 @@ class Intake:
             self._leave_alone(head, f"service {plan.service} is only observed here")
             return
         task = self._task(desk, head, plan)
-        if task is None:
+        if task is None or not self._took_up(desk, task):
             return
-        claim = self._journal.claim(self._engine.lease, plan.target)
-        if claim is None:
-            return
-        self._engine.plane(task.plane, desk.sources(task))
-        try:
-            self._engine.take_up(plan.rollout, claim, task.router, task.plane)
-        except BaseException:
-            self._journal.release(claim)
-            raise
         self._said.pop(head.rollout, None)
         self._alone.pop(head.rollout, None)
         phase = rollout.phase.value.replace("_", " ")
         self._say(f"{plan.service}: {plan.rollout} is taken up where it was left, in {phase}")
+
+    def _took_up(self, desk: Desk, task: Task, reading: Reading | None = None) -> bool:
+        """Take a rollout of the journal into charge; False where somebody holds its target."""
+        claim = self._journal.claim(self._engine.lease, task.plan.target)
+        if claim is None:
+            return False
+        self._engine.plane(task.plane, desk.sources(task))
+        try:
+            self._engine.take_up(task.plan.rollout, claim, task.router, task.plane, reading=reading)
+        except BaseException:
+            self._journal.release(claim)
+            raise
+        return True
+
+    def tidy(self, desk: Desk, service: str, reading: Reading, duty: Duty) -> None:
+        """Take off what a rollout has left on a target that it has put back: its process died."""
+        stamp = reading.stamp
+        if stamp is None or duty is not Duty.ENFORCE:
+            return
+        for head in self._journal.history(service):
+            if head.rollout != stamp.rollout or head.live or head.rollout in self.broken:
+                continue
+            rollout = self._read(head)
+            if rollout is None or rollout.phase is not Phase.ROLLED_BACK:
+                continue
+            if self._journal.holder(head.target) is not None:
+                continue
+            with suppress(EdgeError, ConfigError):
+                if self._took_up(desk, desk.adopted(rollout.plan), reading):
+                    self._say(f"{service}: {head.rollout} is over; its stamp is taken off")
 
     def _read(self, head: Head) -> Rollout | None:
         try:

@@ -69,10 +69,13 @@ class Patrol:
         self.unseen: Mapping[str, str] = {}
         """Each service that was looked at, and why its target could not be seen; replaced whole."""
 
-    def step(self, desk: Desk, services: Sequence[str]) -> None:
-        """Judge what has arrived, and begin the next few looks."""
-        for service in [service for service in self._arrived if service in services]:
-            self._judge(desk, service, self._arrived.pop(service))
+    def step(self, desk: Desk, services: Sequence[str]) -> dict[str, Reading]:
+        """Judge what has arrived, and begin the next few looks.
+
+        Returns by service what bears a stamp and is no orphan: driven by somebody, or left.
+        """
+        arrived = {s: self._arrived.pop(s) for s in list(self._arrived) if s in services}
+        stamped = {s: r for s, seen in arrived.items() if (r := self._judge(desk, s, seen))}
         self.unseen = {s: why for s, why in self.unseen.items() if s in services}
         now = self._clock.now()
         due = [service for service in services if self._is_due(service, now)]
@@ -88,6 +91,7 @@ class Patrol:
                 calls[f"look-{service}"] = partial(self._look, service, router)
         if calls:
             self._fanout.run(calls, deadline_s=0.0)
+        return stamped
 
     def _is_due(self, service: str, now: Instant) -> bool:
         # Also when the next look is further off than looks are apart: the clock was set back.
@@ -100,10 +104,10 @@ class Patrol:
             seen = _Seen(router=router, reading=None, trouble=str(error))
         self._arrived[service] = seen
 
-    def _judge(self, desk: Desk, service: str, seen: _Seen) -> None:
+    def _judge(self, desk: Desk, service: str, seen: _Seen) -> Reading | None:
         self._found(service, seen.trouble)
         if seen.reading is None:
-            return
+            return None
         target = seen.router.target
         stamp = orphaned(self._journal, target, seen.reading)
         before = self._suspects.pop(service, None)
@@ -112,7 +116,7 @@ class Patrol:
             told = self._told.pop(service, None)
             if told is not None:
                 self._tell(orphan_over(told, now))
-            return
+            return seen.reading if seen.reading.stamp is not None else None
         self._suspects[service] = stamp.rollout
         self._due[service] = self._clock.now() + AGAIN_S
         if before == stamp.rollout and service not in self._told:
@@ -127,6 +131,7 @@ class Patrol:
             self._told[service] = found
             self._say(f"{found.title}. {found.todo}")
             self._tell(found)
+        return None
 
     def _found(self, service: str, trouble: str) -> None:
         if trouble:

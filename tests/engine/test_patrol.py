@@ -84,6 +84,24 @@ def test_what_is_driven_or_sends_no_traffic_is_nobodys_orphan() -> None:
     assert orphaned(beat.house.journal, beat.alias.target, reading) is None
 
 
+def test_a_stamp_on_stable_is_handed_on() -> None:
+    """Whoever left it may be known; a target without one, and an orphan, are nobody's to tidy."""
+    beat = Beat()
+    looked: list[list[str]] = []
+
+    def look(pass_s: float) -> None:
+        beat.house.clock.pass_s(pass_s)
+        beat.patrol.step(beat.house.desk, [SERVICE])
+        looked.append(list(beat.patrol.step(beat.house.desk, [SERVICE])))
+
+    look(0.0)
+    beat.alias.stamp = STAMP
+    look(EVERY_S)
+    beat.alias.traffic = SPLIT
+    look(EVERY_S)
+    assert looked == [[], [SERVICE], []]
+
+
 def test_a_target_that_cannot_be_seen_is_said_and_looked_at_again() -> None:
     """Once each time; whether the router cannot be built, or AWS does not show the target."""
     beat = Beat()

@@ -145,8 +145,8 @@ class _Luck:
         return "terminal"
 
 
-def journal_of(a_stage: Stage) -> Journal:
-    """The journal of a stage, as another terminal opens it."""
+def journal_of(a_stage: Stage, path: Path | None = None) -> Journal:
+    """The journal of a stage, or another one of its, as another terminal opens it."""
 
     def nothing(*_: object) -> None:
         raise AssertionError("a journal asks no vendor")
@@ -162,7 +162,9 @@ def journal_of(a_stage: Stage) -> Journal:
         secret=lambda _: None,
         base_url=lambda _: None,
     )
-    opened: Journal = sqlite.build(sqlite.Options(path=a_stage.folder / "guardian.db"), context)
+    opened: Journal = sqlite.build(
+        sqlite.Options(path=path or a_stage.folder / "guardian.db"), context
+    )
     return opened
 
 

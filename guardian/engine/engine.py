@@ -281,8 +281,6 @@ class Engine:
         ends = self._ended_for(plan, claim, instead_of)
         items = told(None, opening(plan, self._clock.now()))
         rollout = items[-1].after
-        if rollout.returning:
-            self.outbox.hold_back(plan.rollout, rollout.seq)
         txid = self._recorder.txid()
         self._recorder.append(claim, None, items, answers=answers, ends=ends, txid=txid)
         if ends is not None:

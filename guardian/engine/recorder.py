@@ -8,7 +8,8 @@ from typing import NamedTuple
 from guardian.core.entries import Answer, Entry
 from guardian.core.invariants import check
 from guardian.core.notices import Notice, notice
-from guardian.core.rollout import Rollout, apply, start
+from guardian.core.rollout import Phase, Rollout, apply, start
+from guardian.core.wishes import wish
 from guardian.engine.outbox import Outbox
 from guardian.engine.outcome import count
 from guardian.engine.report import Recorded
@@ -56,14 +57,19 @@ class Recorder:
         *,
         answers: Sequence[Answer] = (),
         ends: tuple[Rollout, Told] | None = None,
+        acted: bool = False,
         txid: str,
     ) -> None:
         """All of it in one transaction, with the notices. Raises the journal's errors.
 
-        `ends`: another rollout on the same target that ends in favour of this one.
+        `ends`: another rollout on the same target that ends in favour of this one. `acted`: the
+        router was asked for it before it could be recorded.
         """
         after = items[-1].after if items else before
         assert after is not None  # noqa: S101 - a rollout begins with an entry
+        for one in () if acted else items:
+            if one.notice is not None and _announces(one.after):
+                self._outbox.hold_back(one.notice.rollout, one.notice.seq)
         self._journal.append(
             claim,
             after.plan.rollout,
@@ -97,3 +103,8 @@ class Recorder:
             )
             for one in items
         ]
+
+
+def _announces(after: Rollout) -> bool:
+    """Whether traffic is still to be moved for what is told: people do not wait for a clean-up."""
+    return after.phase not in (Phase.BAKING, Phase.ROLLED_BACK) and wish(after) is not None

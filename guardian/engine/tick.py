@@ -285,12 +285,10 @@ class Plane:
             entries = charge.aside if decision.entry is charge.failsafe else (entry,)
         items = told(charge.rollout, entries)
         after = items[-1].after if items else charge.rollout
-        if not charge.aside and items and items[0].notice is not None:
-            self._outbox.hold_back(charge.id, after.seq)
-        txid = self._recorder.txid()
+        txid, acted, answers = self._recorder.txid(), bool(charge.aside), decision.answers
         try:
             self._recorder.append(
-                charge.claim, charge.rollout, items, answers=decision.answers, txid=txid
+                charge.claim, charge.rollout, items, answers=answers, acted=acted, txid=txid
             )
         except JournalError as error:
             if not self._recorded_after_all(charge, error, entries, txid):

@@ -20,9 +20,10 @@ from guardian.core.entries import (
     WeightConfirmed,
 )
 from guardian.core.model import Instant, Measurement, Query
+from guardian.core.notices import Event, Notice
 from guardian.core.plan import Drive, Policy
 from guardian.core.rollout import Phase
-from guardian.core.traffic import Traffic, Weight
+from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, Weight
 from guardian.engine.outcome import Exit
 from guardian.engine.session import Limits, TargetHeld, Task
 from guardian.ports import Ask
@@ -173,6 +174,28 @@ def test_a_second_signal_ends_it_at_once_with_what_is_left_to_do(command: Make) 
     _, code = c.run()
     assert code is Exit.STUCK
     assert [s for s in c.said if BACK in s]
+
+
+def test_that_traffic_is_back_is_told_before_the_clean_up(command: Make) -> None:
+    """A router that is slow to take guardian's stamp off keeps no page from people."""
+    c = command()
+    told, send, restore, before = threading.Event(), c.people.send, c.alias.restore, [False]
+
+    def hears(notice: Notice, *, handle: str | None) -> str | None:
+        if notice.event is Event.ROLLED_BACK:
+            told.set()
+        return send(notice, handle=handle)
+
+    def slow(snapshot: Snapshot, *, stamp: Stamp | None, after: Reading) -> Reading:
+        if stamp is None:
+            before[0] |= told.wait(timeout=4.0)
+        return restore(snapshot, stamp=stamp, after=after)
+
+    c.people.send = hears  # type: ignore[method-assign] # a person who listens
+    c.alias.restore = slow  # type: ignore[method-assign] # a router that is slow
+    c.when(WeightConfirmed, partial(c.session.signal, signal.SIGTERM))
+    c.run()
+    assert before == [True]
 
 
 def test_a_signal_does_not_disturb_a_rollback_that_is_under_way(command: Make) -> None:

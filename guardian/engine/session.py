@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from signal import SIGINT
 
 from guardian.core.entries import Cause, OrderKind
 from guardian.core.model import Instant
@@ -120,6 +121,7 @@ class Session:
     def signal(self, number: int) -> None:
         """A signal came: safe to call from a handler.
 
+        A person's second Ctrl-C ends it at once; whoever else stops it ends it with a SIGKILL.
         It sets no Event: the main thread, in which handlers run, may be holding that one's lock.
         """
         self._signals.append(number)
@@ -155,22 +157,22 @@ class Session:
 
     def _wait(self, charges: Sequence[Charge], limits: Limits) -> None:
         """Until every charge is over, somebody stops us, or patience ends."""
-        started_at, told = self._clock.now(), 0
+        started_at, told = self._clock.now(), False
         while self._engine.supervisor.death is None:
             if all(c.over for c in charges) and not self._engine.groups.outstanding():
                 return
             now = self._clock.now()
             self._engine.hand_over()
-            if len(self._signals) >= 2:
+            if self._signals.count(SIGINT) > 1:
                 self._say(_finish_by_hand(_open(charges)))
                 return
-            if len(self._signals) > told:
-                told = len(self._signals)
+            if self._signals and not told:
+                told = True
                 if limits.leave_on_exit and any(c.rollout.moved for c in charges):
                     return
                 self._order(charges, limits.leave_on_exit, reason="the process was told to stop")
-            if limits.timeout_s is not None and now - started_at >= limits.timeout_s and told == 0:
-                told = 1
+            if limits.timeout_s is not None and now - started_at >= limits.timeout_s and not told:
+                told = True
                 self._signals.append(0)
                 if limits.leaves_then and any(c.rollout.moved for c in charges):
                     return

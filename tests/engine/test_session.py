@@ -165,7 +165,7 @@ def test_what_is_left_on_a_signal_stays_live_for_the_next_guardian(command: Make
     assert c.journal.holder(c.alias.target) is None
 
 
-def test_a_second_signal_ends_it_at_once_with_what_is_left_to_do(command: Make) -> None:
+def test_a_second_ctrl_c_ends_it_at_once_with_what_is_left_to_do(command: Make) -> None:
     """The rollback is not confirmed: exit 6, and the command that finishes it."""
     c = command()
     c.when(WeightConfirmed, partial(setattr, c.faults, "drop_write", 1.0))
@@ -174,6 +174,20 @@ def test_a_second_signal_ends_it_at_once_with_what_is_left_to_do(command: Make) 
     _, code = c.run()
     assert code is Exit.STUCK
     assert [s for s in c.said if BACK in s]
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_a_runners_second_signal_stops_no_rollback(command: Make, first: int) -> None:
+    """SIGTERM follows its SIGINT or SIGHUP some seconds later, and only a SIGKILL ends it."""
+    c = command()
+    c.when(WeightConfirmed, partial(setattr, c.faults, "drop_write", 1.0))
+    c.when(WeightConfirmed, partial(c.session.signal, first))
+    c.when(RollbackStarted, partial(c.session.signal, signal.SIGTERM))
+    c.when(RollbackStarted, partial(setattr, c.faults, "drop_write", 0.0))
+    rollout, code = c.run()
+    assert rollout.phase is Phase.ROLLED_BACK
+    assert code is (Exit.INTERRUPTED if first == signal.SIGINT else Exit.TERMINATED)
+    assert c.alias.traffic == STABLE
 
 
 def test_that_traffic_is_back_is_told_before_the_clean_up(command: Make) -> None:

@@ -222,7 +222,7 @@ class Session:
                 continue
             kind = OrderKind.LEAVE if leave else OrderKind.INTERRUPT
             self._engine.give(charge, kind, reason)
-        self._engine.schedule.wake_all()
+        self._engine.ring(urgent=True)
 
     # --- end -----------------------------------------------------------------------------------
 

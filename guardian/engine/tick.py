@@ -365,7 +365,9 @@ class Plane:
         if not due:
             return False
         calls = {f"write-{c.id}": _writer(c, w) for c, w in due}
-        results = self._fanout.run(calls, deadline_s=WRITE_S, beside=True)
+        # Nobody who wants traffic back waits for a shift that hangs.
+        forward = not any(w.verb is Verb.RESTORE and w.stamped for _, w in due)
+        results = self._fanout.run(calls, deadline_s=WRITE_S, interruptible=forward, beside=True)
         monotonic = self._clock.monotonic()
         took = False
         for c, w in due:

@@ -26,6 +26,7 @@ from guardian.core.rollout import Phase
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, Weight
 from guardian.engine.outcome import Exit
 from guardian.engine.session import Limits, TargetHeld, Task
+from guardian.engine.tick import WRITE_S
 from guardian.ports import Ask
 from tests.engine.command import SERVICE, Command
 from tests.simulation.scheduler import plan
@@ -298,6 +299,30 @@ def test_a_signal_does_not_wait_for_a_read_that_hangs(command: Make) -> None:
     assert (code, rollout.phase) == (Exit.TERMINATED, Phase.ROLLED_BACK)
     assert c.alias.traffic == STABLE
     assert c.clock.monotonic() - began < 8.0
+
+
+def test_a_signal_does_not_wait_for_a_shift_that_hangs(command: Make) -> None:
+    """The canary has its traffic, and the router owes the answer: it goes back beside that call."""
+    c = command()
+    answer, shift, restore = threading.Event(), c.alias.shift, c.alias.restore
+
+    def hangs(traffic: Traffic, *, stamp: Stamp, after: Reading) -> Reading:
+        reading = shift(traffic, stamp=stamp, after=after)
+        c.session.signal(signal.SIGTERM)
+        answer.wait(timeout=60.0)
+        return reading
+
+    def back(snapshot: Snapshot, *, stamp: Stamp | None, after: Reading) -> Reading:
+        answer.set()
+        return restore(snapshot, stamp=stamp, after=after)
+
+    c.alias.shift = hangs  # type: ignore[method-assign] # a router that hangs
+    c.alias.restore = back  # type: ignore[method-assign] # the first restore ends the hanging
+    began = c.clock.monotonic()
+    rollout, code = c.run()
+    assert (code, rollout.phase) == (Exit.TERMINATED, Phase.ROLLED_BACK)
+    assert c.alias.traffic == STABLE
+    assert c.clock.monotonic() - began < WRITE_S
 
 
 def test_a_watch_that_never_sees_its_target_ends_blind_and_leaves_it(command: Make) -> None:

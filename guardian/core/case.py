@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import NamedTuple
 
 from guardian.core.alike import Shared, alike, heard, without
-from guardian.core.counts import Count, Countable, Counts, Span, count
+from guardian.core.counts import Countable, Counts, Span, count
+from guardian.core.memory import Memory, blank, compare_test
 from guardian.core.model import (
-    MINUTE_S,
     Criterion,
-    Gauge,
-    Incident,
-    Incidents,
     Instant,
-    Judge,
     Latency,
     Measurement,
-    Percentile,
     Query,
     Rate,
     Ratio,
@@ -27,10 +24,13 @@ from guardian.core.model import (
     ceil_to,
     queries_of,
 )
-from guardian.core.observed import over_limit, rising, total, worst_stretch
-from guardian.core.sequential import CompareTest, LimitTest, Minute, RateTest, Run, Track
+from guardian.core.observed import over_limit, rising, worst_stretch
+from guardian.core.sequential import Minute, RateTest, Run, Track
+from guardian.core.tally import Count, Tally, common
 from guardian.core.traffic import Weight
 from guardian.core.verdict import Datapoints, Outcome
+
+_start = attrgetter("start")
 
 RECENT_PERIODS = 5
 """The busiest of this many settled periods tells what an unsettled one may still become."""
@@ -60,22 +60,6 @@ class Window:
     """Whether somebody else shifted, at a time that guardian does not know."""
     set_ahead_at: Instant = 0.0
     """What the machine's clock showed after it was last set ahead; 0 where it never was."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """What one judgement leaves for the next: it saves work and never changes a verdict.
-
-    Incidents are the exception: a tracker tells of open ones alone, and what was seen to open
-    after the first shift counts for as long as it is remembered.
-    """
-
-    criterion: Criterion
-    alpha: float
-    horizon: int
-    limit: Run | None = None
-    compare: Run | None = None
-    incidents: tuple[Incident, ...] = ()
 
 
 class Growing(NamedTuple):
@@ -124,8 +108,6 @@ class Case:
     """The start of the present step's first whole period after its warm-up."""
     counts: Counts
     stable_counts: Counts | None
-    step: Count
-    """The settled sums of the present step."""
     memory: Memory
     track: Track
     """The limit test, with the partial periods that speak against the release."""
@@ -144,25 +126,24 @@ class Case:
         """The log evidence that proves a breach."""
         return -math.log(self.window.alpha)
 
-    def sampled(self, counts: Sequence[Count]) -> float:
+    def sampled(self, tally: Tally) -> float:
         """How many samples, or how many datapoints of what has none."""
-        timed = isinstance(self.criterion.measure, Rate)
-        return sum((c.total > 0) if timed else c.total for c in counts)
+        return tally.heard if isinstance(self.criterion.measure, Rate) else tally.total
 
     @property
-    def in_step(self) -> Sequence[Count]:
-        """The settled periods of the present step."""
-        return [c for c in self.counts.settled if c.start >= self.step_begin]
+    def step(self) -> Tally:
+        """The settled periods of the present step, and their sums."""
+        return self.memory.step
 
     @property
     def samples(self) -> float:
         """What is held against `min_samples`: the step's."""
-        return self.sampled(self.in_step)
+        return self.sampled(self.step)
 
     @property
     def over(self) -> bool:
         """Whether the step's observed value is over the limit."""
-        return self.step.total > 0 and over_limit(self.criterion, self.step)
+        return self.step.total > 0 and over_limit(self.criterion, self.step.sum)
 
 
 def examine(
@@ -178,13 +159,16 @@ def examine(
     """Count what the criterion measures, and bring the tests up to date."""
     span = Span.of(criterion, window.first_shift_at, [at for at, _ in window.confirmed])
     step_begin = ceil_to(window.step_confirmed_at + criterion.warm_up_s, span.period_s)
-    counts = count(measure, measurements, span, direction=criterion.fail_if.direction)
-    memory = usable(memory, criterion, window) or _blank(criterion, window, span.period_s)
-    stable = criterion.compare.stable if criterion.compare is not None else None
-    compare, stable_counts = memory.compare, None
-    if compare is not None and stable is not None:
-        stable_counts = count(stable, measurements, span)
-        compare = compare.over(_paired(counts, stable_counts))
+    memory = usable(memory, criterion, window) or blank(
+        criterion, alpha=window.alpha, minutes=window.horizon, period_s=span.period_s
+    )
+    ledger = memory.ledger.over(measure, measurements, span, direction=criterion.fail_if.direction)
+    counts, other_side = ledger.counts, criterion.compare.stable if criterion.compare else None
+    compare, stable, stable_counts = memory.compare, memory.stable, None
+    if compare is not None and other_side is not None:
+        stable = stable.over(other_side, measurements, span)
+        stable_counts = stable.counts
+        compare = compare.over(_paired(memory, compare, counts, stable_counts))
     seen = _Limited(memory.limit, counts)
     if memory.limit is not None:
         other = stable_counts
@@ -202,8 +186,15 @@ def examine(
         step_begin=step_begin,
         counts=counts,
         stable_counts=stable_counts,
-        step=total([c for c in counts.settled if c.start >= step_begin]),
-        memory=replace(memory, limit=seen.limit, compare=compare),
+        memory=replace(
+            memory,
+            ledger=ledger,
+            stable=stable,
+            whole=memory.whole.over(counts.settled),
+            step=memory.step.over(_since(counts.settled, step_begin)),
+            limit=seen.limit,
+            compare=compare,
+        ),
         track=seen.track,
         growing=seen.growing,
         shared=seen.shared,
@@ -239,7 +230,7 @@ def _limited(
         settled, late = worst(criterion, counts.settled, growing)
         mine = [whole[c.start] for c in (*settled, *(g.seen for g in late))]
         both = [there[c.start] for c in mine if c.start in there]
-        test = _compare_test(criterion, window, limit.test.horizon)
+        test = compare_test(criterion, alpha=window.alpha, horizon=limit.test.horizon)
         if not mine or not alike(criterion, test, mine, both):
             return found
         shared = Shared(
@@ -271,13 +262,6 @@ def _readable(measure: Ratio | Latency, measurements: Mapping[Query, Measurement
     return all(m is not None and m.problem is None for m in found)
 
 
-def sequential(criterion: Criterion) -> bool:
-    """Whether the evidence of all periods together decides, and not M of N datapoints."""
-    return criterion.judge is Judge.SEQUENTIAL and not isinstance(
-        criterion.measure, Gauge | Percentile | Incidents
-    )
-
-
 def usable(memory: Memory | None, criterion: Criterion, window: Window) -> Memory | None:
     """The memory, if it is of the very same tests."""
     if memory is None or (memory.alpha, memory.horizon) != (window.alpha, window.horizon):
@@ -285,57 +269,23 @@ def usable(memory: Memory | None, criterion: Criterion, window: Window) -> Memor
     return memory if memory.criterion == criterion else None
 
 
-def _blank(criterion: Criterion, window: Window, period_s: float) -> Memory:
-    """The tests before the first period. The horizon is counted in periods, as evidence is."""
-    horizon = math.ceil(window.horizon * MINUTE_S / period_s)
-    limit = Run(test=_limit_test(criterion, window, horizon)) if sequential(criterion) else None
-    compare = None
-    if criterion.compare is not None and criterion.compare.stable is not None:
-        compare = Run(test=_compare_test(criterion, window, horizon))
-    return Memory(
-        criterion=criterion,
-        alpha=window.alpha,
-        horizon=window.horizon,
-        limit=limit,
-        compare=compare,
+def _paired(memory: Memory, run: Run, canary: Counts, stable: Counts) -> tuple[Minute, ...]:
+    """The periods that are settled on both sides; both count the same span.
+
+    Those that are as they were at the last judgement are not put together again.
+    """
+    same = min(
+        len(run.minutes),
+        common(memory.ledger.counts.settled, canary.settled),
+        common(memory.stable.counts.settled, stable.settled),
     )
+    pairs = zip(canary.settled[same:], stable.settled[same:], strict=False)
+    return (*run.minutes[:same], *((c.bad, c.total, s.bad, s.total) for c, s in pairs))
 
 
-def _compare_test(criterion: Criterion, window: Window, horizon: int) -> CompareTest:
-    """The test of the canary against stable."""
-    return CompareTest(
-        margin_ratio=criterion.compare.max_ratio if criterion.compare is not None else 1.0,
-        horizon=horizon,
-        alpha=window.alpha,
-        sustain=criterion.sustain,
-        cluster_size=criterion.cluster_size,
-    )
-
-
-def _limit_test(criterion: Criterion, window: Window, horizon: int) -> LimitTest | RateTest:
-    """The test of the criterion's own limit."""
-    if isinstance(criterion.measure, Rate):
-        return RateTest(
-            limit=criterion.fail_if.value,
-            fewer=not rising(criterion),
-            horizon=horizon,
-            alpha=window.alpha,
-            sustain=criterion.sustain,
-            cluster_size=criterion.cluster_size,
-        )
-    return LimitTest(
-        limit=criterion.borne_rate,
-        horizon=horizon,
-        alpha=window.alpha,
-        sustain=criterion.sustain,
-        cluster_size=criterion.cluster_size,
-    )
-
-
-def _paired(canary: Counts, stable: Counts) -> tuple[Minute, ...]:
-    """The periods that are settled on both sides; both count the same span."""
-    pairs = zip(canary.settled, stable.settled, strict=False)
-    return tuple((c.bad, c.total, s.bad, s.total) for c, s in pairs)
+def _since(settled: tuple[Count, ...], begin: Instant) -> tuple[Count, ...]:
+    """The periods from there on."""
+    return settled[bisect_left(settled, begin, key=_start) :]
 
 
 # --- bad news on periods that are not settled --------------------------------------------------

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf, isfinite
+from operator import attrgetter
 from typing import NamedTuple, TypeAlias, assert_never
 
 from guardian.core.model import (
@@ -26,17 +28,12 @@ from guardian.core.model import (
     floor_to,
     queries_of,
 )
+from guardian.core.tally import Count, common
+
+_start = attrgetter("start")
 
 Countable: TypeAlias = Ratio | Latency | Percentile | Gauge | Rate
 """What datapoints are read for."""
-
-
-class Count(NamedTuple):
-    """One period's events."""
-
-    start: Instant
-    bad: float
-    total: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +56,10 @@ class Span:
             left_out=tuple((at, at + warm_up_s) for at in shifts) if warm_up_s > 0 else (),
         )
 
-    def starts(self, until: Instant) -> Iterator[Instant]:
-        """The start of each period that counts and ends at or before `until`, in order."""
-        for index in range(max(0, int((until - self.begin) // self.period_s))):
+    def starts(self, until: Instant, *, after: Instant = -inf) -> Iterator[Instant]:
+        """The start of each period that counts, ends at or before `until` and begins `after`."""
+        first = max(0, int((after - self.begin) // self.period_s) + 1) if after > -inf else 0
+        for index in range(first, max(0, int((until - self.begin) // self.period_s))):
             start = self.begin + index * self.period_s
             if not self.left_out or self.counts(start):
                 yield start
@@ -112,51 +110,157 @@ def count(
     rate, events in so many minutes; of a percentile, the samples it rests on; of a gauge, its
     datapoints.
     """
+    return Ledger().over(measure, measurements, span, direction=direction).counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What was counted of what, so that the next time only what has changed is counted."""
+
+    span: Span | None = None
+    points: tuple[tuple[Datapoint, ...], ...] = ()
+    """Of each of the measure's queries."""
+    zero: bool = False
+    """Whether a missing numerator was a zero."""
+    counts: Counts = Counts()
+
+    def over(
+        self,
+        measure: Countable,
+        measurements: Mapping[Query, Measurement],
+        span: Span,
+        *,
+        direction: Direction = Direction.ABOVE,
+    ) -> Ledger:
+        """The same measure counted in these measurements; see `count`."""
+        points = tuple(_points(query, measurements) for query in queries_of(measure))
+        zero = not isinstance(measure, Ratio | Latency) or _zero(measure, measurements)
+        until = settled_until(queries_of(measure), measurements, span.period_s)
+        kept: tuple[Count, ...] = ()
+        if self.zero and zero and span == self.span:
+            kept = _kept(self.counts.settled, self._same_until(points, until), span.period_s)
+        rest = _Rest(measurements=measurements, span=span, until=until, kept=kept)
+        counts = _count(measure, rest, zero=zero, direction=direction)
+        return Ledger(span=span, points=points, zero=zero, counts=counts)
+
+    def _same_until(self, points: Sequence[tuple[Datapoint, ...]], until: Instant) -> Instant:
+        """Until when nothing has changed, at most until then."""
+        pairs = zip(self.points, points, strict=True)
+        return min(until, *(_changed_at(before, after) for before, after in pairs))
+
+
+def _changed_at(before: tuple[Datapoint, ...], after: tuple[Datapoint, ...]) -> Instant:
+    """The start of the first datapoint that is not as it was."""
+    same = common(before, after)
+    return min(
+        (points[same].start for points in (before, after) if same < len(points)), default=inf
+    )
+
+
+def _kept(settled: tuple[Count, ...], until: Instant, period_s: float) -> tuple[Count, ...]:
+    """Those of the counts that end by then."""
+    return settled[: bisect_right(settled, until - period_s, key=_start)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rest:
+    """What is left to be counted."""
+
+    measurements: Mapping[Query, Measurement]
+    span: Span
+    until: Instant
+    kept: tuple[Count, ...]
+    """What was counted before, and stands."""
+
+    @property
+    def after(self) -> Instant:
+        """The start of the last period that is counted already."""
+        return self.kept[-1].start if self.kept else -inf
+
+    def starts(self) -> Iterator[Instant]:
+        """The settled periods that are not counted yet."""
+        return self.span.starts(self.until, after=self.after)
+
+    def points(self, query: Query) -> Sequence[Datapoint]:
+        """The datapoints of them, and of what comes later."""
+        points = _points(query, self.measurements)
+        if not self.kept:
+            return points
+        return points[bisect_left(points, self.after + self.span.period_s, key=_start) :]
+
+    def sums(self, query: Query) -> tuple[dict[Instant, float], Fault | None]:
+        """Their sums by the span's periods, from its beginning on."""
+        period_s, begin = self.span.period_s, self.span.begin
+        sums: dict[Instant, float] = {}
+        for point in self.points(query):
+            start = point.start // period_s * period_s
+            if start < begin:
+                continue
+            if not 0.0 <= point.value < inf:
+                return {}, _fault(query, point, "which cannot be a count")
+            sums[start] = sums.get(start, 0.0) + point.value
+        return sums, None
+
+    def later(self, sums: Mapping[Instant, float]) -> list[Instant]:
+        """The periods with a datapoint that are not settled."""
+        period_s = self.span.period_s
+        return [at for at in sorted(sums) if at + period_s > self.until and self.span.counts(at)]
+
+    def not_a_number(self, query: Query) -> Fault | None:
+        """A value that cannot be held against anything."""
+        wrong = next((p for p in self.points(query) if not isfinite(p.value)), None)
+        return None if wrong is None else _fault(query, wrong, "which is not a number")
+
+
+def _count(measure: Countable, rest: _Rest, *, zero: bool, direction: Direction) -> Counts:
+    """What was counted before, and the rest."""
     match measure:
         case Ratio() | Latency():
-            return _shares(measure, measurements, span)
+            return _shares(measure, rest, zero=zero)
         case Rate():
             fewer = direction in {Direction.BELOW, Direction.AT_OR_BELOW}
-            return _rates(measure, measurements, span, fewer=fewer)
+            return _rates(measure, rest, fewer=fewer)
         case Percentile():
-            return _samples(measure, measurements, span)
+            sums, fault = rest.sums(measure.count)
+            fault = fault or rest.not_a_number(measure.series)
+            return Counts(fault=fault) if fault else _heard(sums, rest)
         case Gauge():
-            return _present(measure, measurements, span)
+            if fault := rest.not_a_number(measure.series):
+                return Counts(fault=fault)
+            period_s = rest.span.period_s
+            spoke = {p.start // period_s * period_s: 1.0 for p in rest.points(measure.series)}
+            return _heard(spoke, rest)
         case _:
             assert_never(measure)
 
 
-def _shares(
-    measure: Ratio | Latency, measurements: Mapping[Query, Measurement], span: Span
-) -> Counts:
+def _shares(measure: Ratio | Latency, rest: _Rest, *, zero: bool) -> Counts:
     """Bad events of all.
 
     The denominator decides: without its datapoint a period says nothing, and only with a settled
     one is a missing numerator zero, if the numerator's series is known at all.
     """
     part_query, total_query = _numerator(measure), heard_by(measure)
-    parts, part_fault = _by_period(part_query, measurements, span)
-    totals, total_fault = _by_period(total_query, measurements, span)
+    parts, part_fault = rest.sums(part_query)
+    totals, total_fault = rest.sums(total_query)
     if fault := part_fault or total_fault:
         return Counts(fault=fault)
-    until = settled_until((part_query, total_query), measurements, span.period_s)
     inverted = isinstance(measure, Latency) or measure.good
-    zero = _zero(measure, measurements)
     settled = []
-    for start in span.starts(until):
+    for start in rest.starts():
         total = totals.get(start)
         if not total or not (zero or start in parts):
             settled.append(Count(start, 0.0, 0.0))
             continue
         part = min(parts.get(start, 0.0), total)
         settled.append(Count(start, total - part if inverted else part, total))
-    later = [at for at in sorted(totals) if at + span.period_s > until and span.counts(at)]
+    later = rest.later(totals)
     seen = () if inverted else (Count(at, parts.get(at, 0.0), totals[at]) for at in later)
     return Counts(
-        settled=tuple(settled),
+        settled=(*rest.kept, *settled),
         partial=tuple(c for c in seen if c.bad > 0 and c.total > 0),
         busiest_partial=max((totals[at] for at in later), default=0.0),
-        until=until,
+        until=rest.until,
         unknown=None if zero or not any(totals.values()) else part_query,
     )
 
@@ -194,73 +298,44 @@ def heard_by(measure: Countable) -> Query:
             assert_never(measure)
 
 
-def _rates(
-    measure: Rate, measurements: Mapping[Query, Measurement], span: Span, *, fewer: bool
-) -> Counts:
+def _rates(measure: Rate, rest: _Rest, *, fewer: bool) -> Counts:
     """Events in so many minutes: of a period without a datapoint, none in no time.
 
     There is no denominator that could tell a silent period from one without events.
     """
-    events, fault = _by_period(measure.events, measurements, span)
+    events, fault = rest.sums(measure.events)
     if fault:
         return Counts(fault=fault)
-    until = settled_until((measure.events,), measurements, span.period_s)
-    minutes = span.period_s / MINUTE_S
-    later = [at for at in sorted(events) if at + span.period_s > until and span.counts(at)]
+    minutes = rest.span.period_s / MINUTE_S
+    settled = (
+        Count(at, events[at], minutes) if at in events else Count(at, 0.0, 0.0)
+        for at in rest.starts()
+    )
     return Counts(
-        settled=tuple(
-            Count(at, events[at], minutes) if at in events else Count(at, 0.0, 0.0)
-            for at in span.starts(until)
-        ),
-        partial=() if fewer else tuple(Count(at, events[at], minutes) for at in later),
+        settled=(*rest.kept, *settled),
+        partial=() if fewer else tuple(Count(at, events[at], minutes) for at in rest.later(events)),
         busiest_partial=minutes,
-        until=until,
+        until=rest.until,
     )
 
 
-def _samples(measure: Percentile, measurements: Mapping[Query, Measurement], span: Span) -> Counts:
-    """How many samples each period of a percentile rests on."""
-    sums, fault = _by_period(measure.count, measurements, span)
-    fault = fault or _not_a_number(measure.series, measurements)
-    return (
-        Counts(fault=fault)
-        if fault
-        else _heard((measure.series, measure.count), sums, measurements, span)
-    )
-
-
-def _present(measure: Gauge, measurements: Mapping[Query, Measurement], span: Span) -> Counts:
-    """1 for each period in which a gauge spoke."""
-    if fault := _not_a_number(measure.series, measurements):
-        return Counts(fault=fault)
-    spoke = dict.fromkeys(values(measure.series, measurements, span), 1.0)
-    return _heard((measure.series,), spoke, measurements, span)
-
-
-def _heard(
-    queries: Sequence[Query],
-    sums: Mapping[Instant, float],
-    measurements: Mapping[Query, Measurement],
-    span: Span,
-) -> Counts:
-    until = settled_until(queries, measurements, span.period_s)
-    settled = (Count(at, 0.0, sums.get(at, 0.0)) for at in span.starts(until))
-    return Counts(settled=tuple(settled), until=until)
+def _heard(sums: Mapping[Instant, float], rest: _Rest) -> Counts:
+    """How many samples each period rests on, or 1 for each in which a gauge spoke."""
+    settled = (Count(at, 0.0, sums.get(at, 0.0)) for at in rest.starts())
+    return Counts(settled=(*rest.kept, *settled), until=rest.until)
 
 
 def values(
     query: Query, measurements: Mapping[Query, Measurement], span: Span
 ) -> dict[Instant, float]:
     """A query's values by the span's periods, the newest of each."""
-    points = measurements[query].points if query in measurements else ()
+    points = _points(query, measurements)
     return {point.start // span.period_s * span.period_s: point.value for point in points}
 
 
-def _not_a_number(query: Query, measurements: Mapping[Query, Measurement]) -> Fault | None:
-    """A value that cannot be held against anything."""
-    points = measurements[query].points if query in measurements else ()
-    wrong = next((p for p in points if not isfinite(p.value)), None)
-    return None if wrong is None else _fault(query, wrong, "which is not a number")
+def _points(query: Query, measurements: Mapping[Query, Measurement]) -> tuple[Datapoint, ...]:
+    """A query's datapoints; none of what was not read."""
+    return measurements[query].points if query in measurements else ()
 
 
 def settled_until(
@@ -279,23 +354,6 @@ def queried(query: Query) -> str:
 def _numerator(measure: Ratio | Latency) -> Query:
     """What is counted among all events."""
     return measure.part if isinstance(measure, Ratio) else measure.within
-
-
-def _by_period(
-    query: Query, measurements: Mapping[Query, Measurement], span: Span
-) -> tuple[dict[Instant, float], Fault | None]:
-    """The sums of a query's datapoints by the span's periods, from its beginning on."""
-    points: Sequence[Datapoint] = measurements[query].points if query in measurements else ()
-    period_s, begin = span.period_s, span.begin
-    sums: dict[Instant, float] = {}
-    for point in points:
-        start = point.start // period_s * period_s
-        if start < begin:
-            continue
-        if not 0.0 <= point.value < inf:
-            return {}, _fault(query, point, "which cannot be a count")
-        sums[start] = sums.get(start, 0.0) + point.value
-    return sums, None
 
 
 def _fault(query: Query, point: Datapoint, why: str) -> Fault:

@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from guardian.core import reasons, silence, threshold
-from guardian.core.case import Answer, Case, Ground, Memory, Window, examine, sequential, worst
+from guardian.core.case import Answer, Case, Ground, Window, examine, worst
 from guardian.core.counts import queried
 from guardian.core.evidence import evidence, proven_worse
 from guardian.core.incidents import presence
+from guardian.core.memory import Memory, sequential
 from guardian.core.model import (
     Criterion,
     Incidents,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from guardian.core import threshold
-from guardian.core.case import Answer, Case, Ground, sequential
-from guardian.core.counts import Count
+from guardian.core.case import Answer, Case, Ground
 from guardian.core.figures import Figure
+from guardian.core.memory import sequential
 from guardian.core.model import MINUTE_S, Instant, Rate
 from guardian.core.observed import (
     both_sides,
@@ -21,30 +21,32 @@ from guardian.core.observed import (
 )
 from guardian.core.sequential import Run
 from guardian.core.silence import observed_until
+from guardian.core.tally import Count, Tally
 from guardian.core.verdict import Basis, Evidence, Stable, Unsettled
 
 
 def evidence(case: Case, answer: Answer) -> Evidence:
     """What the answer rests on: its ground, or the step's settled periods."""
-    criterion, ground = case.criterion, answer.ground or Ground(settled=case.in_step)
+    criterion, ground = case.criterion, answer.ground or Ground(settled=case.step.counts)
     growing = [g.seen for g in ground.growing]
-    counted = total((*ground.settled, *growing))
+    settled = case.step if answer.ground is None else Tally().over(tuple(ground.settled))
+    tally = settled.over((*settled.counts, *growing))
     step_value = _step_value(case)
-    value = step_value if answer.ground is None else _value(case, ground, counted)
+    value = step_value if answer.ground is None else _value(case, ground, tally.sum)
     start, end = _window(case, answer.ground)
     return Evidence(
         limit=bound(criterion),
         slower_than=slower_than(criterion),
         value=None if value is None else figure(criterion, value),
         basis=_basis(case, ground),
-        bad=round(counted.bad),
-        samples=round(case.sampled((*ground.settled, *growing))),
-        minutes=_minutes(case, ground.settled),
+        bad=round(tally.bad),
+        samples=round(case.sampled(tally)),
+        minutes=_minutes(case, settled),
         unsettled=_unsettled(case, ground) if growing else None,
         stable=_stable(case, ground.stable) if ground.stable else None,
         datapoints=ground.datapoints,
         min_samples=criterion.min_samples,
-        all_samples=round(case.sampled(case.counts.settled)),
+        all_samples=round(case.sampled(case.memory.whole)),
         window_start=start,
         window_end=end,
         settled_until=_settled_until(case),
@@ -53,9 +55,7 @@ def evidence(case: Case, answer: Answer) -> Evidence:
         log_e_limit=case.threshold if _tested(case) else 0.0,
         blind_since=answer.blind_since,
         over_limit=_over(case),
-        shared_minutes=_minutes(
-            case, [c for c in case.shared.settled if c.start >= case.step_begin]
-        ),
+        shared_minutes=_minutes(case, _shared(case)),
         limit_used=None if value is None else limit_used(criterion, value),
         warned=None if step_value is None else warned(criterion, step_value),
     )
@@ -74,7 +74,7 @@ def _step_value(case: Case) -> float | None:
     if not sequential(case.criterion):
         last = threshold.newest(case)
         return None if last is None else last.value
-    return observed(case.criterion, case.step) if case.step.total > 0 else None
+    return observed(case.criterion, case.step.sum) if case.step.total > 0 else None
 
 
 def _value(case: Case, ground: Ground, counted: Count) -> float:
@@ -100,14 +100,20 @@ def _settled_until(case: Case) -> Instant | None:
     return case.counts.until if case.counts.until > case.step_begin else None
 
 
-def _minutes(case: Case, counts: Sequence[Count]) -> float:
+def _minutes(case: Case, tally: Tally) -> float:
     """How many minutes have something in them."""
-    return sum(c.total > 0 for c in counts) * case.span.period_s / MINUTE_S
+    return tally.heard * case.span.period_s / MINUTE_S
+
+
+def _shared(case: Case) -> Tally:
+    """What of the step stable shows alike."""
+    return Tally().over(tuple(c for c in case.shared.settled if c.start >= case.step_begin))
 
 
 def _unsettled(case: Case, ground: Ground) -> Unsettled:
     """What of the counts may still grow."""
-    now, most = total([g.seen for g in ground.growing]), total([g.most for g in ground.growing])
+    now = Tally().over(tuple(g.seen for g in ground.growing))
+    most = total([g.most for g in ground.growing])
     grown: Figure | None = None
     if not isinstance(case.criterion.measure, Rate):
         settled = total(ground.settled)
@@ -115,8 +121,8 @@ def _unsettled(case: Case, ground: Ground) -> Unsettled:
         grown = figure(case.criterion, observed(case.criterion, whole))
     return Unsettled(
         bad=round(now.bad),
-        samples=round(case.sampled([g.seen for g in ground.growing])),
-        minutes=_minutes(case, [g.seen for g in ground.growing]),
+        samples=round(case.sampled(now)),
+        minutes=_minutes(case, now),
         most=round(most.total),
         bound=grown,
     )

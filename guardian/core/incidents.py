@@ -6,7 +6,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from guardian.core.case import Answer, Memory, Window, usable
+from guardian.core.case import Answer, Window, usable
+from guardian.core.memory import Memory
 from guardian.core.model import (
     Criterion,
     Incident,

@@ -26,6 +26,8 @@ from dataclasses import dataclass, field
 from math import exp, inf, log, log1p
 from typing import Final, NamedTuple, TypeAlias
 
+from guardian.core.tally import common
+
 ODDS_RATIOS: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
 """Alternatives to a limit: the odds of an error are this many times those at the limit."""
 
@@ -363,11 +365,3 @@ class Run:
         if track.minutes == self.test.horizon:
             track = self.test.start()._replace(peak=track.peak)
         return self.test.advance(track, minute)
-
-
-def common(before: Sequence[object], after: Sequence[object]) -> int:
-    """With how many of the same both begin."""
-    if after[: len(before)] == before:
-        return len(before)
-    pairs = enumerate(zip(before, after, strict=False))
-    return next((i for i, (old, new) in pairs if old != new), min(len(before), len(after)))

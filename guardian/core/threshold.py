@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from guardian.core.case import Answer, Case, Ground
-from guardian.core.counts import Count, values
+from guardian.core.counts import values
 from guardian.core.model import Criterion, Gauge, Instant, Missing, Percentile, Rate
 from guardian.core.observed import observed, over_limit, rising
+from guardian.core.tally import Count
 from guardian.core.verdict import Datapoints, Outcome
 
 REACH = 3

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 
 from guardian.core import figures
-from guardian.core.case import sequential
 from guardian.core.codec import rfc3339
+from guardian.core.memory import sequential
 from guardian.core.model import Criterion, Incidents, Instant, Query
 from guardian.core.reasons import fails_on
 from guardian.core.wording import span as length

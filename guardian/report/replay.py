@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from guardian.core import figures
-from guardian.core.case import sequential
-from guardian.core.counts import Count, Countable, Span, count, values
+from guardian.core.counts import Countable, Span, count, values
 from guardian.core.criteria import Memory, Window, judge
 from guardian.core.figures import Figure
+from guardian.core.memory import sequential
 from guardian.core.model import (
     Criterion,
     Gauge,
@@ -31,6 +31,7 @@ from guardian.core.model import (
 from guardian.core.observed import bound, figure, observed, over_limit
 from guardian.core.plan import Drive
 from guardian.core.rollout import Rollout
+from guardian.core.tally import Count
 from guardian.core.verdict import Outcome
 
 MOST_LOOKS = 720

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from guardian.core import reasons
-from guardian.core.case import Memory, Window
+from guardian.core.case import Window
 from guardian.core.criteria import judge
 from guardian.core.incidents import before_shift
+from guardian.core.memory import Memory
 from guardian.core.model import (
     Criterion,
     Direction,

@@ -17,7 +17,7 @@ import guardian.core.decide as decide_module
 import guardian.core.gates as gates_module
 import guardian.core.wishes as wishes_module
 import guardian.engine.charge as charge_module
-from guardian.core.case import Memory, Window
+from guardian.core.case import Window
 from guardian.core.criteria import judge
 from guardian.core.entries import (
     Approved,
@@ -30,6 +30,7 @@ from guardian.core.entries import (
     WeightConfirmed,
 )
 from guardian.core.invariants import InvariantBroken
+from guardian.core.memory import Memory
 from guardian.core.model import Criterion, Instant, Latency, Measurement, Query, Ratio
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import IllegalEntry, Phase, Rollout

@@ -1,0 +1,92 @@
+"""What one judgement of a criterion leaves for the next: its counts, and where its tests stand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from guardian.core.counts import Ledger
+from guardian.core.model import (
+    MINUTE_S,
+    Criterion,
+    Gauge,
+    Incident,
+    Incidents,
+    Judge,
+    Percentile,
+    Rate,
+)
+from guardian.core.observed import rising
+from guardian.core.sequential import CompareTest, LimitTest, RateTest, Run
+from guardian.core.tally import Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What one judgement leaves for the next: it saves work and never changes a verdict.
+
+    Incidents are the exception: a tracker tells of open ones alone, and what was seen to open
+    after the first shift counts for as long as it is remembered.
+    """
+
+    criterion: Criterion
+    alpha: float
+    horizon: int
+    ledger: Ledger = field(default_factory=Ledger)
+    stable: Ledger = field(default_factory=Ledger)
+    """What is counted of the canary, and of stable beside it."""
+    whole: Tally = field(default_factory=Tally)
+    step: Tally = field(default_factory=Tally)
+    """Over the settled periods, all and the present step's."""
+    limit: Run | None = None
+    compare: Run | None = None
+    incidents: tuple[Incident, ...] = ()
+
+
+def sequential(criterion: Criterion) -> bool:
+    """Whether the evidence of all periods together decides, and not M of N datapoints."""
+    return criterion.judge is Judge.SEQUENTIAL and not isinstance(
+        criterion.measure, Gauge | Percentile | Incidents
+    )
+
+
+def blank(criterion: Criterion, *, alpha: float, minutes: int, period_s: float) -> Memory:
+    """The tests before the first period. The horizon is counted in periods, as evidence is."""
+    horizon = math.ceil(minutes * MINUTE_S / period_s)
+    limit = compare = None
+    if sequential(criterion):
+        limit = Run(test=_limit_test(criterion, alpha=alpha, horizon=horizon))
+    if criterion.compare is not None and criterion.compare.stable is not None:
+        compare = Run(test=compare_test(criterion, alpha=alpha, horizon=horizon))
+    return Memory(criterion=criterion, alpha=alpha, horizon=minutes, limit=limit, compare=compare)
+
+
+def compare_test(criterion: Criterion, *, alpha: float, horizon: int) -> CompareTest:
+    """The test of the canary against stable."""
+    return CompareTest(
+        margin_ratio=criterion.compare.max_ratio if criterion.compare is not None else 1.0,
+        horizon=horizon,
+        alpha=alpha,
+        sustain=criterion.sustain,
+        cluster_size=criterion.cluster_size,
+    )
+
+
+def _limit_test(criterion: Criterion, *, alpha: float, horizon: int) -> LimitTest | RateTest:
+    """The test of the criterion's own limit."""
+    if isinstance(criterion.measure, Rate):
+        return RateTest(
+            limit=criterion.fail_if.value,
+            fewer=not rising(criterion),
+            horizon=horizon,
+            alpha=alpha,
+            sustain=criterion.sustain,
+            cluster_size=criterion.cluster_size,
+        )
+    return LimitTest(
+        limit=criterion.borne_rate,
+        horizon=horizon,
+        alpha=alpha,
+        sustain=criterion.sustain,
+        cluster_size=criterion.cluster_size,
+    )

@@ -101,22 +101,29 @@ class Series:
         self.since, self.wide_at = min(self.since, ask.start), now
 
     def _replace(self, ask: Ask, found: Measurement, now: Instant) -> None:
-        """The datapoints of a window are what was read last; who came late is remembered."""
-        period = ask.query.period_s
+        """The datapoints of a window are what was read last; who came late is remembered.
+
+        What is as it was stays the very same, so that nobody has to look at it again.
+        """
         first, end = (bisect_left(self.points, at, key=_start) for at in (ask.start, ask.end))
-        if self.points[first:end] == found.points:
+        before = self.points[first:end]
+        if before == found.points:
             return
-        known = {point.start: point for point in self.points}
-        for point in found.points:
-            was_known = self.since is not None and self.since <= point.start
-            changed = known.get(point.start) != point
-            if was_known and changed and point.start + period <= self.settled_before:
-                age_s = now - point.start - period
-                seen_s = min(age_s, ask.settle_s + reread_s(ask.query), LAG_MOST_S)
-                self.lag_s = max(self.lag_s, seen_s)
-        kept = (*self.points[:first], *self.points[end:])
-        newest = {point.start: point for point in (*kept, *found.points)}
-        self.points = tuple(sorted(newest.values(), key=_start))
+        known, newest = {point.start: point for point in before}, {}
+        for point in (p for p in found.points if ask.start <= p.start < ask.end):
+            same = known.get(point.start)
+            newest[point.start] = same if same == point else point
+            if same != point:
+                self._came(point.start, ask, now)
+        window = sorted(newest.values(), key=_start)
+        self.points = (*self.points[:first], *window, *self.points[end:])
+
+    def _came(self, start: Instant, ask: Ask, now: Instant) -> None:
+        """A datapoint came or was corrected: what was thought to be settled is remembered."""
+        ended = start + ask.query.period_s
+        if self.since is not None and self.since <= start and ended <= self.settled_before:
+            seen_s = min(now - ended, ask.settle_s + reread_s(ask.query), LAG_MOST_S)
+            self.lag_s = max(self.lag_s, seen_s)
 
     def doubtful(self, now: Instant) -> bool:
         """Whether its source has to be asked if there is such a series: it has never spoken."""
@@ -182,19 +189,19 @@ class SeriesStore:
     def histories(
         self, wanted: Mapping[Query, tuple[Instant, float]], *, now: Instant
     ) -> Iterator[Ask]:
-        """What can be read at leisure, the missing parts first."""
+        """What can be read at leisure: the missing parts first, then who has waited longest."""
         found = [
             ask
             for query, (since, settle_s) in wanted.items()
             if query in self._series
             and (ask := self._series[query].history(query, since=since, settle_s=settle_s, now=now))
         ]
-        yield from sorted(found, key=lambda ask: not self.missing(ask))
+        yield from sorted(found, key=self._turn)
 
-    def missing(self, ask: Ask) -> bool:
-        """Whether a window was never read."""
-        since = self._series[ask.query].since
-        return since is None or ask.start < since
+    def _turn(self, ask: Ask) -> tuple[bool, Instant]:
+        """When it is a window's turn; what was never read comes first."""
+        series = self._series[ask.query]
+        return series.since is not None and series.since <= ask.start, series.wide_at
 
     def merge(self, ask: Ask, found: object, *, now: Instant) -> None:
         """Take in a read of the newest periods; a query without an answer is a problem."""

@@ -111,6 +111,34 @@ def test_everything_is_read_again_every_ten_minutes() -> None:
     assert older(series, now + WIDE_S) is None
 
 
+def test_who_has_waited_longest_is_read_again_first() -> None:
+    """Where ten minutes are too short for all of them, each has its turn all the same."""
+    store, now = SeriesStore(), T0 + 7200.0
+    queries = [replace(QUERY, metric=name) for name in ("A", "B", "C")]
+    wanted = dict.fromkeys(queries, (T0, SETTLE_S))
+    for ask_ in store.asks(wanted, now=now):
+        store.merge(ask_, read(now), now=now)
+    missing = list(store.histories(wanted, now=now))
+    assert [a.query for a in missing] == queries
+    for late, ask_ in zip((30.0, 10.0), missing, strict=False):
+        store.fill(ask_, read(now), now=now + late)
+    turns = [a.query.metric for a in store.histories(wanted, now=now + WIDE_S + 60)]
+    assert turns == ["C", "B", "A"]
+
+
+def test_what_is_as_it_was_stays_the_very_same() -> None:
+    """Nobody has to look at a datapoint again that a read brought once more."""
+    series, now = Series(), T0 + 20 * 60
+    first = [(minute, 1.0) for minute in range(16)]
+    series.merge(ask(series, now), read(now, *first), now=now)
+    before = series.points
+    corrected = [(13, 1.0), (14, 2.0), (15, 1.0), (16, 1.0)]
+    series.merge(ask(series, now + 60), read(now + 60, (12, 1.0), *corrected), now=now + 60)
+    assert values(series) == [*first[:14], (14, 2.0), (15, 1.0), (16, 1.0)]
+    pairs = zip(before, series.points, strict=False)
+    assert [a is b for a, b in pairs] == [*[True] * 14, False, True]
+
+
 def test_an_older_part_that_does_not_meet_the_known_one_is_left() -> None:
     """A series that was forgotten meanwhile begins anew."""
     series = Series()

@@ -6,7 +6,7 @@ import getpass
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -17,10 +17,10 @@ from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout import Rollout, fold
 from guardian.core.scrub import scrub
-from guardian.engine.outbox import TAKEN_S
+from guardian.engine.outbox import DUE_LIMIT, TAKEN_S
 from guardian.engine.outcome import Exit, hopeless, outcome, overdue, worst
 from guardian.engine.session import Limits, Session, Task
-from guardian.ports import Journal, UsageError
+from guardian.ports import Clock, Journal, UsageError
 
 if TYPE_CHECKING:
     from guardian.wiring import Wiring
@@ -134,16 +134,26 @@ def carry_out(
 
 def tell_what_is_left(wiring: Wiring, output: Output) -> None:
     """Deliver what a process that died has recorded and not told, also what it was just telling."""
-    journal, clock = wiring.journal, wiring.clock
-    if journal.due(clock.now(), limit=1):
-        carry_out(wiring, [], output, Limits())
+    deliver_left(wiring.journal, wiring.clock, lambda: carry_out(wiring, [], output, Limits()))
+
+
+def deliver_left(journal: Journal, clock: Clock, deliver: Callable[[], object]) -> None:
+    """Deliver until every notice that is due, or kept by whoever was telling it, had its turn."""
     ends_at = clock.monotonic() + TAKEN_S
     taken_s = TAKEN_S / clock.real_s(1.0)
-    while journal.due(clock.now() + taken_s, limit=1) and clock.monotonic() < ends_at:
-        Event().wait(timeout=FOLLOW_S)
-        if journal.due(clock.now(), limit=1):
-            carry_out(wiring, [], output, Limits())
+
+    def due(in_s: float) -> set[str]:
+        return {p.id for p in journal.due(clock.now() + in_s, limit=DUE_LIMIT)}
+
+    tried: set[str] = set()
+    while due(taken_s) - tried:
+        if ready := due(0.0) - tried:
+            deliver()
+            tried |= ready
+        elif clock.monotonic() >= ends_at:
             return
+        else:
+            Event().wait(timeout=FOLLOW_S)
 
 
 def held_by_others(journal: Journal, tasks: Sequence[Task], output: Output) -> dict[str, str]:

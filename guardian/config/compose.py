@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from guardian.text.findings import Document, Finding, Marks, Node, Place, overlaid
+from guardian.text.regular import nothing_to_read
 from guardian.text.yaml import read
 
 MAX_INCLUDED: Final = 200
@@ -152,7 +153,7 @@ class _Composer:
             self._outside(document, place, reference)
             return None
         if not path.is_file():
-            self._wrong(document, place, f"there is no such file: {shown}")
+            self._wrong(document, place, f"{nothing_to_read(path)}: {shown}")
             return None
         if path.resolve() in [file.resolve() for file in self.files]:
             self._wrong(document, place, f"{shown} is part of this configuration already")

@@ -10,6 +10,7 @@ from typing import Final
 
 from guardian.shipped import presets
 from guardian.text.findings import did_you_mean
+from guardian.text.regular import nothing_to_read
 
 PRESET: Final = "preset:"
 TESTS: Final = ".test.yaml"
@@ -56,7 +57,7 @@ def located(reference: str, base: Path, root: Path | None) -> Found | Lost:
         why = f"'{reference}' lies outside the configuration's folder {root.resolve()}"
         return Lost(shown=shown, why=why)
     if not _is_file(path):
-        return Lost(shown=shown, why=f"there is no such file: {shown}")
+        return Lost(shown=shown, why=f"{nothing_to_read(path)}: {shown}")
     return Found(path=path, shown=shown, root=root or path.resolve().parent.parent)
 
 

@@ -24,6 +24,15 @@ def head_of(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
+def nothing_to_read(path: Path) -> str:
+    """What stands in the place of a file that was to be read, in words."""
+    try:
+        there = path.exists()
+    except OSError:  # a name that is longer than any file's
+        there = False
+    return "this is not a file that can be read" if there else "there is no such file"
+
+
 def _check(found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise NotRegular("it is no regular file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -209,6 +210,17 @@ def test_an_include_that_cannot_be_is_refused(tmp_path: Path, written: str, said
         "chain.yaml": head("chain", "include: [base.yaml]"),
     }
     assert said in refused(tmp_path, files)
+
+
+def test_what_is_no_file_is_not_called_missing(tmp_path: Path) -> None:
+    """A pipe or a folder where a file should be: it is there, and cannot be read."""
+    rules = write(tmp_path, {"base.yaml": BASE})
+    os.mkfifo(rules / "pipe.yaml")
+    (rules / "folder.yaml").mkdir()
+    for name in ("pipe.yaml", "folder.yaml"):
+        own = {"own.yaml": head("own", f"extends: {name}")}
+        said = refused(tmp_path, own)
+        assert f"own.yaml:3:10: this is not a file that can be read: {name}" in said
 
 
 def test_a_link_cannot_lead_out_of_the_configurations_folder(tmp_path: Path) -> None:

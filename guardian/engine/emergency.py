@@ -55,6 +55,12 @@ class Emergency:
             f"rolling {service} back: {live} -> {self.stable} ({self.origin})",
             f"  on {target}",
         ]
+        if found == self.plan.snapshot.traffic:
+            lines[0] = f"{service} serves {found} already ({self.origin})"
+            if self.reading.stamp is not None:
+                lines.append(
+                    f"  takes off guardian's stamp of rollout {self.reading.stamp.rollout}"
+                )
         if self.instead_of is not None:
             ends = self.instead_of.plan
             lines.append(f"  ends {ends.rollout}, the {ends.drive.value} of version {ends.canary}")

@@ -102,7 +102,20 @@ def test_an_ended_watch_is_something_to_do_even_where_the_traffic_is_right() -> 
     shop = Shop()
     plan = replace(rollout(shop), restores=False)
     shop.lived(RolloutStarted(at=plan.snapshot.taken_at, plan=plan))
-    assert not back(shop, "41").done
+    found = back(shop, "41")
+    assert not found.done
+    assert found.describe()[0] == "agents-api serves 41 100% already (--to)"
+
+
+def test_a_stamp_that_was_left_on_the_right_traffic_is_all_there_is_to_take_off() -> None:
+    """No traffic moves, and none is said to."""
+    shop = Shop(STABLE)
+    shop.target.stamp = Stamp(rollout="r-lost", epoch=3, stable="41")
+    assert back(shop, "41").describe() == [
+        "agents-api serves 41 100% already (--to)",
+        f"  on {shop.target.target}",
+        "  takes off guardian's stamp of rollout r-lost",
+    ]
 
 
 def test_somebody_elses_version_under_a_live_rollout_needs_a_named_version() -> None:

@@ -25,6 +25,8 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 VENDORS: Final = ("boto3", "botocore.client", "botocore.endpoint", "slack_sdk", "pdpyras")
 
+QUIET: Final = ("-W", "ignore::UserWarning:pdpyras")
+
 
 class Forked:
     """One of them, as the process that asked for it sees it."""
@@ -89,7 +91,7 @@ def nursery(folder: Path, **environ: str) -> Iterator[Nursery]:
     address = folder / "nursery"
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "GUARDIAN_"))}
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.cli.forks", str(address)],
+        [sys.executable, *QUIET, "-m", "tests.cli.forks", str(address)],
         cwd=ROOT,
         env={**kept, **environ},
         stdin=subprocess.PIPE,

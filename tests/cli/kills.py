@@ -313,9 +313,10 @@ def _go_on(s: Scene, kind: Kind, mend: str, deadly: dict[str, str]) -> bool:
 
 
 def _idle(s: Scene) -> bool:
-    """Whether nothing is under way, and nothing is left to be told."""
+    """Whether nothing is under way, no stamp is left, and nothing is left to be told."""
     rollouts, untold = s.recorded()
-    return untold == 0 and not any(r.live for r in rollouts)
+    stamped = s.now[2].startswith("guardian ")
+    return not stamped and untold == 0 and not any(r.live for r in rollouts)
 
 
 # --- what may not be ---------------------------------------------------------------------------

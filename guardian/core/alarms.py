@@ -111,6 +111,22 @@ def metrics_unserved(environment: str, why: str, now: Instant) -> Notice:
     return _notice(environment, METRICS, words, now, severity=Severity.WARNING)
 
 
+def unreadable(environment: str, service: str, rollout: str, why: str, now: Instant) -> Notice:
+    """The journal of one live rollout is damaged: nobody knows what it has moved."""
+    words = Words(
+        title=f"{service}: guardian cannot read rollout {rollout} back from its journal, a person"
+        " is needed",
+        did=joined(
+            "It was live, its version may have traffic, and nobody guards that. Other rollouts go"
+            " on.",
+            because(why),
+        ),
+        todo=f"Look at what is live of {service} now. `guardian rollback {service} --to VERSION`"
+        " works without that rollout. Keep the journal's file, then resolve this page.",
+    )
+    return _notice(environment, f"unreadable-{rollout}", words, now, severity=Severity.CRITICAL)
+
+
 def orphan(
     environment: str, service: str, *, target: str, traffic: Traffic, stamp: Stamp, now: Instant
 ) -> Notice:

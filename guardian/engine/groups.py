@@ -9,7 +9,7 @@ from guardian.core.entries import Cause, Order, OrderKind
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout import IllegalEntry, Phase, Rollout, fold
-from guardian.ports import Clock, Journal, JournalError
+from guardian.ports import Clock, Damaged, Journal, JournalError
 
 LOOK_S = 1.0
 PATIENCE_S = 60.0
@@ -149,7 +149,7 @@ class Groups:
             if known is None or known.plan.rollout != head.rollout or known.seq != head.seq:
                 try:
                     known = fold(r.entry for r in self._journal.read(head.rollout))
-                except IllegalEntry:
+                except (IllegalEntry, Damaged):
                     return None  # Whoever drives it says what is wrong with its journal.
                 self._known[service] = known
             return known

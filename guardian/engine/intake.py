@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+from guardian.core.alarms import unreadable
 from guardian.core.codec import rfc3339
 from guardian.core.decide import retired
 from guardian.core.entries import Answer, Order, OrderKind, for_service
-from guardian.core.notices import unguarded
+from guardian.core.notices import Notice, unguarded
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, fold
 from guardian.core.traffic import Reading
@@ -23,6 +24,7 @@ from guardian.engine.task import Task
 from guardian.ports import (
     Clock,
     ConfigError,
+    Damaged,
     EdgeError,
     GuardianError,
     Head,
@@ -66,10 +68,14 @@ class Intake:
         """Since when each of them is left alone, on the monotonic clock."""
         self.broken: dict[str, str] = {}
         """Rollouts that a bug or a damaged journal has taken out of the loop, and why."""
+        self._unreadable: list[Notice] = []
+        """What is told of live rollouts whose journal is damaged, until everybody has heard it."""
+        self._environment = ""
         self._retirement = Retirement(engine, journal, clock, self._read)
 
     def step(self, desk: Desk, duties: Mapping[str, Duty], *, orders: bool = True) -> None:
         """One round, for the services that are served here; without `orders` none are taken."""
+        self._environment = desk.environment
         self._let_go()
         if not orders:
             return
@@ -77,6 +83,8 @@ class Intake:
         self._reopen(desk, duties)
         self._start(desk, duties)
         self._retirement.step(duties)
+        for notice in self._unreadable:
+            self._engine.outbox.tell_now(notice)
 
     # --- over ----------------------------------------------------------------------------------
 
@@ -169,15 +177,25 @@ class Intake:
     def _read(self, head: Head) -> Rollout | None:
         try:
             return fold(record.entry for record in self._journal.read(head.rollout))
-        except JournalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - one damaged journal must not end the others
-            self.broken[head.rollout] = str(error)
-            self._say(
-                f"{head.service}: {head.rollout} cannot be read back from the journal ({error}):"
-                f" it is left alone; `guardian rollback {head.service}` puts traffic back"
-            )
+        except Exception as error:  # one damaged journal must not end the others
+            if isinstance(error, JournalError) and not isinstance(error, Damaged):
+                raise
+            self._put_aside(head, str(error))
             return None
+
+    def _put_aside(self, head: Head, why: str) -> None:
+        """Its journal is damaged: what was live may have traffic, and people have to look."""
+        if head.rollout in self.broken:
+            return
+        self.broken[head.rollout] = why
+        self._say(
+            f"{head.service}: {head.rollout} cannot be read back from the journal ({why}): it is"
+            f" left alone; `guardian rollback {head.service} --to VERSION` puts traffic back"
+        )
+        if head.live:
+            now = self._clock.now()
+            told = unreadable(self._environment, head.service, head.rollout, why, now)
+            self._unreadable.append(told)
 
     def _task(self, desk: Desk, head: Head, plan: Plan) -> Task | None:
         try:
@@ -262,10 +280,12 @@ class Intake:
                 self._say(f"{service}: an order of {order.actor} waits for files that are right")
             return None
         rollout = rollout_of(order, service)
-        if self._journal.read(rollout):
-            return Answer(order=order.id, rollout=rollout)  # Begun, and then we died.
         try:
+            if self._journal.read(rollout):
+                return Answer(order=order.id, rollout=rollout)  # Begun, and then we died.
             return self._begin(desk, order, service, rollout)
+        except Damaged as error:
+            return Answer(order=order.id, refused=str(error))
         except JournalError:
             raise
         except NothingToDo as done:

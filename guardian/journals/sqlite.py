@@ -32,6 +32,7 @@ from guardian.ports import (
     Clock,
     Conflict,
     Context,
+    Damaged,
     Dead,
     Ending,
     Fenced,
@@ -210,7 +211,7 @@ class SqliteJournal(SqliteOrders):
     def read(self, rollout: str) -> list[Record]:
         """All entries of a rollout in order, their hashes verified; empty when unknown.
 
-        Raises Unavailable when an entry is not what was written, or cannot be understood.
+        Raises Damaged when an entry is not what was written, or cannot be understood.
         """
         rows = self._file.rows(
             f"read rollout {rollout}",
@@ -221,7 +222,7 @@ class SqliteJournal(SqliteOrders):
         try:
             return stored.verified(rollout, rows)
         except CodecError as error:
-            raise Unavailable(
+            raise Damaged(
                 f"rollout {rollout} in the journal {self._file.path} cannot be trusted: {error}. "
                 "guardian does not repair a journal: check the traffic by hand, keep the file for "
                 "inquiry, and put back a backup or move the file away"

@@ -12,6 +12,7 @@ GuardianError                 a sentence for people, never a secret; carries an 
     ├── Fenced                   a newer epoch holds the target: stop acting on it
     ├── Conflict                 somebody appended first: read again, decide again
     ├── Unavailable              nothing was written
+    │   └── Damaged              one rollout's entries are not what was written
     └── OutcomeUnknown           it may have been written: read and compare by txid
 """
 
@@ -19,6 +20,7 @@ from guardian.core.entries import Answer, Freeze, Order
 from guardian.ports.errors import (
     ConfigError,
     Conflict,
+    Damaged,
     EdgeError,
     Fenced,
     GuardianError,
@@ -59,6 +61,7 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "Context",
+    "Damaged",
     "Dead",
     "EdgeError",
     "Ending",

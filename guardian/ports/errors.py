@@ -86,5 +86,9 @@ class Unavailable(JournalError):
     """The journal cannot be reached or is full; nothing was written."""
 
 
+class Damaged(Unavailable):
+    """The entries of one rollout are not what was written; those of others can be used."""
+
+
 class OutcomeUnknown(JournalError):
     """The write may or may not have happened."""

@@ -155,7 +155,10 @@ class Journal(Protocol):
         ...
 
     def read(self, rollout: str) -> list[Record]:
-        """All entries of a rollout in order; empty when unknown."""
+        """All entries of a rollout in order; empty when unknown.
+
+        Raises Damaged where they are not what was written: the other rollouts can be used.
+        """
         ...
 
     def append(

@@ -16,7 +16,7 @@ from guardian.engine.desk import Duty, Served
 from guardian.engine.outbox import Lane
 from guardian.engine.start import resolved
 from guardian.engine.task import Task
-from guardian.ports import ConfigError, Router, Source
+from guardian.ports import ConfigError, Damaged, Router, Source
 from guardian.text.regular import head_of
 from guardian.text.yaml import MAX_BYTES
 from guardian.wiring.lanes import usable_lanes
@@ -159,7 +159,8 @@ def _live_plans(wiring: Wiring) -> list[Plan]:
     """What the journal alone knows, where the files do not say it."""
     plans = []
     for head in wiring.journal.live():
-        with suppress(IllegalEntry):  # Whoever takes it up says what is wrong with its journal.
+        # Whoever takes it up says what is wrong with its journal.
+        with suppress(IllegalEntry, Damaged):
             plans.append(fold(r.entry for r in wiring.journal.read(head.rollout)).plan)
     return plans
 

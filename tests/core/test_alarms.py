@@ -16,6 +16,7 @@ from guardian.core.alarms import (
     orphan_over,
     receiver_refuses,
     receiver_takes,
+    unreadable,
 )
 from guardian.core.notices import Event, Page, Severity, concerns
 from guardian.core.traffic import Stamp, Traffic, Weight
@@ -40,6 +41,15 @@ def test_a_start_without_metrics_is_a_lesser_page() -> None:
     (page,) = told.pages
     assert (page.key, page.severity) == ("guardian/production/metrics", Severity.WARNING)
     assert "another program listens there already" in told.did
+
+
+def test_a_live_rollout_that_cannot_be_read_back_is_a_page_of_its_own() -> None:
+    """Nobody knows what it moved: somebody has to look at once."""
+    told = unreadable("production", "agents-api", "r-1", "its hashes do not fit", T0)
+    (page,) = told.pages
+    assert (page.key, page.severity) == ("guardian/production/unreadable-r-1", Severity.CRITICAL)
+    assert "agents-api" in told.title
+    assert "`guardian rollback agents-api --to VERSION`" in told.todo
 
 
 def test_new_files_that_are_wrong_are_a_lesser_page_of_the_same_key() -> None:

@@ -7,14 +7,17 @@ from dataclasses import replace
 import pytest
 
 from guardian.clock import SystemClock
+from guardian.core.entries import for_service
 from guardian.core.model import Reason
 from guardian.core.notices import Event, Notice
 from guardian.core.traffic import Reading
+from guardian.engine.desk import Duty
 from guardian.engine.intake import ALONE_S
 from guardian.engine.outcome import Exit
 from guardian.engine.session import Limits, Session
-from guardian.ports import RouterError
-from tests.engine.house import SERVICE, House
+from guardian.ports import Damaged, Record, RouterError
+from tests.contracts.journal_values import ManualClock
+from tests.engine.house import SERVICE, House, Timeless
 from tests.engine.planes import Quiet, alias_for
 from tests.engine.planes import charge as charge_of
 from tests.simulation.world import Alias, SeededLuck
@@ -75,6 +78,44 @@ def test_what_breaks_as_one_rollout_is_taken_up_leaves_the_others_alone(error: E
     house.engine.outbox.tell_now = told.append  # type: ignore[assignment, method-assign] # heard
     house.step()
     assert [n.rollout for n in told] == ["left"]
+
+
+class Torn(Timeless):
+    """A journal in which one rollout cannot be read."""
+
+    torn = ""
+
+    def read(self, rollout: str) -> list[Record]:
+        """Refuses that one."""
+        if rollout == self.torn:
+            raise Damaged(f"rollout {rollout} cannot be trusted")
+        return super().read(rollout)
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("how", ["its hashes", "its entries"])
+def test_a_damaged_rollout_is_paged_where_it_was_live_and_stops_no_other(
+    how: str, live: bool
+) -> None:
+    """One page until everybody has heard it; orders to other services are taken."""
+    journal = Torn(ManualClock())
+    house = House(journal=journal)
+    house.desk.names = (SERVICE, "other")
+    house.desk.aliases["other"] = alias_for("other", house.clock)
+    house.left(*house.shifted()[1:], live=live)
+    if how == "its hashes":
+        journal.torn = "left"
+    told: list[Notice] = []
+    house.engine.outbox.tell_now = told.append  # type: ignore[assignment, method-assign] # heard
+    mine, others = house.order(), house.order(to=for_service("other"))
+    for _ in range(2):
+        house.intake.step(house.desk, dict.fromkeys(house.desk.names, Duty.ENFORCE))
+    keys = [page.key for notice in told for page in notice.pages]
+    assert keys == (["guardian/production/unreadable-left"] * 2 if live else [])
+    assert len({notice.id for notice in told}) <= 1
+    assert len([s for s in house.said if "left cannot be read back from the journal" in s]) == 1
+    answers = [journal.answered(order) for order in (mine, others)]
+    assert [a is not None and bool(a.refused) for a in answers] == [live, False]
 
 
 def test_a_command_ends_with_what_a_person_must_finish_where_a_bug_broke_its_rollout() -> None:

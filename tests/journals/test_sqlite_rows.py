@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from guardian.journals._sqlite_rows import GENESIS, link, sha256
-from guardian.ports import Answer, Unavailable
+from guardian.ports import Answer, Damaged, Unavailable
 from tests.contracts.journal_contract import begun, put
 from tests.contracts.journal_values import (
     HOLD,
@@ -51,7 +51,7 @@ def test_a_changed_history_is_not_believed(store: SqliteStore, statement: str) -
     journal = store.open()
     put(journal, begun(journal), 1, HOLD, LATER[3])
     altered(store.path, statement)
-    with pytest.raises(Unavailable, match=r"r1 .* cannot be trusted: entry \d"):
+    with pytest.raises(Damaged, match=r"r1 .* cannot be trusted: entry \d"):
         journal.read("r1")
 
 
@@ -69,7 +69,7 @@ def test_an_entry_of_a_newer_guardian_is_named(store: SqliteStore) -> None:
     )
     connection.execute("UPDATE rollouts SET hash = ?", (hash_,))
     connection.close()
-    with pytest.raises(Unavailable, match=r"entry 1: Entry\.v: this guardian reads schema 1"):
+    with pytest.raises(Damaged, match=r"entry 1: Entry\.v: this guardian reads schema 1"):
         journal.read("r1")
 
 

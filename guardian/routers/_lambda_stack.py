@@ -101,7 +101,7 @@ def _stack_of(client: Any, function: str) -> tuple[str, str] | None:
         if resource.get("PhysicalResourceId") == function:
             stack, logical = resource.get("StackName"), resource.get("LogicalResourceId")
             return scrub(str(stack), 130), str(logical)
-    return None
+    raise RouterError(Reason.UNKNOWN, f"CloudFormation's answer does not name {function}")
 
 
 def _template(client: Any, stack: str) -> Mapping[str, Any] | None:

@@ -125,6 +125,24 @@ def test_a_function_of_no_stack_is_not_deleted_by_one(stack: CloudFormation) -> 
     assert "no CloudFormation stack" in found.what
 
 
+@pytest.mark.parametrize("resources", [[], [{"PhysicalResourceId": "another", "StackName": "s"}]])
+def test_an_answer_that_does_not_name_the_function_says_nothing_of_it(
+    resources: list[dict[str, str]],
+) -> None:
+    """What belongs to no stack is an error to CloudFormation, and no list without it."""
+
+    class Elsewhere:
+        """Answers with other resources."""
+
+        def describe_stack_resources(self, **_: str) -> Any:
+            """A list without the function."""
+            return {"StackResources": resources}
+
+    found = version_health(Elsewhere(), "agents-api")
+    assert found.level is Level.WARN
+    assert "does not name agents-api" in found.what
+
+
 def test_what_cannot_be_asked_is_said_and_not_guessed() -> None:
     """Without the permission, the line is a warning that names it."""
 

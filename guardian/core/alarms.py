@@ -183,7 +183,7 @@ def receiver_refuses(lane: str, refused: Notice, why: str, now: Instant) -> Noti
         title=f"{lane} refuses guardian's {'pages' if pages else 'messages'}",
         did=joined(
             f"The first one is: {refused.title}.",
-            "It is tried again for three days." if pages else "It is dropped.",
+            "It is tried again for three days." if pages else "It is tried again twice.",
             because(why),
         ),
         todo=f"Until this is mended nobody hears of guardian by {lane}: look at what it needs.",

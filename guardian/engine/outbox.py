@@ -42,7 +42,9 @@ PAGES_LIVE_S = 3 * 24 * 3600.0
 """A page is tried for so long: by then what it tells of was found by other ways, or is over."""
 BACK_OFF_S = (1.0, 60.0)
 REFUSED_S = (1.0, 300.0)
-"""The same for a page that was refused: somebody has to mend that."""
+"""The same for what was refused: somebody has to mend that."""
+REFUSALS = 3
+"""A message that only informs is dropped when refused so often: later ones wait for it."""
 IDLE_S = 1.0
 DIRECT_RETRY_S = 10.0
 """How soon a notice that the journal could not take is sent again to a lane that failed."""
@@ -304,7 +306,8 @@ class Outbox:
         error = result.detail if isinstance(result, EdgeError) else "no answer"
         notice = pending.notice
         refused = isinstance(result, NotifyError) and not result.retryable
-        if now - notice.at > _life_s(notice) or (refused and not notice.vital):
+        over = refused and not notice.vital and pending.attempts + 1 >= REFUSALS
+        if over or now - notice.at > _life_s(notice):
             return Dead(error=error)
         asked = result.after_s if isinstance(result, NotifyError) and result.after_s else 0.0
         first, most = REFUSED_S if refused else BACK_OFF_S

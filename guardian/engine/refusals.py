@@ -40,8 +40,7 @@ class Refusals:
         """A lane said no: nobody will hear of it there before somebody mends that."""
         now, news = self._clock.now(), self._news.get(lane)
         if lane not in self._why:
-            again = "; it is tried again" if notice.vital else "; the message is dropped"
-            self._say(f"{lane} refuses what guardian tells: {why}{again}")
+            self._say(f"{lane} refuses what guardian tells: {why}; it is tried again")
         if lane not in self._why or (notice.vital and news is not None and not news.vital):
             self._news[lane] = receiver_refuses(lane, notice, why, now)
         self._why[lane] = why

@@ -16,6 +16,8 @@ from guardian.engine.outbox import (
     BACK_OFF_S,
     DIRECT_RETRY_S,
     INFORMATION_LIVES_S,
+    REFUSALS,
+    REFUSED_S,
     Lane,
     Outbox,
 )
@@ -191,15 +193,17 @@ def test_information_dies_of_age_and_a_page_never_does() -> None:
 
 
 def test_a_final_error_is_kept_as_dead_and_the_next_notice_goes_on() -> None:
-    """A channel that does not exist will not exist in a minute either."""
+    """A channel that does not exist will not exist in an hour either."""
     post = Post("chat")
     post.put(NOTICE, "chat")
     post.put(replace(NOTICE, seq=3), "chat")
     post.ears["chat"].error = NotifyError(Reason.NOT_FOUND, "no such channel", retryable=False)
-    post.outbox.step()
+    for _ in range(REFUSALS):
+        post.outbox.step()
+        post.clock.pass_s(REFUSED_S[1])
     post.ears["chat"].error = None
     post.outbox.step()
-    assert isinstance(post.journal.settled[0], Dead)
+    assert isinstance(post.journal.settled[REFUSALS - 1], Dead)
     assert [seq for _, seq, _ in post.ears["chat"].heard] == [3]
 
 

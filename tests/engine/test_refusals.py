@@ -8,6 +8,7 @@ from guardian.core.model import Reason
 from guardian.core.notices import Event, Page, Severity
 from guardian.engine.outbox import (
     PAGES_LIVE_S,
+    REFUSALS,
     REFUSED_S,
 )
 from guardian.ports import NotifyError, Retry
@@ -76,15 +77,29 @@ def test_the_other_notifiers_hear_once_that_one_refuses_pages_and_once_that_it_i
 
 
 def test_a_message_that_is_refused_pages_nobody() -> None:
-    """It is dropped; the others hear that, without being woken."""
+    """The others hear it, without being woken; it is dropped at last, so that later ones come."""
     post = Post("chat", "pager")
     post.ears["chat"].error = REFUSAL
     post.put(NOTICE, "chat")
-    post.outbox.step()
-    post.outbox.step()
+    for _ in range(REFUSALS):
+        assert post.journal.pending() == 1
+        post.outbox.step()
+        post.clock.pass_s(REFUSED_S[1])
+    assert post.journal.pending() == 0
     (told,) = post.ears["pager"].notices
     assert (told.title, told.vital) == ("chat refuses guardian's messages", False)
-    assert "the message is dropped" in post.said[0]
+
+
+def test_a_message_is_not_dropped_for_one_refusal() -> None:
+    """A proxy may have said it."""
+    post = Post("chat")
+    post.ears["chat"].error = REFUSAL
+    post.put(NOTICE, "chat")
+    post.outbox.step()
+    post.ears["chat"].error = None
+    post.clock.pass_s(REFUSED_S[1])
+    post.outbox.step()
+    assert post.ears["chat"].heard == [("r1", 2, None)]
 
 
 def test_what_no_journal_can_hold_takes_no_other_notice_along() -> None:

@@ -90,11 +90,11 @@ def incident(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
 def ailing(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
     """What stable itself breaks before the first shift, where the plan waits for it to be well.
 
-    A person who resumes such a hold has seen it: the rollout begins, by comparison.
+    A person who resumes such a hold, and no other one, has seen it: the rollout begins.
     """
     found = broken(seen.stable or ())
     holds = rollout.plan.policy.pre_existing is PreExisting.HOLD
-    if not found or not holds or rollout.resumed_at is not None:
+    if not found or not holds or rollout.ails_known:
         return None
     return Held(at=now, why=HoldReason.PRE_EXISTING, detail=said(found), verdicts=seen.verdicts)
 

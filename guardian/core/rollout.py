@@ -265,7 +265,9 @@ def _remember(before: Rollout, entry: Entry, after: Rollout) -> Rollout:
         case Held():
             return replace(after, hold=_held(before, entry, at))
         case Resumed() if entry.actor is not None:
-            return replace(after, resumed_at=at, person_held_s=0.0, held_s=0.0)
+            ails = before.hold is not None and before.hold.why is HoldReason.PRE_EXISTING
+            known = before.ails_known or ails
+            return replace(after, resumed_at=at, person_held_s=0.0, held_s=0.0, ails_known=known)
         case RollbackStarted():
             return replace(after, rollback=replace(entry, at=at), stuck_level=0, held_s=0.0)
         case RollbackStuck():

@@ -96,6 +96,8 @@ class Rollout:
     """Seconds of the present step in holds that are over and that `max_hold` counts."""
     resumed_at: Instant | None = None
     """When a person last resumed it: what patience has an end begins anew there."""
+    ails_known: bool = False
+    """Whether a person resumed a hold for what stable breaks: it begins, by comparison."""
     approved: tuple[int, ...] = ()
     """The steps that a person agreed to, counted from 0."""
     waived: tuple[str, ...] = ()

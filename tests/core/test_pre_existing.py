@@ -303,6 +303,20 @@ def test_a_plan_that_holds_waits_until_stable_is_well() -> None:
     assert isinstance(begin(state, ()).entry, StepEntered)
 
 
+def test_who_resumed_another_hold_has_not_seen_what_stable_breaks() -> None:
+    """A hold by hand before the first shift, then resumed: the plan still waits for stable."""
+    state = rollout(plan=replace(RELEASE, policy=Policy(pre_existing=PreExisting.HOLD)))
+    by_hand = apply(state, Held(at=T0 + 1, why=HoldReason.PERSON, detail="", actor="bob"))
+    resumed = apply(by_hand, Resumed(at=T0 + 5, detail="resume by bob", actor="bob"))
+    entry = begin(resumed, (broke(),), at=6).entry
+    assert isinstance(entry, Held)
+    assert entry.why is HoldReason.PRE_EXISTING
+    seen = apply(apply(resumed, entry), Resumed(at=T0 + 9, detail="resume", actor="bob"))
+    again = apply(seen, Held(at=T0 + 10, why=HoldReason.PERSON, detail="", actor="bob"))
+    last = apply(again, Resumed(at=T0 + 11, detail="resume", actor="bob"))
+    assert isinstance(begin(last, (broke(),), at=12).entry, StepEntered)
+
+
 # --- what is told ------------------------------------------------------------------------------
 
 

@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import socket
-import urllib.error
 import urllib.request
 from collections import Counter
 from pathlib import Path
@@ -159,10 +158,10 @@ def test_a_restart_with_wrong_files_guards_what_is_live(tmp_path: Path, spoilt: 
         t.wait_phase(bad, "rolled_back")
         t.wait_for("the page", lambda: "guardian/production/files" in pages(t))
         t.wait_for("the other", lambda: any(k.endswith("/rolled_back") for k in pages(t)))
-        assert "nothing new begins" in health(t, "readyz")
+        assert "nothing new begins" in t.health("readyz")
         if spoilt == "config":
             t.stage.config.write_text(config)
-            t.wait_for("the end of the page", lambda: "ok" in health(t, "readyz"))
+            t.wait_for("the end of the page", lambda: "ok" in t.health("readyz"))
             assert t.begin(SERVICE)
 
 
@@ -175,8 +174,8 @@ def test_a_damaged_journal_at_the_start_is_paged_and_waited_for(tmp_path: Path) 
         path.write_bytes(b"not a database, " * 1000)
         t.daemon()
         t.wait_for("the page", lambda: "guardian/production/journal" in pages(t))
-        assert "it is no SQLite database" in health(t, "readyz")
-        assert health(t, "livez") == "ok\n"
+        assert "it is no SQLite database" in t.health("readyz")
+        assert t.health("livez") == "ok\n"
         aside.replace(path)
         t.reopen()
         t.serves()
@@ -213,25 +212,15 @@ def test_a_target_that_cannot_be_seen_is_shown_from_the_start(tmp_path: Path) ->
         t.wait_for("the look", lambda: "typo-api: its target cannot be seen" in t.log())
         t.wait_for(
             "the others",
-            lambda: 'guardian_target_seen{service="agents-api"} 1.0' in health(t, "metrics"),
+            lambda: 'guardian_target_seen{service="agents-api"} 1.0' in t.health("metrics"),
         )
-        assert health(t, "readyz").startswith("ok\ntypo-api: its target cannot be seen: ")
-        assert 'guardian_target_seen{service="typo-api"} 0.0' in health(t, "metrics")
+        assert t.health("readyz").startswith("ok\ntypo-api: its target cannot be seen: ")
+        assert 'guardian_target_seen{service="typo-api"} 0.0' in t.health("metrics")
 
 
 def pages(t: Theatre) -> set[str]:
     """The keys of all pages until now."""
     return {event.data["key"] for event in t.stage.events("pagerduty.trigger")}
-
-
-def health(t: Theatre, path: str) -> str:
-    """What the newest daemon says of itself."""
-    listening = t.log().partition("metrics and health on ")[2].split()[0]
-    try:
-        with urllib.request.urlopen(f"http://{listening}/{path}", timeout=5) as answer:
-            return str(answer.read().decode())
-    except urllib.error.HTTPError as error:
-        return str(error.read().decode())
 
 
 def test_files_are_read_again(tmp_path: Path) -> None:
@@ -274,7 +263,8 @@ def test_observe_judges_a_deploy_and_never_writes(tmp_path: Path) -> None:
     with theatre(tmp_path) as t:
         t.stage.behave("42", BAD)
         t.daemon("--observe")
-        t.wait_for("the first look", lambda: t.stage.simulator.calls("lambda", "GetAlias") >= 3)
+        seen = f'guardian_target_seen{{service="{SERVICE}"}} 1.0'
+        t.wait_for("the first look", lambda: seen in t.health("metrics"))
         t.stage.deploy("42")
         t.wait_for("a watch", lambda: bool(t.journal.history(SERVICE, limit=1)))
         t.wait_phase(SERVICE, "cancelled")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +56,17 @@ class Theatre:
         """What a daemon has written so far."""
         number = range(len(self.started))[number]
         return (self.stage.folder / f"log-{number}").read_text()
+
+    def health(self, path: str) -> str:
+        """What the newest daemon answers of itself; nothing until it listens."""
+        address = self.log().partition("metrics and health on ")[2].split()
+        if not address:
+            return ""
+        try:
+            with urllib.request.urlopen(f"http://{address[0]}/{path}", timeout=5) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as error:
+            return str(error.read().decode())
 
     def serves(self, *services: str) -> None:
         """Wait until some daemon serves these."""

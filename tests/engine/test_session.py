@@ -26,7 +26,7 @@ from guardian.core.rollout import Phase
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, Weight
 from guardian.engine.outcome import Exit
 from guardian.engine.session import Limits, TargetHeld, Task
-from guardian.engine.tick import WRITE_S
+from guardian.engine.tick import DEADLINE_S, WRITE_S
 from guardian.ports import Ask
 from tests.engine.command import SERVICE, Command
 from tests.simulation.scheduler import plan
@@ -281,24 +281,51 @@ def test_people_that_cannot_be_reached_are_named_and_keep_their_notice(command: 
 # --- what hangs, and what nobody sees ----------------------------------------------------------
 
 
+class Hanging:
+    """A command whose first read after the shift hangs until it is answered; a signal comes then.
+
+    It is one of the newest periods: a tick waits for them, as for nothing that is read at leisure.
+    """
+
+    def __init__(self, c: Command) -> None:
+        self.answer = threading.Event()
+        self.hung_at = 0.0
+        self._command, self._read = c, c.metrics.read
+        c.metrics.read = self.read  # type: ignore[method-assign] # a source that hangs
+
+    def read(self, asks: Sequence[Ask], *, now: Instant) -> Mapping[Query, Measurement]:
+        """What the source says, sooner or later."""
+        c = self._command
+        waited_for = any(ask.end > now for ask in asks)
+        if c.alias.traffic == SPLIT and waited_for and not self.hung_at:
+            self.hung_at = c.clock.monotonic()
+            c.session.signal(signal.SIGTERM)
+            self.answer.wait(timeout=60.0)
+        return self._read(asks, now=now)
+
+
 def test_a_signal_does_not_wait_for_a_read_that_hangs(command: Make) -> None:
     """Traffic goes back while CloudWatch still owes its answer, long before the read's deadline."""
     c = command()
-    answer, read = threading.Event(), c.metrics.read
-
-    def hangs(asks: Sequence[Ask], *, now: Instant) -> Mapping[Query, Measurement]:
-        if c.alias.traffic == SPLIT and not answer.is_set():
-            c.session.signal(signal.SIGTERM)
-            answer.wait(timeout=60.0)
-        return read(asks, now=now)
-
-    c.metrics.read = hangs  # type: ignore[method-assign] # a source that hangs
-    began = c.clock.monotonic()
+    hanging = Hanging(c)
+    back_at: list[float] = []
+    c.when(RollbackStarted, lambda: back_at.append(c.clock.monotonic()))
     rollout, code = c.run()
-    answer.set()
+    hanging.answer.set()
     assert (code, rollout.phase) == (Exit.TERMINATED, Phase.ROLLED_BACK)
     assert c.alias.traffic == STABLE
-    assert c.clock.monotonic() - began < 8.0
+    assert back_at[0] - hanging.hung_at < DEADLINE_S / 2
+
+
+def test_a_signal_that_leaves_traffic_waits_for_no_read_either(command: Make) -> None:
+    """A process does not end before its ticks, and a tick not before what it waits for."""
+    c = command()
+    hanging = Hanging(c)
+    rollout, code = c.run(limits=Limits(leave_on_exit=True))
+    idle = c.session._engine.schedule.wait_idle(DEADLINE_S / 2)
+    hanging.answer.set()
+    assert (code, rollout.live) == (Exit.TERMINATED, True)
+    assert idle
 
 
 def test_a_signal_does_not_wait_for_a_shift_that_hangs(command: Make) -> None:

@@ -90,7 +90,7 @@ def stands(
         step_confirmed_at=begin,
         confirmed=((begin, FULL),),
         alpha=plan.alpha,
-        horizon=max(1, round((now - begin) / MINUTE_S)),
+        horizon=round((now - begin) / MINUTE_S),
     )
     return judge(criterion, measurements, window, now=now)[0]
 

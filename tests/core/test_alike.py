@@ -107,6 +107,13 @@ def test_a_stable_that_shows_nothing_excuses_nothing(stable: list[Row]) -> None:
     assert judged([*[WELL] * 5, *[OUT] * 5], stable).outcome is Outcome.FAIL
 
 
+def test_a_stable_just_within_its_limit_excuses_nothing() -> None:
+    """Its few requests prove nothing by comparison, and it keeps the limit."""
+    canary: list[Row] = [(30.0, 300.0)] * 10
+    stable: list[Row] = [(1.0, 21.0)] * 10
+    assert judged(canary, stable).outcome is Outcome.FAIL
+
+
 def test_an_outage_is_seen_before_its_minutes_have_settled() -> None:
     """A breach can rest on unsettled minutes, and so can its excuse."""
     rows, other = [*[WELL] * 5, *[OUT] * 3], [*[S_WELL] * 5, *[S_OUT] * 3]

@@ -42,6 +42,15 @@ def test_a_canary_within_its_limit_and_worse_than_stable_fails() -> None:
     assert reasons.value(found.evidence) == "4.0%"
 
 
+def test_a_comparison_counts_only_minutes_in_which_both_had_requests() -> None:
+    """What stable did while nobody asked the canary is neither for nor against it."""
+    canary: list[Row] = [*[(12, 300)] * 8, (None, None), (0, 0)]
+    found = verdict(COMPARED, compared(canary, [*[(27, 2700)] * 8, *[(2700, 2700)] * 2]))
+    assert failing(found)
+    assert found.evidence.stable is not None
+    assert (found.evidence.stable.bad, found.evidence.stable.samples) == (216, 21600)
+
+
 def test_a_canary_like_stable_passes_by_the_limit_test() -> None:
     """The comparison only ever fails; the pass is the limit test's."""
     found = verdict(COMPARED, compared([(3, 300)] * 8, [(27, 2700)] * 8))

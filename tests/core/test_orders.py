@@ -93,6 +93,7 @@ def test_a_stale_order_is_refused_and_done(kind: OrderKind) -> None:
     )
     assert decision.entry is None
     assert answered(decision) == (f"o-{kind.value}",)
+    assert not any(answer.moot for answer in decision.answers)
     assert ordered(in_phase(Phase.BAKING), order(kind, expect_step=0)) is not None
 
 

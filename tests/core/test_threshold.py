@@ -137,10 +137,15 @@ def test_what_is_missing_is_passed_over() -> None:
 
 def test_a_window_reaches_back_over_three_times_its_length() -> None:
     """Fifteen minutes for five datapoints; what is older belongs to another trouble."""
-    near, far = (None,) * 11, (None,) * 14
+    near, far = (None,) * 12, (None,) * 13
     criterion = replace(GAUGE, no_data_after_s=3600.0)
     assert cpu(90, 90, *near, 90, criterion=criterion).outcome is Outcome.FAIL
     assert cpu(90, 90, *far, 90, criterion=criterion).outcome is Outcome.INCONCLUSIVE
+
+
+def test_each_datapoint_of_a_gauge_is_one_sample() -> None:
+    """Whatever it says, and however many make it up."""
+    assert cpu(62, None, 62, 62).evidence.samples == 3
 
 
 def test_low_may_be_bad() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import TYPE_CHECKING
 
-from guardian.cli.guard import carry_out, guard
+from guardian.cli.guard import beginning, carry_out, guard
 from guardian.cli.orders import (
     ANSWER_S,
     SCHEMA,
@@ -87,7 +87,8 @@ def begin(wiring: Wiring, wanted: Beginning, output: Output) -> int:
 
 def _here(wiring: Wiring, wanted: Beginning, output: Output) -> int:
     try:
-        task = _planned(wiring, wanted, output)
+        with beginning(wiring, output):
+            task = _planned(wiring, wanted, output)
     except NothingToDo as done:
         output.say(f"{wanted.service}: {done}")
         output.end([], 0, wiring.clock.now())

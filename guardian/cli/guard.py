@@ -6,7 +6,8 @@ import getpass
 import os
 import signal
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -20,7 +21,8 @@ from guardian.core.scrub import scrub
 from guardian.engine.outbox import DUE_LIMIT, TAKEN_S
 from guardian.engine.outcome import Exit, hopeless, outcome, overdue, worst
 from guardian.engine.session import Limits, Session, Task
-from guardian.ports import Clock, Journal, UsageError
+from guardian.engine.start import NothingToDo
+from guardian.ports import Clock, GuardianError, Journal, UsageError
 
 if TYPE_CHECKING:
     from guardian.wiring import Wiring
@@ -135,6 +137,19 @@ def carry_out(
 def tell_what_is_left(wiring: Wiring, output: Output) -> None:
     """Deliver what a process that died has recorded and not told, also what it was just telling."""
     deliver_left(wiring.journal, wiring.clock, lambda: carry_out(wiring, [], output, Limits()))
+
+
+@contextmanager
+def beginning(wiring: Wiring, output: Output) -> Iterator[None]:
+    """Where it comes to nothing, and no session tells it: deliver what a dead process has left."""
+    try:
+        yield
+    except (GuardianError, NothingToDo):
+        try:
+            tell_what_is_left(wiring, output)
+        except GuardianError as error:
+            output.say(f"what an earlier process has left to be told is told later: {error}")
+        raise
 
 
 def deliver_left(journal: Journal, clock: Clock, deliver: Callable[[], object]) -> None:

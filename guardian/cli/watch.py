@@ -96,7 +96,7 @@ def watch(
     snapshot or that have none. With no file: `guardian watch --lambda agents-api:live`.
     """
     from guardian.cli.begin import mending
-    from guardian.cli.guard import actor, allowed, guard
+    from guardian.cli.guard import actor, allowed, beginning, guard, tell_what_is_left
     from guardian.cli.output import Output
     from guardian.engine.session import Limits
     from guardian.wiring import open_wiring
@@ -108,10 +108,11 @@ def watch(
     with output.failing(), open_wiring(config, without_file=aliases(asked)) as wiring:
         names = wiring.names(asked) if asked else wiring.changed()
         if not names:
+            tell_what_is_left(wiring, output)
             output.say("nothing to watch: every service serves what its snapshot says")
             output.end([], 0, wiring.clock.now())
             return 0
-        with _at(wiring.address):
+        with beginning(wiring, output), _at(wiring.address):
             ask = partial(wiring.watch_task, actor=actor(), reason=reason, duration_s=duration)
             tasks = [ask(n, rollback_to=rollback_to, observe=observe) for n in names]
         tasks = [mending(task, fixes) for task in tasks]

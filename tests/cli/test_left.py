@@ -2,41 +2,67 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from guardian.cli.guard import deliver_left
 from guardian.clock import SystemClock
 from guardian.core.entries import RolloutStarted
-from guardian.ports import Sent
-from tests.contracts.journal_values import outgoing
+from guardian.ports import Journal, Outgoing, Sent
+from tests.cli.journaled import Desk
+from tests.contracts.journal_values import notice, plan
 from tests.engine.house import SERVICE, House
+
+
+def leave(journal: Journal, *lanes: str) -> None:
+    """A rollout that is over, and what nobody was told of it."""
+    now = SystemClock().now()
+    lease = journal.open_lease("dead")
+    the_plan = plan("left")
+    claim = journal.claim(lease, the_plan.target)
+    assert claim is not None
+    left = replace(notice("left", 1, title="what nobody heard"), at=now)
+    journal.append(
+        claim,
+        "left",
+        expected=0,
+        entries=[RolloutStarted(at=now, plan=the_plan)],
+        live=False,
+        outgoing=[Outgoing(lane=lane, notice=left) for lane in lanes],
+        txid="left",
+    )
+    journal.close_lease(lease)
 
 
 def test_what_two_lanes_were_being_told_is_waited_for() -> None:
     """One is free a moment later than the other; what cannot be delivered is tried once."""
-    house, clock = House(), SystemClock()
-    lease = house.journal.open_lease("dead")
-    plan = house.desk.task(SERVICE, "left").plan
-    claim = house.journal.claim(lease, plan.target)
-    assert claim is not None
-    house.journal.append(
-        claim,
-        "left",
-        expected=0,
-        entries=[RolloutStarted(at=clock.now(), plan=plan)],
-        live=False,
-        outgoing=[o for lane in ("gone", "page", "slack") for o in outgoing("left", 1, lane=lane)],
-        txid="left",
-    )
+    journal, clock = House().journal, SystemClock()
+    leave(journal, "gone", "page", "slack")
     now = clock.now()
-    for pending, until in zip(house.journal.due(now), (now, now + 0.1, now + 0.9), strict=True):
-        assert house.journal.take(pending, now=now, until=until)
+    for pending, until in zip(journal.due(now), (now, now + 0.1, now + 1.5), strict=True):
+        assert journal.take(pending, now=now, until=until)
     delivered: list[str] = []
 
     def deliver() -> None:
-        due = house.journal.due(clock.now())
+        due = journal.due(clock.now())
         delivered.append(" ".join(p.lane for p in due))
         for pending in due:
             if pending.lane != "gone":
-                house.journal.settle(pending, Sent())
+                journal.settle(pending, Sent())
 
-    deliver_left(house.journal, clock, deliver)
-    assert delivered == ["gone", "gone page", "gone slack"]
+    deliver_left(journal, clock, deliver)
+    assert delivered[-1] == "gone slack"
+    assert [p.lane for p in journal.due(now + 100)] == ["gone"]
+
+
+def test_a_start_that_comes_to_nothing_tells_it(tmp_path: Path) -> None:
+    """It has no session of its own to do it."""
+    desk = Desk(tmp_path)
+    desk.configure()
+    config = tmp_path / "config" / "production.yaml"
+    config.write_text(config.read_text() + "notify: [{to: console}]\n")
+    leave(desk.journal, "console")
+    ended = desk.run("rollout", "start", SERVICE, "--to", "42", "--wait")
+    assert ended.code == 3
+    assert "what nobody heard" in ended.out + ended.err
+    assert desk.journal.pending() == 0

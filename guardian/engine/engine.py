@@ -127,8 +127,9 @@ class Engine:
 
     @property
     def unwritable(self) -> str:
-        """Why the journal cannot be written to, as the last heartbeat found; empty when it can."""
-        return "" if self._beat is None else self._beat.trouble
+        """Why the journal cannot be written to, by the last heartbeat or poll; empty if it can."""
+        beat = "" if self._beat is None else self._beat.trouble
+        return beat or next((p.unwritable for p in self.planes.values() if p.unwritable), "")
 
     def start(self, steppers: Mapping[str, Callable[[], float]] | None = None) -> None:
         """Start every thread: outbox, beat, watchdog, bell, groups and `steppers`."""

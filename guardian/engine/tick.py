@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from guardian.core.entries import (
     Entry,
@@ -96,6 +97,8 @@ class Plane:
         self._freezes: tuple[Freeze, ...] = ()
         self._next_poll: Instant = 0.0
         self._trouble = ""
+        self.unwritable = ""
+        """Why the last poll could not be kept: small writes may go on where the disk is full."""
         self.charges: list[Charge] = []
         self.ticks = 0
         self.last_at: Instant = 0.0
@@ -193,16 +196,18 @@ class Plane:
 
     def _keep(self, pictures: Sequence[Picture]) -> None:
         """Let other processes see the newest verdicts; nothing rests on it, so it may fail."""
-        live = [p for p in pictures if p.phase in LIVE]
         looks = [
             Look(rollout=p.rollout, at=p.at, waiting_for=p.waiting_for, verdicts=p.verdicts)
-            for p in live
+            for p in pictures
+            if p.phase in LIVE
         ]
+        self.unwritable = ""
         try:
             if looks:
                 self._journal.show(looks)
         except JournalError as error:
-            self._trouble = self._trouble or str(error)
+            self.unwritable = str(error)
+            self._trouble = self._trouble or self.unwritable
 
     def _show(self, report: Report) -> None:
         """Tell the observer; whatever it does wrong must not stop a rollback."""
@@ -359,12 +364,10 @@ class Plane:
                 wanted = charge.due_write(monotonic)
                 if wanted is not None and self._may_write(charge, wanted):
                     due.append((charge, wanted))
-        if self.closing:
+        if self.closing or not due:
             return False
         due.sort(key=lambda item: item[1].verb is not Verb.RESTORE)
-        if not due:
-            return False
-        calls = {f"write-{c.id}": _writer(c, w) for c, w in due}
+        calls = {f"write-{c.id}": partial(c.write, w) for c, w in due}
         # Nobody who wants traffic back waits for a shift that hangs.
         forward = not any(w.verb is Verb.RESTORE and w.stamped for _, w in due)
         results = self._fanout.run(calls, deadline_s=WRITE_S, interruptible=forward, beside=True)
@@ -394,7 +397,3 @@ class Plane:
         if self._trouble or self._reader.waiting or any(c.unsettled for c in charges):
             delay_s = min(delay_s, UNSETTLED_S)
         return delay_s
-
-
-def _writer(charge: Charge, wanted: Wish) -> Callable[[], object]:
-    return lambda: charge.write(wanted)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from guardian.core.alarms import files_wrong
 from guardian.core.notices import Notice
+from guardian.core.status import Look
 from guardian.engine.own import JOURNAL_S, OwnNotices
+from guardian.engine.tick import POLL_S
+from guardian.ports import Unavailable
 from tests.contracts.journal_values import ManualClock
+from tests.engine.house import House, Timeless
 
 
 def keys(told: list[Notice]) -> list[str]:
@@ -36,6 +42,28 @@ def test_a_journal_that_is_out_of_use_for_long_is_paged_and_its_end_is_told() ->
     own.journal("production", "")
     own.step()
     assert keys(told) == ["-guardian/production/journal"]
+
+
+def test_a_journal_that_takes_heartbeats_and_no_looks_is_unwritable() -> None:
+    """A disk that is full has room for small writes now and then."""
+
+    class Full(Timeless):
+        full = False
+
+        def show(self, looks: Sequence[Look]) -> None:
+            if self.full:
+                raise Unavailable("the disk is full")
+            super().show(looks)
+
+    journal = Full(ManualClock())
+    house = House(journal=journal)
+    house.begun()
+    plane = house.engine.planes["plane"]
+    for full, why in ((False, ""), (True, "the disk is full"), (False, "")):
+        journal.full = full
+        house.clock.pass_s(POLL_S)
+        plane.step()
+        assert house.engine.unwritable == why
 
 
 def test_what_was_told_before_is_ended_and_other_causes_stay() -> None:

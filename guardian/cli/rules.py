@@ -93,8 +93,7 @@ def _explain_service(config: Path, name: str, form: str) -> None:
 
     loaded = load(config, environ=os.environ)
     service = loaded.service(name)
-    chance = service.policy.false_rollback
-    explanation = put_into_words(service_criteria(loaded, name), false_rollback=chance)
+    explanation = put_into_words(service_criteria(loaded, name), policy=service.policy)
     steps: list[dict[str, Any]] = [
         {"weight": str(s.weight), "bake": span(s.bake_s), "max_bake": span(s.max_bake_s)}
         for s in service.steps

@@ -24,6 +24,7 @@ from guardian.core.model import (
     Rate,
     Ratio,
 )
+from guardian.core.plan import Policy, PreExisting
 from guardian.core.wording import span
 from guardian.rulefile.doubts import Placed
 from guardian.rulefile.files import RuleSet, load
@@ -32,8 +33,6 @@ from guardian.rulefile.origins import Asked, Value, asked, at_line, values
 from guardian.rulefile.places import Lost, walked
 from guardian.text.findings import Mark, Source, finding, refuse
 
-FALSE_ROLLBACK: Final = 0.05
-"""What a service has that says nothing else."""
 WIDTH: Final = 100
 _PLACEHOLDER: Final = re.compile(r"\$\{[^{}]*\}")
 _OF_THE_ROLLOUT: Final = re.compile(r"\$\{(canary|stable|router)[.}]")
@@ -47,6 +46,12 @@ _THEN: Final = {
     OnFail.ROLLBACK: "the release is rolled back",
     OnFail.HOLD: "the rollout is held for a person",
     OnFail.NOTIFY: "people are told, and nothing else happens",
+}
+_PRE_EXISTING: Final = {
+    PreExisting.COMPARE: "What stable itself breaks before the first shift is compared with stable"
+    " where it can be, else only told: pre_existing: compare",
+    PreExisting.HOLD: "What stable itself breaks before the first shift lets no rollout begin until"
+    " it is over: pre_existing: hold",
 }
 _MISSING: Final = {
     Missing.MISSING: "A missing datapoint is passed over",
@@ -115,17 +120,18 @@ def explained(paths: Sequence[str | Path]) -> list[Explanation]:
     return [explain(load([f.shown])) for f in found]
 
 
-def explain(rules: RuleSet, *, false_rollback: float | None = None) -> Explanation:
+def explain(rules: RuleSet, *, policy: Policy | None = None) -> Explanation:
     """The criteria of a service, or of files as if they were a service's.
 
-    `false_rollback` is the service's, a share; None for its default.
+    `policy` is the service's; None for what a service has that says nothing else.
     """
-    chance = FALSE_ROLLBACK if false_rollback is None else false_rollback
+    usual = policy or Policy()
+    chance = usual.false_rollback
     tests = sum(c.tests for c in rules.criteria)
     return Explanation(
         files=rules.files,
         criteria=tuple(_explained(p, chance / (tests or 1)) for p in rules.placed),
-        shared=tuple(_together(rules.criteria, chance, tests, given=false_rollback is not None)),
+        shared=tuple(_together(rules.criteria, usual, tests, given=policy is not None)),
     )
 
 
@@ -276,9 +282,10 @@ def _zero(measure: Measure) -> Iterator[str]:
 
 
 def _together(
-    criteria: Sequence[Criterion], chance: float, tests: int, *, given: bool
+    criteria: Sequence[Criterion], policy: Policy, tests: int, *, given: bool
 ) -> Iterator[str]:
     origin = "the service's" if given else "the default of a service"
+    chance = policy.false_rollback
     if tests:
         each = f"{_number(tests, 'test', 'tests')}, {_percent(chance / tests)} each"
         yield (
@@ -290,6 +297,7 @@ def _together(
         yield f"false_rollback does not cover {', '.join(bare)}: no statistical test judges them."
     elif tests:
         yield "It covers every criterion."
+    yield f"{_PRE_EXISTING[policy.pre_existing]} ({origin})."
     names = sorted({name for c in criteria for q in c.queries() for name in _placeholders(q)})
     own = [name for name in names if not _OF_THE_ROLLOUT.match(name)]
     if own:

@@ -184,6 +184,14 @@ def test_a_service_is_explained_with_its_overrides_and_steps(tmp_path: Path) -> 
     assert f"sustain        4           {path}:9" in text
     assert "in at most 2% of" in text
     assert "split evenly over 2 tests, 1% each" in " ".join(text.split())
+    assert "pre_existing: compare (the service's)" in " ".join(text.split())
+    path.write_text(
+        path.read_text().replace("    false_rollback", "    pre_existing: hold\n    false_rollback")
+    )
+    text = " ".join(run("explain", "-c", str(path), "api").split())
+    assert "lets no rollout begin until it is over: pre_existing: hold (the service's)." in text
+    path.write_text(path.read_text().replace("    pre_existing: hold\n", ""))
+    text = run("explain", "-c", str(path), "api")
     assert "  10% of traffic for 10m, extended to 30m at most\n" in text
     record = json.loads(run("explain", "-c", str(path), "api", "-o", "json"))
     assert [step["weight"] for step in record["rules"][0]["steps"]] == ["10%", "100%"]

@@ -142,21 +142,13 @@ def orphan(
         f" {stamp.stable} back.",
     )
     key = key_of(environment, service, stamp.rollout, ORPHAN)
-    return Notice(
-        event=Event.STUCK,
-        at=now,
+    return replace(
+        _notice(environment, ORPHAN, words, now, severity=Severity.ERROR),
         rollout=stamp.rollout,
-        seq=int(now),
         service=service,
-        environment=environment,
         stable=stamp.stable,
         canary=canary or "",
-        phase="",
         weight=str(traffic.share(canary or "")),
-        step="",
-        title=words.title,
-        did=words.did,
-        todo=words.todo,
         pages=(Page(key=key, severity=Severity.ERROR),),
     )
 

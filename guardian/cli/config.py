@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from guardian.cli.options import config_option
+from guardian.cli.options import config_option, form_option
 
 
 @click.group()
@@ -19,15 +19,7 @@ def config() -> None:
 @click.argument("paths", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @config_option
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: one document with every finding.",
-)
+@form_option("json: one document with every finding.")
 def lint(*, paths: tuple[Path, ...], config: Path | None, strict: bool, form: str) -> int:
     """Check config files with all that they name: rules, routers, receivers. Asks no AWS.
 
@@ -55,15 +47,7 @@ def lint(*, paths: tuple[Path, ...], config: Path | None, strict: bool, form: st
 @config.command()
 @click.argument("service", required=False)
 @config_option
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: one document with every value and its origin.",
-)
+@form_option("json: one document with every value and its origin.")
 def show(*, service: str | None, config: Path | None, form: str) -> int:
     """Print the configuration as merged, or one SERVICE of it, with each value's file and line."""
     from guardian.config.show import aligned, record, shown

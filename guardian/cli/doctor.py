@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from guardian.cli.options import aliases, config_option
+from guardian.cli.options import aliases, config_option, form_option
 
 if TYPE_CHECKING:
     from guardian.ports.health import Health
@@ -17,15 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("services", nargs=-1)
 @config_option
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: one document with every finding.",
-)
+@form_option("json: one document with every finding.")
 @click.option("--strict", is_flag=True, help="Warnings count as failures.")
 def doctor(*, services: tuple[str, ...], config: Path | None, form: str, strict: bool) -> int:
     """Look at credentials, permissions, metrics, rollback targets, journal and notifiers.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from guardian.cli.options import DURATION, config_option
+from guardian.cli.options import DURATION, config_option, form_option
 
 if TYPE_CHECKING:
     from guardian.core.entries import Freeze
@@ -18,15 +18,7 @@ if TYPE_CHECKING:
 SCHEMA = "guardian/freezes/v1"
 ALL = "*"
 
-FORM = click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: one document with every freeze that is left.",
-)
+FORM = form_option("json: one document with every freeze that is left.")
 
 
 @click.command()

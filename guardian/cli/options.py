@@ -57,21 +57,30 @@ def config_option(command: F) -> F:
     )(command)
 
 
+def form_option(what: str, *more: str) -> Callable[[F], F]:
+    """`-o text|json`, and what else there is; `what` says what each is."""
+    return click.option(
+        "-o",
+        "--output",
+        "form",
+        type=click.Choice(["text", "json", *more]),
+        default="text",
+        show_default=True,
+        help=what,
+    )
+
+
 def output_options(command: F) -> F:
     """`-o`, `-v`, `-q`, `--no-color`."""
     for option in (
         click.option("--no-color", is_flag=True, help="No colour, also on a terminal."),
         click.option("-q", "--quiet", is_flag=True, help="Only what changes the rollout."),
         click.option("-v", "--verbose", is_flag=True, help="One line for every poll."),
-        click.option(
-            "-o",
-            "--output",
-            "form",
-            type=click.Choice(["text", "json", "jsonl", "github"]),
-            default="text",
-            show_default=True,
-            help="json: one document at the end; jsonl: one record a line, as it happens;"
+        form_option(
+            "json: one document at the end; jsonl: one record a line, as it happens;"
             " github: annotations, step summary and outputs for GitHub Actions.",
+            "jsonl",
+            "github",
         ),
     ):
         command = option(command)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from guardian.cli.options import config_option
+from guardian.cli.options import config_option, form_option
 
 if TYPE_CHECKING:
     from guardian.wiring import Wiring
@@ -27,15 +27,7 @@ SCHEMA = "guardian/history/v1"
     show_default=True,
     help="How many rollouts of a service, newest first.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: one document; entries come whole.",
-)
+@form_option("json: one document; entries come whole.")
 def history(
     *, name: str | None, config: Path | None, rollout: str | None, limit: int, form: str
 ) -> int:

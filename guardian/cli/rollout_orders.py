@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from guardian.cli.options import DURATION, config_option
+from guardian.cli.options import DURATION, config_option, form_option
 
 Command = Callable[..., Any]
 
@@ -18,15 +18,7 @@ Command = Callable[..., Any]
 def order_options(command: Command) -> Command:
     """What every order takes."""
     for option in (
-        click.option(
-            "-o",
-            "--output",
-            "form",
-            type=click.Choice(["text", "json"]),
-            default="text",
-            show_default=True,
-            help="json: one record with the order and what became of it.",
-        ),
+        form_option("json: one record with the order and what became of it."),
         click.option(
             "--timeout",
             type=DURATION,

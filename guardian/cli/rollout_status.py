@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from guardian.cli.options import colour, config_option
+from guardian.cli.options import colour, config_option, form_option
 
 if TYPE_CHECKING:
     from guardian.cli.standing import Standing
@@ -26,15 +26,7 @@ LOOK_S = 0.5
 @click.argument("service", required=False)
 @config_option
 @click.option("--all", "everything", is_flag=True, help="Also those that are over.")
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: one document with all of them.",
-)
+@form_option("json: one document with all of them.")
 def list_(*, service: str | None, config: Path | None, everything: bool, form: str) -> int:
     """Rollouts that are live, of SERVICE or of all."""
     from guardian.cli.orders import opened
@@ -54,15 +46,7 @@ def list_(*, service: str | None, config: Path | None, everything: bool, form: s
 @click.argument("names", nargs=-1, metavar="[SERVICE]...")
 @config_option
 @click.option("-w", "--watch", "live", is_flag=True, help="Stay, and show each change, to the end.")
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["text", "json", "jsonl"]),
-    default="text",
-    show_default=True,
-    help="json: one document; jsonl: one record a rollout, and with -w one a change.",
-)
+@form_option("json: one document; jsonl: one record a rollout, and with -w one a change.", "jsonl")
 @click.option("--no-color", is_flag=True, help="No colour, also on a terminal.")
 def status(
     *, names: tuple[str, ...], config: Path | None, live: bool, form: str, no_color: bool

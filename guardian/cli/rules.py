@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from guardian.cli.options import form_option
+
 
 @click.group()
 def rules() -> None:
@@ -17,15 +19,7 @@ def rules() -> None:
 @rules.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: one document with every finding.",
-)
+@form_option("json: one document with every finding.")
 def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
     """Check rule files and folders of them: every error of every file, with its place."""
     from guardian.rulefile.report import lint as check
@@ -54,15 +48,7 @@ def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
     type=click.Path(path_type=Path),
     help="Explain the criteria of SERVICE in this config file, its overrides and steps with them.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: one document with every value and its origin.",
-)
+@form_option("json: one document with every value and its origin.")
 def explain(*, paths: tuple[str, ...], config: Path | None, form: str) -> int:
     """Put rule files into plain English, with every default and where each value is written."""
     from guardian.rulefile.explain import explained

@@ -7,22 +7,14 @@ from pathlib import Path
 
 import click
 
-from guardian.cli.options import aliases, config_option
+from guardian.cli.options import aliases, config_option, form_option
 
 
 @click.command()
 @click.argument("services", nargs=-1)
 @config_option
 @click.option("--all", "everything", is_flag=True, help="Every service of the config file.")
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: one document with every snapshot.",
-)
+@form_option("json: one document with every snapshot.")
 def snapshot(
     *,
     services: tuple[str, ...],

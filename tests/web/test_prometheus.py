@@ -8,18 +8,16 @@ import subprocess
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from guardian.clock import SystemLuck
 from guardian.core.entries import Order, OrderKind, for_service
-from guardian.journals import sqlite
-from guardian.ports import Context, Journal
 from guardian.sim.traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, stage
+from tests.cli.theatre import journal_of
 from tests.tooling import tool
 from tests.web.scraping import ask, listening
 
@@ -134,23 +132,7 @@ def daemon(on: Stage) -> Iterator[str]:
 
 def start(on: Stage, version: str) -> None:
     """Order a rollout from another terminal."""
-
-    def nothing(*_: object) -> None:
-        raise AssertionError("a journal asks no vendor")
-
-    context = Context(
-        clock=on.clock,
-        luck=SystemLuck(),
-        client=nothing,
-        check_account=nothing,
-        account_id="",
-        region="",
-        environment="production",
-        secret=lambda _: None,
-        base_url=lambda _: None,
-    )
-    journal: Journal = sqlite.build(sqlite.Options(path=on.folder / "guardian.db"), context)
-    try:
+    with closing(journal_of(on)) as journal:
         journal.order(
             Order(
                 id="order-1",
@@ -162,8 +144,6 @@ def start(on: Stage, version: str) -> None:
                 subject=version,
             )
         )
-    finally:
-        journal.close()
 
 
 def test_prometheus_sees_a_bad_version_come_and_go(tmp_path: Path) -> None:

@@ -162,18 +162,19 @@ def examine(
     memory = usable(memory, criterion, window) or blank(
         criterion, alpha=window.alpha, minutes=window.horizon, period_s=span.period_s
     )
-    ledger = memory.ledger.over(measure, measurements, span, direction=criterion.fail_if.direction)
+    read = span.read_since(_read_since(criterion, measurements))
+    ledger = memory.ledger.over(measure, measurements, read, direction=criterion.fail_if.direction)
     counts, other_side = ledger.counts, criterion.compare.stable if criterion.compare else None
     compare, stable, stable_counts = memory.compare, memory.stable, None
     if compare is not None and other_side is not None:
-        stable = stable.over(other_side, measurements, span)
+        stable = stable.over(other_side, measurements, read)
         stable_counts = stable.counts
         compare = compare.over(_paired(memory, compare, counts, stable_counts))
     seen = _Limited(memory.limit, counts)
     if memory.limit is not None:
         other = stable_counts
         if other is None and beside is not None and _readable(beside, measurements):
-            other = count(beside, measurements, span)
+            other = count(beside, measurements, read)
         seen = _limited(criterion, window, memory.limit, counts, other)
     counts = seen.counts
     return Case(
@@ -254,6 +255,12 @@ def worst(
     )
     late = slice(max(0, stretch.start - len(settled)), max(0, stretch.stop - len(settled)))
     return settled[stretch.start : stretch.stop], growing[late]
+
+
+def _read_since(criterion: Criterion, measurements: Mapping[Query, Measurement]) -> Instant:
+    """From when on all of a criterion's series were read."""
+    found = [measurements[q].since for q in criterion.queries() if q in measurements]
+    return max(found, default=0.0)
 
 
 def _readable(measure: Ratio | Latency, measurements: Mapping[Query, Measurement]) -> bool:

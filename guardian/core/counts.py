@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import inf, isfinite
 from operator import attrgetter
@@ -55,6 +55,10 @@ class Span:
             begin=ceil_to(first_shift_at + warm_up_s, period_s),
             left_out=tuple((at, at + warm_up_s) for at in shifts) if warm_up_s > 0 else (),
         )
+
+    def read_since(self, since: Instant) -> Span:
+        """Of these only what was read: what is still being read is neither silent nor missing."""
+        return replace(self, begin=max(self.begin, ceil_to(since, self.period_s)))
 
     def starts(self, until: Instant, *, after: Instant = -inf) -> Iterator[Instant]:
         """The start of each period that counts, ends at or before `until` and begins `after`."""

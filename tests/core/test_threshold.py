@@ -223,6 +223,15 @@ def test_ignore_has_nothing_to_repeat_at_the_beginning() -> None:
     assert cpu(90, None, None, criterion=ignore).outcome is Outcome.FAIL
 
 
+def test_what_is_still_being_read_is_no_missing_datapoint() -> None:
+    """After a restart the newest minutes come first: those before them are no breach."""
+    criterion = replace(GAUGE, treat_missing=Missing.BREACHING)
+    found = of(CPU, [*(None,) * 6, 50, 50, 50, 50])
+    later = {CPU: replace(found[CPU], since=T0 + 360)}
+    assert judged(criterion, found).outcome is Outcome.FAIL
+    assert judged(criterion, later).why == "what was before 22:20 UTC is still being read"
+
+
 def test_not_breaching_lets_a_quiet_minute_end_a_run() -> None:
     """The newest minute is then healthy, and the pass rests on datapoints all the same."""
     fill = replace(GAUGE, treat_missing=Missing.NOT_BREACHING)

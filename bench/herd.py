@@ -1,11 +1,12 @@
-"""Many rollouts behind a slow CloudWatch: how soon a restart sees, and what a poll costs."""
+"""Many rollouts behind a slow CloudWatch: when a restart sees, what polls cost, how many go."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from guardian.core.verdict import Outcome
 from guardian.engine.charge import Charge
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.outbox import Outbox
+from guardian.engine.report import Report
 from guardian.engine.tick import POLL_S, Plane
 from guardian.journals import sqlite
 from guardian.ports import Claim, Guard
@@ -35,6 +37,10 @@ BAKED_S = 86_400.0
 STEP = Step(weight=Weight.percent(10), bake_s=2 * BAKED_S, max_bake_s=3 * BAKED_S)
 PATIENCE_S = 180.0
 POLLS = 2
+YOUNG_S = 1800.0
+MANY = (15_000, 30_000)
+"""Series in steady state."""
+MANY_POLLS = 3
 SEEN, FIRST, ALL = "nothing is `error`", "the first passes", "all pass"
 
 
@@ -52,14 +58,46 @@ class _Split(Gate):
 
 def rows() -> list[Row]:
     """A plane of 200 rollouts, four ratios each, that have baked for a day and are begun anew."""
-    with slow.slow() as url, edges.environment(url), _plane() as plane:
+    with slow.slow() as url, edges.environment(url):
+        return [*_day_old(), *(_many(series) for series in MANY)]
+
+
+def _day_old() -> list[Row]:
+    with _plane(ROLLOUTS, BAKED_S) as plane:
+        began_s = time.process_time()
         passed_s = _restart(plane)
-        cpu_s = _poll_cpu_s(plane)
+        restart_cpu_s = time.process_time() - began_s
+        cpu_s = _poll_cpu_s(plane, POLLS)
     how = f"{ROLLOUTS} rollouts, {2 * CRITERIA} series each over a day, {slow.CALL_S} s a call"
     return [
         *(Row(f"A restart until {what}", _seconds(at), how) for what, at in passed_s.items()),
+        Row("CPU of that restart", f"{restart_cpu_s:.0f} s", f"all threads, {_load()}"),
         Row("CPU of a poll of those", f"{cpu_s:.1f} s", f"mean of {POLLS} polls, all threads"),
     ]
+
+
+def _many(series: int) -> Row:
+    """How many polls a minute, and whether each of them sees."""
+    polls: list[int] = []
+
+    def observed(report: Report) -> None:
+        if report.polled:
+            verdicts = [v for p in report.pictures for v in p.verdicts]
+            polls.append(sum(v.outcome is Outcome.ERROR for v in verdicts))
+
+    with _plane(series // (2 * CRITERIA), YOUNG_S, observed) as plane:
+        plane.step()
+        polls.clear()
+        began = CLOCK.monotonic()
+        cpu_s = _poll_cpu_s(plane, MANY_POLLS)
+        minutes = (CLOCK.monotonic() - began) / 60.0
+    how = f"{len(polls)} polls, {cpu_s:.1f} s of CPU each, {slow.CALL_S} s a call, {_load()}"
+    seen = f"{len(polls) / minutes:.1f} polls a minute, {sum(polls)} verdicts `error`"
+    return Row(f"{series} series in steady state", seen, how)
+
+
+def _load() -> str:
+    return f"load average {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"
 
 
 def _restart(plane: Plane) -> dict[str, float | None]:
@@ -83,12 +121,12 @@ def _restart(plane: Plane) -> dict[str, float | None]:
     return reached
 
 
-def _poll_cpu_s(plane: Plane) -> float:
+def _poll_cpu_s(plane: Plane, polls: int) -> float:
     """CPU of a poll, what follows it included."""
-    ends_at, cpu_s = CLOCK.monotonic() + POLLS * POLL_S, time.process_time()
+    ends_at, cpu_s = CLOCK.monotonic() + polls * POLL_S, time.process_time()
     while CLOCK.monotonic() < ends_at:
         PAUSE.wait(min(plane.step(), max(0.0, ends_at - CLOCK.monotonic())))
-    return (time.process_time() - cpu_s) / POLLS
+    return (time.process_time() - cpu_s) / polls
 
 
 def _seconds(at: float | None) -> str:
@@ -96,7 +134,9 @@ def _seconds(at: float | None) -> str:
 
 
 @contextmanager
-def _plane() -> Iterator[Plane]:
+def _plane(
+    rollouts: int, baked_s: float, observer: Callable[[Report], None] = lambda _: None
+) -> Iterator[Plane]:
     """As a process has it that was just started."""
     luck, fanout = SystemLuck(), ThreadFanout(CLOCK)
     context = edges.context()
@@ -110,13 +150,14 @@ def _plane() -> Iterator[Plane]:
             outbox=Outbox(journal=journal, lanes=[], fanout=fanout, clock=CLOCK, luck=luck),
             clock=CLOCK,
             luck=luck,
+            observer=observer,
         )
         lease = journal.open_lease("bench")
-        for number in range(ROLLOUTS):
+        for number in range(rollouts):
             plan = _plan(f"service-{number}")
             claim = journal.claim(lease, plan.target)
             assert claim is not None  # noqa: S101 - the journal is new, so nobody holds it
-            plane.take(_charge(plan, claim, CLOCK.now() - BAKED_S))
+            plane.take(_charge(plan, claim, CLOCK.now() - baked_s))
         yield plane
         journal.close()
 

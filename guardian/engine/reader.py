@@ -22,8 +22,10 @@ PART: Final = 500
 """Queries in one part: what one call of GetMetricData takes."""
 LEISURE: Final = 2
 """So many parts of older periods are read at the same time, between the polls."""
+LEISURE_PARTS: Final = 3
+"""So many parts each of them reads, one after the other: ticks may be seconds apart."""
 LEISURE_POINTS: Final = 50_000
-"""Datapoints in one of them: to take them in must hold up no tick."""
+"""Datapoints in one part: to take them in must hold up no tick."""
 LATE: Final = Problem(reason=Reason.TIMEOUT, detail="no answer in time")
 
 
@@ -81,8 +83,9 @@ class Reader:
             return {}
         busy = self._busy(old=True)
         asks = self._series.histories(_wanted(charges, now), now=now)
-        parts = _parts([a for a in asks if a.query not in busy], now, old=True)
-        return dict(self._lane([part]) for part in islice(parts, free))
+        all_parts = _parts([a for a in asks if a.query not in busy], now, old=True)
+        parts = list(islice(all_parts, LEISURE_PARTS * free))
+        return dict(self._lane(parts[i::free]) for i in range(min(free, len(parts))))
 
     def _lanes(self, asks: Sequence[Ask], now: Instant) -> dict[str, Callable[[], object]]:
         """What nobody is reading yet, side by side."""

@@ -109,14 +109,15 @@ class Series:
         before = self.points[first:end]
         if before == found.points:
             return
-        known, newest = {point.start: point for point in before}, {}
-        for point in (p for p in found.points if ask.start <= p.start < ask.end):
-            same = known.get(point.start)
-            newest[point.start] = same if same == point else point
-            if same != point:
-                self._came(point.start, ask, now)
-        window = sorted(newest.values(), key=_start)
-        self.points = (*self.points[:first], *window, *self.points[end:])
+        known = {point.start: point for point in before}
+        window = {p.start: p for p in found.points if ask.start <= p.start < ask.end}
+        for point in [p for p in window.values() if known.get(p.start) != p]:
+            self._came(point.start, ask, now)
+        for start, point in known.items():
+            if window.get(start) == point:
+                window[start] = point
+        newest = sorted(window.values(), key=_start)
+        self.points = (*self.points[:first], *newest, *self.points[end:])
 
     def _came(self, start: Instant, ask: Ask, now: Instant) -> None:
         """A datapoint came or was corrected: what was thought to be settled is remembered."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from guardian.core.alike import Shared, alike, heard, without
 from guardian.core.counts import Countable, Counts, Span, count
-from guardian.core.memory import Memory, blank, compare_test
+from guardian.core.memory import Memory, blank, compare_test, sequential
 from guardian.core.model import (
     Criterion,
     Instant,
@@ -25,6 +25,7 @@ from guardian.core.model import (
     queries_of,
 )
 from guardian.core.observed import over_limit, rising, worst_stretch
+from guardian.core.points import points
 from guardian.core.sequential import Minute, RateTest, Run, Track
 from guardian.core.tally import Count, Tally, common
 from guardian.core.traffic import Weight
@@ -193,6 +194,9 @@ def examine(
             stable=stable,
             whole=memory.whole.over(counts.settled),
             step=memory.step.over(_since(counts.settled, step_begin)),
+            points=()
+            if sequential(criterion)
+            else points(criterion, measurements, ledger, memory.points),
             limit=seen.limit,
             compare=compare,
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import inf, isfinite
 from operator import attrgetter
@@ -121,12 +121,14 @@ def count(
 class Ledger:
     """What was counted of what, so that the next time only what has changed is counted."""
 
-    span: Span | None = None
+    span: Span = Span(period_s=MINUTE_S, begin=0.0)
     points: tuple[tuple[Datapoint, ...], ...] = ()
     """Of each of the measure's queries."""
     zero: bool = False
     """Whether a missing numerator was a zero."""
     counts: Counts = Counts()
+    kept: int = field(default=0, compare=False)
+    """So many of the settled periods are as they were the last time."""
 
     def over(
         self,
@@ -145,7 +147,7 @@ class Ledger:
             kept = _kept(self.counts.settled, self._same_until(points, until), span.period_s)
         rest = _Rest(measurements=measurements, span=span, until=until, kept=kept)
         counts = _count(measure, rest, zero=zero, direction=direction)
-        return Ledger(span=span, points=points, zero=zero, counts=counts)
+        return Ledger(span=span, points=points, zero=zero, counts=counts, kept=len(kept))
 
     def _same_until(self, points: Sequence[tuple[Datapoint, ...]], until: Instant) -> Instant:
         """Until when nothing has changed, at most until then."""
@@ -330,10 +332,15 @@ def _heard(sums: Mapping[Instant, float], rest: _Rest) -> Counts:
 
 
 def values(
-    query: Query, measurements: Mapping[Query, Measurement], span: Span
+    query: Query,
+    measurements: Mapping[Query, Measurement],
+    span: Span,
+    *,
+    since: Instant = -inf,
 ) -> dict[Instant, float]:
     """A query's values by the span's periods, the newest of each."""
     points = _points(query, measurements)
+    points = points[bisect_left(points, since, key=_start) :]
     return {point.start // span.period_s * span.period_s: point.value for point in points}
 
 

@@ -17,6 +17,7 @@ from guardian.core.model import (
     Rate,
 )
 from guardian.core.observed import rising
+from guardian.core.points import Point
 from guardian.core.sequential import CompareTest, LimitTest, RateTest, Run
 from guardian.core.tally import Tally
 
@@ -38,6 +39,8 @@ class Memory:
     whole: Tally = field(default_factory=Tally)
     step: Tally = field(default_factory=Tally)
     """Over the settled periods, all and the present step's."""
+    points: tuple[Point, ...] = ()
+    """The settled periods, where they are judged one by one."""
     limit: Run | None = None
     compare: Run | None = None
     incidents: tuple[Incident, ...] = ()

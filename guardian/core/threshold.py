@@ -7,32 +7,28 @@ of bad ones nor break it. A breach at any time since the first shift stays one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 from guardian.core.case import Answer, Case, Ground
-from guardian.core.counts import values
-from guardian.core.model import Criterion, Gauge, Instant, Missing, Percentile, Rate
-from guardian.core.observed import observed, over_limit, rising
-from guardian.core.tally import Count
+from guardian.core.model import Criterion, Gauge, Missing, Percentile, Rate
+from guardian.core.observed import rising
+from guardian.core.points import Point
 from guardian.core.verdict import Datapoints, Outcome
+
+_start = attrgetter("start")
 
 REACH = 3
 """A window of N datapoints reaches back over at most this many times N periods."""
 
 
-class Point(NamedTuple):
-    """One settled period: its value, None where it has none that suffices."""
-
-    start: Instant
-    value: float | None
-    over: bool
-
-
 def breach(case: Case) -> Answer | None:
     """Was the limit broken at any time since the first shift?"""
-    needed, _ = case.criterion.datapoints
-    broken = [w for w in _windows(case, points(case)) if sum(p.over for p in w) >= needed]
+    needed, of = case.criterion.datapoints
+    stretch = _stretch(case, case.memory.points)
+    found = (_window(case, stretch, index) for index in _suspects(stretch, needed, of))
+    broken = [window for window in found if sum(p.over for p in window) >= needed]
     if not broken:
         return None
     worst = max(broken, key=lambda window: sum(p.over for p in window))
@@ -79,78 +75,64 @@ def percentile_note(criterion: Criterion, measure: Percentile) -> str:
 # --- datapoints --------------------------------------------------------------------------------
 
 
-def points(case: Case) -> Sequence[Point]:
-    """Every settled period since the first shift that counts, in order."""
-    measure = case.criterion.measure
-    found: Mapping[Instant, float] = {}
-    if isinstance(measure, Gauge | Percentile):
-        found = values(measure.series, case.measurements, case.span)
-        return [_of_value(case.criterion, found, c) for c in case.counts.settled]
-    return [_of_count(case.criterion, c) for c in case.counts.settled]
-
-
-def _of_value(criterion: Criterion, found: Mapping[Instant, float], samples: Count) -> Point:
-    """A datapoint that CloudWatch has computed."""
-    value = found.get(samples.start)
-    floor = criterion.min_samples if isinstance(criterion.measure, Percentile) else 0
-    if value is None or samples.total < floor:
-        return Point(samples.start, None, over=False)
-    limit = criterion.fail_if
-    return Point(samples.start, value, limit.direction.breached(value, limit.value))
-
-
-def _of_count(criterion: Criterion, events: Count) -> Point:
-    """A datapoint that is counted here; of a rate, being there is enough."""
-    floor = 0 if isinstance(criterion.measure, Rate) else criterion.min_samples
-    if events.total <= 0 or events.total < floor:
-        return Point(events.start, None, over=False)
-    return Point(events.start, observed(criterion, events), over_limit(criterion, events))
-
-
 def in_step(case: Case) -> Sequence[Point]:
     """The present step's."""
-    return [p for p in points(case) if p.start >= case.step_begin]
+    points = case.memory.points
+    return points[bisect_left(points, case.step_begin, key=_start) :]
 
 
 def recent(case: Case) -> Sequence[Point]:
     """The newest window of the step alone."""
-    windows = list(_windows(case, in_step(case)))
-    return windows[-1] if windows else ()
+    stretch = _stretch(case, in_step(case))
+    newest_first = (_window(case, stretch, index) for index in reversed(range(len(stretch))))
+    return next(filter(None, newest_first), ())
 
 
 # --- windows -----------------------------------------------------------------------------------
 
 
-def _windows(case: Case, among: Sequence[Point]) -> Iterator[Sequence[Point]]:
-    """Each window of up to N datapoints, in order; none that holds no datapoint."""
+def _stretch(case: Case, among: Sequence[Point]) -> Sequence[Point]:
+    """What windows are made of: where nothing fills the gaps, the sufficient datapoints alone."""
+    return (
+        _filled(case.criterion, among)
+        if _fills(case)
+        else [p for p in among if p.value is not None]
+    )
+
+
+def _fills(case: Case) -> bool:
+    """Whether what is missing counts as the rule says, and is not just passed over."""
     fill = isinstance(case.criterion.measure, Gauge)
-    if fill and case.criterion.treat_missing is not Missing.MISSING:
-        return _filled(case.criterion, among)
-    return _sufficient(case, among)
+    return fill and case.criterion.treat_missing is not Missing.MISSING
 
 
-def _sufficient(case: Case, among: Sequence[Point]) -> Iterator[Sequence[Point]]:
-    """What is missing or too small is passed over."""
+def _suspects(stretch: Sequence[Point], needed: int, of: int) -> Iterator[int]:
+    """Where a window may end that is broken: one with so many over the limit."""
+    over = 0
+    for index, point in enumerate(stretch):
+        over += point.over - (index >= of and stretch[index - of].over)
+        if over >= needed:
+            yield index
+
+
+def _window(case: Case, stretch: Sequence[Point], index: int) -> Sequence[Point]:
+    """The window of up to N datapoints that ends there; empty if it holds no datapoint."""
     _, of = case.criterion.datapoints
+    window = stretch[max(0, index + 1 - of) : index + 1]
+    if _fills(case):
+        return window if any(p.value is not None for p in window) else ()
     reach_s = REACH * of * case.span.period_s
-    there = [p for p in among if p.value is not None]
-    for index, last in enumerate(there):
-        window = there[max(0, index + 1 - of) : index + 1]
-        yield [p for p in window if p.start > last.start - reach_s]
+    return [p for p in window if p.start > stretch[index].start - reach_s]
 
 
-def _filled(criterion: Criterion, among: Sequence[Point]) -> Iterator[Sequence[Point]]:
-    """What is missing counts as the rule says, in windows that hold a datapoint."""
-    _, of = criterion.datapoints
+def _filled(criterion: Criterion, among: Sequence[Point]) -> Sequence[Point]:
+    """What is missing counts as the rule says."""
     before: Point | None = None
     full: list[Point] = []
     for point in among:
         before = point if point.value is not None else before
         full.append(point if point.value is not None else _stand_in(criterion, point, before))
-    for index in range(len(among)):
-        begin = max(0, index + 1 - of)
-        if any(p.value is not None for p in among[begin : index + 1]):
-            yield full[begin : index + 1]
+    return full
 
 
 def _stand_in(criterion: Criterion, missing: Point, before: Point | None) -> Point:

@@ -1,0 +1,52 @@
+"""Datapoints as an alarm looks at them: one for each settled period, and whether it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from guardian.core.counts import Ledger, values
+from guardian.core.model import Criterion, Gauge, Instant, Measurement, Percentile, Query, Rate
+from guardian.core.observed import observed, over_limit
+from guardian.core.tally import Count
+
+
+class Point(NamedTuple):
+    """One settled period: its value, None where it has none that suffices."""
+
+    start: Instant
+    value: float | None
+    over: bool
+
+
+def points(
+    criterion: Criterion,
+    measurements: Mapping[Query, Measurement],
+    ledger: Ledger,
+    before: tuple[Point, ...],
+) -> tuple[Point, ...]:
+    """Every settled period that counts, in order; `before` is what this gave the last time."""
+    measure, span = criterion.measure, ledger.span
+    new = ledger.counts.settled[ledger.kept :]
+    if isinstance(measure, Gauge | Percentile) and new:
+        found = values(measure.series, measurements, span, since=new[0].start)
+        return (*before[: ledger.kept], *(_of_value(criterion, found, c) for c in new))
+    return (*before[: ledger.kept], *(_of_count(criterion, c) for c in new))
+
+
+def _of_value(criterion: Criterion, found: Mapping[Instant, float], samples: Count) -> Point:
+    """A datapoint that CloudWatch has computed."""
+    value = found.get(samples.start)
+    floor = criterion.min_samples if isinstance(criterion.measure, Percentile) else 0
+    if value is None or samples.total < floor:
+        return Point(samples.start, None, over=False)
+    limit = criterion.fail_if
+    return Point(samples.start, value, limit.direction.breached(value, limit.value))
+
+
+def _of_count(criterion: Criterion, events: Count) -> Point:
+    """A datapoint that is counted here; of a rate, being there is enough."""
+    floor = 0 if isinstance(criterion.measure, Rate) else criterion.min_samples
+    if events.total <= 0 or events.total < floor:
+        return Point(events.start, None, over=False)
+    return Point(events.start, observed(criterion, events), over_limit(criterion, events))

@@ -29,8 +29,8 @@ from guardian.core.model import Reason
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Rollout
 from guardian.core.wording import span
-from guardian.engine.daemon import post
 from guardian.engine.outcome import Exit
+from guardian.engine.posts import post
 from guardian.engine.session import Limits
 from guardian.engine.start import PENDING_S, NothingToDo, resolved
 from guardian.engine.task import Task

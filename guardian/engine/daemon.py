@@ -17,12 +17,10 @@ from guardian.engine.intake import Intake
 from guardian.engine.lookout import Lookout
 from guardian.engine.own import OwnNotices
 from guardian.engine.patrol import Patrol
-from guardian.engine.posts import Posts, post
+from guardian.engine.posts import Posts
 from guardian.engine.supervisor import STALL_S
 from guardian.ports import ConfigError, JournalError
 from guardian.ports.overview import Overview
-
-__all__ = ["Daemon", "post"]
 
 TURN_S = 1.0
 """Real seconds between two looks at orders and at what nobody drives."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from guardian.engine.engine import Engine
 from guardian.ports import Claim, Journal
+
+if TYPE_CHECKING:  # commands ask for `post` alone, and need no engine for it
+    from guardian.engine.engine import Engine
 
 
 def post(environment: str, service: str) -> str:

@@ -8,14 +8,13 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
-from guardian import config, rulefile
+from guardian import config
 from guardian.aws import Account, Sessions
 from guardian.clock import SystemLuck
 from guardian.core.codec import rfc3339
 from guardian.core.model import Query
 from guardian.core.plan import Plan, Policy, Reach
 from guardian.engine.outbox import Lane
-from guardian.engine.session import Busy, Task
 from guardian.engine.start import (
     Request,
     Service,
@@ -25,6 +24,7 @@ from guardian.engine.start import (
     plan_watch,
     resolved,
 )
+from guardian.engine.task import Busy, Task
 from guardian.ports import (
     ConfigError,
     Context,
@@ -207,6 +207,8 @@ class Wiring:
 
     def add_lambda(self, text: str) -> str:
         """A service from `FUNCTION:ALIAS` alone, in the account that the credentials belong to."""
+        from guardian import rulefile
+
         function, _, alias = text.partition(":")
         if not function or not alias:
             raise UsageError(f"--lambda {text}: write it as FUNCTION:ALIAS, e.g. agents-api:live")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from guardian import rulefile
+from typing import TYPE_CHECKING
+
 from guardian.config import Config
-from guardian.rulefile import RuleSet
 from guardian.text.findings import Node
+
+if TYPE_CHECKING:
+    from guardian.rulefile import RuleSet
 
 
 def service_criteria(config: Config, name: str) -> RuleSet:
     """A service's criteria, with its variables and overrides. Raises ConfigError."""
+    from guardian import rulefile  # most commands judge nothing, and start without it
+
     service = config.service(name)
     node = service.node
 

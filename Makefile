@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
+# Tests start hundreds of processes: none of them has to compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test lint types bench mutants kills requirements clean
 

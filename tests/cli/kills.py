@@ -115,7 +115,7 @@ def deadly_nursery(folder: Path) -> Iterator[Nursery | None]:
     subprocess.run(
         [compiler, "-shared", "-fPIC", "-O1", "-o", str(made), str(source), "-ldl"], check=True
     )
-    with nursery(folder, LD_PRELOAD=str(made)) as found:
+    with nursery(LD_PRELOAD=str(made)) as found:
         yield found
 
 

@@ -38,12 +38,10 @@ class Scene:
     def start(self, *arguments: str, environ: Mapping[str, str] | None = None) -> Forked:
         """A guardian process that runs."""
         self._started += 1
-        return self._nursery.start(
-            *arguments,
-            folder=self.stage.folder,
-            environ={**self.stage.environ(), **(environ or {})},
-            to=self.stage.folder / f"{self._started}-{arguments[0]}.log",
-        )
+        folder = self.stage.folder
+        environ = {**self.stage.environ(), **(environ or {})}
+        with (folder / f"{self._started}-{arguments[0]}.log").open("w") as to:
+            return self._nursery.start(*arguments, cwd=folder, env=environ, to=to)
 
     def run(self, *arguments: str) -> int:
         """One that runs to its end."""

@@ -7,7 +7,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from guardian.sim.aliases import AliasState
 from guardian.sim.server import Simulator
 from guardian.sim.traffic import Behaviour
 from guardian.sim.world import Event
+from tests.cli.forks import Process, started
 from tests.pace import PATIENCE, bearable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ class Stage:
         self.simulator = simulator
         self.clock = clock
         self.folder = folder
-        self._started: list[subprocess.Popen[str]] = []
+        self._started: list[Process] = []
         self.config = folder / "config" / "production.yaml"
         self.config.parent.mkdir()
         self.config.write_text(CONFIG)
@@ -98,20 +98,11 @@ class Stage:
             "PYTHONPATH": str(ROOT),
         }
 
-    def start(
-        self, *arguments: str, to: Path | None = None, **environ: str
-    ) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, to: Path | None = None, **environ: str) -> Process:
         """A running `guardian` process; `finish` ends it. With `to` it writes into that file."""
-        with to.open("w") if to is not None else nullcontext(subprocess.PIPE) as out:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "guardian", *arguments],
-                cwd=self.folder,
-                env={**self.environ(), **environ},
-                stdout=out,
-                stderr=out,
-                stdin=subprocess.DEVNULL,
-                text=True,
-            )
+        environ = {**self.environ(), **environ}
+        with to.open("w") if to is not None else nullcontext() as out:
+            process = started(*arguments, cwd=self.folder, env=environ, to=out)
         self._started.append(process)
         return process
 
@@ -177,7 +168,7 @@ class Stage:
             pause.wait(timeout=0.02)
 
 
-def finish(process: subprocess.Popen[str], *, timeout_s: float = 60.0) -> Ended:
+def finish(process: Process, *, timeout_s: float = 60.0) -> Ended:
     """Wait for a process; kill it, and fail, when it does not end."""
     try:
         out, err = process.communicate(timeout=timeout_s * PATIENCE)
@@ -185,10 +176,10 @@ def finish(process: subprocess.Popen[str], *, timeout_s: float = 60.0) -> Ended:
         process.kill()
         out, err = process.communicate()
         raise AssertionError(f"it did not end:\n{out}\n{err}") from None
-    return Ended(code=process.returncode, out=out, err=err)
+    return Ended(code=process.wait(), out=out, err=err)
 
 
-def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
+def interrupt(process: Process, number: int = signal.SIGINT) -> None:
     """Send a signal to a process that this test started."""
     process.send_signal(number)
 

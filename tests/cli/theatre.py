@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from guardian.journals import sqlite
 from guardian.ports import Context, Journal
 from guardian.sim.aliases import AliasState
 from guardian.sim.traffic import Behaviour
+from tests.cli.forks import Process
 from tests.cli.stage import SERVICE, Stage, stage
 
 BAD = Behaviour(failure_rate=0.3)
@@ -34,7 +34,7 @@ class Theatre:
 
     def __init__(self, a_stage: Stage) -> None:
         self.stage = a_stage
-        self.started: list[subprocess.Popen[str]] = []
+        self.started: list[Process] = []
         self._orders = 0
         self.journal = journal_of(a_stage)
 
@@ -43,7 +43,7 @@ class Theatre:
         self.journal.close()
         self.journal = journal_of(self.stage)
 
-    def daemon(self, *options: str, **environ: str) -> subprocess.Popen[str]:
+    def daemon(self, *options: str, **environ: str) -> Process:
         """A daemon that serves, or stands by; its log goes to a file."""
         log = self.stage.folder / f"log-{len(self.started)}"
         process = self.stage.start(
@@ -205,7 +205,7 @@ def theatre(folder: Path, *, speed: float = SPEED) -> Iterator[Theatre]:
             found.close()
 
 
-def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> float:
+def stop(process: Process, number: int = signal.SIGTERM) -> float:
     """Send a signal and wait for the end; real seconds it took."""
     clock = SystemClock()
     began = clock.monotonic()

@@ -16,6 +16,7 @@ import pytest
 
 from guardian.core.entries import Order, OrderKind, for_service
 from guardian.sim.traffic import Behaviour
+from tests.cli.forks import Process
 from tests.cli.stage import SERVICE, Stage, stage
 from tests.cli.theatre import journal_of
 from tests.tooling import tool
@@ -53,7 +54,7 @@ def test_promtool_finds_nothing_to_improve(options: list[str]) -> None:
 
 
 @contextmanager
-def ending(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+def ending(process: Process) -> Iterator[Process]:
     """End a process of this test with the test."""
     try:
         yield process

@@ -33,7 +33,7 @@ _SECRET_IN_LINE: Final = re.compile(
 )
 _UNQUOTED: Final = re.compile(r":\s+(#[^\s,}\]]+)")
 _ADDRESS: Final = re.compile(
-    r"""(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s"'/?#]*@)?(?P<host>[^\s"'/?#@]*)"""
+    r"""(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)(?P<user>[^\s"'/?#]*@)?(?P<host>[^\s"'/?#@]*)"""
     r"""(?P<rest>[/?#][^\s"']+)?"""
 )
 """Whose user, path and query may hold a token: a webhook's often do."""

@@ -201,6 +201,12 @@ def test_messages_stay_one_line_of_bounded_length() -> None:
     assert "\n" not in of("a: 1").finding(("a",), "one\ntwo").message
 
 
+@pytest.mark.timeout(30)
+def test_a_long_line_is_read_at_once() -> None:
+    """In proportion to its length, not to its square."""
+    assert not of("a: " + "x" * 250_000 + "\n").findings
+
+
 def test_a_file_with_ten_thousand_errors_is_not_read_to_its_end() -> None:
     """A hundred are enough."""
     document = of("a: 1\n" * 10_000)

@@ -10,6 +10,7 @@ conflict, and a poll that waits inside the SDK delays every other rollout.
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from collections.abc import Callable
@@ -47,11 +48,22 @@ def call_s(service: str) -> float:
     return CALL_S.get(service, USUAL_CALL_S)
 
 
+@functools.cache
+def _data() -> Any:
+    """A loader of botocore's and boto3's data, that keeps what it has read."""
+    from boto3 import Session
+    from botocore.session import get_session
+
+    inner = get_session()
+    Session(botocore_session=inner)
+    return inner.get_component("data_loader")
+
+
 # --- sessions ----------------------------------------------------------------------------------
 
 
 class Sessions:
-    """Builds accounts whose boto3 sessions share one data loader. Thread-safe.
+    """Builds accounts whose boto3 sessions share the process's one data loader. Thread-safe.
 
     Every request that any of their clients makes is counted by `meter`, asked for at each one,
     and is over after `call_s` of its service.
@@ -65,8 +77,6 @@ class Sessions:
     ) -> None:
         self.call_s = call_s
         self._meter = meter
-        self._lock = threading.Lock()
-        self._loader: Any = None
 
     def account(
         self,
@@ -120,10 +130,7 @@ class Sessions:
             resolver = CredentialResolver([_Fixed(credentials)])
             inner.register_component("credential_provider", resolver)
         # Last: boto3 adds a folder of its own to the loader that it finds.
-        with self._lock:
-            if self._loader is None:
-                self._loader = inner.get_component("data_loader")
-            inner.register_component("data_loader", self._loader)
+        inner.register_component("data_loader", _data())
         return session
 
     def _answered(self, event_name: str, http_response: Any, parsed: Any, **_: Any) -> None:

@@ -214,8 +214,9 @@ def environ() -> dict[str, str]:
 
 
 def _prepared() -> None:
-    """Import what any command may import."""
+    """Import what any command may import, and read what botocore reads for any client."""
     import guardian
+    from guardian.aws import Sessions
     from guardian.pagerduty import load
 
     load()
@@ -224,6 +225,9 @@ def _prepared() -> None:
             importlib.import_module(module.name)
     for name in VENDORS:
         importlib.import_module(name)
+    secret = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+    for service in ("cloudwatch", "lambda", "sts"):  # read what describes them
+        Sessions().session().client(service, region_name="us-east-1", **secret)
     gc.collect()
     gc.freeze()  # what all share is looked through by none
 

@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Tests start hundreds of processes: none of them has to compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint types bench mutants kills requirements clean
+.PHONY: help demo test lint types core bench mutants kills requirements clean
 
 help:  ## Say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,10 +27,8 @@ help:  ## Say what each target does
 demo: .venv/runtime  ## The whole story offline: a healthy release goes live, a bad one is rolled back
 	$(BIN)/guardian demo
 
-test: .venv/dev .venv/tools lint types  ## Everything CI checks: style, types, imports, tests, coverage of the core
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q tests/core
-	$(BIN)/coverage report --include='guardian/core/*' --fail-under=100
+test: .venv/dev .venv/tools  ## Everything CI checks: style, types, imports, tests, coverage of the core
+	@$(MAKE) --no-print-directory -j 2 core types lint  # each keeps one processor busy
 	$(BIN)/python -m pytest -q -n 3 --dist worksteal --ignore tests/core
 
 lint: .venv/dev  ## ruff, the import directions of docs/architecture.md, and no dependency unused
@@ -41,6 +39,11 @@ lint: .venv/dev  ## ruff, the import directions of docs/architecture.md, and no 
 
 types: .venv/dev  ## mypy --strict over the package, the tests and the benchmarks
 	$(BIN)/mypy
+
+core: .venv/dev  ## The tests of the core, which alone reach every branch of it
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q tests/core
+	$(BIN)/coverage report --include='guardian/core/*' --fail-under=100
 
 bench: .venv/dev  ## Start-up times, tick costs and detection times, printed as a table
 	$(BIN)/python -m bench

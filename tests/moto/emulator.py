@@ -6,8 +6,6 @@ import io
 import json
 import logging
 import os
-import subprocess
-import sys
 import threading
 import urllib.request
 import warnings
@@ -21,6 +19,7 @@ from typing import Any
 from botocore.session import Session
 
 from guardian.clock import ScaledClock
+from tests.cli.forks import started
 from tests.cli.stage import ROOT, Ended, finish
 from tests.pace import bearable
 
@@ -169,16 +168,7 @@ class Shop:
             "GUARDIAN_SIMULATED_CLOCK": f"{clock.origin},{clock.speed},{clock.started}",
             "PYTHONPATH": str(ROOT),
         }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "guardian", *arguments],
-            cwd=self.folder,
-            env=environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
-        return finish(process)
+        return finish(started(*arguments, cwd=self.folder, env=environ))
 
     @contextmanager
     def open(self) -> Iterator[Shop]:

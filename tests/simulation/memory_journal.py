@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from guardian.core.codec import decode, decode_entry, encode, encode_entry
 from guardian.core.entries import Answer, Entry, Freeze, Order, RolloutStarted
@@ -29,6 +30,12 @@ from guardian.ports import (
 )
 
 LIFE_S = 30.0
+
+
+@lru_cache(maxsize=1000)
+def _notice(text: str) -> Notice:
+    """Asked for at each look at what is due, many times as often as it was written."""
+    return decode(Notice, text)
 
 
 @dataclass
@@ -278,15 +285,15 @@ class MemoryJournal:
 
     def due(self, now: Instant, *, limit: int = 50) -> list[Pending]:
         """Notices to deliver."""
-        outs = sorted(self._store.out.values(), key=lambda o: o.order)
-        waiting = [out for out in outs if out.state == "pending"]
-        free = leaving([(out.lane, decode(Notice, out.notice)) for out in waiting])
+        waiting = [out for out in self._store.out.values() if out.state == "pending"]
+        waiting.sort(key=lambda out: out.order)
+        free = leaving([(out.lane, _notice(out.notice)) for out in waiting])
         ready = [o for o, is_free in zip(waiting, free, strict=True) if is_free and o.due <= now]
         return [
             Pending(
                 id=o.id,
                 lane=o.lane,
-                notice=decode(Notice, o.notice),
+                notice=_notice(o.notice),
                 attempts=o.attempts,
                 handle=self._store.handles.get((o.lane, o.rollout)),
             )

@@ -6,6 +6,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from guardian.clock import SystemClock
@@ -20,6 +21,7 @@ def main() -> int:
     parser.add_argument(
         "--kind", choices=[kind.name for kind in KINDS], action="append", help="only these"
     )
+    parser.add_argument("--first", type=int, default=0, help="leave out so many of each kind")
     parser.add_argument("--minutes", type=float, default=60.0, help="stop after so many")
     wanted = parser.parse_args()
     kinds = [kind for kind in KINDS if wanted.kind is None or kind.name in wanted.kind]
@@ -30,7 +32,9 @@ def main() -> int:
         if forks is None:
             print("SKIPPED: kill trials need Linux and a C compiler (cc)", file=sys.stderr)
             return 0
-        rows = _rows(forks, kinds, trials=wanted.trials, minutes=wanted.minutes)
+        clock = SystemClock()
+        ends_at = clock.monotonic() + wanted.minutes * 60
+        rows = _rows(forks, kinds, wanted.first, trials=wanted.trials, ends_at=ends_at)
     print("| what died | writes | trials | killed | once more by hand | time ran out | wrong |")
     print("|---|---|---|---|---|---|---|")
     print("\n".join(text for text, _ in rows))
@@ -38,16 +42,15 @@ def main() -> int:
 
 
 def _rows(
-    forks: Nursery, kinds: Sequence[Kind], *, trials: int, minutes: float
+    forks: Nursery, kinds: Sequence[Kind], first: int, *, trials: int, ends_at: float
 ) -> list[tuple[str, bool]]:
     clock, rows = SystemClock(), []
-    ends_at = clock.monotonic() + minutes * 60
     for number, kind in enumerate(kinds):
         left = sum(other.weight for other in kinds[number:])
         share = (ends_at - clock.monotonic()) * kind.weight / left
         bench = Bench(forks, kind, ends_at=clock.monotonic() + share)
         count = -(-trials * kind.weight // sum(kind.weight for kind in kinds))
-        rows.append(bench.row(count))
+        rows.append(bench.row(first, count))
     return rows
 
 
@@ -57,11 +60,11 @@ class Bench:
     def __init__(self, forks: Nursery, kind: Kind, *, ends_at: float) -> None:
         self._forks, self._kind, self._ends_at = forks, kind, ends_at
 
-    def row(self, count: int) -> tuple[str, bool]:
+    def row(self, first: int, count: int) -> tuple[str, bool]:
         """A line of the table, and whether any was not right; a trial before them only counts."""
         kind = self._kind
         counted = self._one(Blow(at=None), kind.mends[0])
-        trials = list(self._trials(counted, count))
+        trials = list(self._trials(counted, first, count))
         killed = [t for t in trials if t.killed]
         again = sum(t.again and t.mend != "again" for t in killed)
         late = sum(bool(t.late) for t in trials)
@@ -72,9 +75,10 @@ class Bench:
         print(f"{row}  {dict(counted.counts)}, {_places(killed)}", flush=True)
         return row, late + wrong > 0 or not writes
 
-    def _trials(self, counted: Trial, count: int) -> Iterator[Trial]:
+    def _trials(self, counted: Trial, first: int, count: int) -> Iterator[Trial]:
         clock, kind = SystemClock(), self._kind
-        for blow, mend in spread(counted.counts, count, kind.mends):
+        blows = islice(spread(counted.counts, first + count, kind.mends), first, None)
+        for blow, mend in blows:
             if clock.monotonic() >= self._ends_at:
                 print(f"{kind.name}: time is over", flush=True)
                 return

@@ -33,7 +33,7 @@ class Scene:
         self.stage, self._nursery, self._healthy = a_stage, nursery, healthy
         self._started = 0
         self.codes: list[tuple[tuple[str, ...], int, bool]] = []
-        """Each command that ended by itself, its exit code, and whether all was well then."""
+        """Each command that ended by itself, its exit code, and whether traffic was well then."""
 
     def start(self, *arguments: str, environ: Mapping[str, str] | None = None) -> Forked:
         """A guardian process that runs."""
@@ -48,7 +48,7 @@ class Scene:
         process = self.start(*arguments)
         self.wait_for(f"the end of {arguments}", lambda: process.poll() is not None, 60)
         code = process.wait(0)
-        self.codes.append((arguments, code, self.stands))
+        self.codes.append((arguments, code, self.sends))
         return code
 
     def serve(self, environ: Mapping[str, str] | None = None) -> Forked:
@@ -92,6 +92,11 @@ class Scene:
     def stands(self) -> bool:
         """Whether traffic is where it was, or all of it on a version that deserves it."""
         return self.now == STABLE or (self._healthy and self.now == NEW)
+
+    @property
+    def sends(self) -> bool:
+        """The same of traffic alone, whatever else stands on the alias."""
+        return self.now[:2] in (STABLE[:2], NEW[:2]) and (self._healthy or self.now[0] == STABLE[0])
 
     @property
     def calm(self) -> bool:

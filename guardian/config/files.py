@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -85,7 +84,6 @@ class _Builder:
             self._say((), "the key 'environment' is missing: write it, or set ENVIRONMENT")
         groups = self._groups(names)
         services, faults = self._services(names, groups, aws)
-        self._twice(services)
         others = frozenset(names) - self._own
         if others:
             self._tell(("notify",), services=others if self._own else None, prefix="")
@@ -291,18 +289,6 @@ class _Builder:
                 " traffic on the new version",
             )
         return tuple(steps)
-
-    def _twice(self, services: list[Service]) -> None:
-        """Two services that move the same traffic would fight."""
-        seen: dict[str, str] = {}
-        for service in services:
-            if service.router.name == "none":
-                continue
-            options = json.dumps([service.router.node.data, str(service.aws)], sort_keys=True)
-            first = seen.setdefault(options, service.name)
-            if first != service.name:
-                say = f"the services '{first}' and '{service.name}' move the same target"
-                self._say(service.router.node.place, say)
 
     # --- lanes ---------------------------------------------------------------------------
 

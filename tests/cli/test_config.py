@@ -102,6 +102,7 @@ def test_lint_finds_every_fault_of_every_part_in_one_run(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "again",
     [
+        "router: {type: lambda_alias, function: agents, alias: live}",
         "router: {type: lambda_alias, function: agents, alias: live, stamp: true}",
         "router: {alias: live, function: agents, stamp: no, type: lambda_alias}",
         (
@@ -109,7 +110,7 @@ def test_lint_finds_every_fault_of_every_part_in_one_run(tmp_path: Path) -> None
             "    aws: {role_arn: 'arn:aws:iam::333333333333:role/other'}"
         ),
     ],
-    ids=["a default spelled out", "another option", "another role"],
+    ids=["the same words", "a default spelled out", "another option", "another role"],
 )
 def test_one_target_for_two_services_is_refused_whatever_its_spelling(
     tmp_path: Path, again: str

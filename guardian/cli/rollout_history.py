@@ -11,6 +11,9 @@ import click
 from guardian.cli.options import config_option, form_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from guardian.cli.standing import Standing
     from guardian.wiring import Wiring
 
 SCHEMA = "guardian/history/v1"
@@ -74,16 +77,23 @@ def _entries(wiring: Wiring, id_: str, form: str) -> None:
 
 
 def _rollouts(wiring: Wiring, service: str | None, limit: int, form: str) -> None:
-    from guardian.cli.entries import moment
-    from guardian.cli.output import show
-    from guardian.cli.standing import record, standing
+    from guardian.cli.standing import standings
 
     live = [head.service for head in wiring.journal.live()]
     configured = list(wiring.config.services) if wiring.config is not None else []
     services = [service] if service is not None else list(dict.fromkeys([*configured, *live]))
     heads = [head for name in services for head in wiring.journal.history(name, limit=limit)]
     heads = sorted(heads, key=lambda h: h.started_at, reverse=True)[:limit]
-    found = [standing(wiring.journal, head.rollout, wiring.clock.now()) for head in heads]
+    ids = [head.rollout for head in heads]
+    with standings(wiring.journal, ids, wiring.clock.now()) as found:
+        _print(wiring, found, form)
+
+
+def _print(wiring: Wiring, found: Sequence[Standing], form: str) -> None:
+    from guardian.cli.entries import moment
+    from guardian.cli.output import show
+    from guardian.cli.standing import record
+
     if form == "json":
         click.echo(json.dumps({**_stamp(wiring), "rollouts": [record(one) for one in found]}))
         return

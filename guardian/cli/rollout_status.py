@@ -14,6 +14,8 @@ import click
 from guardian.cli.options import colour, config_option, form_option
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from guardian.cli.standing import Standing
     from guardian.wiring import Wiring
 
@@ -38,7 +40,8 @@ def list_(*, service: str | None, config: Path | None, everything: bool, form: s
             ids += [i for name in _services(wiring, service) for i in _past(wiring, name, ids)]
         elif service is not None and not ids:
             _known(wiring, service)
-        _print(wiring, _standings(wiring, ids), form)
+        with _standings(wiring, ids) as found:
+            _print(wiring, found, form)
     return 0
 
 
@@ -66,12 +69,12 @@ def status(
         chosen = [i for i in ids if i] if names else [h.rollout for h in wiring.journal.live()]
         if live and chosen:
             return _watch(wiring, chosen, form)
-        found = _standings(wiring, chosen)
-        if form == "text":
-            blank = [name for name, id_ in zip(dict.fromkeys(names), ids, strict=False) if not id_]
-            _blocks(found, blank)
-        else:
-            _print(wiring, found, form)
+        blank = [name for name, id_ in zip(dict.fromkeys(names), ids, strict=False) if not id_]
+        with _standings(wiring, chosen) as found:
+            if form == "text":
+                _blocks(found, blank)
+            else:
+                _print(wiring, found, form)
     return 0
 
 
@@ -117,10 +120,10 @@ def _past(wiring: Wiring, service: str, shown: Sequence[str]) -> list[str]:
     return [h.rollout for h in wiring.journal.history(service) if h.rollout not in shown]
 
 
-def _standings(wiring: Wiring, ids: Sequence[str]) -> list[Standing]:
-    from guardian.cli.standing import standing
+def _standings(wiring: Wiring, ids: Sequence[str]) -> AbstractContextManager[list[Standing]]:
+    from guardian.cli.standing import standings
 
-    return [standing(wiring.journal, id_, wiring.clock.now()) for id_ in ids]
+    return standings(wiring.journal, ids, wiring.clock.now())
 
 
 # --- print -------------------------------------------------------------------------------------
@@ -188,8 +191,9 @@ def _watch(wiring: Wiring, ids: Sequence[str], form: str) -> int:
     try:
         with screen(sys.stdout) as drawn:
             while True:
-                found = _standings(wiring, ids)
-                drawn.draw("\n".join("\n".join([*block(one), ""]) for one in found).splitlines())
+                with _standings(wiring, ids) as found:
+                    text = "\n".join("\n".join([*block(one), ""]) for one in found)
+                    drawn.draw(text.splitlines())
                 if (code := _over(found)) is not None:
                     return code
                 _pause()
@@ -205,15 +209,15 @@ def _follow(wiring: Wiring, ids: Sequence[str], form: str) -> int:
 
     before: dict[str, Standing] = {}
     while True:
-        found = _standings(wiring, ids)
-        for one in found:
-            name = one.rollout.plan.rollout
-            known = before.get(name)
-            if known is not None and known.changes == one.changes:
-                continue
-            for text in news(known, one) if form == "text" else [_line(one)]:
-                show(text)
-            before[name] = one
+        with _standings(wiring, ids) as found:
+            for one in found:
+                name = one.rollout.plan.rollout
+                known = before.get(name)
+                if known is not None and known.changes == one.changes:
+                    continue
+                for text in news(known, one) if form == "text" else [_line(one)]:
+                    show(text)
+                before[name] = one
         if (code := _over(found)) is not None:
             return code
         _pause()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,11 @@ from guardian.core.codec import rfc3339
 from guardian.core.entries import Freeze, HoldReason, Order, Waived, freeze_in_force
 from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive
-from guardian.core.rollout import Phase, Rollout, fold
+from guardian.core.rollout import IllegalEntry, Phase, Rollout, fold
 from guardian.core.status import Look, confirmed_weight
 from guardian.core.verdict import Outcome, Verdict
 from guardian.engine.outcome import Exit, outcome
-from guardian.ports import Journal, Record
+from guardian.ports import Damaged, Journal, Record
 
 LAST_ENTRIES = 5
 
@@ -109,6 +110,22 @@ def standing(journal: Journal, name: str, now: Instant) -> Standing:
         else None,
         look=journal.shown(name) if rollout.live else None,
     )
+
+
+@contextmanager
+def standings(journal: Journal, names: Sequence[str], now: Instant) -> Iterator[list[Standing]]:
+    """How several stand. One that is damaged is told when the others were shown: Damaged."""
+    found, lost = [], []
+    for name in names:
+        try:
+            found.append(standing(journal, name, now))
+        except Damaged as error:
+            lost.append(str(error))
+        except IllegalEntry as error:
+            lost.append(f"rollout {name} cannot be read back from the journal: {error}")
+    yield found
+    if lost:
+        raise Damaged("\n".join(lost))
 
 
 # --- for people --------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Timer
@@ -41,6 +43,21 @@ def finished(desk: Desk, rollout: str = "r1") -> None:
 
 
 # --- status ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [("status",), ("list", "--all"), ("history",)])
+def test_a_damaged_rollout_hides_no_other(desk: Desk, words: tuple[str, ...]) -> None:
+    """The others are shown; it is named, and the exit code says that something is missing."""
+    desk.begin()
+    other = desk.begin("r2", service="billing", target="lambda_alias:1:us-east-1:billing:live")
+    other.put(Held(at=desk.clock.now(), why=HoldReason.PERSON, detail="by eve", actor="eve"))
+    with closing(sqlite3.connect(desk.path)) as file, file:
+        file.execute("UPDATE rollouts SET seq = 9 WHERE id = 'r2'")
+    ran = desk.run("rollout", *words)
+    assert ran.code == 8
+    assert "step 1 of 2, 42 at 10%" in ran.out
+    assert "r2" in ran.err
+    assert "cannot be trusted" in ran.err
 
 
 def test_the_status_says_all_that_the_journal_knows(desk: Desk) -> None:

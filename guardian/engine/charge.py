@@ -136,12 +136,12 @@ class Charge:
     def wants_reading(self, monotonic: float, *, polling: bool) -> bool:
         """Whether this tick has to look at the real traffic.
 
-        A write that waits for its next try needs no look before: it is guarded by the last one.
+        A write that waits for its next try needs none, unless nobody answered the one before it.
         """
         if self.lost or self.over:
             return False
         if self.reading is not None and monotonic < self.retry_at:
-            return polling
+            return polling or self.look_first
         unsafe = self.failsafe is not None and not self.back
         return polling or unsafe or self.look_first or not self._calm
 
@@ -381,6 +381,7 @@ class Charge:
                 return True
             # Written again at once, this would be a storm of writes that change nothing.
             self.write_trouble = f"asked for {wanted.traffic}, read back {outcome.traffic}"
+        self.look_first |= isinstance(outcome, EdgeError) and outcome.reason is Reason.TIMEOUT
         self.tries += 1
         back_off_s = min(30.0, 0.5 * 2.0 ** min(self.tries, 10))
         self.retry_at = monotonic + back_off_s * (0.5 + jitter / 2)

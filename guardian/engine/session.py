@@ -108,6 +108,7 @@ class Session:
             try:
                 self._wait(charges, limits)
             finally:
+                engine.fanout.interrupt()
                 engine.schedule.stop()
                 self._drain({c.id for c in charges})
                 engine.supervisor.stop(THREADS_S)
@@ -123,10 +124,11 @@ class Session:
 
         A person's second Ctrl-C ends it at once; whoever else stops it ends it with a SIGKILL.
         It sets no Event: the main thread, in which handlers run, may be holding that one's lock.
+        Nor does it interrupt what is under way: the bell does, once the order is there, so that
+        the look at the traffic that comes next is the one that the rollback is made from.
         """
         self._signals.append(number)
         self._signalled_at = self._signalled_at or self._clock.monotonic()
-        self._engine.fanout.interrupt()
 
     def _broken(self, charge: Charge, error: Exception) -> None:
         """A bug has broken one rollout: a person has to finish it, and the others go on."""
@@ -222,7 +224,7 @@ class Session:
                 continue
             kind = OrderKind.LEAVE if leave else OrderKind.INTERRUPT
             self._engine.give(charge, kind, reason)
-        self._engine.ring(urgent=True)
+        self._engine.schedule.wake_all()
 
     # --- end -----------------------------------------------------------------------------------
 

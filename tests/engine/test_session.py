@@ -332,6 +332,7 @@ def test_a_signal_does_not_wait_for_a_shift_that_hangs(command: Make) -> None:
     """The canary has its traffic, and the router owes the answer: it goes back beside that call."""
     c = command()
     answer, shift, restore = threading.Event(), c.alias.shift, c.alias.restore
+    found: list[Traffic] = []
 
     def hangs(traffic: Traffic, *, stamp: Stamp, after: Reading) -> Reading:
         reading = shift(traffic, stamp=stamp, after=after)
@@ -341,6 +342,7 @@ def test_a_signal_does_not_wait_for_a_shift_that_hangs(command: Make) -> None:
 
     def back(snapshot: Snapshot, *, stamp: Stamp | None, after: Reading) -> Reading:
         answer.set()
+        found.append(after.traffic)
         return restore(snapshot, stamp=stamp, after=after)
 
     c.alias.shift = hangs  # type: ignore[method-assign] # a router that hangs
@@ -349,6 +351,7 @@ def test_a_signal_does_not_wait_for_a_shift_that_hangs(command: Make) -> None:
     rollout, code = c.run()
     assert (code, rollout.phase) == (Exit.TERMINATED, Phase.ROLLED_BACK)
     assert c.alias.traffic == STABLE
+    assert found[0] == SPLIT
     assert c.clock.monotonic() - began < WRITE_S
 
 

@@ -233,7 +233,7 @@ class RateTest(_ChangePointTest):
 
     limit: float
     """Events a minute, 0 or more."""
-    fewer: bool = False
+    fewer: bool
     """Whether too few events hurt."""
     _each: tuple[tuple[float, float], ...] = field(init=False, compare=False, repr=False)
 

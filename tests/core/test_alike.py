@@ -107,6 +107,12 @@ def test_a_stable_that_shows_nothing_excuses_nothing(stable: list[Row]) -> None:
     assert judged([*[WELL] * 5, *[OUT] * 5], stable).outcome is Outcome.FAIL
 
 
+def test_in_an_outage_a_difference_by_chance_counts_for_nothing() -> None:
+    """Ten points worse than stable on a few requests: not proven, and so not the canary's."""
+    canary: list[Row] = [*[(1.0, 30.0)] * 5, *[(18.0, 30.0)] * 3]
+    assert judged(canary, [*[S_WELL] * 5, *[S_OUT] * 3]).outage
+
+
 def test_a_stable_just_within_its_limit_excuses_nothing() -> None:
     """Its few requests prove nothing by comparison, and it keeps the limit."""
     canary: list[Row] = [(30.0, 300.0)] * 10

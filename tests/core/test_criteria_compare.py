@@ -44,7 +44,7 @@ def test_a_canary_within_its_limit_and_worse_than_stable_fails() -> None:
 
 def test_a_comparison_counts_only_minutes_in_which_both_had_requests() -> None:
     """What stable did while nobody asked the canary is neither for nor against it."""
-    canary: list[Row] = [*[(12, 300)] * 8, (None, None), (0, 0)]
+    canary: list[Row] = [*[(12, 300)] * 7, (0, 1), (None, None), (0, 0)]
     found = verdict(COMPARED, compared(canary, [*[(27, 2700)] * 8, *[(2700, 2700)] * 2]))
     assert failing(found)
     assert found.evidence.stable is not None

@@ -352,3 +352,11 @@ def test_a_series_that_was_seen_to_come_late_is_no_lost_sight() -> None:
     said = "; Shop/Api Failed comes up to 10 minutes late, and only older minutes count"
     assert late.why.endswith(said)
     assert verdict(ERRORS, read([(0, 100)] * 10), late_s=420.0).outcome is Outcome.NO_DATA
+
+
+def test_a_clock_that_was_set_back_makes_no_silence() -> None:
+    """Nothing is missing of minutes that should not have settled yet."""
+    found = read([(0, 30)] * 8 + [(None, None)] * 5)
+    set_back = T0 + 60 * 11 + ERRORS.settle_s
+    assert judge(ERRORS, found, window(), now=set_back)[0].outcome is Outcome.PASS
+    assert verdict(ERRORS, found).outcome is Outcome.NO_DATA

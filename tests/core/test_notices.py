@@ -36,7 +36,7 @@ from guardian.core.entries import (
 )
 from guardian.core.notices import Event, Severity
 from guardian.core.plan import Approval, Plan
-from guardian.core.traffic import FULL, WayBack
+from guardian.core.traffic import FULL, WayBack, Weight
 from tests.core.tellings import (
     AT_FULL,
     AT_TEN,
@@ -190,6 +190,10 @@ def test_the_bake_says_what_follows() -> None:
     """Before the last step the next weight is named, at the last one the promotion."""
     assert "10% on version 42. guardian bakes it for 10m" in last(STEP_0, AT_TEN).did
     assert "100% follows" in last(STEP_0, AT_TEN).did
+    half = replace(PLAN.steps[0], weight=Weight.percent(50))
+    longer = replace(PLAN, steps=(PLAN.steps[0], half, PLAN.steps[1]))
+    assert "50% follows" in last(STEP_0, AT_TEN, plan=longer).did
+    assert last(STEP_0, AT_TEN, plan=longer).title.endswith("receives 10% (step 1 of 3)")
     assert "version 42 becomes the primary one" in last(STEP_0, AT_TEN, STEP_1, AT_FULL).did
 
 

@@ -53,7 +53,7 @@ def track(test: RateTest, minutes: Sequence[tuple[float, float]]) -> Track:
 
 def test_one_minute_is_the_mixture_of_poisson_likelihood_ratios() -> None:
     """X ln(g) - (g - 1) limit, averaged over the grid, for the first minute's share of the bets."""
-    test = RateTest(limit=4.0, horizon=1, alpha=0.05, sustain=1)
+    test = RateTest(limit=4.0, fewer=False, horizon=1, alpha=0.05, sustain=1)
     ratios = [math.exp(9 * math.log(g) - (g - 1) * 4.0) for g in ODDS_RATIOS]
     assert track(test, [(9, 1)]).log_e == pytest.approx(math.log(sum(ratios) / len(ratios)))
 
@@ -85,14 +85,14 @@ def test_it_is_what_the_share_test_becomes_for_rare_errors() -> None:
     stands = shares.start()
     for errors in (12, 9, 17, 20, 14):
         stands = shares.advance(stands, (errors, 1e6))
-    rate = RateTest(limit=10.0, horizon=30, alpha=0.05)
+    rate = RateTest(limit=10.0, fewer=False, horizon=30, alpha=0.05)
     minutes = [(errors, 1.0) for errors in (12, 9, 17, 20, 14)]
     assert track(rate, minutes).log_e == pytest.approx(stands.log_e, rel=1e-2)
 
 
 def test_a_period_without_a_datapoint_changes_no_evidence() -> None:
     """It is not a minute without events."""
-    test = RateTest(limit=5.0, horizon=30, alpha=0.05)
+    test = RateTest(limit=5.0, fewer=False, horizon=30, alpha=0.05)
     before = track(test, [(9, 1), (8, 1)])
     after = test.advance(before, (0, 0))
     assert (after.log_e, after.minutes) == (before.log_e, 3)
@@ -102,7 +102,7 @@ def test_a_period_without_a_datapoint_changes_no_evidence() -> None:
 def test_a_rate_is_a_number_of_events(limit: float) -> None:
     """Nothing else can be judged."""
     with pytest.raises(ValueError, match="0 or more events a minute"):
-        RateTest(limit=limit, horizon=30, alpha=0.05)
+        RateTest(limit=limit, fewer=False, horizon=30, alpha=0.05)
 
 
 @pytest.mark.parametrize(

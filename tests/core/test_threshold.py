@@ -216,6 +216,13 @@ def test_gaps_are_filled_as_the_rule_says(missing: Missing, outcome: Outcome) ->
     assert cpu(50, 50, 90, 90, None, 50, None, None, criterion=criterion).outcome is outcome
 
 
+def test_a_window_that_is_filled_is_no_longer_than_the_rule_says() -> None:
+    """The sixth datapoint pushes the first one out."""
+    fill = replace(GAUGE, treat_missing=Missing.NOT_BREACHING)
+    assert cpu(90, 90, 50, None, 90, criterion=fill).outcome is Outcome.FAIL
+    assert cpu(90, 90, 50, None, 50, 90, criterion=fill).outcome is Outcome.INCONCLUSIVE
+
+
 def test_ignore_has_nothing_to_repeat_at_the_beginning() -> None:
     """The first datapoint's state is not known before it."""
     ignore = replace(GAUGE, treat_missing=Missing.IGNORE)
@@ -297,6 +304,8 @@ def test_a_datapoint_on_too_few_samples_is_passed_over() -> None:
     )
     assert took([900] * 5, [300, 10, 300, None, 200]).outcome is Outcome.FAIL
     assert reasons.value(took([2500] * 5, [300] * 5).evidence) == "2.5s"
+    pair = took([900] * 2, [2] * 2, replace(OWN_P95, min_samples=2))
+    assert "needed with at least 2 samples" in pair.why
 
 
 # --- the other questions -------------------------------------------------------------------------

@@ -191,8 +191,7 @@ class Charge:
         if rollout.phase not in LIVE:
             return
         window = self.window()
-        if rollout.step < 0:
-            self.stable = judged(self._views(), plan, measurements, now)
+        self.stable = judged(self._views(), plan, measurements, now)
         if window is None:
             self.verdicts = tuple(
                 before_shift(

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from guardian.core.entries import Entry, RolloutStarted, StepEntered, WeightConfirmed
+from guardian.core.entries import (
+    Cause,
+    Entry,
+    RollbackConfirmed,
+    RollbackStarted,
+    RolloutStarted,
+    StepEntered,
+    WeightConfirmed,
+)
 from guardian.core.model import (
     Criterion,
     Direction,
@@ -20,6 +28,7 @@ from guardian.core.model import (
 )
 from guardian.core.plan import Drive
 from guardian.core.rollout import apply, start, step_traffic
+from guardian.core.traffic import Stamp
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.engine.charge import Charge
 from guardian.ports import Ask, RouterError
@@ -130,6 +139,25 @@ def test_no_step_is_entered_before_a_look_at_the_traffic() -> None:
     mine.saw(replace(alias.read(), traffic=step_traffic(mine.rollout.plan, 0)), clock.now())
     assert isinstance(mine.decide((), clock.now(), fresh=True).entry, StepEntered)
     assert not mine.wants_reading(0.0, polling=False)
+
+
+# --- the end -------------------------------------------------------------------------------------
+
+
+def test_a_rollback_is_over_when_the_stamp_is_off() -> None:
+    """Traffic is back, and what says whose it was is still on the target."""
+    clock = ManualClock()
+    mine = guarded(clock)
+    shifted(mine, clock)
+    at = clock.now()
+    mine.advanced(apply(mine.rollout, RollbackStarted(at=at, cause=Cause.BREACH, detail="so")))
+    mine.advanced(apply(mine.rollout, RollbackConfirmed(at=at, by_guardian=True, detail="so")))
+    bare = alias_for("agents-api", clock).read()
+    stamp = Stamp(rollout=mine.id, epoch=mine.claim.epoch, stable="41")
+    mine.saw(replace(bare, stamp=stamp, revision="1"), at)
+    assert not mine.over
+    mine.saw(replace(bare, stamp=None, revision="2"), at)
+    assert mine.over
 
 
 # --- incidents -----------------------------------------------------------------------------------

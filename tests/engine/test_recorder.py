@@ -7,18 +7,21 @@ from collections.abc import Callable
 import pytest
 
 from guardian.core.entries import (
+    Cause,
     RollbackConfirmed,
     RollbackStarted,
     RolloutStarted,
     Superseded,
 )
 from guardian.core.plan import Drive
-from guardian.core.rollout import Phase, fold
+from guardian.core.rollout import Phase, apply, fold
 from guardian.core.traffic import Traffic
 from guardian.engine.engine import Engine, Setting
+from guardian.engine.outcome import count
 from guardian.engine.report import Report
 from guardian.engine.task import Busy
 from guardian.ports import Unmetered
+from tests.core.rollouts import T0, in_phase
 from tests.engine.house import SERVICE, House
 from tests.simulation.world import SeededLuck
 
@@ -113,6 +116,18 @@ def test_what_a_persons_order_ends_is_counted_and_shown() -> None:
     assert [type(r.entry) for r in begun.recorded] == [RolloutStarted]
     assert set(engine.pictures) == {"back"}
     assert house.journal.read(left)[-1].txid == house.journal.read("back")[0].txid
+
+
+@pytest.mark.parametrize(
+    ("cause", "counted"), [(Cause.ABORTED, "aborted"), (Cause.BREACH, "rolled_back")]
+)
+def test_what_a_person_took_back_is_counted_apart_from_a_breach(cause: Cause, counted: str) -> None:
+    """An alert on breaches must not be about somebody's decision."""
+    meter = Counted()
+    after = apply(in_phase(Phase.BAKING), RollbackStarted(at=T0, cause=cause, detail="so"))
+    confirmed = RollbackConfirmed(at=T0 + 5, by_guardian=True, detail="read back")
+    count(meter, confirmed, apply(after, confirmed))
+    assert meter.ends == [(SERVICE, counted)]
 
 
 def test_a_watch_whose_process_died_is_counted_when_it_is_closed() -> None:

@@ -129,3 +129,4 @@ def test_nothing_runs_after_the_stop() -> None:
     schedule.wake("plane")
     schedule.stop()
     assert count == [1]
+    assert not schedule._scheduler.running

@@ -1,0 +1,46 @@
+"""What is read to see how stable stands before the first shift."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from guardian.core.model import Query, Ratio, Scope
+from guardian.core.plan import Drive
+from guardian.engine.needs import views
+from tests.core.rollouts import PLAN
+from tests.engine.shop import Shop
+
+TOTAL = Query(
+    namespace="Shop/Api",
+    metric="Requests",
+    stat="Sum",
+    dimensions=(("Version", "42"),),
+    versioned=("Version",),
+)
+ERRORS = replace(
+    PLAN.criteria[0],
+    measure=Ratio(part=replace(TOTAL, metric="Failed"), total=TOTAL, good=False),
+    scope=Scope.CANARY,
+)
+
+
+@pytest.mark.parametrize(
+    ("drive", "whole", "read"),
+    [
+        (Drive.ROLLOUT, True, [(("Version", "41"),), ()]),
+        (Drive.ROLLOUT, False, [(("Version", "41"),)]),
+        (Drive.WATCH, True, [(("Version", "41"),)]),
+    ],
+    ids=["whole target", "own series alone", "watch"],
+)
+def test_alone_on_its_target_stable_is_what_the_whole_target_shows(
+    *, drive: Drive, whole: bool, read: list[tuple[tuple[str, str], ...]]
+) -> None:
+    """In a watch the canary is on it too: the whole target would speak for both."""
+    target = Shop().target
+    target.whole = whole
+    plan = replace(PLAN, drive=drive, criteria=(ERRORS,))
+    (shown,) = views(plan, target)
+    assert [q.dimensions for c in shown for q in c.queries() if q.metric == "Requests"] == read

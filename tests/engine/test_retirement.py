@@ -5,7 +5,9 @@ from __future__ import annotations
 from guardian.core.entries import Cancelled, OrderKind, Retired
 from guardian.core.rollout import Phase, fold
 from guardian.engine.retirement import LOOK_S
-from tests.engine.house import SERVICE, House
+from guardian.ports import Record
+from tests.contracts.journal_values import ManualClock
+from tests.engine.house import SERVICE, House, Timeless
 
 KEPT_S = 24 * 3600.0
 
@@ -73,3 +75,30 @@ def test_what_another_process_holds_is_left_to_it() -> None:
     house.clock.pass_s(KEPT_S + 1)
     house.step()
     assert phase(house) is Phase.COMPLETED
+
+
+class Reads(Timeless):
+    """A journal that knows which rollouts were read."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.asked: list[str] = []
+
+    def read(self, rollout: str) -> list[Record]:
+        """All entries of a rollout."""
+        self.asked.append(rollout)
+        return super().read(rollout)
+
+
+def test_what_is_over_for_good_is_read_once() -> None:
+    """A long past must not be read at every look."""
+    journal = Reads(ManualClock())
+    house = House(journal=journal)
+    left = house.left(cancelled(house), live=False)
+    house.step()
+    assert left in journal.asked
+    journal.asked.clear()
+    for _ in range(3):
+        house.clock.pass_s(2 * LOOK_S)
+        house.step()
+    assert journal.asked == []

@@ -351,6 +351,8 @@ def test_a_series_that_was_seen_to_come_late_is_no_lost_sight() -> None:
     assert late.outcome is Outcome.PASS
     said = "; Shop/Api Failed comes up to 10 minutes late, and only older minutes count"
     assert late.why.endswith(said)
+    found[TOTAL] = replace(found[TOTAL], lag_s=420.0)
+    assert verdict(ERRORS, found, late_s=420.0).why.endswith(said)
     assert verdict(ERRORS, read([(0, 100)] * 10), late_s=420.0).outcome is Outcome.NO_DATA
 
 

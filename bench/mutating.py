@@ -134,7 +134,8 @@ def changes(node: ast.AST) -> Iterator[tuple[str, object]]:
         case ast.Constant(value=bool(value)):
             yield "value", not value
         case ast.Constant(value=int(value) | float(value)):
-            yield "value", value + 1
+            # Nobody would notice a second more of half an hour.
+            yield "value", value + 1 if value < 10 else value * 2
 
 
 def removals(tree: ast.Module, body: object) -> Iterator[tuple[ast.stmt, str]]:

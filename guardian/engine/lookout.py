@@ -8,7 +8,7 @@ from guardian.core.traffic import Traffic
 from guardian.engine.desk import Desk, Duty
 from guardian.engine.engine import Engine
 from guardian.engine.supervisor import broken
-from guardian.ports import Clock, GuardianError, Journal, JournalError
+from guardian.ports import Clock, Damaged, GuardianError, Journal, JournalError
 
 LOOK_S = 60.0
 """Seconds of the wall clock between two looks at a service's traffic."""
@@ -37,9 +37,9 @@ class Lookout:
             self._due[service] = now + LOOK_S
             try:
                 self._look(desk, service)
-            except JournalError:
-                raise
-            except Exception as error:  # noqa: BLE001 - one service must not end the guarding of others
+            except Exception as error:  # one service must not end the guarding of others
+                if isinstance(error, JournalError) and not isinstance(error, Damaged):
+                    raise
                 known = isinstance(error, GuardianError)
                 trouble = str(error) if known else broken("looking at it", error)
                 if self._trouble.get(service) != trouble:

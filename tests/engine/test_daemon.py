@@ -23,7 +23,7 @@ from guardian.engine.intake import ORDER_LIVES_S, rollout_of
 from guardian.engine.lookout import LOOK_S, Lookout
 from guardian.engine.posts import Posts, post
 from guardian.engine.start import NothingToDo
-from guardian.ports import ConfigError, NotYet, RouterError, Unavailable
+from guardian.ports import ConfigError, Damaged, NotYet, RouterError, Unavailable
 from tests.contracts.journal_values import ManualClock
 from tests.engine.house import SERVICE, House, Timeless
 
@@ -351,7 +351,12 @@ def test_a_deploy_is_judged_by_a_watch_that_restores_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [RouterError(Reason.UNAVAILABLE, "no answer"), TypeError("a version that is a number")]
+    "error",
+    [
+        RouterError(Reason.UNAVAILABLE, "no answer"),
+        TypeError("a version that is a number"),
+        Damaged("an old rollout of the service cannot be trusted"),
+    ],
 )
 def test_a_service_that_cannot_be_seen_is_said_once(error: Exception) -> None:
     """It is looked at again in its next turn."""

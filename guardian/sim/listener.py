@@ -82,6 +82,9 @@ def _half_close(connection: socket.socket) -> None:
         return
 
 
+_BODILESS = ("GET", "DELETE")
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: Listener
     protocol_version = "HTTP/1.1"
@@ -102,9 +105,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the simulator's story is its events."""
 
     def _serve(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
+        named = self.headers.get("Content-Length", "0" if self.command in _BODILESS else None)
+        length = int(named or 0)
         sent = self.rfile.read(length) if length <= _MAX_BODY else b""
-        if len(sent) < length <= _MAX_BODY:
+        if named is None or len(sent) < length <= _MAX_BODY:
             self.close_connection = True  # Whoever sent it has died over it: it is no request.
             return
         body = self._unpacked(sent) if length <= _MAX_BODY else None

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
+from statistics import median
 from typing import Final
 
 from guardian.config import Config, Lane
 from guardian.core.binding import UnboundVariable, bind, swapped
 from guardian.core.model import (
     Criterion,
+    Gauge,
     Instant,
     Measurement,
     Query,
@@ -19,6 +22,7 @@ from guardian.core.model import (
     ceil_to,
     floor_to,
 )
+from guardian.core.reasons import duration
 from guardian.engine.patrol import orphaned
 from guardian.engine.start import Service, is_gate
 from guardian.ports import Ask, ConfigError, EdgeError, GuardianError, Router
@@ -34,6 +38,8 @@ _FIXES: Final = {
     Reason.TIMEOUT: "check the network between here and AWS, and AWS_ENDPOINT_URL if it is set",
     Reason.UNAVAILABLE: "check the network between here and AWS, and AWS_ENDPOINT_URL if it is set",
 }
+FEWEST_GAPS: Final = 3
+"""Between fewer datapoints one that is missing decides."""
 LOOK_BACK_S = 3600.0
 """How far back metrics are looked for."""
 
@@ -217,6 +223,13 @@ def _metrics(
                 f" ({', '.join(f'{k}={v}' for k, v in query.dimensions) or 'none'});"
                 " a metric of failures may be absent while nothing fails",
             )
+        elif isinstance(measure, Gauge) and (every_s := _apart_s(measurement)) > query.period_s:
+            yield Health(
+                level=Level.WARN,
+                what=f"{what} has a datapoint every {duration(every_s)}, and the rule reads one"
+                f" every {duration(query.period_s)}: most windows are short of data",
+                fix=f"write period: {every_s / 60:.0f}m",
+            )
         else:
             age = (now - measurement.points[-1].start) / 60
             yield Health(
@@ -224,3 +237,10 @@ def _metrics(
                 what=f"{what}: {len(measurement.points)} datapoints in the last hour,"
                 f" the newest {age:.0f} minutes old",
             )
+
+
+def _apart_s(measurement: Measurement) -> float:
+    """How far apart datapoints mostly are; 0 where too few tell."""
+    starts = [point.start for point in measurement.points]
+    gaps = [later - before for before, later in pairwise(starts)]
+    return median(gaps) if len(gaps) >= FEWEST_GAPS else 0.0

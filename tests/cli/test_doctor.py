@@ -68,6 +68,37 @@ def test_a_wrong_token_and_a_metric_that_is_not_there_are_lines_of_their_own(
     assert "xoxb-wrong" not in ended.out + ended.err
 
 
+def test_a_metric_that_comes_less_often_than_the_rule_reads_it_is_a_warning(scene: Stage) -> None:
+    """EC2's basic monitoring: a datapoint every 5 minutes, read minute by minute."""
+    rules = scene.folder / "rules" / "production.yaml"
+    rules.write_text(
+        "version: 1\nname: production\ncriteria:\n  - name: cpu\n    scope: canary\n"
+        "    gauge: {namespace: AWS/EC2, metric: CPUUtilization,"
+        " dimensions: {AutoScalingGroupName: agents}}\n    fail_if: {above: 90%}\n"
+    )
+    config = scene.config.read_text().replace("    vars: {pagerduty_service: PABC123}\n", "")
+    scene.config.write_text(config)
+    now = scene.clock.now() // 300 * 300
+    for minutes in range(-60, 60, 5):
+        scene.simulator.feed(
+            "AWS/EC2",
+            "CPUUtilization",
+            {40.0: 1},
+            dims={"AutoScalingGroupName": "agents"},
+            at=now + minutes * 60,
+            visible_at=now + minutes * 60 + 60,
+            unit="Percent",
+        )
+    (found,) = [
+        w for w in findings(scene.run("doctor", "-o", "json").out)["WARN"] if "cpu" in w["what"]
+    ]
+    assert "a datapoint every 5 minutes, and the rule reads one every 1 minute" in found["what"]
+    assert found["fix"] == "write period: 5m"
+    rules.write_text(rules.read_text().replace("agents}}", "agents}, period: 5m}"))
+    said = findings(scene.run("doctor", "-o", "json").out)
+    assert [w for w in said["WARN"] if "cpu" in w["what"]] == []
+
+
 def test_a_notifiers_wrong_option_is_a_line_and_hides_no_other(scene: Stage) -> None:
     """It used to end the examination with nothing but its own sentence."""
     config = next((scene.folder / "config").glob("*.y*ml"))

@@ -19,7 +19,7 @@ from guardian.core.entries import (
 )
 from guardian.core.invariants import check_fold, check_traffic
 from guardian.core.notices import Event
-from guardian.core.plan import Approval, Drive, Unapproved
+from guardian.core.plan import Approval, Drive, Policy, Unapproved
 from guardian.core.rollout import Phase, Rollout, step_traffic
 from guardian.core.traffic import NONE, Traffic, Weight
 from tests.simulation.memory_journal import MemoryJournal
@@ -36,6 +36,8 @@ from tests.simulation.world import (
 
 SEEDS = 2000
 BLOCKS = 8
+HOLD_S = 7200.0
+"""Whatever ends by itself in a world has ended before; the rest is waited for no longer."""
 CANARIES = (
     Behaviour(rate=0.0),
     Behaviour(rate=0.01),
@@ -68,7 +70,8 @@ def hostile(seed: int) -> World:
         crash=luck.choice((0.0, 0.01, 0.05)),
     )
     drive = Drive.WATCH if luck.random() < 0.2 else Drive.ROLLOUT
-    the_plan = plan(clock.now(), drive=drive, bake_s=180.0 if drive is Drive.ROLLOUT else 900.0)
+    bake_s = 180.0 if drive is Drive.ROLLOUT else 900.0
+    the_plan = plan(clock.now(), drive=drive, bake_s=bake_s, policy=Policy(max_hold_s=HOLD_S))
     alias = Alias(clock=clock, faults=faults, traffic=the_plan.found)
     world = World(
         seed=seed,

@@ -37,6 +37,9 @@ RATE_RATIOS: Final = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 FIRST: Final = 0.5
 """Prior probability that a bad release is bad from its first minute."""
 
+NEGLIGIBLE: Final = 40.0
+"""In logs: what is so much smaller changes no digit of a sum."""
+
 MARKED: Final = 60
 """A track is kept of each such minute: of every one it would be most of what guardian holds."""
 
@@ -165,6 +168,8 @@ class _ChangePointTest(ABC):
 
     def _placed(self, track: Track) -> float:
         """The log of the weight of the minute after `track`, and of the silent ones before it."""
+        if 0 < track.placed == track.minutes < self.horizon:
+            return self._log_later
         placed = min(track.minutes + 1, self.horizon) - min(track.placed, self.horizon)
         if track.placed == 0:
             return log(self.first + placed * (1.0 - self.first) / self.horizon)
@@ -175,18 +180,24 @@ class _ChangePointTest(ABC):
         placed, cap, scale = self._placed(track), self._cap, 1.0 / self.cluster_size
         minutes = track.minutes + 1
         stakes = []
-        # This loop runs for each period of every rollout of a simulation: it is written out.
+        # This loop runs for each period of every rollout: it is written out.
         for stake, ratio in zip(track.log_stakes, ratios, strict=True):
-            gain = ratio * scale
-            high, low = (stake, placed) if stake > placed else (placed, stake)
-            stakes.append(high + log1p(exp(low - high)) + min(cap, gain))
+            gap, gain = stake - placed, ratio * scale
+            if gap > NEGLIGIBLE:
+                worth = stake
+            elif gap > 0.0:
+                worth = stake + log1p(exp(-gap))
+            elif gap > -NEGLIGIBLE:
+                worth = placed + log1p(exp(gap))
+            else:
+                worth = placed
+            gain = gain if gain < cap else cap  # noqa: FURB136 - min() is a call, and this is hot
+            stakes.append(worth + gain)
         purse = (1.0 - self.first) * max(0, self.horizon - minutes) / self.horizon
         top = max(stakes)
         if purse > 0.0 > top:
             top = 0.0
-        worth = 0.0
-        for stake in stakes:
-            worth += exp(stake - top)
+        worth = sum(map(exp, stakes)) if top == 0.0 else sum([exp(s - top) for s in stakes])
         kept = purse * exp(-top) if purse > 0.0 else 0.0
         log_e = top + log(worth / len(stakes) + kept)
         return Track(tuple(stakes), minutes, minutes, log_e, max(track.peak, log_e))
@@ -198,16 +209,15 @@ class LimitTest(_ChangePointTest):
 
     limit: float
     """The largest allowed share of errors, 0..1."""
-    _bad: tuple[float, ...] = field(init=False, compare=False, repr=False)
-    _each: tuple[float, ...] = field(init=False, compare=False, repr=False)
+    _each: tuple[tuple[float, float], ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # The name is spelled out because slots make dataclass build the class twice.
         _ChangePointTest.__post_init__(self)
         if not 0.0 <= self.limit <= 1.0:
             raise ValueError(f"a limit is a share between 0 and 1, not {self.limit:g}")
-        object.__setattr__(self, "_bad", tuple(log(g) for g in ODDS_RATIOS))
-        object.__setattr__(self, "_each", tuple(log1p((g - 1) * self.limit) for g in ODDS_RATIOS))
+        each = tuple((log(g), log1p((g - 1) * self.limit)) for g in ODDS_RATIOS)
+        object.__setattr__(self, "_each", each)
 
     def start(self) -> Track:
         """No evidence either way."""
@@ -216,11 +226,7 @@ class LimitTest(_ChangePointTest):
     def _ratios(self, minute: Minute) -> Sequence[float]:
         """A minute without events says nothing."""
         errors, total = minute[-2:]
-        if total <= 0:
-            return ()
-        return [
-            errors * bad - total * each for bad, each in zip(self._bad, self._each, strict=True)
-        ]
+        return [errors * gain - total * cost for gain, cost in self._each] if total > 0 else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import pytest
+
 from guardian.core.entries import (
     Cause,
     Entry,
@@ -30,6 +32,7 @@ from guardian.core.plan import Drive
 from guardian.core.rollout import apply, start, step_traffic
 from guardian.core.traffic import Stamp
 from guardian.core.verdict import Evidence, Outcome, Verdict
+from guardian.core.wishes import Verb, Wish
 from guardian.engine.charge import Charge
 from guardian.ports import Ask, RouterError
 from tests.contracts.journal_values import ManualClock
@@ -234,3 +237,21 @@ def test_what_breaks_nothing_asks_for_no_more_than_usual() -> None:
     """Stable's side is read where a limit is broken, and not at each poll."""
     clock = ManualClock()
     assert not charge("r1", MemoryJournal(clock), clock, alias_for("r1", clock)).doubts()
+
+
+# --- tries -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+def test_a_write_that_fails_is_tried_again_ever_later_and_within_half_a_minute(
+    jitter: float,
+) -> None:
+    """Between half a pause and a whole one, so that many guardians do not try as one."""
+    mine = guarded(ManualClock())
+    wish = Wish(verb=Verb.RESTORE, traffic=mine.rollout.plan.found, stamped=True)
+    pauses = []
+    for _ in range(8):
+        assert not mine.wrote_it(wish, LATE, monotonic=100.0, jitter=jitter)
+        pauses.append(mine.retry_at - 100.0)
+    whole = [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+    assert pauses == [pause * (0.5 + jitter / 2) for pause in whole]

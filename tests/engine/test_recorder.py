@@ -78,10 +78,15 @@ class Counted(Unmetered):
 
     def __init__(self) -> None:
         self.ends: list[tuple[str, str]] = []
+        self.took_s: list[float] = []
 
     def ended(self, service: str, outcome: str) -> None:
         """One more."""
         self.ends.append((service, outcome))
+
+    def rolled_back(self, service: str, took_s: float) -> None:
+        """How long it took."""
+        self.took_s.append(took_s)
 
 
 def counting(
@@ -127,7 +132,7 @@ def test_what_a_person_took_back_is_counted_apart_from_a_breach(cause: Cause, co
     after = apply(in_phase(Phase.BAKING), RollbackStarted(at=T0, cause=cause, detail="so"))
     confirmed = RollbackConfirmed(at=T0 + 5, by_guardian=True, detail="read back")
     count(meter, confirmed, apply(after, confirmed))
-    assert meter.ends == [(SERVICE, counted)]
+    assert (meter.ends, meter.took_s) == ([(SERVICE, counted)], [5.0])
 
 
 def test_a_watch_whose_process_died_is_counted_when_it_is_closed() -> None:

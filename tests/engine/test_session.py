@@ -14,6 +14,7 @@ import pytest
 from guardian.core.entries import (
     Cause,
     Held,
+    Order,
     OrderKind,
     RollbackStarted,
     RolloutStarted,
@@ -282,12 +283,13 @@ def test_people_that_cannot_be_reached_are_named_and_keep_their_notice(command: 
 
 
 class Hanging:
-    """A command whose first read after the shift hangs until it is answered; a signal comes then.
+    """A command whose first read after the shift hangs until it is answered; something comes then.
 
     It is one of the newest periods: a tick waits for them, as for nothing that is read at leisure.
     """
 
-    def __init__(self, c: Command) -> None:
+    def __init__(self, c: Command, comes: Callable[[], object] | None = None) -> None:
+        self._comes = comes or partial(c.session.signal, signal.SIGTERM)
         self.answer = threading.Event()
         self.hung_at = 0.0
         self._command, self._read = c, c.metrics.read
@@ -299,7 +301,7 @@ class Hanging:
         waited_for = any(ask.end > now for ask in asks)
         if c.alias.traffic == SPLIT and waited_for and not self.hung_at:
             self.hung_at = c.clock.monotonic()
-            c.session.signal(signal.SIGTERM)
+            self._comes()
             self.answer.wait(timeout=60.0)
         return self._read(asks, now=now)
 
@@ -314,6 +316,27 @@ def test_a_signal_does_not_wait_for_a_read_that_hangs(command: Make) -> None:
     hanging.answer.set()
     assert (code, rollout.phase) == (Exit.TERMINATED, Phase.ROLLED_BACK)
     assert c.alias.traffic == STABLE
+    assert back_at[0] - hanging.hung_at < DEADLINE_S / 2
+
+
+def test_an_abort_from_another_terminal_does_not_wait_for_a_read_that_hangs(command: Make) -> None:
+    """It is heard within a second, and ends the wait."""
+    c = command()
+    order = Order(
+        id="o1",
+        rollout=c.plan.rollout,
+        kind=OrderKind.ABORT,
+        actor="alice",
+        reason="users hurt",
+        at=c.clock.now(),
+    )
+    hanging = Hanging(c, partial(c.journal.order, order))
+    back_at: list[float] = []
+    c.when(RollbackStarted, lambda: back_at.append(c.clock.monotonic()))
+    rollout, _ = c.run()
+    hanging.answer.set()
+    assert rollout.rollback is not None
+    assert rollout.rollback.cause is Cause.ABORTED
     assert back_at[0] - hanging.hung_at < DEADLINE_S / 2
 
 

@@ -54,6 +54,8 @@ def test_a_rolled_back_release_is_explained(tmp_path: Path) -> None:
         s.behave("42", Behaviour(failure_rate=0.3))
         driven = s.run(*START)
         assert driven.code == 4, driven.out + driven.err
+        over = s.clock.now()
+        s.wait_for("all minutes to settle", lambda: s.clock.now() > over + 600)
         found = _document(s)
         by_event = {one["event"]: one for one in found["decisions"]}
         back = by_event["rollback_started"]

@@ -7,8 +7,9 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from http.client import RemoteDisconnected
 
 import pytest
 
@@ -26,11 +27,9 @@ REQUEST = b"GET /metrics HTTP/1.1\r\n\r\n"
 def ended(connection: socket.socket) -> bytes:
     """What a client still gets until its connection is closed."""
     found = b""
-    try:
+    with suppress(ConnectionError):
         while part := connection.recv(65536):
             found += part
-    except ConnectionError:
-        pass
     return found
 
 
@@ -204,11 +203,15 @@ def test_what_is_no_request_ends_its_connection_and_nothing_else(
 
 
 def test_clients_that_say_nothing_hold_up_nobody() -> None:
-    """Many more of them than there are places: the oldest have to go, and a scrape gets through."""
+    """More than there are places: the oldest have to go, and a scrape, or the next, is served."""
     with listening() as listener, ExitStack() as silent:
         for _ in range(3 * MAX_CONNECTIONS):
             silent.enter_context(dial(listener, b"GET /metrics HT"))
-        assert ask(listener, "/metrics")[0] == 200
+        answers = []
+        for _ in range(5):  # While the oldest leave, the newest may be refused.
+            with suppress(RemoteDisconnected, ConnectionResetError):
+                answers.append(ask(listener, "/metrics")[0])
+        assert 200 in answers
 
 
 def test_a_client_that_sends_a_byte_now_and_then_is_cut_off() -> None:

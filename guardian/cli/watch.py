@@ -173,6 +173,6 @@ def _first_words(plan: Plan, duration_s: float, now: float) -> str:
     minutes = counted(round(plan.steps[0].bake_s / 60), "whole minute")
     return (
         f"{plan.service}: watching version {plan.canary} on {plan.target} until {until}Z; {act};"
-        f" {minutes} of the clock in it will be judged, and the last of them has settled by about"
-        f" {back}Z"
+        f" {minutes} of the clock in it will be judged, at least, and the last of them has settled"
+        f" by about {back}Z"
     )

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 
-import click
-
-from guardian.cli.lines import encodable
+from guardian.cli.streams import write_line
 from guardian.core.codec import rfc3339
 from guardian.engine.report import Recorded, Report
 from guardian.ports import Clock
@@ -64,13 +61,10 @@ class Log:
     def _write(self, fields: Mapping[str, object], text: str) -> None:
         time = rfc3339(self._clock.now())
         # What goes on in the next line is set in: none of it is taken for a record of its own.
-        line = encodable(_LINE.sub("\n  ", f"{time} {text}"), sys.stderr)
+        line = _LINE.sub("\n  ", f"{time} {text}")
         if self._json:
             line = json.dumps({"schema": SCHEMA, "time": time, **fields}, separators=(",", ":"))
-        try:
-            click.echo(line, err=True)
-        except (OSError, ValueError):
-            return  # A log that nobody reads any more must not end the guarding.
+        write_line(line, err=True, fit=False)
 
 
 def _snake(name: str) -> str:

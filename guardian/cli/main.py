@@ -160,7 +160,8 @@ def run(argv: list[str] | None = None) -> None:
 
 def _fail(text: str, *, colour: bool = True) -> None:
     """Say on stderr why the command ends, its first words in red on a terminal."""
-    from guardian.cli.lines import fitting
+    from guardian.cli.streams import drain, write_line
 
     head = click.style("guardian:", fg="red", bold=True) if colour else "guardian:"
-    click.echo(fitting(f"{head} {text}", sys.stderr), err=True)
+    write_line(f"{head} {text}", err=True)
+    drain()

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from guardian.cli.closing import WORDS, Closing
 from guardian.cli.lines import fitting
+from guardian.cli.streams import drain, silence, write_line
 from guardian.clock import SystemClock
 from guardian.core import reasons
 from guardian.core.codec import rfc3339
@@ -47,7 +48,7 @@ _COLOURS = {
 
 
 class Output:
-    """Prints reports as they come, and the end; every line is complete in itself."""
+    """Prints reports as they come, and the end, and waits for no reader; each line is complete."""
 
     def __init__(
         self,
@@ -96,20 +97,21 @@ class Output:
             from guardian.cli import junit
 
             self._report(self._junit, junit.failure(str(error)))
+        drain()
 
     def say(self, text: str) -> None:
         """A remark for people; never mixed into machine-readable output."""
         if self._github is not None:
             self._github.say(f"guardian: {text}")
         else:
-            show(f"guardian: {text}", err=True)
+            write_line(f"guardian: {text}", err=True)
 
     def line(self, text: str) -> None:
         """A line of the output for people."""
         if self._github is not None:
             self._github.say(text)
         else:
-            show(text)
+            write_line(text)
 
     def report(self, report: Report) -> None:
         """One tick."""
@@ -145,13 +147,15 @@ class Output:
             if self._github is not None:
                 self._github.say(last)
             elif not self._records:
-                show(last)
+                write_line(last)
         if self._github is not None:
             self._github.end(closings, code)
         if self._junit is not None:
             from guardian.cli import junit
 
             self._report(self._junit, junit.report(closings))
+        if lost := drain():
+            self.say(f"{lost} lines of this were not written: nobody reads them")
 
     def _closing(self, rollout: Rollout, exit_: Exit) -> Closing:
         name = rollout.plan.rollout
@@ -209,7 +213,7 @@ class Output:
         elif notice is not None and self._github is not None:
             self._github.notice(notice, told(notice, at))
         elif notice is not None:
-            show(told(notice, at))
+            write_line(told(notice, at))
 
     def _passed(self, step: int, picture: Picture, at: Instant) -> None:
         """What a step rests on when it ends: the verdicts that let the next one begin."""
@@ -232,7 +236,7 @@ class Output:
             if self._github is not None:
                 self._github.progress(shown, f"{picture.service}: {picture.canary} is watched")
             else:
-                show(shown)
+                write_line(shown)
 
     # --- records -------------------------------------------------------------------------------
 
@@ -254,13 +258,13 @@ class Output:
             self._events.append(record)
 
     def _line(self, record: dict[str, Any]) -> None:
-        show(json.dumps(record, separators=(",", ":")))
+        write_line(json.dumps(record, separators=(",", ":")))
 
 
 def _github() -> GitHub:
     from guardian.cli.github import GitHub
 
-    return GitHub(os.environ, show)
+    return GitHub(os.environ, write_line)
 
 
 def _report_at(path: Path | None) -> Path | None:
@@ -272,22 +276,12 @@ def _report_at(path: Path | None) -> Path | None:
 
 
 def show(text: str, *, err: bool = False) -> None:
-    """Print a line; a reader that went away is told nothing more, and never ends the guarding."""
+    """Print a line; a reader that went away is told nothing more."""
     stream = sys.stderr if err else sys.stdout
     try:
         click.echo(fitting(text, stream), err=err)
     except (OSError, ValueError):
-        _silence(stream)
-
-
-def _silence(stream: TextIO) -> None:
-    """Send the rest of a broken stream nowhere, also what the interpreter flushes at its end."""
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
-    except (OSError, ValueError):
-        return  # Closed for good: there is nothing left to flush.
+        silence(stream)
 
 
 def verdict_record(verdict: Verdict) -> dict[str, Any]:

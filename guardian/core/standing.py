@@ -58,6 +58,14 @@ def observed_s(rollout: Rollout, seen: Seen) -> float:
     return max(0.0, lasted_s - shared_min * MINUTE_S)
 
 
+def observed_until(rollout: Rollout, verdicts: Iterable[Verdict]) -> Instant | None:
+    """The end of the newest period that all gating criteria could read; None without one."""
+    gates = gating(rollout.plan, rollout.waived) or {c.name for c in rollout.plan.criteria}
+    ends = [v.evidence.observed_until for v in verdicts if v.criterion in gates]
+    known = [end for end in ends if end is not None]
+    return min(known) if known and len(known) == len(ends) else None
+
+
 def waited_s(rollout: Rollout, now: Instant) -> float:
     """Wall seconds of the present bake, less what people held; anew from a person's resume."""
     since = rollout.step_confirmed_at

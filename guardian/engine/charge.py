@@ -21,7 +21,6 @@ from guardian.core.entries import (
     Superseded,
     WeightConfirmed,
 )
-from guardian.core.incidents import before_shift
 from guardian.core.model import (
     Criterion,
     Incidents,
@@ -34,15 +33,24 @@ from guardian.core.model import (
 )
 from guardian.core.orders import Decision
 from guardian.core.plan import Drive
-from guardian.core.rollout import LIVE, Phase, Rollout, apply, fold
-from guardian.core.standing import Seen, gating
+from guardian.core.rollout import LIVE, Phase, Rollout, apply
+from guardian.core.standing import Seen, observed_until
 from guardian.core.status import Picture, picture
 from guardian.core.together import together
 from guardian.core.traffic import Reading, Stamp, WayBack
 from guardian.core.verdict import Verdict
 from guardian.core.wishes import Verb, Wish, must_write, strangers, wish
-from guardian.engine.needs import Views, judged, looks, merged, views, wanted, window_of
-from guardian.ports import Claim, EdgeError, Guard, Journal, Router, RouterError
+from guardian.engine.needs import (
+    Views,
+    judged,
+    looks,
+    merged,
+    open_before,
+    views,
+    wanted,
+    window_of,
+)
+from guardian.ports import Claim, EdgeError, Guard, Router, RouterError
 
 CLEAN_UP_TRIES = 5
 """Attempts to take guardian's stamp off after the end; it moves no traffic."""
@@ -193,18 +201,7 @@ class Charge:
         window = self.window()
         self.stable = judged(self._views(), plan, measurements, now)
         if window is None:
-            self.verdicts = tuple(
-                before_shift(
-                    c,
-                    c.measure,
-                    measurements,
-                    now=now,
-                    fixes=plan.fixes,
-                    moving_since=rollout.moving_since or None,
-                )
-                for c in plan.criteria
-                if isinstance(c.measure, Incidents)
-            )
+            self.verdicts = open_before(rollout, measurements, now)
             return
         verdicts = []
         for criterion in plan.criteria:
@@ -218,10 +215,7 @@ class Charge:
             )
             verdicts.append(verdict)
         self.verdicts = together(plan.criteria, verdicts, measurements)
-        gates = gating(plan, rollout.waived) or {c.name for c in plan.criteria}
-        seen = [v.evidence.observed_until for v in verdicts if v.criterion in gates]
-        known = [at for at in seen if at is not None]
-        self.observed_until = min(known) if known and len(known) == len(seen) else None
+        self.observed_until = observed_until(rollout, verdicts)
 
     def _views(self) -> tuple[Views, ...]:
         """What shows how stable stands, until the first step begins."""
@@ -390,10 +384,3 @@ class Charge:
         """How this rollout looks at `now`."""
         traffic = self.reading.traffic if self.reading else None
         return picture(self.rollout, self.seen(freeze=self.freeze), now, traffic=traffic)
-
-
-def resumed(journal: Journal, claim: Claim, router: Router, rollout: str) -> Charge:
-    """A rollout that an earlier process left behind, as its journal tells it."""
-    return Charge(
-        rollout=fold(record.entry for record in journal.read(rollout)), claim=claim, router=router
-    )

@@ -16,7 +16,7 @@ from guardian.core.status import Picture, picture
 from guardian.core.traffic import Reading
 from guardian.core.wording import because
 from guardian.engine.bell import Bell
-from guardian.engine.charge import Charge, resumed
+from guardian.engine.charge import Charge
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.groups import Groups
 from guardian.engine.outbox import Lane, Outbox
@@ -373,3 +373,10 @@ class Engine:
                 del self._unheard[0]
         except JournalError as error:
             self._setting.say(f"an order could not be recorded and is tried again: {error}")
+
+
+def resumed(journal: Journal, claim: Claim, router: Router, rollout: str) -> Charge:
+    """A rollout that an earlier process left behind, as its journal tells it."""
+    return Charge(
+        rollout=fold(record.entry for record in journal.read(rollout)), claim=claim, router=router
+    )

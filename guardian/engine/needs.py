@@ -1,4 +1,4 @@
-"""What is read of a rollout: its criteria's series, and stable's before the first shift."""
+"""What is read of a rollout; and how stable and incidents stand before its first shift."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from typing import TypeAlias
 
 from guardian.core.binding import swapped
 from guardian.core.case import Window
-from guardian.core.model import Criterion, Instant, Measure, Measurement, Query, queries_of
+from guardian.core.incidents import before_shift
+from guardian.core.model import (
+    Criterion,
+    Incidents,
+    Instant,
+    Measure,
+    Measurement,
+    Query,
+    queries_of,
+)
 from guardian.core.plan import Drive, Plan
 from guardian.core.pre_existing import for_stable, since, stands
 from guardian.core.rollout import Rollout
@@ -87,4 +96,22 @@ def window_of(rollout: Rollout) -> Window | None:
         bake_s=rollout.plan.steps[max(0, rollout.step)].bake_s,
         fixes=rollout.plan.fixes,
         watching=rollout.plan.drive is Drive.WATCH,
+    )
+
+
+def open_before(
+    rollout: Rollout, measurements: Mapping[Query, Measurement], now: Instant
+) -> tuple[Verdict, ...]:
+    """How the criteria stand that can be judged before the first shift: those of incidents."""
+    return tuple(
+        before_shift(
+            criterion,
+            criterion.measure,
+            measurements,
+            now=now,
+            fixes=rollout.plan.fixes,
+            moving_since=rollout.moving_since or None,
+        )
+        for criterion in rollout.plan.criteria
+        if isinstance(criterion.measure, Incidents)
     )

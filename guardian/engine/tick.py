@@ -345,9 +345,7 @@ class Plane:
         self, charges: Sequence[Charge], fresh: Collection[str], now: Instant
     ) -> None:
         """After the act: what the outbox cannot tell, because the journal is down."""
-        for charge in charges:
-            if charge.lost:
-                continue
+        for charge in (c for c in charges if not c.lost):
             with self._apart(charge):
                 charge.went_on(now, fresh=charge.id in fresh)
                 for one in told(charge.rollout, charge.aside):

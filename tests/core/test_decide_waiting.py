@@ -22,7 +22,7 @@ from guardian.core.entries import (
 from guardian.core.model import OnFail
 from guardian.core.plan import LowTraffic, Plan, Policy
 from guardian.core.rollout import Phase, Rollout, apply
-from guardian.core.standing import Seen, waited_s
+from guardian.core.standing import Seen, observed_until, waited_s
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.rollouts import (
     BACK,
@@ -317,3 +317,16 @@ def test_a_breach_never_completes_a_watch() -> None:
     criteria = (criterion(on_fail=OnFail.HOLD),)
     state = in_phase(Phase.BAKING, held(), plan=replace(WATCH, criteria=criteria))
     assert isinstance(entry(state, saw(FAIL), at=MAX_BAKE_S), GateFailed)
+
+
+@pytest.mark.parametrize(
+    ("ends", "until"),
+    [((120.0,), 120.0), ((180.0, 120.0), 120.0), ((180.0, None), None), ((), None)],
+)
+def test_a_bake_is_observed_up_to_where_every_gating_criterion_was_read(
+    ends: tuple[float | None, ...], until: float | None
+) -> None:
+    """The shortest sight counts; one that saw nothing leaves nothing observed."""
+    seen = [replace(PASS, evidence=replace(PASS.evidence, observed_until=end)) for end in ends]
+    others = [replace(one, criterion="told-alone") for one in seen[:1]]
+    assert observed_until(in_phase(Phase.BAKING), [*seen, *others]) == until

@@ -20,10 +20,10 @@ from guardian.core.plan import Plan
 from guardian.core.rollout import fold
 from guardian.core.traffic import Reading, Step, Traffic, Weight
 from guardian.core.verdict import Outcome
-from guardian.engine.charge import Charge
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.outbox import Outbox
 from guardian.engine.report import Report
+from guardian.engine.runner import RolloutRunner
 from guardian.engine.tick import POLL_S, Plane
 from guardian.journals import sqlite
 from guardian.ports import Claim, Guard
@@ -109,7 +109,7 @@ def _restart(plane: Plane) -> dict[str, float | None]:
     began = CLOCK.monotonic()
     while reached[ALL] is None and CLOCK.monotonic() - began < PATIENCE_S:
         delay_s = plane.step()
-        outcomes = {verdict.outcome for charge in plane.charges for verdict in charge.verdicts}
+        outcomes = {verdict.outcome for runner in plane.runners for verdict in runner.verdicts}
         there = {
             SEEN: bool(outcomes) and Outcome.ERROR not in outcomes,
             FIRST: Outcome.PASS in outcomes,
@@ -162,14 +162,14 @@ def _plane(
         journal.close()
 
 
-def _charge(plan: Plan, claim: Claim, at: Instant) -> Charge:
+def _charge(plan: Plan, claim: Claim, at: Instant) -> RolloutRunner:
     entries: tuple[Entry, ...] = (
         RolloutStarted(at=at, plan=plan),
         StepEntered(at=at, step=0),
         WeightConfirmed(at=at, weight=STEP.weight),
     )
     router = _Split(Options(), replace(edges.context(), service=plan.service))
-    return Charge(rollout=fold(entries), claim=claim, router=router)
+    return RolloutRunner(rollout=fold(entries), claim=claim, router=router)
 
 
 def _plan(service: str) -> Plan:

@@ -270,7 +270,6 @@ def _let_go(wiring: Wiring, target: str) -> None:
     while (holder := wiring.journal.holder(target)) is not None:
         if clock.monotonic() >= ends_at:
             raise NobodyDrives(
-                f"{target} is still in the charge of {holder}: leave --wait away, and it starts"
-                " there"
+                f"{target} is still driven by {holder}: leave --wait away, and it starts there"
             )
         Event().wait(timeout=LOOK_S)

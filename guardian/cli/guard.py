@@ -182,7 +182,7 @@ def held_by_others(journal: Journal, tasks: Sequence[Task], output: Output) -> d
         live = [head.rollout for head in journal.live() if head.target == target]
         if live:
             followed[task.plan.service] = live[-1]
-            output.say(f"{target} is in the charge of {holder}; following {live[-1]} read-only")
+            output.say(f"{target} is driven by {holder}; following {live[-1]} read-only")
     return followed
 
 

@@ -9,7 +9,6 @@ from guardian.core.alarms import files_refused, files_right, files_wrong
 from guardian.core.notices import Notice, quarantined
 from guardian.core.rollout import Rollout
 from guardian.core.scrub import scrub
-from guardian.engine.charge import Charge
 from guardian.engine.desk import Desk, Duty
 from guardian.engine.engine import Engine, Setting
 from guardian.engine.fanout import ThreadFanout
@@ -18,6 +17,7 @@ from guardian.engine.lookout import Lookout
 from guardian.engine.own import OwnNotices
 from guardian.engine.patrol import Patrol
 from guardian.engine.posts import Posts
+from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import STALL_S
 from guardian.ports import ConfigError, JournalError
 from guardian.ports.overview import Overview
@@ -134,7 +134,7 @@ class Daemon:
                 ends_at = min(ends_at, self._clock.monotonic() + IN_HASTE_S)
             self.settled = engine.schedule.wait_idle(0.1)
         engine.supervisor.stop(timeout_s=0.2)
-        left = [c.rollout.plan for c in engine.charges if not c.over]
+        left = [c.rollout.plan for c in engine.runners if not c.over]
         death = engine.supervisor.death
         self._say(
             ("stopped" if death is None else f"a thread has died ({death!r}): stopped")
@@ -223,7 +223,7 @@ class Daemon:
         self._engine.groups.groups = desk.groups
         self._say("the files were read again; live rollouts keep the plan they began with")
         named = {service.name for service in desk.services()}
-        for plan in (c.rollout.plan for c in self._engine.charges if not c.over):
+        for plan in (c.rollout.plan for c in self._engine.runners if not c.over):
             if plan.service not in named:
                 self._say(
                     f"{plan.service}: the files name it no more; {plan.rollout} is driven on by"
@@ -242,17 +242,17 @@ class Daemon:
         served = self._state.held.get(rollout.plan.service, False)
         return served or self._journal.holder(rollout.plan.target) is not None
 
-    def _broken(self, charge: Charge, error: Exception) -> None:
+    def _broken(self, runner: RolloutRunner, error: Exception) -> None:
         """A bug has broken one rollout: it stops, people hear of it, the others go on."""
-        plan = charge.rollout.plan
+        plan = runner.rollout.plan
         why = f"{type(error).__name__}: {scrub(str(error), 300)}"
-        self._intake.broken[charge.id] = why
+        self._intake.broken[runner.id] = why
         self._say(
             f"{plan.service}: {plan.rollout} is stopped by a bug in guardian ({why}): nothing"
             f" guards version {plan.canary} now; `guardian rollback {plan.service}` puts version"
             f" {plan.snapshot.traffic.primary} back"
         )
-        self._engine.page(charge, quarantined(charge.rollout, why, self._clock.now()))
+        self._engine.page(runner, quarantined(runner.rollout, why, self._clock.now()))
 
     # --- what others see -----------------------------------------------------------------------
 
@@ -262,7 +262,7 @@ class Daemon:
         monotonic = self._clock.monotonic()
         planes = list(engine.planes.values())
         late = {p.name: 0.0 if p.due_by is None else max(0.0, monotonic - p.due_by) for p in planes}
-        shown = [engine.pictures.get(charge.id) for charge in engine.charges]
+        shown = [engine.pictures.get(runner.id) for runner in engine.runners]
         return Overview(
             at=self._clock.now(),
             pictures=tuple(picture for picture in shown if picture is not None),

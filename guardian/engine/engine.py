@@ -16,12 +16,12 @@ from guardian.core.status import Picture, picture
 from guardian.core.traffic import Reading
 from guardian.core.wording import because
 from guardian.engine.bell import Bell
-from guardian.engine.charge import Charge
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.groups import Groups
 from guardian.engine.outbox import Lane, Outbox
 from guardian.engine.recorder import Recorder, Told, told
 from guardian.engine.report import Report
+from guardian.engine.runner import RolloutRunner
 from guardian.engine.schedule import Schedule
 from guardian.engine.supervisor import Beat, Supervisor, Watchdog, broken
 from guardian.engine.task import Busy, TargetHeld
@@ -68,7 +68,7 @@ class Engine:
         lanes: Sequence[Lane],
         *,
         reaches: Callable[[Rollout], bool],
-        on_broken: Callable[[Charge, Exception], None] | None = None,
+        on_broken: Callable[[RolloutRunner, Exception], None] | None = None,
     ) -> None:
         self._setting = setting
         self._journal, self._clock, self._luck = setting.journal, setting.clock, setting.luck
@@ -95,7 +95,7 @@ class Engine:
         )
         self.planes: Mapping[str, Plane] = {}
         self.pictures: dict[str, Picture] = {}
-        """Each rollout in charge, as its last tick left it."""
+        """Each rollout here, as its last tick left it."""
         self.blocked: dict[str, str] = {}
         """Planes whose last tick broke as a whole, and how."""
         self._lease: Lease | None = None
@@ -146,7 +146,7 @@ class Engine:
             alarm=self._setting.say,
         )
         supervisor.add("watchdog", watchdog.step)
-        bell = Bell(self._journal, rollouts=lambda: [c.id for c in self.charges], ring=self.ring)
+        bell = Bell(self._journal, rollouts=lambda: [c.id for c in self.runners], ring=self.ring)
         supervisor.add("bell", bell.step)
         supervisor.add("groups", self.groups.step)
         for name, step in (steppers or {}).items():
@@ -184,15 +184,15 @@ class Engine:
 
     def _lost(self) -> None:
         self.lost = True
-        for charge in self.charges:
-            charge.lost = True
+        for runner in self.runners:
+            runner.lost = True
 
     # --- rollouts ------------------------------------------------------------------------------
 
     @property
-    def charges(self) -> list[Charge]:
-        """Every rollout in this process's charge."""
-        return [charge for plane in list(self.planes.values()) for charge in plane.charges]
+    def runners(self) -> list[RolloutRunner]:
+        """Every rollout that this process runs."""
+        return [runner for plane in list(self.planes.values()) for runner in plane.runners]
 
     def plane(self, name: str, sources: Mapping[str, Source]) -> Plane:
         """The plane of that name, which reads from these sources from now on."""
@@ -233,9 +233,9 @@ class Engine:
         if self.blocked.get(plane.name) != why:
             self._setting.say(f"{why}; it is tried again")
         self.blocked[plane.name] = why
-        for charge in plane.charges:
-            if not charge.over and charge.rollout.moved:
-                self.outbox.tell_now(unguarded(charge.rollout, why, self._clock.now()))
+        for runner in plane.runners:
+            if not runner.over and runner.rollout.moved:
+                self.outbox.tell_now(unguarded(runner.rollout, why, self._clock.now()))
         return BLOCKED_S
 
     def _show(self, report: Report) -> None:
@@ -257,12 +257,12 @@ class Engine:
         plane: str,
         *,
         reading: Reading | None = None,
-    ) -> Charge:
+    ) -> RolloutRunner:
         """Go on with a rollout that an earlier process left behind; what was read of its target."""
-        charge = resumed(self._journal, claim, router, rollout)
-        charge.reading = reading
-        self._take(charge, plane)
-        return charge
+        runner = resumed(self._journal, claim, router, rollout)
+        runner.reading = reading
+        self._take(runner, plane)
+        return runner
 
     def begin(
         self,
@@ -273,7 +273,7 @@ class Engine:
         *,
         answers: Sequence[Answer] = (),
         instead_of: str | None = None,
-    ) -> Charge:
+    ) -> RolloutRunner:
         """Start a rollout; what ends for it on its target ends in the same transaction.
 
         That is a watch whose process died, or the live rollout that a person's order ends
@@ -287,12 +287,12 @@ class Engine:
         if ends is not None:
             self._show_recorded([ends[1]])
         self._show_recorded(items)
-        charge = Charge(rollout=rollout, claim=claim, router=router)
-        self._take(charge, plane)
-        return charge
+        runner = RolloutRunner(rollout=rollout, claim=claim, router=router)
+        self._take(runner, plane)
+        return runner
 
     def end(self, claim: Claim, left: Rollout, entry: Entry) -> None:
-        """Record what ends a rollout that is in nobody's charge."""
+        """Record what ends a rollout that nobody drives."""
         items = told(left, [entry])
         self._recorder.append(claim, left, items, txid=self._recorder.txid())
         self._show_recorded(items)
@@ -306,16 +306,16 @@ class Engine:
         if not after.live:
             del self.pictures[after.plan.rollout]
 
-    def _take(self, charge: Charge, plane: str) -> None:
-        self.planes[plane].take(charge)
+    def _take(self, runner: RolloutRunner, plane: str) -> None:
+        self.planes[plane].take(runner)
         self.schedule.wake(plane)
 
-    def drop(self, charge: Charge) -> None:
+    def drop(self, runner: RolloutRunner) -> None:
         """Let go of a rollout and of its target."""
         for plane in self.planes.values():
-            plane.drop(charge)
-        self.pictures.pop(charge.id, None)
-        self._journal.release(charge.claim)
+            plane.drop(runner)
+        self.pictures.pop(runner.id, None)
+        self._journal.release(runner.claim)
 
     def _ended_for(
         self, plan: Plan, claim: Claim, instead_of: str | None
@@ -335,15 +335,15 @@ class Engine:
             raise Busy(left)
         return left, told(left, [Cancelled(at=now, detail="the process that watched it died")])[0]
 
-    def page(self, charge: Charge, told: Notice) -> None:
+    def page(self, runner: RolloutRunner, told: Notice) -> None:
         """Tell of a rollout what is no entry of its journal."""
         try:
             self._journal.append(
-                charge.claim,
-                charge.id,
-                expected=charge.rollout.seq,
+                runner.claim,
+                runner.id,
+                expected=runner.rollout.seq,
                 entries=[],
-                live=charge.rollout.live,
+                live=runner.rollout.live,
                 outgoing=self.outbox.route(told),
                 txid=self._luck.token(),
             )
@@ -352,11 +352,11 @@ class Engine:
 
     # --- orders --------------------------------------------------------------------------------
 
-    def give(self, charge: Charge, kind: OrderKind, reason: str) -> None:
+    def give(self, runner: RolloutRunner, kind: OrderKind, reason: str) -> None:
         """Leave an order of this process's own."""
         order = Order(
-            id=f"{charge.id}-{kind.value}-{charge.claim.epoch}",
-            rollout=charge.id,
+            id=f"{runner.id}-{kind.value}-{runner.claim.epoch}",
+            rollout=runner.id,
             kind=kind,
             actor=self._setting.owner,
             reason=reason,
@@ -375,8 +375,8 @@ class Engine:
             self._setting.say(f"an order could not be recorded and is tried again: {error}")
 
 
-def resumed(journal: Journal, claim: Claim, router: Router, rollout: str) -> Charge:
+def resumed(journal: Journal, claim: Claim, router: Router, rollout: str) -> RolloutRunner:
     """A rollout that an earlier process left behind, as its journal tells it."""
-    return Charge(
+    return RolloutRunner(
         rollout=fold(record.entry for record in journal.read(rollout)), claim=claim, router=router
     )

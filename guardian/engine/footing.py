@@ -9,7 +9,7 @@ from functools import partial
 from guardian.core.model import Instant
 from guardian.core.state import Phase
 from guardian.core.waiting import seeks_way_back
-from guardian.engine.charge import Charge
+from guardian.engine.runner import RolloutRunner
 
 ASKS = 5
 """So many rollouts are asked for with each poll; of more, one after the other."""
@@ -20,24 +20,24 @@ AGAIN_S = 10.0
 
 
 def asking(
-    charges: Sequence[Charge], now: Instant, poll_s: float, *, polling: bool
+    runners: Sequence[RolloutRunner], now: Instant, poll_s: float, *, polling: bool
 ) -> dict[str, Callable[[], object]]:
     """The calls that are due; nobody waits for them, and while a rollback is under way it is first.
 
     What they learn counts from the next tick on; what fails leaves it as it was known.
     """
-    mine = [c for c in charges if not c.over and seeks_way_back(c.rollout)]
+    mine = [c for c in runners if not c.over and seeks_way_back(c.rollout)]
     moving = [c for c in mine if not c.rollout.kept_back]
     back = [c for c in moving if c.rollout.phase is Phase.ROLLING_BACK]
     due = [c for c in back if c.tries and not 0.0 <= now - c.way_back_at < AGAIN_S]
     if polling and not back:
         turn = max(ASKS, math.ceil(len(mine) * poll_s / ASK_EVERY_S))
-        due = sorted(mine, key=lambda charge: charge.way_back_at)[:turn]
-    for charge in due:
-        charge.way_back_at = now
+        due = sorted(mine, key=lambda runner: runner.way_back_at)[:turn]
+    for runner in due:
+        runner.way_back_at = now
     return {f"way-back-{c.id}": partial(_ask, c) for c in due}
 
 
-def _ask(charge: Charge) -> None:
-    plan = charge.rollout.plan
-    charge.way_back = charge.router.way_back(stable=plan.stable, canary=plan.canary)
+def _ask(runner: RolloutRunner) -> None:
+    plan = runner.rollout.plan
+    runner.way_back = runner.router.way_back(stable=plan.stable, canary=plan.canary)

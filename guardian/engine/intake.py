@@ -1,4 +1,4 @@
-"""What a daemon takes into its charge: orders to start, what others left behind, what reopens."""
+"""What a daemon takes on: orders to start, what others left behind, what reopens."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from guardian.core.notices import Notice, unguarded
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, fold
 from guardian.core.traffic import Reading
-from guardian.engine.charge import Charge
 from guardian.engine.desk import Desk, Duty
 from guardian.engine.engine import Engine
 from guardian.engine.retirement import Retirement
+from guardian.engine.runner import RolloutRunner
 from guardian.engine.start import PENDING_S, NothingToDo
 from guardian.engine.supervisor import broken
 from guardian.engine.task import Task
@@ -53,7 +53,7 @@ def rollout_of(order: Order, service: str) -> str:
 
 
 class Intake:
-    """Takes rollouts into the engine's charge, and lets go of those that are over."""
+    """Takes rollouts into the engine, and lets go of those that are over."""
 
     def __init__(
         self, engine: Engine, journal: Journal, clock: Clock, say: Callable[[str], None]
@@ -89,19 +89,19 @@ class Intake:
     # --- over ----------------------------------------------------------------------------------
 
     def _let_go(self) -> None:
-        over = [charge for charge in self._engine.charges if charge.over]
+        over = [runner for runner in self._engine.runners if runner.over]
         if not over:
             return
         waiting = {order.rollout for order in self._journal.orders([c.id for c in over])}
-        for charge in over:
-            if charge.lost or charge.id not in waiting:
-                self._engine.drop(charge)
+        for runner in over:
+            if runner.lost or runner.id not in waiting:
+                self._engine.drop(runner)
 
     # --- left behind ---------------------------------------------------------------------------
 
     def _adopt(self, desk: Desk, duties: Mapping[str, Duty]) -> None:
         """Go on with live rollouts of these services that no living process drives."""
-        mine = {charge.id for charge in self._engine.charges}
+        mine = {runner.id for runner in self._engine.runners}
         served = {service.name for service in desk.services()}
         for head in self._journal.live():
             if head.rollout in mine or head.rollout in self.broken:
@@ -221,7 +221,7 @@ class Intake:
 
     def _reopen(self, desk: Desk, duties: Mapping[str, Duty]) -> None:
         """Completed rollouts that somebody, or their group, takes back after all."""
-        mine = {charge.id for charge in self._engine.charges}
+        mine = {runner.id for runner in self._engine.runners}
         newest = [
             head
             for service in duties
@@ -320,7 +320,7 @@ class Intake:
         return ""
 
     def _begin(self, desk: Desk, order: Order, service: str, rollout: str) -> Answer | None:
-        live = [c for c in self._engine.charges if c.rollout.plan.service == service and _open(c)]
+        live = [c for c in self._engine.runners if c.rollout.plan.service == service and _open(c)]
         if live:
             return self._join(desk, order, service, live)
         task = desk.plan(order, rollout)
@@ -338,12 +338,14 @@ class Intake:
         self._say(f"{service}: {plan.rollout} begins: {plan.stable} -> {plan.canary}")
         return None
 
-    def _join(self, desk: Desk, order: Order, service: str, live: Sequence[Charge]) -> Answer:
+    def _join(
+        self, desk: Desk, order: Order, service: str, live: Sequence[RolloutRunner]
+    ) -> Answer:
         """The same version is the same rollout; another one has to wait."""
         version = desk.resolve(service, order.subject)
-        for charge in live:
-            plan = charge.rollout.plan
-            going = charge.rollout.phase is not Phase.ROLLING_BACK
+        for runner in live:
+            plan = runner.rollout.plan
+            going = runner.rollout.phase is not Phase.ROLLING_BACK
             if plan.canary == version and plan.drive is Drive.ROLLOUT and going:
                 return Answer(order=order.id, rollout=plan.rollout)
         plan = live[0].rollout.plan
@@ -355,8 +357,8 @@ class Intake:
         return Answer(order=order.id, refused=refused)
 
 
-def _open(charge: Charge) -> bool:
-    return not charge.over
+def _open(runner: RolloutRunner) -> bool:
+    return not runner.over
 
 
 def _told(error: Exception) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from guardian.core.model import Instant
 from guardian.core.reasons import duration
 from guardian.core.waiting import CLOCK_STEP_S
-from guardian.engine.charge import Charge
+from guardian.engine.runner import RolloutRunner
 from guardian.ports import Clock
 
 
@@ -19,7 +19,7 @@ class Leaps:
         self._say = say
         self._before = (clock.now(), clock.monotonic())
 
-    def look(self, charges: Iterable[Charge], now: Instant) -> None:
+    def look(self, runners: Iterable[RolloutRunner], now: Instant) -> None:
         """Say once that the clock was set ahead: what it left out is no silence of these.
 
         It may go ahead by a minute without a word, as it may go back.
@@ -29,5 +29,5 @@ class Leaps:
         leapt_s = self._clock.real_s(now - wall) - (self._before[1] - monotonic)
         if leapt_s > CLOCK_STEP_S:
             self._say(f"this machine's clock was set ahead by {duration(leapt_s)}")
-            for charge in charges:
-                charge.set_ahead_at = now
+            for runner in runners:
+                runner.set_ahead_at = now

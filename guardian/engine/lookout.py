@@ -56,7 +56,7 @@ class Lookout:
         known = self._known.setdefault(service, traffic)
         if _live(known) == _live(traffic):
             return
-        if any(c.rollout.plan.service == service and not c.over for c in self._engine.charges):
+        if any(c.rollout.plan.service == service and not c.over for c in self._engine.runners):
             return  # The watch of the version before sees the change too, and ends.
         task = desk.observation(service)
         self._known[service] = traffic

@@ -11,8 +11,8 @@ from typing import Final
 from guardian.core.binding import sibling
 from guardian.core.counts import queried, sought
 from guardian.core.model import Instant, Measurement, Problem, Query, Reason
-from guardian.engine.charge import Charge
 from guardian.engine.needs import merged
+from guardian.engine.runner import RolloutRunner
 from guardian.engine.series import SeriesStore
 from guardian.ports import Ask, EdgeError, Source, SourceError
 
@@ -63,26 +63,30 @@ class Reader:
 
     # --- what is asked -------------------------------------------------------------------------
 
-    def calls(self, charges: Iterable[Charge], now: Instant) -> dict[str, Callable[[], object]]:
+    def calls(
+        self, runners: Iterable[RolloutRunner], now: Instant
+    ) -> dict[str, Callable[[], object]]:
         """The calls of one poll, by their keys: the newest periods that nobody is reading yet."""
-        asks = self._series.asks(_wanted(charges, now), now=now)
-        return self._lanes(asks, now) | self._questions(charges, now)
+        asks = self._series.asks(_wanted(runners, now), now=now)
+        return self._lanes(asks, now) | self._questions(runners, now)
 
     def calls_beside(
-        self, charges: Iterable[Charge], now: Instant
+        self, runners: Iterable[RolloutRunner], now: Instant
     ) -> dict[str, Callable[[], object]]:
         """The calls for what is wanted since this poll and was never asked for."""
         self._doubts = {}
-        asks = self._series.asks(_wanted(charges, now), now=now)
+        asks = self._series.asks(_wanted(runners, now), now=now)
         return self._lanes([ask for ask in asks if not self._series.asked(ask.query)], now)
 
-    def leisurely(self, charges: Iterable[Charge], now: Instant) -> dict[str, Callable[[], object]]:
+    def leisurely(
+        self, runners: Iterable[RolloutRunner], now: Instant
+    ) -> dict[str, Callable[[], object]]:
         """The calls that nobody waits for: older periods, a few at a time."""
         free = LEISURE - sum(p[0].old for p in self._under_way.values())
         if free <= 0:
             return {}
         busy = self._busy(old=True)
-        asks = self._series.histories(_wanted(charges, now), now=now)
+        asks = self._series.histories(_wanted(runners, now), now=now)
         all_parts = _parts([a for a in asks if a.query not in busy], now, old=True)
         parts = list(islice(all_parts, LEISURE_PARTS * free))
         return dict(self._lane(parts[i::free]) for i in range(min(free, len(parts))))
@@ -171,21 +175,21 @@ class Reader:
         """Why series could not be read last, one for each of them."""
         return self._series.problems()
 
-    def measurements(self, charge: Charge, now: Instant) -> dict[Query, Measurement]:
+    def measurements(self, runner: RolloutRunner, now: Instant) -> dict[Query, Measurement]:
         """What is known of everything that a rollout is judged by now."""
         found: dict[Query, Measurement] = {}
-        for query, (since, _) in charge.wanted(now).items():
+        for query, (since, _) in runner.wanted(now).items():
             found |= self._series.measurements([query], since=since)
         return found
 
     def _questions(
-        self, charges: Iterable[Charge], now: Instant
+        self, runners: Iterable[RolloutRunner], now: Instant
     ) -> dict[str, Callable[[], object]]:
         """Whether what has never spoken exists: only then its silence is a zero."""
         self._doubts = {}
-        for charge in charges:
-            plan = charge.rollout.plan
-            queries = (q for criterion in charge.judged_now for q in sought(criterion))
+        for runner in runners:
+            plan = runner.rollout.plan
+            queries = (q for criterion in runner.judged_now for q in sought(criterion))
             for query in self._series.doubtful(queries, now=now):
                 kin = (query, sibling(query, plan.canary, plan.stable))
                 key = f"{self._name}-known-{query.source}"
@@ -245,7 +249,7 @@ def _series_of(ask: Ask) -> tuple[object, ...]:
     return (query.region or "", query.period_s, query.namespace, query.metric, query.dimensions)
 
 
-def _wanted(charges: Iterable[Charge], now: Instant) -> dict[Query, tuple[Instant, float]]:
+def _wanted(runners: Iterable[RolloutRunner], now: Instant) -> dict[Query, tuple[Instant, float]]:
     """Every query of the live rollouts: from when on, and how long until it is settled."""
-    mine = (charge.wanted(now).items() for charge in charges)
+    mine = (runner.wanted(now).items() for runner in runners)
     return merged((query, since, settle_s) for each in mine for query, (since, settle_s) in each)

@@ -11,7 +11,6 @@ from guardian.core.model import Instant
 from guardian.core.notices import quarantined
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout
-from guardian.engine.charge import Charge
 from guardian.engine.engine import Engine, Setting
 from guardian.engine.outbox import Lane
 from guardian.engine.outcome import (
@@ -23,6 +22,7 @@ from guardian.engine.outcome import (
     waits_in_vain,
 )
 from guardian.engine.report import Report
+from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import broken
 from guardian.engine.task import Busy, TargetHeld, Task
 from guardian.ports import Claim, Clock, Journal, JournalError, Luck, Source
@@ -103,19 +103,19 @@ class Session:
             ]
             for name, sources in self._sources.items():
                 engine.plane(name, sources)
-            charges = [self._take(t, c) for t, c in zip(tasks, claims, strict=True)]
+            runners = [self._take(t, c) for t, c in zip(tasks, claims, strict=True)]
             engine.start()
             try:
-                self._wait(charges, limits)
+                self._wait(runners, limits)
             finally:
                 engine.fanout.interrupt()
                 engine.schedule.stop()
-                self._drain({c.id for c in charges})
+                self._drain({c.id for c in runners})
                 engine.supervisor.stop(THREADS_S)
             if engine.supervisor.death is not None:
-                self._say(_finish_by_hand(_open(charges)))
+                self._say(_finish_by_hand(_open(runners)))
                 raise engine.supervisor.death
-            return {c.rollout.plan.service: (c.rollout, self._exit(c)) for c in charges}
+            return {c.rollout.plan.service: (c.rollout, self._exit(c)) for c in runners}
         finally:
             engine.close()
 
@@ -130,82 +130,82 @@ class Session:
         self._signals.append(number)
         self._signalled_at = self._signalled_at or self._clock.monotonic()
 
-    def _broken(self, charge: Charge, error: Exception) -> None:
+    def _broken(self, runner: RolloutRunner, error: Exception) -> None:
         """A bug has broken one rollout: a person has to finish it, and the others go on."""
         why = broken("its guarding", error)
-        self._ends[charge.id] = Exit.STUCK
-        self._say(f"{charge.rollout.plan.service}: {why}; {_finish_by_hand([charge])}")
-        self._engine.page(charge, quarantined(charge.rollout, why, self._clock.now()))
+        self._ends[runner.id] = Exit.STUCK
+        self._say(f"{runner.rollout.plan.service}: {why}; {_finish_by_hand([runner])}")
+        self._engine.page(runner, quarantined(runner.rollout, why, self._clock.now()))
 
-    def _take(self, task: Task, claim: Claim) -> Charge:
+    def _take(self, task: Task, claim: Claim) -> RolloutRunner:
         plan = task.plan
         if task.resume:
-            charge = self._engine.take_up(plan.rollout, claim, task.router, task.plane)
+            runner = self._engine.take_up(plan.rollout, claim, task.router, task.plane)
         else:
-            charge = self._engine.begin(
+            runner = self._engine.begin(
                 plan, claim, task.router, task.plane, instead_of=task.instead_of
             )
         if task.order is not None and task.resume:
-            self._engine.give(charge, task.order, plan.reason)
-        return charge
+            self._engine.give(runner, task.order, plan.reason)
+        return runner
 
     def _reaches(self, rollout: Rollout) -> bool:
         """Whether an order to that rollout would be obeyed: here, or where it is driven."""
         plan = rollout.plan
-        mine = any(charge.id == plan.rollout for charge in self._engine.charges)
+        mine = any(runner.id == plan.rollout for runner in self._engine.runners)
         return mine or (rollout.live and self._journal.holder(plan.target) is not None)
 
     # --- wait ----------------------------------------------------------------------------------
 
-    def _wait(self, charges: Sequence[Charge], limits: Limits) -> None:
-        """Until every charge is over, somebody stops us, or patience ends."""
+    def _wait(self, runners: Sequence[RolloutRunner], limits: Limits) -> None:
+        """Until every rollout is over, somebody stops us, or patience ends."""
         started_at, told = self._clock.now(), False
         while self._engine.supervisor.death is None:
-            if all(c.over for c in charges) and not self._engine.groups.outstanding():
+            if all(c.over for c in runners) and not self._engine.groups.outstanding():
                 return
             now = self._clock.now()
             self._engine.hand_over()
             if self._signals.count(SIGINT) > 1:
-                self._say(_finish_by_hand(_open(charges)))
+                self._say(_finish_by_hand(_open(runners)))
                 return
             if self._signals and not told:
                 told = True
-                if limits.leave_on_exit and any(c.rollout.moved for c in charges):
+                if limits.leave_on_exit and any(c.rollout.moved for c in runners):
                     return
-                self._order(charges, limits.leave_on_exit, reason="the process was told to stop")
+                self._order(runners, limits.leave_on_exit, reason="the process was told to stop")
             if limits.timeout_s is not None and now - started_at >= limits.timeout_s and not told:
                 told = True
                 self._signals.append(0)
-                if limits.leaves_then and any(c.rollout.moved for c in charges):
+                if limits.leaves_then and any(c.rollout.moved for c in runners):
                     return
-                self._order(charges, limits.leaves_then, reason="--timeout is over")
-            if self._given_up(charges, limits, now) or self._blocked(charges, limits, now):
+                self._order(runners, limits.leaves_then, reason="--timeout is over")
+            if self._given_up(runners, limits, now) or self._blocked(runners, limits, now):
                 return
             self._engine.supervisor.changed.wait(timeout=0.5)
             self._engine.supervisor.changed.clear()
 
-    def _given_up(self, charges: Sequence[Charge], limits: Limits, now: Instant) -> bool:
+    def _given_up(self, runners: Sequence[RolloutRunner], limits: Limits, now: Instant) -> bool:
         """Whether what remains needs a person; ends watches that can only wait for one."""
-        waiting = [c for c in charges if not c.over]
-        for charge in waiting:
-            if charge.rollout.plan.drive is Drive.WATCH and waits_in_vain(charge.rollout, now):
-                self._ends.setdefault(charge.id, outcome(charge.rollout))
-                self._engine.give(charge, OrderKind.LEAVE, "only a person can go on from here")
-            elif charge.id in self._ends:
+        waiting = [c for c in runners if not c.over]
+        for runner in waiting:
+            if runner.rollout.plan.drive is Drive.WATCH and waits_in_vain(runner.rollout, now):
+                self._ends.setdefault(runner.id, outcome(runner.rollout))
+                self._engine.give(runner, OrderKind.LEAVE, "only a person can go on from here")
+            elif runner.id in self._ends:
                 continue
-            elif never_shifted(charge.rollout):
-                self._ends[charge.id] = Exit.BLIND
+            elif never_shifted(runner.rollout):
+                self._ends[runner.id] = Exit.BLIND
                 why = "the first shift was never confirmed"
-                self._engine.give(charge, OrderKind.INTERRUPT, why)
-            elif overdue(charge.rollout, now) and not charge.rollout.moved:
-                self._ends[charge.id] = outcome(charge.rollout)
-                self._engine.give(charge, OrderKind.INTERRUPT, "it was held for max_hold")
+                self._engine.give(runner, OrderKind.INTERRUPT, why)
+            elif overdue(runner.rollout, now) and not runner.rollout.moved:
+                self._ends[runner.id] = outcome(runner.rollout)
+                self._engine.give(runner, OrderKind.INTERRUPT, "it was held for max_hold")
         return bool(waiting) and all(
             _unrecorded(c, limits, now) or hopeless(c.rollout, limits.rollback_timeout_s, now)
             for c in waiting
         )
 
-    def _blocked(self, charges: Sequence[Charge], limits: Limits, now: Instant) -> bool:
+    def _blocked(self, runners: Sequence[RolloutRunner], limits: Limits, now: Instant) -> bool:
         """Whether no tick has ended well for so long that a person has to go on."""
         if not self._engine.blocked:
             self._blocked_since = None
@@ -213,17 +213,17 @@ class Session:
         self._blocked_since = now if self._blocked_since is None else self._blocked_since
         if now - self._blocked_since < limits.rollback_timeout_s:
             return False
-        self._ends |= {c.id: Exit.STUCK for c in _open(charges)}
-        self._say(_finish_by_hand(_open(charges)))
+        self._ends |= {c.id: Exit.STUCK for c in _open(runners)}
+        self._say(_finish_by_hand(_open(runners)))
         return True
 
-    def _order(self, charges: Sequence[Charge], leave: bool, *, reason: str) -> None:
-        for charge in charges:
-            rollout = charge.rollout
-            if charge.over or (rollout.phase is Phase.ROLLING_BACK and not rollout.kept_back):
+    def _order(self, runners: Sequence[RolloutRunner], leave: bool, *, reason: str) -> None:
+        for runner in runners:
+            rollout = runner.rollout
+            if runner.over or (rollout.phase is Phase.ROLLING_BACK and not rollout.kept_back):
                 continue
             kind = OrderKind.LEAVE if leave else OrderKind.INTERRUPT
-            self._engine.give(charge, kind, reason)
+            self._engine.give(runner, kind, reason)
         self._engine.schedule.wake_all()
 
     # --- end -----------------------------------------------------------------------------------
@@ -265,34 +265,34 @@ class Session:
         waiting = [*own, *filter(self._engine.outbox.delivers, due)]
         return len({p.lane for p in waiting} - refusing)
 
-    def _exit(self, charge: Charge) -> Exit:
-        rollout = charge.rollout
-        if rollout.phase is Phase.ROLLING_BACK or charge.failsafe is not None:
+    def _exit(self, runner: RolloutRunner) -> Exit:
+        rollout = runner.rollout
+        if rollout.phase is Phase.ROLLING_BACK or runner.failsafe is not None:
             return Exit.STUCK
-        if charge.id in self._ends:
-            return self._ends[charge.id]
+        if runner.id in self._ends:
+            return self._ends[runner.id]
         if self._signals and rollout.phase is not Phase.COMPLETED:
             cause = rollout.rollback.cause if rollout.rollback else None
             if cause in (None, Cause.INTERRUPTED):
                 by_signal = {0: Exit.TIMEOUT, 15: Exit.TERMINATED}
                 return by_signal.get(self._signals[0], Exit.INTERRUPTED)
-        return Exit.WAITING if charge.lost else outcome(rollout)
+        return Exit.WAITING if runner.lost else outcome(rollout)
 
 
-def _unrecorded(charge: Charge, limits: Limits, now: Instant) -> bool:
+def _unrecorded(runner: RolloutRunner, limits: Limits, now: Instant) -> bool:
     """Whether a rollback that the journal could not take has waited for it long enough."""
-    failsafe = charge.failsafe
+    failsafe = runner.failsafe
     return failsafe is not None and now - failsafe.at >= limits.rollback_timeout_s
 
 
-def _finish_by_hand(charges: Sequence[Charge]) -> str:
+def _finish_by_hand(runners: Sequence[RolloutRunner]) -> str:
     """What to run when guardian was told to leave in the middle of things, or cannot go on."""
-    plans = [charge.rollout.plan for charge in charges]
+    plans = [runner.rollout.plan for runner in runners]
     lines = [
         f"  guardian rollback {p.service} --to {p.snapshot.traffic.primary} --yes" for p in plans
     ]
     return "stopped before the traffic was confirmed; finish with:\n" + "\n".join(lines)
 
 
-def _open(charges: Sequence[Charge]) -> list[Charge]:
-    return [charge for charge in charges if not charge.over]
+def _open(runners: Sequence[RolloutRunner]) -> list[RolloutRunner]:
+    return [runner for runner in runners if not runner.over]

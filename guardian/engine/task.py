@@ -33,7 +33,7 @@ class TargetHeld(GuardianError):
     exit_code = Exit.WAITING.value
 
     def __init__(self, target: str, holder: str) -> None:
-        super().__init__(f"{target} is in the charge of {holder}")
+        super().__init__(f"{target} is driven by {holder}")
         self.target = target
         self.holder = holder
 

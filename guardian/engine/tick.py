@@ -20,7 +20,6 @@ from guardian.core.orders import Decision
 from guardian.core.rollout import LIVE, fold
 from guardian.core.status import Look, Picture
 from guardian.core.wishes import Verb, Wish
-from guardian.engine.charge import Charge
 from guardian.engine.footing import asking
 from guardian.engine.leaps import Leaps
 from guardian.engine.looks import looking
@@ -28,6 +27,7 @@ from guardian.engine.outbox import Outbox
 from guardian.engine.reader import Reader
 from guardian.engine.recorder import Recorder, told
 from guardian.engine.report import Recorded, Report
+from guardian.engine.runner import RolloutRunner
 from guardian.ports import (
     Clock,
     Conflict,
@@ -76,7 +76,7 @@ class Plane:
         name: str = "",
         meter: Meter | None = None,
         say: Callable[[str], None] = lambda _: None,
-        on_broken: Callable[[Charge, Exception], None] | None = None,
+        on_broken: Callable[[RolloutRunner, Exception], None] | None = None,
     ) -> None:
         self.name = name
         """`account:region:role`."""
@@ -99,7 +99,7 @@ class Plane:
         self._trouble = ""
         self.unwritable = ""
         """Why the last poll could not be kept: small writes may go on where the disk is full."""
-        self.charges: list[Charge] = []
+        self.runners: list[RolloutRunner] = []
         self.ticks = 0
         self.last_at: Instant = 0.0
         """When the last tick ended; 0 for none yet."""
@@ -108,16 +108,16 @@ class Plane:
         self.due_by: float | None = None
         """Monotonic time by which the next tick should have begun; the watchdog looks at it."""
 
-    def take(self, charge: Charge) -> None:
-        """Put a rollout into this process's charge."""
-        self.charges = [*self.charges, charge]
-        if charge.rollout.step < 0:
+    def take(self, runner: RolloutRunner) -> None:
+        """Take a rollout into this process."""
+        self.runners = [*self.runners, runner]
+        if runner.rollout.step < 0:
             # Stable is looked at before anything moves: nothing shall wait half a minute for that.
             self._next_poll = 0.0
 
-    def drop(self, charge: Charge) -> None:
+    def drop(self, runner: RolloutRunner) -> None:
         """Let go of a rollout."""
-        self.charges = [c for c in self.charges if c is not charge]
+        self.runners = [c for c in self.runners if c is not runner]
 
     def use(self, sources: Mapping[str, Source]) -> None:
         """Read from these from now on; others that are known stay."""
@@ -142,21 +142,21 @@ class Plane:
     def _tick(self) -> float:
         now = self._clock.now()
         self._trouble = ""
-        self._leaps.look(self.charges, now)
+        self._leaps.look(self.runners, now)
         # Also when the next poll is further off than polls are apart: the clock was set back.
         polling = not 0.0 < self._next_poll - now <= self._poll_s
         if polling:
             self._next_poll = floor_to(now, self._poll_s) + self._poll_s
-        mine = [c for c in self.charges if not c.lost]
+        mine = [c for c in self.runners if not c.lost]
         orders = self._orders(mine)
         fresh = self._observe(mine, now, polling=polling)
         if self.closing:
             return POLL_S
         recorded: list[Recorded] = []
-        for charge in mine:
-            waiting = tuple(o for o in orders if o.rollout == charge.id)
-            with self._apart(charge):
-                recorded += self._decide(charge, waiting, now, fresh=charge.id in fresh)
+        for runner in mine:
+            waiting = tuple(o for o in orders if o.rollout == runner.id)
+            with self._apart(runner):
+                recorded += self._decide(runner, waiting, now, fresh=runner.id in fresh)
         acted = self._act(mine)
         beside = asking(mine, now, self._poll_s, polling=polling)
         self._fanout.run({**self._reader.leisurely(mine, now), **beside}, deadline_s=0.0)
@@ -178,21 +178,21 @@ class Plane:
         return 0.0 if recorded or acted else self._delay_s(mine)
 
     @contextmanager
-    def _apart(self, charge: Charge) -> Iterator[None]:
+    def _apart(self, runner: RolloutRunner) -> Iterator[None]:
         """What breaks in one rollout takes that one out of the loop, and never the others."""
         try:
             yield
         except Exception as error:
             if self._on_broken is None:
                 raise
-            if not charge.lost:
-                charge.lost = True
-                self._on_broken(charge, error)
+            if not runner.lost:
+                runner.lost = True
+                self._on_broken(runner, error)
 
     def _pictures(self, now: Instant) -> Iterator[Picture]:
-        for charge in self.charges:
-            with self._apart(charge):
-                yield charge.picture(now)
+        for runner in self.runners:
+            with self._apart(runner):
+                yield runner.picture(now)
 
     def _keep(self, pictures: Sequence[Picture]) -> None:
         """Let other processes see the newest verdicts; nothing rests on it, so it may fail."""
@@ -218,30 +218,32 @@ class Plane:
 
     # --- observe and judge ---------------------------------------------------------------------
 
-    def _orders(self, charges: Sequence[Charge]) -> list[Order]:
+    def _orders(self, runners: Sequence[RolloutRunner]) -> list[Order]:
         try:
-            self._freezes = tuple(self._journal.freezes()) if charges else ()
-            return self._journal.orders([c.id for c in charges])
+            self._freezes = tuple(self._journal.freezes()) if runners else ()
+            return self._journal.orders([c.id for c in runners])
         except JournalError as error:
             self._trouble = str(error)
             return []
 
-    def _observe(self, charges: Sequence[Charge], now: Instant, *, polling: bool) -> set[str]:
+    def _observe(
+        self, runners: Sequence[RolloutRunner], now: Instant, *, polling: bool
+    ) -> set[str]:
         """Read metrics and traffic side by side; returns whose traffic was read."""
         monotonic = self._clock.monotonic()
-        readers = {c.id: c for c in looking(charges, monotonic, self._poll_s, polling=polling)}
+        readers = {c.id: c for c in looking(runners, monotonic, self._poll_s, polling=polling)}
         calls: dict[str, Callable[[], object]] = {
             f"read-{name}": c.router.read for name, c in readers.items()
         }
         if polling:
-            calls |= self._reader.calls(charges, now)
+            calls |= self._reader.calls(runners, now)
         results: Mapping[str, object] = {}
         if calls:
             results = self._fanout.run(calls, deadline_s=DEADLINE_S, interruptible=True)
         read = set()
-        for name, charge in readers.items():
-            with self._apart(charge):
-                if charge.saw(results[f"read-{name}"], now):
+        for name, runner in readers.items():
+            with self._apart(runner):
+                if runner.saw(results[f"read-{name}"], now):
                     read.add(name)
         if polling:
             self._reader.take_in(results, now)
@@ -249,21 +251,21 @@ class Plane:
                 self._say(f"{self.name}: {remark}")
         late = self._reader.arrived(now)
         if polling or late:
-            self._judge([c for c in charges if polling or late & c.wanted(now).keys()], now)
-            self._look_beside(charges, now)
+            self._judge([c for c in runners if polling or late & c.wanted(now).keys()], now)
+            self._look_beside(runners, now)
         return read
 
-    def _judge(self, charges: Iterable[Charge], now: Instant) -> None:
-        for charge in charges:
-            with self._apart(charge):
-                charge.judge(self._reader.measurements(charge, now), now)
+    def _judge(self, runners: Iterable[RolloutRunner], now: Instant) -> None:
+        for runner in runners:
+            with self._apart(runner):
+                runner.judge(self._reader.measurements(runner, now), now)
 
-    def _look_beside(self, charges: Sequence[Charge], now: Instant) -> None:
+    def _look_beside(self, runners: Sequence[RolloutRunner], now: Instant) -> None:
         """Before a broken limit counts: does stable break it too? Without an answer it counts."""
-        doubting = [c for c in charges if c.doubts()]
+        doubting = [c for c in runners if c.doubts()]
         if not doubting:
             return
-        calls = self._reader.calls_beside(charges, now)
+        calls = self._reader.calls_beside(runners, now)
         results = self._fanout.run(calls, deadline_s=BESIDE_S, interruptible=True)
         self._reader.take_in(results, now)
         self._judge(doubting, now)
@@ -271,97 +273,97 @@ class Plane:
     # --- record --------------------------------------------------------------------------------
 
     def _decide(
-        self, charge: Charge, waiting: tuple[Order, ...], now: Instant, *, fresh: bool
+        self, runner: RolloutRunner, waiting: tuple[Order, ...], now: Instant, *, fresh: bool
     ) -> list[Recorded]:
         """Decide and record for one rollout."""
-        if charge.lost:
+        if runner.lost:
             return []
-        freeze = freeze_in_force(self._freezes, charge.rollout.plan.service, now)
-        decision = charge.decide(waiting, now, fresh=fresh, freeze=freeze)
-        return self._record(charge, decision, now)
+        freeze = freeze_in_force(self._freezes, runner.rollout.plan.service, now)
+        decision = runner.decide(waiting, now, fresh=fresh, freeze=freeze)
+        return self._record(runner, decision, now)
 
-    def _record(self, charge: Charge, decision: Decision, now: Instant) -> list[Recorded]:
-        """Append the decision; whatever goes wrong, the charge knows how to go on."""
+    def _record(self, runner: RolloutRunner, decision: Decision, now: Instant) -> list[Recorded]:
+        """Append the decision; whatever goes wrong, the runner knows how to go on."""
         if decision.entry is None and not decision.answers:
             return []
         entries: tuple[Entry, ...] = ()
         if decision.entry is not None:
-            entry = replace(decision.entry, at=max(now, charge.rollout.last_at))
-            entries = charge.aside if decision.entry is charge.failsafe else (entry,)
-        items = told(charge.rollout, entries)
-        after = items[-1].after if items else charge.rollout
-        txid, acted, answers = self._recorder.txid(), bool(charge.aside), decision.answers
+            entry = replace(decision.entry, at=max(now, runner.rollout.last_at))
+            entries = runner.aside if decision.entry is runner.failsafe else (entry,)
+        items = told(runner.rollout, entries)
+        after = items[-1].after if items else runner.rollout
+        txid, acted, answers = self._recorder.txid(), bool(runner.aside), decision.answers
         try:
             self._recorder.append(
-                charge.claim, charge.rollout, items, answers=answers, acted=acted, txid=txid
+                runner.claim, runner.rollout, items, answers=answers, acted=acted, txid=txid
             )
         except JournalError as error:
-            if not self._recorded_after_all(charge, error, entries, txid):
+            if not self._recorded_after_all(runner, error, entries, txid):
                 return []
-        charge.aside = ()
-        charge.advanced(after)
+        runner.aside = ()
+        runner.advanced(after)
         return self._recorder.recorded(items)
 
     def _recorded_after_all(
-        self, charge: Charge, error: JournalError, entries: Sequence[Entry], txid: str
+        self, runner: RolloutRunner, error: JournalError, entries: Sequence[Entry], txid: str
     ) -> bool:
         """What an append's failure means; True when it had been written all the same."""
         self._trouble = str(error)
         if isinstance(error, Fenced):
-            charge.lost = True
-            plan = charge.rollout.plan
-            self._trouble = f"{plan.service}: another guardian has {plan.target} in its charge now"
+            runner.lost = True
+            plan = runner.rollout.plan
+            self._trouble = f"{plan.service}: another guardian drives {plan.target} now"
         elif isinstance(error, Conflict | OutcomeUnknown):
-            return self._read_again(charge, entries, txid)
+            return self._read_again(runner, entries, txid)
         else:
-            self._fail_safe(charge, entries)
+            self._fail_safe(runner, entries)
         return False
 
-    def _read_again(self, charge: Charge, entries: Sequence[Entry], txid: str) -> bool:
+    def _read_again(self, runner: RolloutRunner, entries: Sequence[Entry], txid: str) -> bool:
         try:
-            records = self._journal.read(charge.id)
+            records = self._journal.read(runner.id)
         except JournalError as error:
             self._trouble = str(error)
-            self._fail_safe(charge, entries)
+            self._fail_safe(runner, entries)
             return False
         if records and records[-1].txid == txid:
             return True
         if records:
-            charge.advanced(fold(r.entry for r in records))
+            runner.advanced(fold(r.entry for r in records))
         return False
 
-    def _fail_safe(self, charge: Charge, entries: Sequence[Entry]) -> None:
+    def _fail_safe(self, runner: RolloutRunner, entries: Sequence[Entry]) -> None:
         """The journal is down: no advance; a rollback seen to be needed still happens."""
-        if entries and isinstance(entries[0], WeightConfirmed) and charge.unrecorded is None:
-            charge.unrecorded = entries[0]
+        if entries and isinstance(entries[0], WeightConfirmed) and runner.unrecorded is None:
+            runner.unrecorded = entries[0]
         if not entries or not isinstance(entries[0], RollbackStarted):
             return
-        if not charge.aside:
-            charge.aside = (entries[0],)
-            charge.wrote = charge.tried = False
-            charge.tries, charge.retry_at = 0, 0.0
+        if not runner.aside:
+            runner.aside = (entries[0],)
+            runner.wrote = runner.tried = False
+            runner.tries, runner.retry_at = 0, 0.0
 
     def _tell_unrecorded(
-        self, charges: Sequence[Charge], fresh: Collection[str], now: Instant
+        self, runners: Sequence[RolloutRunner], fresh: Collection[str], now: Instant
     ) -> None:
         """After the act: what the outbox cannot tell, because the journal is down."""
-        for charge in (c for c in charges if not c.lost):
-            with self._apart(charge):
-                charge.went_on(now, fresh=charge.id in fresh)
-                for one in told(charge.rollout, charge.aside):
+        for runner in (c for c in runners if not c.lost):
+            with self._apart(runner):
+                runner.went_on(now, fresh=runner.id in fresh)
+                for one in told(runner.rollout, runner.aside):
                     self._outbox.tell_now(one.notice)
 
     # --- act -----------------------------------------------------------------------------------
 
-    def _act(self, charges: Sequence[Charge]) -> bool:
+    def _act(self, runners: Sequence[RolloutRunner]) -> bool:
         """Write what is not as wished, rollbacks first; whether a write took effect."""
         monotonic = self._clock.monotonic()
-        due: list[tuple[Charge, Wish]] = []
-        for charge in charges:
-            with self._apart(charge):
-                wanted = charge.due_write(monotonic)
-                if wanted is not None and self._may_write(charge, wanted):
-                    due.append((charge, wanted))
+        due: list[tuple[RolloutRunner, Wish]] = []
+        for runner in runners:
+            with self._apart(runner):
+                wanted = runner.due_write(monotonic)
+                if wanted is not None and self._may_write(runner, wanted):
+                    due.append((runner, wanted))
         if self.closing or not due:
             return False
         due.sort(key=lambda item: item[1].verb is not Verb.RESTORE)
@@ -377,21 +379,21 @@ class Plane:
                 took |= c.wrote_it(w, result, monotonic=monotonic, jitter=luck)
         return took
 
-    def _may_write(self, charge: Charge, wanted: Wish) -> bool:
+    def _may_write(self, runner: RolloutRunner, wanted: Wish) -> bool:
         """Whether the claim still holds: what a newer holder did must not be undone.
 
         With the journal away only the way back is left, under the vendor's precondition.
         """
         try:
-            charge.lost = not self._journal.holds(charge.claim)
+            runner.lost = not self._journal.holds(runner.claim)
         except JournalError as error:
             self._trouble = str(error)
             return wanted.verb is Verb.RESTORE
-        return not charge.lost
+        return not runner.lost
 
-    def _delay_s(self, charges: Sequence[Charge]) -> float:
+    def _delay_s(self, runners: Sequence[RolloutRunner]) -> float:
         until_poll_s = max(0.0, min(self._poll_s, self._next_poll - self._clock.now()))
         delay_s = self._clock.real_s(until_poll_s)
-        if self._trouble or self._reader.waiting or any(c.unsettled for c in charges):
+        if self._trouble or self._reader.waiting or any(c.unsettled for c in runners):
             delay_s = min(delay_s, UNSETTLED_S)
         return delay_s

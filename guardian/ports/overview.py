@@ -15,7 +15,7 @@ class Overview:
 
     at: Instant
     pictures: tuple[Picture, ...] = ()
-    """One for each rollout in this process's charge."""
+    """One for each rollout that this process runs."""
     claims: Mapping[str, bool] = field(default_factory=dict)
     """Each configured service: whether this daemon serves it (else it stands by)."""
     planes: Mapping[str, tuple[Instant, float]] = field(default_factory=dict)

@@ -17,11 +17,11 @@ from guardian.core.entries import (
     for_service,
 )
 from guardian.core.plan import Drive, Plan
-from guardian.engine.charge import Charge
 from guardian.engine.desk import Desk, Duty, Served
 from guardian.engine.engine import Engine, Setting
 from guardian.engine.intake import Intake
 from guardian.engine.outbox import Lane
+from guardian.engine.runner import RolloutRunner
 from guardian.engine.task import Task
 from guardian.ports import Router, Source
 from tests.contracts.journal_values import ManualClock
@@ -151,7 +151,7 @@ class House:
             setting,
             [],
             reaches=lambda _: True,
-            on_broken=lambda charge, error: self.broken.append((charge.id, error)),
+            on_broken=lambda runner, error: self.broken.append((runner.id, error)),
         )
 
     def step(self) -> None:
@@ -173,12 +173,12 @@ class House:
         self.journal.order(order)
         return order.id
 
-    def begun(self) -> Charge:
+    def begun(self) -> RolloutRunner:
         """A rollout that was ordered and begun."""
         self.order()
         self.step()
-        (charge,) = self.engine.charges
-        return charge
+        (runner,) = self.engine.runners
+        return runner
 
     def left(self, *entries: Entry, live: bool = True, **changes: object) -> str:
         """A rollout that a dead process left behind; its id."""

@@ -10,9 +10,9 @@ from typing import cast
 from guardian.core.entries import RolloutStarted
 from guardian.core.model import Measurement, Query
 from guardian.core.rollout import start
-from guardian.engine.charge import Charge
 from guardian.engine.fanout import SerialFanout
 from guardian.engine.outbox import Outbox
+from guardian.engine.runner import RolloutRunner
 from guardian.engine.tick import Plane, Report
 from guardian.ports import Ask, Fanout, Journal, Source
 from tests.contracts.journal_values import ManualClock
@@ -85,7 +85,7 @@ def alias_for(name: str, clock: ManualClock) -> Alias:
     return alias
 
 
-def charge(name: str, journal: Journal, clock: ManualClock, alias: Alias) -> Charge:
+def runner(name: str, journal: Journal, clock: ManualClock, alias: Alias) -> RolloutRunner:
     """A rollout that has just been started."""
     lease = journal.open_lease("tests")
     claim = journal.claim(lease, alias.target)
@@ -93,4 +93,4 @@ def charge(name: str, journal: Journal, clock: ManualClock, alias: Alias) -> Cha
     the_plan = replace(plan(clock.now()), rollout=name, service=name, target=alias.target)
     entry = RolloutStarted(at=clock.now(), plan=the_plan)
     journal.append(claim, name, expected=0, entries=[entry], live=True, txid=name)
-    return Charge(rollout=start(entry), claim=claim, router=alias)
+    return RolloutRunner(rollout=start(entry), claim=claim, router=alias)

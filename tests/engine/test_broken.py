@@ -19,7 +19,7 @@ from guardian.ports import Damaged, Record, RouterError
 from tests.contracts.journal_values import ManualClock
 from tests.engine.house import SERVICE, House, Timeless
 from tests.engine.planes import Quiet, alias_for
-from tests.engine.planes import charge as charge_of
+from tests.engine.planes import runner as charge_of
 from tests.simulation.world import Alias, SeededLuck
 
 
@@ -27,7 +27,7 @@ from tests.simulation.world import Alias, SeededLuck
 def test_a_rollout_that_a_bug_breaks_is_put_aside_and_the_others_go_on(where: str) -> None:
     """The loop lives, whatever breaks wherever; whoever is told of it hears it."""
     house = House()
-    charge = house.begun()
+    runner = house.begun()
 
     def breaks(*_: object, **__: object) -> object:
         raise ZeroDivisionError("no such row")
@@ -35,25 +35,25 @@ def test_a_rollout_that_a_bug_breaks_is_put_aside_and_the_others_go_on(where: st
     bad = charge_of("bad", house.journal, house.clock, alias_for("bad", house.clock))
     setattr(bad, where, breaks)
     plane = house.engine.planes["plane"]
-    plane.charges = [bad, charge]
+    plane.runners = [bad, runner]
     for _ in range(3):
         plane.step()
     assert bad.lost
     assert [id_ for id_, _ in house.broken] == [bad.id]
-    assert not charge.lost
-    assert charge.rollout.confirmed
+    assert not runner.lost
+    assert runner.rollout.confirmed
 
 
 def test_a_loop_that_breaks_as_a_whole_is_tried_again_and_told() -> None:
     """It ends no other loop, shows in the health, and people hear of each rollout in it."""
     house = House()
-    charge = house.begun()
+    runner = house.begun()
     plane = house.engine.planes["plane"]
     told: list[Notice] = []
     house.engine.outbox.tell_now = told.append  # type: ignore[assignment, method-assign] # heard
     plane.step()
     plane.step()
-    assert charge.rollout.moved
+    assert runner.rollout.moved
     mend, plane._observe = plane._observe, None  # type: ignore[assignment, method-assign] # it breaks
     step = house.engine._step_and_signal(plane)
     assert step() > 0

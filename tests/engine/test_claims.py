@@ -7,7 +7,7 @@ from guardian.core.traffic import Traffic
 from guardian.engine.tick import Report
 from guardian.ports import Claim, Unavailable
 from tests.contracts.journal_values import ManualClock
-from tests.engine.planes import UndyingJournal, alias_for, charge, plane
+from tests.engine.planes import UndyingJournal, alias_for, plane, runner
 from tests.simulation.memory_journal import MemoryJournal
 
 
@@ -17,7 +17,7 @@ def test_a_process_that_was_replaced_writes_nothing() -> None:
     journal = UndyingJournal(clock)
     alias = alias_for("api", clock)
     a_plane = plane(clock, journal=journal)
-    mine = charge("api", journal, clock, alias)
+    mine = runner("api", journal, clock, alias)
     a_plane.take(mine)
     newer = journal.claim(journal.open_lease("newer"), alias.target, take_over=True)
     assert newer is not None
@@ -45,7 +45,7 @@ def test_while_the_journal_is_away_only_the_way_back_is_written() -> None:
     journal = Away(clock)
     alias = alias_for("api", clock)
     a_plane = plane(clock, journal=journal)
-    mine = charge("api", journal, clock, alias)
+    mine = runner("api", journal, clock, alias)
     a_plane.take(mine)
     journal.away = True
     for _ in range(5):
@@ -68,7 +68,7 @@ def test_an_output_that_fails_does_not_stop_the_loop() -> None:
     journal = UndyingJournal(clock)
     alias = alias_for("api", clock)
     a_plane = plane(clock, journal=journal, observer=broken)
-    mine = charge("api", journal, clock, alias)
+    mine = runner("api", journal, clock, alias)
     a_plane.take(mine)
     for _ in range(5):
         a_plane.step()

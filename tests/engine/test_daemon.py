@@ -1,4 +1,4 @@
-"""What a daemon takes into its charge, what it refuses, and what it leaves alone."""
+"""What a daemon takes on, what it refuses, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ def test_a_start_is_begun_and_answered_in_one() -> None:
     order = house.order()
     house.step()
     answer = house.journal.answered(order)
-    (charge,) = house.engine.charges
-    assert answer == Answer(order=order, rollout=charge.id)
-    assert charge.rollout.phase is Phase.PENDING
+    (runner,) = house.engine.runners
+    assert answer == Answer(order=order, rollout=runner.id)
+    assert runner.rollout.phase is Phase.PENDING
     assert house.journal.orders([for_service(SERVICE)]) == []
 
 
 def test_the_same_version_twice_is_one_rollout() -> None:
     """The second order is answered with the first one's rollout; `latest` is looked up."""
     house = House()
-    charge = house.begun()
+    runner = house.begun()
     order = house.order("latest")
     house.step()
     answer = house.journal.answered(order)
-    assert answer == Answer(order=order, rollout=charge.id)
-    assert len(house.engine.charges) == 1
+    assert answer == Answer(order=order, rollout=runner.id)
+    assert len(house.engine.runners) == 1
 
 
 def test_another_version_has_to_wait() -> None:
@@ -78,7 +78,7 @@ def test_an_order_that_was_begun_and_not_answered_begins_nothing_again() -> None
     house.journal.close_lease(lease)
     house.step()
     assert house.journal.answered(order.id) == Answer(order=order.id, rollout=task.plan.rollout)
-    assert [charge.id for charge in house.engine.charges] == [task.plan.rollout]
+    assert [runner.id for runner in house.engine.runners] == [task.plan.rollout]
     assert house.desk.planned == 0
 
 
@@ -132,7 +132,7 @@ def test_a_start_waits_for_a_version_that_is_still_being_made() -> None:
     house.order()
     house.desk.error = None
     house.step()
-    assert len(house.engine.charges) == 1
+    assert len(house.engine.runners) == 1
 
 
 def test_a_target_in_other_hands_is_refused() -> None:
@@ -144,7 +144,7 @@ def test_a_target_in_other_hands_is_refused() -> None:
     house.step()
     answer = house.journal.answered(order)
     assert answer is not None
-    assert "in the charge of a pipeline" in answer.refused
+    assert "driven by a pipeline" in answer.refused
 
 
 def test_a_start_that_nobody_took_for_long_is_refused() -> None:
@@ -187,12 +187,12 @@ def test_a_live_rollout_that_nobody_drives_is_taken_up() -> None:
     house = House()
     left = house.left(*house.shifted())
     house.step()
-    (charge,) = house.engine.charges
-    assert charge.id == left
-    assert charge.rollout.phase is Phase.BAKING
-    assert charge.claim.epoch == 2
+    (runner,) = house.engine.runners
+    assert runner.id == left
+    assert runner.rollout.phase is Phase.BAKING
+    assert runner.claim.epoch == 2
     house.step()
-    assert len(house.engine.charges) == 1
+    assert len(house.engine.runners) == 1
 
 
 def test_what_a_living_process_drives_is_left_to_it() -> None:
@@ -202,10 +202,10 @@ def test_what_a_living_process_drives_is_left_to_it() -> None:
     lease = house.journal.open_lease("a pipeline")
     house.journal.claim(lease, house.desk.aliases[SERVICE].target)
     house.step()
-    assert house.engine.charges == []
+    assert house.engine.runners == []
     house.journal.close_lease(lease)
     house.step()
-    assert len(house.engine.charges) == 1
+    assert len(house.engine.runners) == 1
 
 
 def test_what_cannot_be_taken_up_is_said_once() -> None:
@@ -225,18 +225,18 @@ def test_what_cannot_be_taken_up_is_said_once() -> None:
     watching = House(duty=Duty.OBSERVE)
     watching.left(*watching.shifted())
     watching.step()
-    assert watching.engine.charges == []
+    assert watching.engine.runners == []
     assert "only observed" in watching.said[0]
 
 
 def test_what_is_over_is_let_go() -> None:
     """Its target is free for the next one."""
     house = House()
-    charge = house.begun()
-    charge.lost = True
-    house.journal.release(charge.claim)
+    runner = house.begun()
+    runner.lost = True
+    house.journal.release(runner.claim)
     house.step()
-    assert house.engine.charges[0] is not charge  # It is live, so it is taken up again.
+    assert house.engine.runners[0] is not runner  # It is live, so it is taken up again.
 
 
 # --- reopened ----------------------------------------------------------------------------------
@@ -247,14 +247,14 @@ def test_a_completed_rollout_is_reopened_for_an_abort() -> None:
     house = House()
     left = house.left(*house.completed(), live=False)
     house.step()
-    assert house.engine.charges == []
+    assert house.engine.runners == []
     house.order(kind=OrderKind.ABORT, to=left)
     house.step()
-    (charge,) = house.engine.charges
+    (runner,) = house.engine.runners
     house.step()
-    assert house.engine.charges == [charge]
+    assert house.engine.runners == [runner]
     house.engine.planes["plane"].step()
-    assert charge.rollout.phase is Phase.ROLLING_BACK
+    assert runner.rollout.phase is Phase.ROLLING_BACK
 
 
 def test_an_order_to_what_is_over_is_refused() -> None:
@@ -279,7 +279,7 @@ def test_an_order_to_what_is_over_is_refused() -> None:
     order = back.order(kind=OrderKind.ABORT, to=back.left(*back.shifted(), *ended, live=False))
     back.step()
     assert back.journal.answered(order) is not None
-    assert back.engine.charges == []
+    assert back.engine.runners == []
 
 
 # --- posts -------------------------------------------------------------------------------------
@@ -337,17 +337,17 @@ def test_a_deploy_is_judged_by_a_watch_that_restores_nothing() -> None:
     lookout = Lookout(house.engine, house.journal, house.clock, house.said.append)
     duties = {SERVICE: Duty.OBSERVE}
     lookout.step(house.desk, duties)
-    assert house.engine.charges == []
+    assert house.engine.runners == []
     deploys(house, "42")
     lookout.step(house.desk, duties)
-    assert house.engine.charges == []
+    assert house.engine.runners == []
     house.clock.pass_s(LOOK_S)
     lookout.step(house.desk, duties)
-    (charge,) = house.engine.charges
-    assert charge.rollout.plan.drive is Drive.WATCH
+    (runner,) = house.engine.runners
+    assert runner.rollout.plan.drive is Drive.WATCH
     house.clock.pass_s(LOOK_S)
     lookout.step(house.desk, duties)
-    assert house.engine.charges == [charge]
+    assert house.engine.runners == [runner]
 
 
 @pytest.mark.parametrize(

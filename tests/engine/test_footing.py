@@ -13,7 +13,7 @@ from guardian.engine.report import Report
 from guardian.engine.tick import POLL_S, Plane
 from guardian.ports import RouterError
 from tests.contracts.journal_values import ManualClock
-from tests.engine.planes import UndyingJournal, alias_for, charge, plane
+from tests.engine.planes import UndyingJournal, alias_for, plane, runner
 from tests.simulation.world import Alias
 
 LOST = WayBack(problem="version 41 does not exist", older="40")
@@ -50,10 +50,10 @@ class Scene:
                 clock=like.clock, faults=like.faults, traffic=like.traffic, target=like.target
             )
             self.aliases.append(alias)
-            self.plane.take(charge(name, journal, self.clock, alias))
+            self.plane.take(runner(name, journal, self.clock, alias))
         for _ in range(5):
             self.plane.step()
-        assert {c.rollout.phase for c in self.plane.charges} == {Phase.BAKING}
+        assert {c.rollout.phase for c in self.plane.runners} == {Phase.BAKING}
 
     def polls(self, count: int = 1) -> None:
         """So many polls."""
@@ -85,7 +85,7 @@ def test_a_stable_that_is_deleted_is_told_once_and_so_is_its_return() -> None:
     scene.aliases[0].way = WayBack()
     scene.polls(2)
     assert [entry.found for entry in scene.seen] == [LOST, WayBack()]
-    assert scene.plane.charges[0].rollout.phase is Phase.BAKING
+    assert scene.plane.runners[0].rollout.phase is Phase.BAKING
 
 
 def test_many_are_asked_for_in_turn() -> None:
@@ -111,7 +111,7 @@ def test_a_rollback_that_is_refused_asks_at_once_and_others_wait() -> None:
     for _ in range(40):
         scene.clock.pass_s(1.0)
         scene.plane.step()
-    assert scene.plane.charges[0].rollout.phase is Phase.ROLLING_BACK
+    assert scene.plane.runners[0].rollout.phase is Phase.ROLLING_BACK
     assert [entry.found for entry in scene.seen] == [LOST]
     assert scene.seen[0].at - began <= AGAIN_S + 2.0
     assert mine.asked_way_back - asked[0] <= 40 / AGAIN_S

@@ -12,13 +12,13 @@ from guardian.clock import SystemClock
 from guardian.core.entries import Entry, RolloutStarted, StepEntered, WeightConfirmed
 from guardian.core.model import Datapoint, Measurement, Query, Ratio, Reason
 from guardian.core.rollout import fold
-from guardian.engine.charge import Charge
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.reader import LANES, LEISURE, PART, Reader
+from guardian.engine.runner import RolloutRunner
 from guardian.engine.series import DOUBTED_S
 from guardian.ports import Ask, EdgeError
 from tests.contracts.journal_values import ManualClock
-from tests.engine.planes import Quiet, UndyingJournal, alias_for, charge
+from tests.engine.planes import Quiet, UndyingJournal, alias_for, runner
 
 UNKNOWN = "CloudWatch knows no metric bad"
 
@@ -53,9 +53,9 @@ class Doubted(Quiet):
         return {q: UNKNOWN for q in queries if q.dimensions[0][1] in self.strange}
 
 
-def shifted(clock: ManualClock, name: str = "r1") -> Charge:
+def shifted(clock: ManualClock, name: str = "r1") -> RolloutRunner:
     """A rollout at its first weight, whose series name their version."""
-    mine = charge(name, UndyingJournal(clock), clock, alias_for(name, clock))
+    mine = runner(name, UndyingJournal(clock), clock, alias_for(name, clock))
     begun, at = mine.rollout.plan, clock.now()
     (criterion,) = begun.criteria
     assert isinstance(criterion.measure, Ratio)
@@ -74,7 +74,7 @@ def shifted(clock: ManualClock, name: str = "r1") -> Charge:
     return mine
 
 
-def poll(reader: Reader, mine: Charge, clock: ManualClock) -> Measurement:
+def poll(reader: Reader, mine: RolloutRunner, clock: ManualClock) -> Measurement:
     """One poll; what is known of the failures then."""
     results: dict[str, object] = {}
     for key, call in reader.calls([mine], clock.now()).items():
@@ -157,7 +157,7 @@ class Slow(Doubted):
 
 
 def lives(
-    reader: Reader, mine: Sequence[Charge], fanout: ThreadFanout, clock: ManualClock
+    reader: Reader, mine: Sequence[RolloutRunner], fanout: ThreadFanout, clock: ManualClock
 ) -> Measurement:
     """One poll with a short deadline; what is known of the first total then."""
     calls = reader.calls(mine, clock.now())
@@ -165,7 +165,7 @@ def lives(
     return total(reader, mine[0], clock)
 
 
-def total(reader: Reader, mine: Charge, clock: ManualClock) -> Measurement:
+def total(reader: Reader, mine: RolloutRunner, clock: ManualClock) -> Measurement:
     """What is known of a rollout's requests."""
     found = reader.measurements(mine, clock.now())
     return next(m for q, m in found.items() if q.metric == "total")

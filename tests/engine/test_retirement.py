@@ -46,19 +46,19 @@ def test_a_later_rollout_retires_the_one_before() -> None:
     house = House()
     house.left(*house.completed(), live=False)
     house.clock.pass_s(60.0)
-    charge = house.begun()
+    runner = house.begun()
     house.clock.pass_s(2 * LOOK_S)
     house.step()
     assert phase(house) is Phase.COMPLETED
-    house.engine.drop(charge)
+    house.engine.drop(runner)
     house.engine.end(
-        house.engine.claim(charge.rollout.plan.target), charge.rollout, cancelled(house)
+        house.engine.claim(runner.rollout.plan.target), runner.rollout, cancelled(house)
     )
-    house.journal.release(house.engine.claim(charge.rollout.plan.target))
+    house.journal.release(house.engine.claim(runner.rollout.plan.target))
     house.clock.pass_s(2 * LOOK_S)
     house.step()
     assert phase(house) is Phase.RETIRED
-    assert phase(house, charge.id) is Phase.CANCELLED
+    assert phase(house, runner.id) is Phase.CANCELLED
 
 
 def cancelled(house: House) -> Cancelled:

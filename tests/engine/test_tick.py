@@ -19,7 +19,7 @@ from guardian.engine.looks import LOOK_EVERY_S, LOOKS
 from guardian.engine.series import WIDE_S
 from guardian.engine.tick import POLL_S, Plane
 from tests.contracts.journal_values import ManualClock
-from tests.engine.planes import Quiet, UndyingJournal, alias_for, charge, plane
+from tests.engine.planes import Quiet, UndyingJournal, alias_for, plane, runner
 from tests.simulation.world import Alias
 
 
@@ -30,10 +30,10 @@ def baking(
     journal, source = UndyingJournal(clock), Quiet(clock)
     alias = alias_for("api", clock)
     a_plane = plane(clock, journal=journal, source=source, say=say)
-    a_plane.take(charge("api", journal, clock, alias))
+    a_plane.take(runner("api", journal, clock, alias))
     for _ in range(5):
         a_plane.step()
-    assert a_plane.charges[0].rollout.phase is Phase.BAKING
+    assert a_plane.runners[0].rollout.phase is Phase.BAKING
     return a_plane, source, alias
 
 
@@ -65,7 +65,7 @@ def test_a_clock_that_was_set_ahead_is_said_once_and_known_to_what_judges() -> N
         clock.pass_s(POLL_S)
         a_plane.step()
         a_plane.step()
-    window = a_plane.charges[0].window()
+    window = a_plane.runners[0].window()
     assert window is not None
     assert window.set_ahead_at == clock.now()
     assert said == [": this machine's clock was set ahead by 60 minutes"]
@@ -79,7 +79,7 @@ def test_a_source_that_returns_garbage_is_unreadable(garbage: object) -> None:
     source.garbage = garbage
     clock.pass_s(POLL_S)
     a_plane.step()
-    verdicts = a_plane.charges[0].verdicts
+    verdicts = a_plane.runners[0].verdicts
     assert [v.outcome for v in verdicts] == [Outcome.ERROR]
     assert verdicts[0].evidence.blind_since is not None
 
@@ -99,19 +99,19 @@ def test_a_router_that_acknowledges_and_does_nothing_is_not_stormed_with_writes(
     like = alias_for("api", clock)
     alias = Deaf(clock=like.clock, faults=like.faults, traffic=like.traffic)
     a_plane = plane(clock, journal=journal, source=source)
-    a_plane.take(charge("api", journal, clock, alias))
+    a_plane.take(runner("api", journal, clock, alias))
     for _ in range(120):
         clock.pass_s(max(a_plane.step(), 0.01))
-    assert a_plane.charges[0].rollout.phase is Phase.SHIFTING
+    assert a_plane.runners[0].rollout.phase is Phase.SHIFTING
     assert 3 <= alias.writes <= 15
-    assert "read back" in a_plane.charges[0].trouble
+    assert "read back" in a_plane.runners[0].trouble
 
 
 def test_a_router_that_returns_garbage_is_unreadable() -> None:
     """And says so."""
     clock = ManualClock()
     a_plane, _, _ = baking(clock)
-    a_charge = a_plane.charges[0]
+    a_charge = a_plane.runners[0]
     assert not a_charge.saw({"traffic": "42"}, clock.now())
     assert a_charge.trouble == "the router gave dict, not a reading"
 
@@ -140,12 +140,12 @@ def test_a_hanging_router_does_not_stop_another_rollouts_shift() -> None:
     slow = Hanging(clock=like.clock, faults=like.faults, traffic=like.traffic, target=like.target)
     quick = alias_for("quick", clock)
     a_plane = plane(clock, journal=journal, fanout=Impatient(SystemClock()))
-    a_plane.take(charge("slow", journal, clock, slow))
-    a_plane.take(charge("quick", journal, clock, quick))
+    a_plane.take(runner("slow", journal, clock, slow))
+    a_plane.take(runner("quick", journal, clock, quick))
     for _ in range(5):
         a_plane.step()
     release.set()
-    assert [c.rollout.phase for c in a_plane.charges] == [Phase.PENDING, Phase.BAKING]
+    assert [c.rollout.phase for c in a_plane.runners] == [Phase.PENDING, Phase.BAKING]
     assert asked == [1]
 
 
@@ -165,7 +165,7 @@ def test_a_write_that_hangs_is_tried_again_beside_the_hanging_one() -> None:
     like = alias_for("slow", clock)
     slow = Hanging(clock=like.clock, faults=like.faults, traffic=like.traffic, target=like.target)
     a_plane = plane(clock, journal=journal, fanout=Impatient(SystemClock()))
-    a_charge = charge("slow", journal, clock, slow)
+    a_charge = runner("slow", journal, clock, slow)
     a_plane.take(a_charge)
     for _ in range(6):
         a_plane.step()
@@ -182,10 +182,10 @@ def test_two_hundred_rollouts_share_a_plane() -> None:
     a_plane = plane(clock, journal=journal, source=source)
     for number in range(200):
         name = f"s{number}"
-        a_plane.take(charge(name, journal, clock, alias_for(name, clock)))
+        a_plane.take(runner(name, journal, clock, alias_for(name, clock)))
     for _ in range(5):
         a_plane.step()
-    assert {c.rollout.phase for c in a_plane.charges} == {Phase.BAKING}
+    assert {c.rollout.phase for c in a_plane.runners} == {Phase.BAKING}
     clock.pass_s(POLL_S)
     a_plane.step()
     assert len(source.asked) == 2
@@ -206,7 +206,7 @@ def test_planes_that_share_a_fan_out_read_side_by_side() -> None:
     for name in ("a", "b"):
         journal = UndyingJournal(clock)
         a_plane = plane(clock, journal=journal, source=Meeting(clock), fanout=fanout)
-        a_plane.take(charge(name, journal, clock, alias_for(name, clock)))
+        a_plane.take(runner(name, journal, clock, alias_for(name, clock)))
         for _ in range(5):
             a_plane.step()
         planes.append(a_plane)
@@ -216,7 +216,7 @@ def test_planes_that_share_a_fan_out_read_side_by_side() -> None:
         thread.start()
     for thread in threads:
         thread.join(30.0)
-    outcomes = [v.outcome for p in planes for v in p.charges[0].verdicts]
+    outcomes = [v.outcome for p in planes for v in p.runners[0].verdicts]
     assert len(outcomes) == 2
     assert Outcome.ERROR not in outcomes
 
@@ -225,7 +225,7 @@ def test_a_stale_charge_that_is_lost_does_nothing() -> None:
     """It reads nothing, decides nothing, writes nothing."""
     clock = ManualClock()
     a_plane, source, alias = baking(clock)
-    a_plane.charges[0].lost = True
+    a_plane.runners[0].lost = True
     wrote, asked = len(alias.guardian_wrote), len(source.asked)
     alias.by_person(replace(alias.traffic, secondary=None))
     clock.pass_s(POLL_S)
@@ -253,10 +253,10 @@ def test_many_targets_are_looked_at_in_turn() -> None:
         counted = Counted(
             clock=like.clock, faults=like.faults, traffic=like.traffic, target=like.target
         )
-        a_plane.take(charge(f"s{number}", journal, clock, counted))
+        a_plane.take(runner(f"s{number}", journal, clock, counted))
     for _ in range(5):
         a_plane.step()
-    assert {c.rollout.phase for c in a_plane.charges} == {Phase.BAKING}
+    assert {c.rollout.phase for c in a_plane.runners} == {Phase.BAKING}
     looks.clear()
     most = 0
     for _ in range(int(LOOK_EVERY_S / POLL_S)):
@@ -271,7 +271,7 @@ def test_many_targets_are_looked_at_in_turn() -> None:
 
 def test_a_write_that_waits_for_its_next_try_is_not_looked_at_each_second() -> None:
     """The last look guards it; what was looked at takes from the quota of the write."""
-    mine = charge("r1", UndyingJournal(clock := ManualClock()), clock, alias_for("a", clock))
+    mine = runner("r1", UndyingJournal(clock := ManualClock()), clock, alias_for("a", clock))
     assert mine.wants_reading(0.0, polling=False)
     mine.saw(mine.router.read(), clock.now())
     mine.retry_at = 10.0
@@ -302,8 +302,8 @@ def test_between_the_polls_only_whose_series_arrived_is_judged() -> None:
     clock = ManualClock()
     journal = UndyingJournal(clock)
     a_plane = plane(clock, journal=journal)
-    charges = [charge(name, journal, clock, alias_for(name, clock)) for name in ("old", "young")]
-    old, young = charges
+    runners = [runner(name, journal, clock, alias_for(name, clock)) for name in ("old", "young")]
+    old, young = runners
     (criterion,), elsewhere = young.rollout.plan.criteria, "eu-west-1"
     assert isinstance(criterion.measure, Ratio)
     part, total = (replace(query, region=elsewhere) for query in criterion.queries())
@@ -320,8 +320,8 @@ def test_between_the_polls_only_whose_series_arrived_is_judged() -> None:
         a_plane.step()
     clock.pass_s(WIDE_S - 4 * POLL_S)
     a_plane.step()
-    before = [c.verdicts for c in charges]
+    before = [c.verdicts for c in runners]
     assert all(before)
     clock.pass_s(1.0)
     a_plane.step()
-    assert [c.verdicts is b for c, b in zip(charges, before, strict=True)] == [False, True]
+    assert [c.verdicts is b for c, b in zip(runners, before, strict=True)] == [False, True]

@@ -11,9 +11,9 @@ import pytest
 from guardian.core.entries import RolloutStarted
 from guardian.core.model import Criterion, Ratio
 from guardian.core.rollout import Phase, start
-from guardian.engine.charge import Charge
 from guardian.engine.fanout import SerialFanout
 from guardian.engine.outbox import Lane, Outbox
+from guardian.engine.runner import RolloutRunner
 from guardian.engine.tick import Plane
 from guardian.notifiers import pagerduty, slack
 from guardian.routers import lambda_alias
@@ -46,7 +46,7 @@ def world() -> Iterator[Ground]:
 
 
 class Keeper:
-    """A rollout in charge of a plane, with real adapters, whose clock moves as it wishes."""
+    """A rollout on a plane, with real adapters, whose clock moves as it wishes."""
 
     def __init__(self, world: Ground) -> None:
         self.clock = cast("HandClock", world.simulator.world.clock)
@@ -73,8 +73,8 @@ class Keeper:
         usual = plan(self.clock.now(), bake_s=600.0)
         entry = RolloutStarted(at=self.clock.now(), plan=replace(usual, criteria=(_failures(),)))
         self.journal.append(claim, "r1", expected=0, entries=[entry], live=True, txid="r1")
-        self.charge = Charge(rollout=start(entry), claim=claim, router=router)
-        self.plane.take(self.charge)
+        self.runner = RolloutRunner(rollout=start(entry), claim=claim, router=router)
+        self.plane.take(self.runner)
 
     def step(self) -> None:
         """One tick, what is to be told, and the time until the next."""
@@ -85,7 +85,7 @@ class Keeper:
     @property
     def over(self) -> bool:
         """Nothing left to do and nothing left to tell."""
-        return self.charge.over and self.journal.pending() == 0
+        return self.runner.over and self.journal.pending() == 0
 
 
 def _failures() -> Criterion:
@@ -124,6 +124,6 @@ def test_a_bad_canary_goes_back_and_is_paged_whatever_a_vendor_answers(
         if keeper.over:
             break
     assert fault.hits > 0
-    assert keeper.charge.rollout.phase is Phase.ROLLED_BACK
+    assert keeper.runner.rollout.phase is Phase.ROLLED_BACK
     assert (world.alias.version, dict(world.alias.weights)) == ("41", {})
     assert [i for i in world.simulator.pagerduty.incidents if "rolled_back" in i.key]

@@ -10,10 +10,10 @@ from guardian.core.model import Instant
 from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.rollout import Phase, Rollout, fold, start
 from guardian.core.traffic import Snapshot, Step, Traffic, Weight
-from guardian.engine.charge import Charge
 from guardian.engine.engine import resumed
 from guardian.engine.fanout import SerialFanout
 from guardian.engine.outbox import Lane, Outbox
+from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import Beat
 from guardian.engine.tick import Plane
 from guardian.ports import Claim, Journal, Unavailable
@@ -167,8 +167,8 @@ class Life:
         lease = world.journal.open_lease(f"life {number}")
         claim = world.journal.claim(lease, world.plan.target)
         assert claim is not None, "the lease of the life before must be over"
-        self.charge = self._take(claim, luck)
-        self.plane.take(self.charge)
+        self.runner = self._take(claim, luck)
+        self.plane.take(self.runner)
         beat = Beat(world.journal, lease, on_lost=lambda: None)
         self.steppers: dict[str, Callable[[], float]] = {
             "beat": beat.step,
@@ -176,7 +176,7 @@ class Life:
             "tick": self.plane.step,
         }
 
-    def _take(self, claim: Claim, luck: SeededLuck) -> Charge:
+    def _take(self, claim: Claim, luck: SeededLuck) -> RolloutRunner:
         world = self._world
         if world.journal.read(world.plan.rollout):
             return resumed(world.journal, claim, world.alias, world.plan.rollout)
@@ -184,12 +184,12 @@ class Life:
         world.journal.append(
             claim, world.plan.rollout, expected=0, entries=[entry], live=True, txid=luck.token()
         )
-        return Charge(rollout=start(entry), claim=claim, router=world.alias)
+        return RolloutRunner(rollout=start(entry), claim=claim, router=world.alias)
 
     @property
     def over(self) -> bool:
         """Nothing left to do and nothing left to tell."""
-        return self.charge.over and self._world.journal.pending() == 0
+        return self.runner.over and self._world.journal.pending() == 0
 
 
 def run(

@@ -16,7 +16,7 @@ import pytest
 import guardian.core.decide as decide_module
 import guardian.core.gates as gates_module
 import guardian.core.wishes as wishes_module
-import guardian.engine.charge as charge_module
+import guardian.engine.runner as charge_module
 from guardian.core.case import Window
 from guardian.core.criteria import judge
 from guardian.core.entries import (
@@ -38,8 +38,8 @@ from guardian.core.standing import Seen
 from guardian.core.traffic import Reading, Traffic, Weight
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wishes import Wish
-from guardian.engine.charge import Charge
 from guardian.engine.outbox import Outbox
+from guardian.engine.runner import RolloutRunner
 from guardian.ports import Pending, Sent
 from tests.simulation.scheduler import World, run
 from tests.simulation.test_faults import examine, hostile
@@ -166,7 +166,7 @@ def planted(owner: object, name: str, bug: object) -> Iterator[None]:
 
 
 _judge = judge
-_write = Charge.write
+_write = RolloutRunner.write
 _confirm = decide_module._confirm
 
 
@@ -212,7 +212,7 @@ def no_conflict(*_: object) -> None:
     """Whatever a person set is overwritten."""
 
 
-def restore_the_canary(self: Charge, wanted: Wish) -> Reading:
+def restore_the_canary(self: RolloutRunner, wanted: Wish) -> Reading:
     """A rollback to the wrong version."""
     if wanted.traffic == self.rollout.plan.snapshot.traffic:
         wrong = Traffic(primary=self.rollout.plan.canary)
@@ -222,7 +222,7 @@ def restore_the_canary(self: Charge, wanted: Wish) -> Reading:
     return _write(self, wanted)
 
 
-def restore_a_stranger(self: Charge, wanted: Wish) -> Reading:
+def restore_a_stranger(self: RolloutRunner, wanted: Wish) -> Reading:
     """A rollback to a version that nobody named."""
     if wanted.traffic == self.rollout.plan.snapshot.traffic:
         snapshot = replace(self.rollout.plan.snapshot, traffic=Traffic(primary="40"))
@@ -231,7 +231,7 @@ def restore_a_stranger(self: Charge, wanted: Wish) -> Reading:
     return _write(self, wanted)
 
 
-def never_remembered(self: Charge, after: Rollout) -> None:
+def never_remembered(self: RolloutRunner, after: Rollout) -> None:
     """The state is not folded again after an entry."""
 
 
@@ -300,15 +300,15 @@ BUGS = (
     Bug(name="drift overwritten", places=((decide_module, "_conflict", no_conflict),)),
     Bug(
         name="restore to the canary",
-        places=((Charge, "write", restore_the_canary),),
+        places=((RolloutRunner, "write", restore_the_canary),),
     ),
     Bug(
         name="restore to a stranger",
-        places=((Charge, "write", restore_a_stranger),),
+        places=((RolloutRunner, "write", restore_a_stranger),),
     ),
     Bug(
         name="state not folded again",
-        places=((Charge, "advanced", never_remembered),),
+        places=((RolloutRunner, "advanced", never_remembered),),
         limit_s=3600.0,
     ),
     Bug(name="failed notice taken for sent", places=((Outbox, "_verdict", taken_for_sent),)),

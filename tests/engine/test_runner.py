@@ -1,4 +1,4 @@
-"""What a charge makes of readings and of incidents, before the first shift and after it."""
+"""What a runner makes of readings and of incidents, before the first shift and after it."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from guardian.core.rollout import apply, start, step_traffic
 from guardian.core.traffic import Stamp
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.core.wishes import Verb, Wish
-from guardian.engine.charge import Charge
+from guardian.engine.runner import RolloutRunner
 from guardian.ports import Ask, RouterError
 from tests.contracts.journal_values import ManualClock
-from tests.engine.planes import Quiet, UndyingJournal, alias_for, charge, plane
+from tests.engine.planes import Quiet, UndyingJournal, alias_for, plane, runner
 from tests.simulation.memory_journal import MemoryJournal
 
 OPEN = incident_query("cloudwatch", ("P0",), ("PABC123",))
@@ -75,16 +75,16 @@ class Tracker(Quiet):
 
 def guarded(
     clock: ManualClock, journal: MemoryJournal | None = None, *, fixes: tuple[str, ...] = ()
-) -> Charge:
+) -> RolloutRunner:
     """A rollout that has just been started, with the incident criterion beside its other one."""
-    mine = charge("r1", journal or UndyingJournal(clock), clock, alias_for("agents-api", clock))
+    mine = runner("r1", journal or UndyingJournal(clock), clock, alias_for("agents-api", clock))
     begun = mine.rollout.plan
     changed = replace(begun, criteria=(*begun.criteria, P0), fixes=fixes)
     mine.rollout = start(RolloutStarted(at=clock.now(), plan=changed))
     return mine
 
 
-def shifted(mine: Charge, clock: ManualClock) -> None:
+def shifted(mine: RolloutRunner, clock: ManualClock) -> None:
     """The first step's weight is read back."""
     at, weight = clock.now(), mine.rollout.plan.steps[0].weight
     entries: tuple[Entry, ...] = (
@@ -236,7 +236,7 @@ def test_a_plane_asks_for_incidents_from_the_start() -> None:
 def test_what_breaks_nothing_asks_for_no_more_than_usual() -> None:
     """Stable's side is read where a limit is broken, and not at each poll."""
     clock = ManualClock()
-    assert not charge("r1", MemoryJournal(clock), clock, alias_for("r1", clock)).doubts()
+    assert not runner("r1", MemoryJournal(clock), clock, alias_for("r1", clock)).doubts()
 
 
 # --- tries -------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""One rollout in this process's charge: its state, its claim, and what was last seen of it."""
+"""Runs one rollout in this process: its state, its claim, and what was last seen of it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ CLEAN_UP_TRIES = 5
 
 
 @dataclass(kw_only=True)
-class Charge:
+class RolloutRunner:
     """What the loop remembers of one rollout between ticks; everything vital is in the journal."""
 
     rollout: Rollout

@@ -22,7 +22,7 @@ IMPORTS = (
     "guardian.core.decide",
     "guardian.rulefile",
     "guardian.config",
-    "guardian.engine.session",
+    "guardian.engine.in_process",
     "guardian.wiring",
     "guardian.aws",
     "boto3",

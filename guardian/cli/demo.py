@@ -145,13 +145,13 @@ def _prologue(speed: float, environ: dict[str, str]) -> None:
 def _release(simulator: Simulator, config: Path, environ: dict[str, str], *, to: str) -> Exit:
     """What `guardian rollout start --wait` does, with a narrator in the place of its output."""
     from guardian.cli.story import Story
-    from guardian.engine.session import Limits, Session
+    from guardian.engine.in_process import InProcessRun, Limits
     from guardian.wiring import open_wiring
 
     story = Story(lambda: simulator.events)
     with open_wiring(config, environ=environ) as wiring:
         task = wiring.rollout_task(SERVICE, to=to, actor="demo", reason="the demo")
-        session = Session(
+        run = InProcessRun(
             journal=wiring.journal,
             sources=wiring.sources([task]),
             lanes=wiring.lanes(),
@@ -161,6 +161,6 @@ def _release(simulator: Simulator, config: Path, environ: dict[str, str], *, to:
             observer=story.report,
             say=story.say,
         )
-        results = session.run([task], Limits())
+        results = run.run([task], Limits())
         story.messages()
         return results[SERVICE][1]

@@ -18,9 +18,9 @@ from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout import Rollout, fold
 from guardian.core.scrub import scrub
+from guardian.engine.in_process import InProcessRun, Limits, Task
 from guardian.engine.outbox import DUE_LIMIT, TAKEN_S
 from guardian.engine.outcome import Exit, hopeless, outcome, overdue, worst
-from guardian.engine.session import Limits, Session, Task
 from guardian.engine.start import NothingToDo
 from guardian.ports import Clock, GuardianError, Journal, UsageError
 
@@ -97,8 +97,8 @@ class _signals_to:  # noqa: N801 - a context manager, read as a verb
     A terminal that closes (SIGHUP) is a SIGTERM, unless whoever started us had it ignored (nohup).
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, run: InProcessRun) -> None:
+        self._session = run
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> None:
@@ -119,7 +119,7 @@ def carry_out(
     wiring: Wiring, tasks: Sequence[Task], output: Output, limits: Limits
 ) -> dict[str, tuple[Rollout, Exit]]:
     """Run a session over the tasks, with signals handed to it."""
-    session = Session(
+    run = InProcessRun(
         journal=wiring.journal,
         sources=wiring.sources(tasks),
         lanes=wiring.lanes(),
@@ -130,8 +130,8 @@ def carry_out(
         say=output.say,
         groups=wiring.config.groups if wiring.config is not None else {},
     )
-    with _signals_to(session):
-        return session.run(tasks, limits)
+    with _signals_to(run):
+        return run.run(tasks, limits)
 
 
 def tell_what_is_left(wiring: Wiring, output: Output) -> None:

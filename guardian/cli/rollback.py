@@ -14,7 +14,7 @@ from guardian.cli.options import DURATION, aliases, config_option
 if TYPE_CHECKING:
     from guardian.cli.output import Output
     from guardian.engine.emergency import Emergency
-    from guardian.engine.session import Limits
+    from guardian.engine.in_process import Limits
     from guardian.wiring import Wiring
 
 
@@ -43,7 +43,7 @@ def rollback(
     """Put all traffic of SERVICE back on its stable version, now."""
     from guardian.cli.output import Output
     from guardian.core.rollout import IllegalEntry
-    from guardian.engine.session import Limits
+    from guardian.engine.in_process import Limits
     from guardian.ports import OutcomeUnknown, Unavailable
     from guardian.wiring import need, open_in_need
 

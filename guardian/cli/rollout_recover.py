@@ -48,7 +48,7 @@ def recover(
     """
     from guardian.cli.left_behind import Recovery, recovered
     from guardian.cli.output import Output
-    from guardian.engine.session import Limits
+    from guardian.engine.in_process import Limits
     from guardian.wiring import need, open_in_need
 
     output = Output("text", quiet=True)

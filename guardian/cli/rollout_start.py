@@ -91,7 +91,7 @@ def start(
     from guardian.cli.begin import Beginning, begin
     from guardian.cli.guard import actor, allowed
     from guardian.cli.output import Output
-    from guardian.engine.session import Limits
+    from guardian.engine.in_process import Limits
     from guardian.wiring import open_wiring
 
     colour(no_color)
@@ -190,7 +190,7 @@ def _anew(
     from guardian.cli.guard import actor
     from guardian.cli.orders import phase_of, state
     from guardian.core.rollout import Phase
-    from guardian.engine.session import Limits
+    from guardian.engine.in_process import Limits
     from guardian.ports import ConfigError, Journal, UsageError
 
     known = cast("Journal", journal)

@@ -98,7 +98,7 @@ def watch(
     from guardian.cli.begin import mending
     from guardian.cli.guard import actor, allowed, beginning, guard, tell_what_is_left
     from guardian.cli.output import Output
-    from guardian.engine.session import Limits
+    from guardian.engine.in_process import Limits
     from guardian.wiring import open_wiring
 
     colour(no_color)

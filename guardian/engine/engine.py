@@ -1,4 +1,4 @@
-"""What runs planes: a lease, their timers, the outbox, the bell; a session or a daemon owns one."""
+"""What runs planes: leases, timers, outbox and bell; an in-process run or a daemon owns it."""
 
 from __future__ import annotations
 

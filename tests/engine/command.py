@@ -14,10 +14,10 @@ from guardian.clock import ScaledClock
 from guardian.core.entries import Entry, Order
 from guardian.core.plan import Plan
 from guardian.core.rollout import Rollout
+from guardian.engine.in_process import InProcessRun, Limits
 from guardian.engine.outbox import Lane
 from guardian.engine.outcome import Exit
 from guardian.engine.report import Report
-from guardian.engine.session import Limits, Session
 from guardian.engine.task import Task
 from guardian.journals import sqlite
 from guardian.ports import Journal, Source
@@ -77,10 +77,10 @@ class Command:
         self._when: list[tuple[type[Entry], Callable[[], object]]] = []
         self.session = self.another()
 
-    def another(self, owner: str = "a command") -> Session:
+    def another(self, owner: str = "a command") -> InProcessRun:
         """Another process's session on the same journal."""
         sources: dict[str, Source] = {"cloudwatch": self.metrics, "pagerduty": self.tracker}
-        return Session(
+        return InProcessRun(
             journal=self.journal,
             sources={"plane": sources},
             lanes=[Lane(name="people", notifier=self.people)],

@@ -12,9 +12,9 @@ from guardian.core.model import Reason
 from guardian.core.notices import Event, Notice
 from guardian.core.traffic import Reading
 from guardian.engine.desk import Duty
+from guardian.engine.in_process import InProcessRun, Limits
 from guardian.engine.intake import ALONE_S
 from guardian.engine.outcome import Exit
-from guardian.engine.session import Limits, Session
 from guardian.ports import Damaged, Record, RouterError
 from tests.contracts.journal_values import ManualClock
 from tests.engine.house import SERVICE, House, Timeless
@@ -131,7 +131,7 @@ def test_a_command_ends_with_what_a_person_must_finish_where_a_bug_broke_its_rol
     like = house.desk.aliases[SERVICE]
     router = Broken(clock=like.clock, faults=like.faults, traffic=like.traffic, target=like.target)
     said: list[str] = []
-    session = Session(
+    session = InProcessRun(
         journal=house.journal,
         sources={"plane": {"cloudwatch": Quiet(house.clock)}},
         lanes=[],

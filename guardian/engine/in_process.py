@@ -1,4 +1,4 @@
-"""One command's engine: takes plans into charge, runs the loop to their end, tells, lets go."""
+"""One command's own loop: takes plans on, runs them to their end, tells, lets go."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from guardian.engine.supervisor import broken
 from guardian.engine.task import Busy, TargetHeld, Task
 from guardian.ports import Claim, Clock, Journal, JournalError, Luck, Source
 
-__all__ = ["Busy", "Limits", "Session", "TargetHeld", "Task"]
+__all__ = ["Busy", "InProcessRun", "Limits", "TargetHeld", "Task"]
 
 FOREVER: Instant = 32_503_680_000.0
 """The year 3000: later than any notice is due."""
@@ -41,7 +41,7 @@ THREADS_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """When a session stops waiting; wall seconds."""
+    """When an in-process run stops waiting; wall seconds."""
 
     timeout_s: float | None = None
     rollback_timeout_s: float = 300.0
@@ -56,7 +56,7 @@ class Limits:
         return self.leave_on_exit if self.leave_on_timeout is None else self.leave_on_timeout
 
 
-class Session:
+class InProcessRun:
     """Runs tasks from their first entry to their last message."""
 
     def __init__(
@@ -90,7 +90,7 @@ class Session:
         self._signalled_at = 0.0
         """On the monotonic clock; 0 where no signal came."""
         self._ends: dict[str, Exit] = {}
-        """What a rollout came to that this session ended for want of a person."""
+        """What a rollout came to that this run ended for want of a person."""
         self._blocked_since: Instant | None = None
 
     def run(self, tasks: Sequence[Task], limits: Limits) -> dict[str, tuple[Rollout, Exit]]:

@@ -25,8 +25,8 @@ from guardian.core.notices import Event, Notice
 from guardian.core.plan import Drive, Policy
 from guardian.core.rollout import Phase
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, Weight
+from guardian.engine.in_process import TOLD_TO_END_S, Limits, TargetHeld, Task
 from guardian.engine.outcome import Exit
-from guardian.engine.session import TOLD_TO_END_S, Limits, TargetHeld, Task
 from guardian.engine.tick import DEADLINE_S, WRITE_S
 from guardian.ports import Ask
 from tests.engine.command import SERVICE, Command

@@ -18,7 +18,7 @@ from guardian.cli.options import config_option
 if TYPE_CHECKING:
     from guardian.cli.log import Log
     from guardian.engine.daemon import Daemon
-    from guardian.engine.engine import Setting
+    from guardian.engine.host import Dependencies
     from guardian.engine.vigil import Vigil
     from guardian.ports.overview import Overview
     from guardian.web.app import Listener
@@ -144,7 +144,7 @@ def _serve(
     told_before = [*vigil.over]
     if unserved:
         told_before.append(metrics_unserved(desk.environment, unserved, wiring.clock.now()))
-    daemon = Daemon(_setting(wiring, log), desk, observe=observe, told_before=told_before)
+    daemon = Daemon(_dependencies(wiring, log), desk, observe=observe, told_before=told_before)
     serving.append(daemon)
     for number in vigil.signals:
         daemon.signal(number)
@@ -156,10 +156,10 @@ def _overview(serving: list[Vigil | Daemon]) -> Overview:
     return serving[-1].overview()
 
 
-def _setting(wiring: Wiring, log: Log) -> Setting:
-    from guardian.engine.engine import Setting
+def _dependencies(wiring: Wiring, log: Log) -> Dependencies:
+    from guardian.engine.host import Dependencies
 
-    return Setting(
+    return Dependencies(
         journal=wiring.journal,
         clock=wiring.clock,
         luck=wiring.luck,

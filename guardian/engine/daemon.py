@@ -10,8 +10,8 @@ from guardian.core.notices import Notice, quarantined
 from guardian.core.rollout import Rollout
 from guardian.core.scrub import scrub
 from guardian.engine.desk import Desk, Duty
-from guardian.engine.engine import Engine, Setting
 from guardian.engine.fanout import ThreadFanout
+from guardian.engine.host import Dependencies, Host
 from guardian.engine.intake import Intake
 from guardian.engine.lookout import Lookout
 from guardian.engine.own import OwnNotices
@@ -49,44 +49,55 @@ class _State:
 
 
 class Daemon:
-    """Owns an engine and a desk: takes orders, adopts, reloads, and says how it is."""
+    """Owns a host and a desk: takes orders, adopts, reloads, and says how it is."""
 
     def __init__(
         self,
-        setting: Setting,
+        dependencies: Dependencies,
         desk: Desk,
         *,
         observe: bool = False,
         told_before: Sequence[Notice] = (),
     ) -> None:
-        self._setting = setting
-        self._journal, self._clock, self._say = setting.journal, setting.clock, setting.say
+        self._dependencies = dependencies
+        self._journal, self._clock, self._say = (
+            dependencies.journal,
+            dependencies.clock,
+            dependencies.say,
+        )
         self._desk = desk
         self._observe = observe
-        self._engine = Engine(
-            replace(setting, groups=desk.groups),
+        self._host = Host(
+            replace(dependencies, groups=desk.groups),
             desk.lanes(),
             reaches=self._reaches,
             on_broken=self._broken,
         )
-        self._posts = Posts(self._engine, setting.journal, setting.say)
-        self._intake = Intake(self._engine, setting.journal, setting.clock, setting.say)
-        self._lookout = Lookout(self._engine, setting.journal, setting.clock, setting.say)
-        self._own = OwnNotices(self._engine.outbox.tell_now, setting.clock, told_before)
+        self._posts = Posts(self._host, dependencies.journal, dependencies.say)
+        self._intake = Intake(
+            self._host, dependencies.journal, dependencies.clock, dependencies.say
+        )
+        self._lookout = Lookout(
+            self._host, dependencies.journal, dependencies.clock, dependencies.say
+        )
+        self._own = OwnNotices(self._host.outbox.tell_now, dependencies.clock, told_before)
         self._tell_of(desk)
         self._patrol = Patrol(
-            setting.journal,
-            ThreadFanout(setting.clock),
-            setting.clock,
+            dependencies.journal,
+            ThreadFanout(dependencies.clock),
+            dependencies.clock,
             tell=self._own.put,
-            say=setting.say,
+            say=dependencies.say,
         )
         self._signals: list[int] = []
         self._reload_asked = False
         self._reload_ok = not desk.trouble
-        self._files_due = setting.clock.monotonic() + FILES_S
+        self._files_due = dependencies.clock.monotonic() + FILES_S
         self._state = _State(
-            turned_at=setting.clock.monotonic(), held={}, pending=None, trouble="it is starting"
+            turned_at=dependencies.clock.monotonic(),
+            held={},
+            pending=None,
+            trouble="it is starting",
         )
         self.settled = True
         """False when a write was still under way as the process left."""
@@ -95,18 +106,18 @@ class Daemon:
 
     def run(self) -> None:
         """Serve until a signal comes. Raises what kills a thread, and JournalError at the start."""
-        engine = self._engine
+        host = self._host
         try:
             self._say_start(self._desk)
-            engine.start({"desk": self._turn})
-            while not self._signals and engine.supervisor.death is None:
-                engine.supervisor.changed.wait(timeout=0.5)
-                engine.supervisor.changed.clear()
+            host.start({"desk": self._turn})
+            while not self._signals and host.supervisor.death is None:
+                host.supervisor.changed.wait(timeout=0.5)
+                host.supervisor.changed.clear()
             self._leave()
         finally:
-            engine.close()
-        if engine.supervisor.death is not None:
-            raise engine.supervisor.death
+            host.close()
+        if host.supervisor.death is not None:
+            raise host.supervisor.death
 
     def signal(self, number: int) -> None:
         """Stop: safe to call from a handler; twice is in haste.
@@ -114,7 +125,7 @@ class Daemon:
         It sets no Event: the main thread, in which handlers run, may be holding that one's lock.
         """
         self._signals.append(number)
-        self._engine.fanout.interrupt()
+        self._host.fanout.interrupt()
 
     def reload(self) -> None:
         """Read the files again soon: safe to call from a handler."""
@@ -122,20 +133,20 @@ class Daemon:
 
     def _leave(self) -> None:
         """Begin nothing new; let writes under way come back, so that their outcome is known."""
-        engine = self._engine
-        for plane in engine.planes.values():
+        host = self._host
+        for plane in host.planes.values():
             plane.closing = True
-        engine.schedule.stop()
+        host.schedule.stop()
         ends_at = self._clock.monotonic() + IN_FLIGHT_S
-        self.settled = engine.schedule.wait_idle(0.05)
+        self.settled = host.schedule.wait_idle(0.05)
         while not self.settled and self._clock.monotonic() < ends_at:
-            engine.fanout.interrupt()
+            host.fanout.interrupt()
             if len(self._signals) > 1:
                 ends_at = min(ends_at, self._clock.monotonic() + IN_HASTE_S)
-            self.settled = engine.schedule.wait_idle(0.1)
-        engine.supervisor.stop(timeout_s=0.2)
-        left = [c.rollout.plan for c in engine.runners if not c.over]
-        death = engine.supervisor.death
+            self.settled = host.schedule.wait_idle(0.1)
+        host.supervisor.stop(timeout_s=0.2)
+        left = [c.rollout.plan for c in host.runners if not c.over]
+        death = host.supervisor.death
         self._say(
             ("stopped" if death is None else f"a thread has died ({death!r}): stopped")
             + "; traffic stays as it is"
@@ -154,9 +165,9 @@ class Daemon:
     def _turn(self) -> float:
         trouble = ""
         try:
-            if self._engine.lost:
+            if self._host.lost:
                 self._posts.forget()
-                self._engine.renew()
+                self._host.renew()
             self._look_at_files()
             self._serve()
             pending: int | None = self._journal.pending()
@@ -170,7 +181,7 @@ class Daemon:
             pending=pending,
             trouble=trouble,
         )
-        self._own.journal(self._desk.environment, trouble or self._engine.unwritable)
+        self._own.journal(self._desk.environment, trouble or self._host.unwritable)
         self._own.step()
         return TURN_S
 
@@ -218,12 +229,12 @@ class Daemon:
         self._desk, self._reload_ok = desk, not desk.trouble
         for remark in desk.remarks():
             self._say(remark)
-        for name in self._engine.replace_lanes(lanes):
+        for name in self._host.replace_lanes(lanes):
             self._say(f"the notifier {name} is gone; what it was given before is still delivered")
-        self._engine.groups.groups = desk.groups
+        self._host.groups.groups = desk.groups
         self._say("the files were read again; live rollouts keep the plan they began with")
         named = {service.name for service in desk.services()}
-        for plan in (c.rollout.plan for c in self._engine.runners if not c.over):
+        for plan in (c.rollout.plan for c in self._host.runners if not c.over):
             if plan.service not in named:
                 self._say(
                     f"{plan.service}: the files name it no more; {plan.rollout} is driven on by"
@@ -252,17 +263,17 @@ class Daemon:
             f" guards version {plan.canary} now; `guardian rollback {plan.service}` puts version"
             f" {plan.snapshot.traffic.primary} back"
         )
-        self._engine.page(runner, quarantined(runner.rollout, why, self._clock.now()))
+        self._host.page(runner, quarantined(runner.rollout, why, self._clock.now()))
 
     # --- what others see -----------------------------------------------------------------------
 
     def overview(self) -> Overview:
         """How the daemon is; asks nobody, and may be called in any thread."""
-        state, engine = self._state, self._engine
+        state, host = self._state, self._host
         monotonic = self._clock.monotonic()
-        planes = list(engine.planes.values())
+        planes = list(host.planes.values())
         late = {p.name: 0.0 if p.due_by is None else max(0.0, monotonic - p.due_by) for p in planes}
-        shown = [engine.pictures.get(runner.id) for runner in engine.runners]
+        shown = [host.pictures.get(runner.id) for runner in host.runners]
         return Overview(
             at=self._clock.now(),
             pictures=tuple(picture for picture in shown if picture is not None),
@@ -270,16 +281,16 @@ class Daemon:
             planes={p.name: (p.last_at, late[p.name]) for p in planes},
             unread={p.name: p.unread for p in planes},
             pending=state.pending,
-            notifiers=engine.outbox.refusals,
+            notifiers=host.outbox.refusals,
             reload_ok=self._reload_ok,
             unseen=self._patrol.unseen,
-            ready=state.trouble or engine.unwritable or engine.trouble or _troubled(self._desk),
+            ready=state.trouble or host.unwritable or host.trouble or _troubled(self._desk),
             alive=self._stalled([*late.values()], monotonic - state.turned_at - TURN_S),
         )
 
     def _stalled(self, late_s: Sequence[float], desk_late_s: float) -> str:
-        if self._engine.supervisor.death is not None:
-            return f"a thread has died: {type(self._engine.supervisor.death).__name__}"
+        if self._host.supervisor.death is not None:
+            return f"a thread has died: {type(self._host.supervisor.death).__name__}"
         if desk_late_s > DESK_STALL_S:
             return f"orders and files were not looked at for {desk_late_s:.0f} s"
         worst_s = max(late_s, default=0.0)

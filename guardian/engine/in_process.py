@@ -11,7 +11,7 @@ from guardian.core.model import Instant
 from guardian.core.notices import quarantined
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout
-from guardian.engine.engine import Engine, Setting
+from guardian.engine.host import Dependencies, Host
 from guardian.engine.outbox import Lane
 from guardian.engine.outcome import (
     Exit,
@@ -75,7 +75,7 @@ class InProcessRun:
         self._journal = journal
         self._clock = clock
         self._say = say
-        setting = Setting(
+        dependencies = Dependencies(
             journal=journal,
             clock=clock,
             luck=luck,
@@ -84,7 +84,7 @@ class InProcessRun:
             say=say,
             groups=groups or {},
         )
-        self._engine = Engine(setting, lanes, reaches=self._reaches, on_broken=self._broken)
+        self._host = Host(dependencies, lanes, reaches=self._reaches, on_broken=self._broken)
         self._sources = sources
         self._signals: list[int] = []
         self._signalled_at = 0.0
@@ -95,29 +95,29 @@ class InProcessRun:
 
     def run(self, tasks: Sequence[Task], limits: Limits) -> dict[str, tuple[Rollout, Exit]]:
         """Carry out every task; the outcome by service. Raises TargetHeld and the ports' errors."""
-        engine = self._engine
+        host = self._host
         try:
             # All of them first: a target that is held must not leave the others begun.
             claims = [
-                engine.claim(t.plan.target, take_over=t.order is OrderKind.ABORT) for t in tasks
+                host.claim(t.plan.target, take_over=t.order is OrderKind.ABORT) for t in tasks
             ]
             for name, sources in self._sources.items():
-                engine.plane(name, sources)
+                host.plane(name, sources)
             runners = [self._take(t, c) for t, c in zip(tasks, claims, strict=True)]
-            engine.start()
+            host.start()
             try:
                 self._wait(runners, limits)
             finally:
-                engine.fanout.interrupt()
-                engine.schedule.stop()
+                host.fanout.interrupt()
+                host.schedule.stop()
                 self._drain({c.id for c in runners})
-                engine.supervisor.stop(THREADS_S)
-            if engine.supervisor.death is not None:
+                host.supervisor.stop(THREADS_S)
+            if host.supervisor.death is not None:
                 self._say(_finish_by_hand(_open(runners)))
-                raise engine.supervisor.death
+                raise host.supervisor.death
             return {c.rollout.plan.service: (c.rollout, self._exit(c)) for c in runners}
         finally:
-            engine.close()
+            host.close()
 
     def signal(self, number: int) -> None:
         """A signal came: safe to call from a handler.
@@ -135,24 +135,24 @@ class InProcessRun:
         why = broken("its guarding", error)
         self._ends[runner.id] = Exit.STUCK
         self._say(f"{runner.rollout.plan.service}: {why}; {_finish_by_hand([runner])}")
-        self._engine.page(runner, quarantined(runner.rollout, why, self._clock.now()))
+        self._host.page(runner, quarantined(runner.rollout, why, self._clock.now()))
 
     def _take(self, task: Task, claim: Claim) -> RolloutRunner:
         plan = task.plan
         if task.resume:
-            runner = self._engine.take_up(plan.rollout, claim, task.router, task.plane)
+            runner = self._host.take_up(plan.rollout, claim, task.router, task.plane)
         else:
-            runner = self._engine.begin(
+            runner = self._host.begin(
                 plan, claim, task.router, task.plane, instead_of=task.instead_of
             )
         if task.order is not None and task.resume:
-            self._engine.give(runner, task.order, plan.reason)
+            self._host.give(runner, task.order, plan.reason)
         return runner
 
     def _reaches(self, rollout: Rollout) -> bool:
         """Whether an order to that rollout would be obeyed: here, or where it is driven."""
         plan = rollout.plan
-        mine = any(runner.id == plan.rollout for runner in self._engine.runners)
+        mine = any(runner.id == plan.rollout for runner in self._host.runners)
         return mine or (rollout.live and self._journal.holder(plan.target) is not None)
 
     # --- wait ----------------------------------------------------------------------------------
@@ -160,11 +160,11 @@ class InProcessRun:
     def _wait(self, runners: Sequence[RolloutRunner], limits: Limits) -> None:
         """Until every rollout is over, somebody stops us, or patience ends."""
         started_at, told = self._clock.now(), False
-        while self._engine.supervisor.death is None:
-            if all(c.over for c in runners) and not self._engine.groups.outstanding():
+        while self._host.supervisor.death is None:
+            if all(c.over for c in runners) and not self._host.groups.outstanding():
                 return
             now = self._clock.now()
-            self._engine.hand_over()
+            self._host.hand_over()
             if self._signals.count(SIGINT) > 1:
                 self._say(_finish_by_hand(_open(runners)))
                 return
@@ -181,8 +181,8 @@ class InProcessRun:
                 self._order(runners, limits.leaves_then, reason="--timeout is over")
             if self._given_up(runners, limits, now) or self._blocked(runners, limits, now):
                 return
-            self._engine.supervisor.changed.wait(timeout=0.5)
-            self._engine.supervisor.changed.clear()
+            self._host.supervisor.changed.wait(timeout=0.5)
+            self._host.supervisor.changed.clear()
 
     def _given_up(self, runners: Sequence[RolloutRunner], limits: Limits, now: Instant) -> bool:
         """Whether what remains needs a person; ends watches that can only wait for one."""
@@ -190,16 +190,16 @@ class InProcessRun:
         for runner in waiting:
             if runner.rollout.plan.drive is Drive.WATCH and waits_in_vain(runner.rollout, now):
                 self._ends.setdefault(runner.id, outcome(runner.rollout))
-                self._engine.give(runner, OrderKind.LEAVE, "only a person can go on from here")
+                self._host.give(runner, OrderKind.LEAVE, "only a person can go on from here")
             elif runner.id in self._ends:
                 continue
             elif never_shifted(runner.rollout):
                 self._ends[runner.id] = Exit.BLIND
                 why = "the first shift was never confirmed"
-                self._engine.give(runner, OrderKind.INTERRUPT, why)
+                self._host.give(runner, OrderKind.INTERRUPT, why)
             elif overdue(runner.rollout, now) and not runner.rollout.moved:
                 self._ends[runner.id] = outcome(runner.rollout)
-                self._engine.give(runner, OrderKind.INTERRUPT, "it was held for max_hold")
+                self._host.give(runner, OrderKind.INTERRUPT, "it was held for max_hold")
         return bool(waiting) and all(
             _unrecorded(c, limits, now) or hopeless(c.rollout, limits.rollback_timeout_s, now)
             for c in waiting
@@ -207,7 +207,7 @@ class InProcessRun:
 
     def _blocked(self, runners: Sequence[RolloutRunner], limits: Limits, now: Instant) -> bool:
         """Whether no tick has ended well for so long that a person has to go on."""
-        if not self._engine.blocked:
+        if not self._host.blocked:
             self._blocked_since = None
             return False
         self._blocked_since = now if self._blocked_since is None else self._blocked_since
@@ -223,8 +223,8 @@ class InProcessRun:
             if runner.over or (rollout.phase is Phase.ROLLING_BACK and not rollout.kept_back):
                 continue
             kind = OrderKind.LEAVE if leave else OrderKind.INTERRUPT
-            self._engine.give(runner, kind, reason)
-        self._engine.schedule.wake_all()
+            self._host.give(runner, kind, reason)
+        self._host.schedule.wake_all()
 
     # --- end -----------------------------------------------------------------------------------
 
@@ -236,19 +236,19 @@ class InProcessRun:
             ends_at = max(monotonic + 1.0, self._signalled_at + TOLD_TO_END_S)
         try:
             while self._clock.monotonic() < ends_at and (
-                (left := self._untold(rollouts)) or self._engine.outbox.unheard
+                (left := self._untold(rollouts)) or self._host.outbox.unheard
             ):
-                self._engine.wake_outbox()
-                self._engine.supervisor.changed.wait(timeout=0.1)
-                self._engine.supervisor.changed.clear()
+                self._host.wake_outbox()
+                self._host.supervisor.changed.wait(timeout=0.1)
+                self._host.supervisor.changed.clear()
         except JournalError as error:
             self._say(f"the last notices may not have been delivered: {error}")
             return
-        for lane, why in self._engine.outbox.refusals.items():
+        for lane, why in self._host.outbox.refusals.items():
             if why:
                 self._say(f"{lane} was not told: {why}")
         if left:
-            why = self._engine.outbox.last_error or "no answer"
+            why = self._host.outbox.last_error or "no answer"
             self._say(
                 f"{left} notifiers were not reached ({why});"
                 " what they miss stays in the journal, and the next guardian on it delivers it"
@@ -259,10 +259,10 @@ class InProcessRun:
 
         A lane that refuses is not waited for.
         """
-        refusing = {lane for lane, why in self._engine.outbox.refusals.items() if why}
+        refusing = {lane for lane, why in self._host.outbox.refusals.items() if why}
         own = [p for p in self._journal.due(FOREVER, limit=1000) if p.notice.rollout in rollouts]
         due = self._journal.due(self._clock.now(), limit=1000)
-        waiting = [*own, *filter(self._engine.outbox.delivers, due)]
+        waiting = [*own, *filter(self._host.outbox.delivers, due)]
         return len({p.lane for p in waiting} - refusing)
 
     def _exit(self, runner: RolloutRunner) -> Exit:

@@ -15,7 +15,7 @@ from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, fold
 from guardian.core.traffic import Reading
 from guardian.engine.desk import Desk, Duty
-from guardian.engine.engine import Engine
+from guardian.engine.host import Host
 from guardian.engine.retirement import Retirement
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.start import PENDING_S, NothingToDo
@@ -56,9 +56,9 @@ class Intake:
     """Takes rollouts into the engine, and lets go of those that are over."""
 
     def __init__(
-        self, engine: Engine, journal: Journal, clock: Clock, say: Callable[[str], None]
+        self, host: Host, journal: Journal, clock: Clock, say: Callable[[str], None]
     ) -> None:
-        self._engine = engine
+        self._host = host
         self._journal = journal
         self._clock = clock
         self._say = say
@@ -71,7 +71,7 @@ class Intake:
         self._unreadable: list[Notice] = []
         """What is told of live rollouts whose journal is damaged, until everybody has heard it."""
         self._environment = ""
-        self._retirement = Retirement(engine, journal, clock, self._read)
+        self._retirement = Retirement(host, journal, clock, self._read)
 
     def step(self, desk: Desk, duties: Mapping[str, Duty], *, orders: bool = True) -> None:
         """One round, for the services that are served here; without `orders` none are taken."""
@@ -84,24 +84,24 @@ class Intake:
         self._start(desk, duties)
         self._retirement.step(duties)
         for notice in self._unreadable:
-            self._engine.outbox.tell_now(notice)
+            self._host.outbox.tell_now(notice)
 
     # --- over ----------------------------------------------------------------------------------
 
     def _let_go(self) -> None:
-        over = [runner for runner in self._engine.runners if runner.over]
+        over = [runner for runner in self._host.runners if runner.over]
         if not over:
             return
         waiting = {order.rollout for order in self._journal.orders([c.id for c in over])}
         for runner in over:
             if runner.lost or runner.id not in waiting:
-                self._engine.drop(runner)
+                self._host.drop(runner)
 
     # --- left behind ---------------------------------------------------------------------------
 
     def _adopt(self, desk: Desk, duties: Mapping[str, Duty]) -> None:
         """Go on with live rollouts of these services that no living process drives."""
-        mine = {runner.id for runner in self._engine.runners}
+        mine = {runner.id for runner in self._host.runners}
         served = {service.name for service in desk.services()}
         for head in self._journal.live():
             if head.rollout in mine or head.rollout in self.broken:
@@ -146,12 +146,12 @@ class Intake:
 
     def _took_up(self, desk: Desk, task: Task, reading: Reading | None = None) -> bool:
         """Take a rollout of the journal into charge; False where somebody holds its target."""
-        claim = self._journal.claim(self._engine.lease, task.plan.target)
+        claim = self._journal.claim(self._host.lease, task.plan.target)
         if claim is None:
             return False
-        self._engine.plane(task.plane, desk.sources(task))
+        self._host.plane(task.plane, desk.sources(task))
         try:
-            self._engine.take_up(task.plan.rollout, claim, task.router, task.plane, reading=reading)
+            self._host.take_up(task.plan.rollout, claim, task.router, task.plane, reading=reading)
         except BaseException:
             self._journal.release(claim)
             raise
@@ -215,13 +215,13 @@ class Intake:
             return
         rollout = self._read(head)
         if rollout is not None and (rollout.moved or rollout.returning):
-            self._engine.outbox.tell_now(unguarded(rollout, why, self._clock.now()))
+            self._host.outbox.tell_now(unguarded(rollout, why, self._clock.now()))
 
     # --- reopened ------------------------------------------------------------------------------
 
     def _reopen(self, desk: Desk, duties: Mapping[str, Duty]) -> None:
         """Completed rollouts that somebody, or their group, takes back after all."""
-        mine = {runner.id for runner in self._engine.runners}
+        mine = {runner.id for runner in self._host.runners}
         newest = [
             head
             for service in duties
@@ -320,18 +320,18 @@ class Intake:
         return ""
 
     def _begin(self, desk: Desk, order: Order, service: str, rollout: str) -> Answer | None:
-        live = [c for c in self._engine.runners if c.rollout.plan.service == service and _open(c)]
+        live = [c for c in self._host.runners if c.rollout.plan.service == service and _open(c)]
         if live:
             return self._join(desk, order, service, live)
         task = desk.plan(order, rollout)
         plan = task.plan
         if task.resume:
             return Answer(order=order.id, rollout=plan.rollout)
-        claim = self._engine.claim(plan.target)
-        self._engine.plane(task.plane, desk.sources(task))
+        claim = self._host.claim(plan.target)
+        self._host.plane(task.plane, desk.sources(task))
         answer = Answer(order=order.id, rollout=plan.rollout)
         try:
-            self._engine.begin(plan, claim, task.router, task.plane, answers=[answer])
+            self._host.begin(plan, claim, task.router, task.plane, answers=[answer])
         except BaseException:
             self._journal.release(claim)
             raise

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from guardian.core.traffic import Traffic
 from guardian.engine.desk import Desk, Duty
-from guardian.engine.engine import Engine
+from guardian.engine.host import Host
 from guardian.engine.supervisor import broken
 from guardian.ports import Clock, Damaged, GuardianError, Journal, JournalError
 
@@ -18,9 +18,9 @@ class Lookout:
     """Begins a watch that restores nothing whenever a service's live version changes."""
 
     def __init__(
-        self, engine: Engine, journal: Journal, clock: Clock, say: Callable[[str], None]
+        self, host: Host, journal: Journal, clock: Clock, say: Callable[[str], None]
     ) -> None:
-        self._engine = engine
+        self._host = host
         self._journal = journal
         self._clock = clock
         self._say = say
@@ -56,17 +56,17 @@ class Lookout:
         known = self._known.setdefault(service, traffic)
         if _live(known) == _live(traffic):
             return
-        if any(c.rollout.plan.service == service and not c.over for c in self._engine.runners):
+        if any(c.rollout.plan.service == service and not c.over for c in self._host.runners):
             return  # The watch of the version before sees the change too, and ends.
         task = desk.observation(service)
         self._known[service] = traffic
         plan = task.plan
         if self._journal.holder(plan.target) is not None:
             return  # Another guardian drives it: it judges, and tells.
-        self._engine.plane(task.plane, desk.sources(task))
-        claim = self._engine.claim(plan.target)
+        self._host.plane(task.plane, desk.sources(task))
+        claim = self._host.claim(plan.target)
         try:
-            self._engine.begin(plan, claim, task.router, task.plane)
+            self._host.begin(plan, claim, task.router, task.plane)
         except BaseException:
             self._journal.release(claim)
             raise

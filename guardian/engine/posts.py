@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from guardian.ports import Claim, Journal
 
 if TYPE_CHECKING:  # commands ask for `post` alone, and need no engine for it
-    from guardian.engine.engine import Engine
+    from guardian.engine.host import Host
 
 
 def post(environment: str, service: str) -> str:
@@ -19,8 +19,8 @@ def post(environment: str, service: str) -> str:
 class Posts:
     """Claims the post of each service, and notices when one is lost."""
 
-    def __init__(self, engine: Engine, journal: Journal, say: Callable[[str], None]) -> None:
-        self._engine = engine
+    def __init__(self, host: Host, journal: Journal, say: Callable[[str], None]) -> None:
+        self._host = host
         self._journal = journal
         self._say = say
         self._claims: dict[str, Claim] = {}
@@ -50,7 +50,7 @@ class Posts:
         self._claims.clear()
 
     def _apply(self, service: str, target: str) -> None:
-        claim = self._journal.claim(self._engine.lease, target)
+        claim = self._journal.claim(self._host.lease, target)
         if claim is not None:
             self._claims[service] = claim
             self._standby.pop(service, None)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from guardian.core.decide import retired
 from guardian.core.rollout import Phase, Rollout
-from guardian.engine.engine import Engine
+from guardian.engine.host import Host
 from guardian.ports import Clock, Head, Journal
 
 LOOK_S = 10.0
@@ -18,12 +18,12 @@ class Retirement:
 
     def __init__(
         self,
-        engine: Engine,
+        host: Host,
         journal: Journal,
         clock: Clock,
         read: Callable[[Head], Rollout | None],
     ) -> None:
-        self._engine = engine
+        self._host = host
         self._journal = journal
         self._clock = clock
         self._read = read
@@ -51,10 +51,10 @@ class Retirement:
         entry = retired(rollout, self._clock.now(), followed=followed)
         if entry is None or self._journal.holder(head.target) is not None:
             return
-        claim = self._journal.claim(self._engine.lease, head.target)
+        claim = self._journal.claim(self._host.lease, head.target)
         if claim is None:
             return
         try:
-            self._engine.end(claim, rollout, entry)
+            self._host.end(claim, rollout, entry)
         finally:
             self._journal.release(claim)

@@ -18,7 +18,7 @@ from guardian.core.entries import (
 )
 from guardian.core.plan import Drive, Plan
 from guardian.engine.desk import Desk, Duty, Served
-from guardian.engine.engine import Engine, Setting
+from guardian.engine.host import Dependencies, Host
 from guardian.engine.intake import Intake
 from guardian.engine.outbox import Lane
 from guardian.engine.runner import RolloutRunner
@@ -133,13 +133,13 @@ class House:
         self.desk = Files(self.clock, duty=duty)
         self.said: list[str] = []
         self.broken: list[tuple[str, Exception]] = []
-        self.engine = self.new_engine()
-        self.intake = Intake(self.engine, self.journal, self.clock, self.said.append)
+        self.host = self.new_host()
+        self.intake = Intake(self.host, self.journal, self.clock, self.said.append)
         self.orders = 0
 
-    def new_engine(self) -> Engine:
+    def new_host(self) -> Host:
         """Another process's engine on the same journal."""
-        setting = Setting(
+        dependencies = Dependencies(
             journal=self.journal,
             clock=self.clock,
             luck=SeededLuck("house"),
@@ -147,8 +147,8 @@ class House:
             observer=lambda _: None,
             say=self.said.append,
         )
-        return Engine(
-            setting,
+        return Host(
+            dependencies,
             [],
             reaches=lambda _: True,
             on_broken=lambda runner, error: self.broken.append((runner.id, error)),
@@ -177,7 +177,7 @@ class House:
         """A rollout that was ordered and begun."""
         self.order()
         self.step()
-        (runner,) = self.engine.runners
+        (runner,) = self.host.runners
         return runner
 
     def left(self, *entries: Entry, live: bool = True, **changes: object) -> str:

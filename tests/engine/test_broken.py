@@ -34,7 +34,7 @@ def test_a_rollout_that_a_bug_breaks_is_put_aside_and_the_others_go_on(where: st
 
     bad = charge_of("bad", house.journal, house.clock, alias_for("bad", house.clock))
     setattr(bad, where, breaks)
-    plane = house.engine.planes["plane"]
+    plane = house.host.planes["plane"]
     plane.runners = [bad, runner]
     for _ in range(3):
         plane.step()
@@ -48,22 +48,22 @@ def test_a_loop_that_breaks_as_a_whole_is_tried_again_and_told() -> None:
     """It ends no other loop, shows in the health, and people hear of each rollout in it."""
     house = House()
     runner = house.begun()
-    plane = house.engine.planes["plane"]
+    plane = house.host.planes["plane"]
     told: list[Notice] = []
-    house.engine.outbox.tell_now = told.append  # type: ignore[assignment, method-assign] # heard
+    house.host.outbox.tell_now = told.append  # type: ignore[assignment, method-assign] # heard
     plane.step()
     plane.step()
     assert runner.rollout.moved
     mend, plane._observe = plane._observe, None  # type: ignore[assignment, method-assign] # it breaks
-    step = house.engine._step_and_signal(plane)
+    step = house.host._step_and_signal(plane)
     assert step() > 0
     assert step() > 0
     assert len([s for s in house.said if "the loop over plane broke (TypeError" in s]) == 1
-    assert "the loop over plane broke" in house.engine.trouble
+    assert "the loop over plane broke" in house.host.trouble
     assert {t.event for t in told} == {Event.STUCK}
     plane._observe = mend  # type: ignore[method-assign] # as it was
     step()
-    assert house.engine.trouble == ""
+    assert house.host.trouble == ""
 
 
 @pytest.mark.parametrize("error", [TypeError("no text"), RouterError(Reason.AUTH, "no")])
@@ -75,7 +75,7 @@ def test_what_breaks_as_one_rollout_is_taken_up_leaves_the_others_alone(error: E
     house.step()
     house.clock.pass_s(ALONE_S)
     told: list[Notice] = []
-    house.engine.outbox.tell_now = told.append  # type: ignore[assignment, method-assign] # heard
+    house.host.outbox.tell_now = told.append  # type: ignore[assignment, method-assign] # heard
     house.step()
     assert [n.rollout for n in told] == ["left"]
 
@@ -106,7 +106,7 @@ def test_a_damaged_rollout_is_paged_where_it_was_live_and_stops_no_other(
     if how == "its hashes":
         journal.torn = "left"
     told: list[Notice] = []
-    house.engine.outbox.tell_now = told.append  # type: ignore[assignment, method-assign] # heard
+    house.host.outbox.tell_now = told.append  # type: ignore[assignment, method-assign] # heard
     mine, others = house.order(), house.order(to=for_service("other"))
     for _ in range(2):
         house.intake.step(house.desk, dict.fromkeys(house.desk.names, Duty.ENFORCE))

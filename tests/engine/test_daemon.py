@@ -36,7 +36,7 @@ def test_a_start_is_begun_and_answered_in_one() -> None:
     order = house.order()
     house.step()
     answer = house.journal.answered(order)
-    (runner,) = house.engine.runners
+    (runner,) = house.host.runners
     assert answer == Answer(order=order, rollout=runner.id)
     assert runner.rollout.phase is Phase.PENDING
     assert house.journal.orders([for_service(SERVICE)]) == []
@@ -50,7 +50,7 @@ def test_the_same_version_twice_is_one_rollout() -> None:
     house.step()
     answer = house.journal.answered(order)
     assert answer == Answer(order=order, rollout=runner.id)
-    assert len(house.engine.runners) == 1
+    assert len(house.host.runners) == 1
 
 
 def test_another_version_has_to_wait() -> None:
@@ -78,7 +78,7 @@ def test_an_order_that_was_begun_and_not_answered_begins_nothing_again() -> None
     house.journal.close_lease(lease)
     house.step()
     assert house.journal.answered(order.id) == Answer(order=order.id, rollout=task.plan.rollout)
-    assert [runner.id for runner in house.engine.runners] == [task.plan.rollout]
+    assert [runner.id for runner in house.host.runners] == [task.plan.rollout]
     assert house.desk.planned == 0
 
 
@@ -132,7 +132,7 @@ def test_a_start_waits_for_a_version_that_is_still_being_made() -> None:
     house.order()
     house.desk.error = None
     house.step()
-    assert len(house.engine.runners) == 1
+    assert len(house.host.runners) == 1
 
 
 def test_a_target_in_other_hands_is_refused() -> None:
@@ -187,12 +187,12 @@ def test_a_live_rollout_that_nobody_drives_is_taken_up() -> None:
     house = House()
     left = house.left(*house.shifted())
     house.step()
-    (runner,) = house.engine.runners
+    (runner,) = house.host.runners
     assert runner.id == left
     assert runner.rollout.phase is Phase.BAKING
     assert runner.claim.epoch == 2
     house.step()
-    assert len(house.engine.runners) == 1
+    assert len(house.host.runners) == 1
 
 
 def test_what_a_living_process_drives_is_left_to_it() -> None:
@@ -202,10 +202,10 @@ def test_what_a_living_process_drives_is_left_to_it() -> None:
     lease = house.journal.open_lease("a pipeline")
     house.journal.claim(lease, house.desk.aliases[SERVICE].target)
     house.step()
-    assert house.engine.runners == []
+    assert house.host.runners == []
     house.journal.close_lease(lease)
     house.step()
-    assert len(house.engine.runners) == 1
+    assert len(house.host.runners) == 1
 
 
 def test_what_cannot_be_taken_up_is_said_once() -> None:
@@ -225,7 +225,7 @@ def test_what_cannot_be_taken_up_is_said_once() -> None:
     watching = House(duty=Duty.OBSERVE)
     watching.left(*watching.shifted())
     watching.step()
-    assert watching.engine.runners == []
+    assert watching.host.runners == []
     assert "only observed" in watching.said[0]
 
 
@@ -236,7 +236,7 @@ def test_what_is_over_is_let_go() -> None:
     runner.lost = True
     house.journal.release(runner.claim)
     house.step()
-    assert house.engine.runners[0] is not runner  # It is live, so it is taken up again.
+    assert house.host.runners[0] is not runner  # It is live, so it is taken up again.
 
 
 # --- reopened ----------------------------------------------------------------------------------
@@ -247,13 +247,13 @@ def test_a_completed_rollout_is_reopened_for_an_abort() -> None:
     house = House()
     left = house.left(*house.completed(), live=False)
     house.step()
-    assert house.engine.runners == []
+    assert house.host.runners == []
     house.order(kind=OrderKind.ABORT, to=left)
     house.step()
-    (runner,) = house.engine.runners
+    (runner,) = house.host.runners
     house.step()
-    assert house.engine.runners == [runner]
-    house.engine.planes["plane"].step()
+    assert house.host.runners == [runner]
+    house.host.planes["plane"].step()
     assert runner.rollout.phase is Phase.ROLLING_BACK
 
 
@@ -279,7 +279,7 @@ def test_an_order_to_what_is_over_is_refused() -> None:
     order = back.order(kind=OrderKind.ABORT, to=back.left(*back.shifted(), *ended, live=False))
     back.step()
     assert back.journal.answered(order) is not None
-    assert back.engine.runners == []
+    assert back.host.runners == []
 
 
 # --- posts -------------------------------------------------------------------------------------
@@ -288,8 +288,8 @@ def test_an_order_to_what_is_over_is_refused() -> None:
 def test_one_daemon_serves_a_service_and_the_next_stands_by() -> None:
     """When the first gives up, the second takes its place."""
     house = House()
-    other = house.new_engine()
-    first = Posts(house.engine, house.journal, house.said.append)
+    other = house.new_host()
+    first = Posts(house.host, house.journal, house.said.append)
     second = Posts(other, house.journal, house.said.append)
     for posts in (first, second, second):
         posts.step("production", [SERVICE])
@@ -298,11 +298,11 @@ def test_one_daemon_serves_a_service_and_the_next_stands_by() -> None:
     assert [t for t in house.said if "standing by" in t] == [
         f"{SERVICE}: served by a daemon; standing by"
     ]
-    house.engine.close()
+    house.host.close()
     second.step("production", [SERVICE])
     assert second.held == {SERVICE: True}
     first.forget()
-    house.engine.renew()
+    house.host.renew()
     first.step("production", [SERVICE])
     assert first.held == {SERVICE: False}
 
@@ -310,7 +310,7 @@ def test_one_daemon_serves_a_service_and_the_next_stands_by() -> None:
 def test_a_service_that_is_no_longer_configured_is_given_back() -> None:
     """So is one whose post somebody else has taken."""
     house = House()
-    posts = Posts(house.engine, house.journal, house.said.append)
+    posts = Posts(house.host, house.journal, house.said.append)
     posts.step("production", [SERVICE])
     posts.step("production", [])
     assert posts.held == {}
@@ -334,20 +334,20 @@ def deploys(house: House, version: str) -> None:
 def test_a_deploy_is_judged_by_a_watch_that_restores_nothing() -> None:
     """Once for each version that goes live, and not for what was live at the first look."""
     house = House(duty=Duty.OBSERVE)
-    lookout = Lookout(house.engine, house.journal, house.clock, house.said.append)
+    lookout = Lookout(house.host, house.journal, house.clock, house.said.append)
     duties = {SERVICE: Duty.OBSERVE}
     lookout.step(house.desk, duties)
-    assert house.engine.runners == []
+    assert house.host.runners == []
     deploys(house, "42")
     lookout.step(house.desk, duties)
-    assert house.engine.runners == []
+    assert house.host.runners == []
     house.clock.pass_s(LOOK_S)
     lookout.step(house.desk, duties)
-    (runner,) = house.engine.runners
+    (runner,) = house.host.runners
     assert runner.rollout.plan.drive is Drive.WATCH
     house.clock.pass_s(LOOK_S)
     lookout.step(house.desk, duties)
-    assert house.engine.runners == [runner]
+    assert house.host.runners == [runner]
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_a_deploy_is_judged_by_a_watch_that_restores_nothing() -> None:
 def test_a_service_that_cannot_be_seen_is_said_once(error: Exception) -> None:
     """It is looked at again in its next turn."""
     house = House(duty=Duty.OBSERVE)
-    lookout = Lookout(house.engine, house.journal, house.clock, house.said.append)
+    lookout = Lookout(house.host, house.journal, house.clock, house.said.append)
     house.desk.error = error
     for _ in range(3):
         lookout.step(house.desk, {SERVICE: Duty.OBSERVE})

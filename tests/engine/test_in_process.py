@@ -345,7 +345,7 @@ def test_a_signal_that_leaves_traffic_waits_for_no_read_either(command: Make) ->
     c = command()
     hanging = Hanging(c)
     rollout, code = c.run(limits=Limits(leave_on_exit=True))
-    idle = c.session._engine.schedule.wait_idle(DEADLINE_S / 2)
+    idle = c.session._host.schedule.wait_idle(DEADLINE_S / 2)
     hanging.answer.set()
     assert (code, rollout.live) == (Exit.TERMINATED, True)
     assert idle

@@ -26,7 +26,7 @@ class Pager:
 def house_with(pager: Pager) -> House:
     """A daemon with one lane."""
     house = House()
-    house.engine.replace_lanes([Lane(name="pager", notifier=pager)])
+    house.host.replace_lanes([Lane(name="pager", notifier=pager)])
     return house
 
 

@@ -58,12 +58,12 @@ def test_a_journal_that_takes_heartbeats_and_no_looks_is_unwritable() -> None:
     journal = Full(ManualClock())
     house = House(journal=journal)
     house.begun()
-    plane = house.engine.planes["plane"]
+    plane = house.host.planes["plane"]
     for full, why in ((False, ""), (True, "the disk is full"), (False, "")):
         journal.full = full
         house.clock.pass_s(POLL_S)
         plane.step()
-        assert house.engine.unwritable == why
+        assert house.host.unwritable == why
 
 
 def test_what_was_told_before_is_ended_and_other_causes_stay() -> None:

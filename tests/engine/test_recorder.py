@@ -16,7 +16,7 @@ from guardian.core.entries import (
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, apply, fold
 from guardian.core.traffic import Traffic
-from guardian.engine.engine import Engine, Setting
+from guardian.engine.host import Dependencies, Host
 from guardian.engine.outcome import count
 from guardian.engine.report import Report
 from guardian.engine.task import Busy
@@ -28,13 +28,13 @@ from tests.simulation.world import SeededLuck
 
 def a_rollback(house: House, rollout: str = "back") -> str:
     """A person's rollback, begun by a process that dies at once."""
-    engine = house.new_engine()
+    host = house.new_host()
     task = house.desk.task(
         SERVICE, rollout, drive=Drive.ROLLBACK, steps=(), criteria=(), found=Traffic(primary="42")
     )
-    engine.plane(task.plane, house.desk.sources(task))
-    engine.begin(task.plan, engine.claim(task.plan.target), task.router, task.plane)
-    engine.close()
+    host.plane(task.plane, house.desk.sources(task))
+    host.begin(task.plan, host.claim(task.plan.target), task.router, task.plane)
+    host.close()
     return rollout
 
 
@@ -53,7 +53,7 @@ def test_a_rollback_whose_process_died_is_finished_by_a_daemon() -> None:
     name = a_rollback(house)
     house.step()
     for _ in range(5):
-        house.engine.planes["plane"].step()
+        house.host.planes["plane"].step()
     entries = [r.entry for r in house.journal.read(name)]
     assert isinstance(entries[-1], RollbackConfirmed)
     assert fold(entries).phase is Phase.ROLLED_BACK
@@ -64,11 +64,11 @@ def test_a_rollback_that_was_left_behind_is_not_ended_for_another_rollout() -> N
     """A dead watch may be closed; what a person ordered has to be finished."""
     house = House()
     a_rollback(house)
-    engine = house.new_engine()
+    host = house.new_host()
     task = house.desk.task(SERVICE, "next")
-    engine.plane(task.plane, house.desk.sources(task))
+    host.plane(task.plane, house.desk.sources(task))
     with pytest.raises(Busy):
-        engine.begin(task.plan, engine.claim(task.plan.target), task.router, task.plane)
+        host.begin(task.plan, host.claim(task.plan.target), task.router, task.plane)
     left = fold(r.entry for r in house.journal.read("back"))
     assert left.returning
 
@@ -91,9 +91,9 @@ class Counted(Unmetered):
 
 def counting(
     house: House, meter: Counted, observer: Callable[[Report], None] = lambda _: None
-) -> Engine:
+) -> Host:
     """Another process's engine, whose counts and reports are looked at."""
-    setting = Setting(
+    dependencies = Dependencies(
         journal=house.journal,
         clock=house.clock,
         luck=SeededLuck("another"),
@@ -102,24 +102,24 @@ def counting(
         say=house.said.append,
         meter=meter,
     )
-    return Engine(setting, [], reaches=lambda _: True)
+    return Host(dependencies, [], reaches=lambda _: True)
 
 
 def test_what_a_persons_order_ends_is_counted_and_shown() -> None:
     """As if a tick had ended it: the metrics, the log and the output all know."""
     house, meter, reports = House(), Counted(), list[Report]()
-    engine = counting(house, meter, reports.append)
+    host = counting(house, meter, reports.append)
     left = house.left(*house.shifted())
     task = house.desk.task(SERVICE, "back", reason="users hurt")
-    engine.plane(task.plane, house.desk.sources(task))
-    claim = engine.claim(task.plan.target)
-    engine.begin(task.plan, claim, task.router, task.plane, instead_of=left)
+    host.plane(task.plane, house.desk.sources(task))
+    claim = host.claim(task.plan.target)
+    host.begin(task.plan, claim, task.router, task.plane, instead_of=left)
     assert meter.ends == [(SERVICE, "superseded")]
     ended, begun = reports
     assert [(r.rollout, type(r.entry)) for r in ended.recorded] == [(left, Superseded)]
     assert [p.rollout for p in ended.pictures] == [left]
     assert [type(r.entry) for r in begun.recorded] == [RolloutStarted]
-    assert set(engine.pictures) == {"back"}
+    assert set(host.pictures) == {"back"}
     assert house.journal.read(left)[-1].txid == house.journal.read("back")[0].txid
 
 
@@ -139,8 +139,8 @@ def test_a_watch_whose_process_died_is_counted_when_it_is_closed() -> None:
     """The next rollout on its target ends it."""
     house, meter = House(), Counted()
     house.left(drive=Drive.WATCH)
-    engine = counting(house, meter)
+    host = counting(house, meter)
     task = house.desk.task(SERVICE, "next")
-    engine.plane(task.plane, house.desk.sources(task))
-    engine.begin(task.plan, engine.claim(task.plan.target), task.router, task.plane)
+    host.plane(task.plane, house.desk.sources(task))
+    host.begin(task.plan, host.claim(task.plan.target), task.router, task.plane)
     assert meter.ends == [(SERVICE, "cancelled")]

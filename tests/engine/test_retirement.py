@@ -50,11 +50,9 @@ def test_a_later_rollout_retires_the_one_before() -> None:
     house.clock.pass_s(2 * LOOK_S)
     house.step()
     assert phase(house) is Phase.COMPLETED
-    house.engine.drop(runner)
-    house.engine.end(
-        house.engine.claim(runner.rollout.plan.target), runner.rollout, cancelled(house)
-    )
-    house.journal.release(house.engine.claim(runner.rollout.plan.target))
+    house.host.drop(runner)
+    house.host.end(house.host.claim(runner.rollout.plan.target), runner.rollout, cancelled(house))
+    house.journal.release(house.host.claim(runner.rollout.plan.target))
     house.clock.pass_s(2 * LOOK_S)
     house.step()
     assert phase(house) is Phase.RETIRED

@@ -25,15 +25,15 @@ def test_a_stamp_that_a_dead_process_has_left_is_taken_off() -> None:
     alias = house.desk.aliases[SERVICE]
     alias.stamp = Stamp(rollout=left, epoch=1, stable="41")
     house.step()
-    assert house.engine.runners == []
+    assert house.host.runners == []
     house.intake.tidy(house.desk, SERVICE, alias.read(), Duty.OBSERVE)
-    assert house.engine.runners == []
+    assert house.host.runners == []
     house.intake.tidy(house.desk, SERVICE, alias.read(), Duty.ENFORCE)
-    house.engine.planes["plane"].step()
+    house.host.planes["plane"].step()
     house.step()
     assert alias.read().stamp is None
     assert alias.traffic == Traffic(primary="41")
-    assert house.engine.runners == []
+    assert house.host.runners == []
     assert house.journal.holder(alias.target) is None
 
 
@@ -52,7 +52,7 @@ def test_no_other_stamp_is_touched(why: str) -> None:
     if why == "no router":
         house.desk.error = ConfigError("it moves another target")
     house.intake.tidy(house.desk, SERVICE, alias.read(), Duty.ENFORCE)
-    assert house.engine.runners == []
+    assert house.host.runners == []
     assert alias.stamp is not None
 
 
@@ -65,5 +65,5 @@ def test_a_person_who_shifts_after_a_rollback_is_not_waited_for() -> None:
     alias.by_person(Traffic(primary="43"))
     house.intake.tidy(house.desk, SERVICE, alias.read(), Duty.ENFORCE)
     house.step()
-    assert house.engine.runners == []
+    assert house.host.runners == []
     assert alias.guardian_wrote == []

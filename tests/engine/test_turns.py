@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from guardian.engine.daemon import Daemon
-from guardian.engine.engine import Setting
+from guardian.engine.host import Dependencies
 from guardian.ports import Unavailable
 from tests.contracts.journal_values import ManualClock
 from tests.engine.house import SERVICE, House, Timeless
@@ -26,7 +26,7 @@ class Away(Timeless):
 
 def daemon(house: House, *, observe: bool = False) -> Daemon:
     """A daemon over the house's files, whose thread is the test."""
-    setting = Setting(
+    dependencies = Dependencies(
         journal=house.journal,
         clock=house.clock,
         luck=SeededLuck("daemon"),
@@ -34,7 +34,7 @@ def daemon(house: House, *, observe: bool = False) -> Daemon:
         observer=lambda _: None,
         say=house.said.append,
     )
-    return Daemon(setting, house.desk, observe=observe)
+    return Daemon(dependencies, house.desk, observe=observe)
 
 
 def said(house: House, what: Callable[[], object]) -> list[str]:
@@ -78,11 +78,11 @@ def test_a_lease_that_was_lost_is_renewed_before_anything_is_claimed() -> None:
     house = House()
     mine = daemon(house)
     mine._turn()
-    engine = mine._engine
-    lost = engine.lease
+    host = mine._host
+    lost = host.lease
     house.journal.close_lease(lost)
-    engine._lost()
+    host._lost()
     mine._turn()
-    assert engine.lease != lost
-    assert not engine.lost
+    assert host.lease != lost
+    assert not host.lost
     assert mine.overview().claims == {SERVICE: True}

@@ -17,7 +17,7 @@ def test_a_start_waits_while_the_files_are_wrong() -> None:
     assert [text for text in house.said if "waits for files that are right" in text] == house.said
     house.desk.trouble = ""
     house.step()
-    assert house.journal.answered(order) == Answer(order=order, rollout=house.engine.runners[0].id)
+    assert house.journal.answered(order) == Answer(order=order, rollout=house.host.runners[0].id)
 
 
 def test_files_that_cannot_be_read_name_no_service_and_the_journal_does() -> None:
@@ -26,10 +26,10 @@ def test_files_that_cannot_be_read_name_no_service_and_the_journal_does() -> Non
     left = house.left(*house.shifted())
     house.desk.trouble, house.desk.names = "there is no such file", ()
     house.intake.step(house.desk, {})
-    assert [runner.id for runner in house.engine.runners] == [left]
+    assert [runner.id for runner in house.host.runners] == [left]
     other = House()
     other.left(*other.shifted(), environment="staging")
     other.desk.trouble, other.desk.names = "there is no such file", ()
     other.intake.step(other.desk, {})
-    assert other.engine.runners == []
+    assert other.host.runners == []
     assert "it belongs to the environment staging" in other.said[0]

@@ -10,8 +10,8 @@ from guardian.core.model import Instant
 from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.rollout import Phase, Rollout, fold, start
 from guardian.core.traffic import Snapshot, Step, Traffic, Weight
-from guardian.engine.engine import resumed
 from guardian.engine.fanout import SerialFanout
+from guardian.engine.host import resumed
 from guardian.engine.outbox import Lane, Outbox
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import Beat

@@ -44,7 +44,7 @@ BLOCKED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Dependencies:
     """What an engine works with, and whom it tells."""
 
     journal: Journal
@@ -59,39 +59,45 @@ class Setting:
     """Services that go back together, in that order."""
 
 
-class Engine:
+class Host:
     """The machinery around planes; it decides nothing of itself."""
 
     def __init__(
         self,
-        setting: Setting,
+        dependencies: Dependencies,
         lanes: Sequence[Lane],
         *,
         reaches: Callable[[Rollout], bool],
         on_broken: Callable[[RolloutRunner, Exception], None] | None = None,
     ) -> None:
-        self._setting = setting
-        self._journal, self._clock, self._luck = setting.journal, setting.clock, setting.luck
-        self._on_broken = on_broken
-        self.supervisor = Supervisor(setting.say)
-        self.schedule = Schedule(on_death=self.supervisor.died)
-        self.fanout = ThreadFanout(setting.clock)
-        self.outbox = Outbox(
-            journal=setting.journal,
-            lanes=lanes,
-            fanout=ThreadFanout(setting.clock),
-            clock=setting.clock,
-            luck=setting.luck,
-            meter=setting.meter,
-            say=setting.say,
+        self._dependencies = dependencies
+        self._journal, self._clock, self._luck = (
+            dependencies.journal,
+            dependencies.clock,
+            dependencies.luck,
         )
-        self._recorder = Recorder(setting.journal, self.outbox, setting.luck, setting.meter)
+        self._on_broken = on_broken
+        self.supervisor = Supervisor(dependencies.say)
+        self.schedule = Schedule(on_death=self.supervisor.died)
+        self.fanout = ThreadFanout(dependencies.clock)
+        self.outbox = Outbox(
+            journal=dependencies.journal,
+            lanes=lanes,
+            fanout=ThreadFanout(dependencies.clock),
+            clock=dependencies.clock,
+            luck=dependencies.luck,
+            meter=dependencies.meter,
+            say=dependencies.say,
+        )
+        self._recorder = Recorder(
+            dependencies.journal, self.outbox, dependencies.luck, dependencies.meter
+        )
         self.groups = Groups(
-            setting.groups,
-            journal=setting.journal,
-            clock=setting.clock,
+            dependencies.groups,
+            journal=dependencies.journal,
+            clock=dependencies.clock,
             reaches=reaches,
-            say=setting.say,
+            say=dependencies.say,
         )
         self.planes: Mapping[str, Plane] = {}
         self.pictures: dict[str, Picture] = {}
@@ -110,7 +116,7 @@ class Engine:
     def lease(self) -> Lease:
         """The lease, opened once."""
         if self._lease is None:
-            self._lease = self._journal.open_lease(self._setting.owner)
+            self._lease = self._journal.open_lease(self._dependencies.owner)
         return self._lease
 
     def renew(self) -> None:
@@ -143,7 +149,7 @@ class Engine:
             lambda: list(self.planes.values()),
             self._clock,
             wake=self.schedule.wake_all,
-            alarm=self._setting.say,
+            alarm=self._dependencies.say,
         )
         supervisor.add("watchdog", watchdog.step)
         bell = Bell(self._journal, rollouts=lambda: [c.id for c in self.runners], ring=self.ring)
@@ -180,7 +186,7 @@ class Engine:
             self._journal.close_lease(self._lease)
         except JournalError as error:
             # A lease that cannot be closed runs out; what the rollouts came to matters more.
-            self._setting.say(str(error))
+            self._dependencies.say(str(error))
 
     def _lost(self) -> None:
         self.lost = True
@@ -206,8 +212,8 @@ class Engine:
                 luck=self._luck,
                 observer=self._show,
                 name=name,
-                meter=self._setting.meter,
-                say=self._setting.say,
+                meter=self._dependencies.meter,
+                say=self._dependencies.say,
                 on_broken=self._on_broken,
             )
             self.planes = {**self.planes, name: plane}
@@ -231,7 +237,7 @@ class Engine:
         """A tick broke as a whole: people hear of each rollout in it; when to try again."""
         why = broken(f"the loop over {plane.name}", error)
         if self.blocked.get(plane.name) != why:
-            self._setting.say(f"{why}; it is tried again")
+            self._dependencies.say(f"{why}; it is tried again")
         self.blocked[plane.name] = why
         for runner in plane.runners:
             if not runner.over and runner.rollout.moved:
@@ -240,7 +246,7 @@ class Engine:
 
     def _show(self, report: Report) -> None:
         self.pictures |= {p.rollout: p for p in report.pictures}
-        self._setting.observer(report)
+        self._dependencies.observer(report)
 
     def claim(self, target: str, *, take_over: bool = False) -> Claim:
         """The right to act on a target. Raises TargetHeld."""
@@ -358,7 +364,7 @@ class Engine:
             id=f"{runner.id}-{kind.value}-{runner.claim.epoch}",
             rollout=runner.id,
             kind=kind,
-            actor=self._setting.owner,
+            actor=self._dependencies.owner,
             reason=reason,
             at=self._clock.now(),
         )
@@ -372,7 +378,7 @@ class Engine:
                 self._journal.order(self._unheard[0])
                 del self._unheard[0]
         except JournalError as error:
-            self._setting.say(f"an order could not be recorded and is tried again: {error}")
+            self._dependencies.say(f"an order could not be recorded and is tried again: {error}")
 
 
 def resumed(journal: Journal, claim: Claim, router: Router, rollout: str) -> RolloutRunner:

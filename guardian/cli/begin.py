@@ -30,8 +30,8 @@ from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Rollout
 from guardian.core.wording import span
 from guardian.engine.in_process import Limits
+from guardian.engine.leadership import post
 from guardian.engine.outcome import Exit
-from guardian.engine.posts import post
 from guardian.engine.start import PENDING_S, NothingToDo, resolved
 from guardian.engine.task import Task
 from guardian.ports import ConfigError, EdgeError, GuardianError, NotYet

@@ -14,8 +14,8 @@ from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout
 from guardian.core.traffic import Reading, Stamp
 from guardian.engine.in_process import Limits
+from guardian.engine.leadership import post
 from guardian.engine.outcome import Exit, worst
-from guardian.engine.posts import post
 from guardian.engine.start import is_gate, live_on
 from guardian.engine.task import TargetHeld, Task
 from guardian.ports import ConfigError, EdgeError, Router

@@ -20,8 +20,8 @@ from guardian.core.entries import Answer, Order, OrderKind
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout, fold
+from guardian.engine.leadership import post
 from guardian.engine.outcome import Exit
-from guardian.engine.posts import post
 from guardian.ports import ConfigError, EdgeError, GuardianError, Head, Journal
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from guardian.engine.desk import Desk, Duty
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.host import Dependencies, Host
 from guardian.engine.intake import Intake
+from guardian.engine.leadership import ServiceLeadership
 from guardian.engine.lookout import Lookout
 from guardian.engine.own import OwnNotices
 from guardian.engine.patrol import Patrol
-from guardian.engine.posts import Posts
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import STALL_S
 from guardian.ports import ConfigError, JournalError
@@ -73,7 +73,7 @@ class Daemon:
             reaches=self._reaches,
             on_broken=self._broken,
         )
-        self._posts = Posts(self._host, dependencies.journal, dependencies.say)
+        self._leadership = ServiceLeadership(self._host, dependencies.journal, dependencies.say)
         self._intake = Intake(
             self._host, dependencies.journal, dependencies.clock, dependencies.say
         )
@@ -166,7 +166,7 @@ class Daemon:
         trouble = ""
         try:
             if self._host.lost:
-                self._posts.forget()
+                self._leadership.forget()
                 self._host.renew()
             self._look_at_files()
             self._serve()
@@ -177,7 +177,7 @@ class Daemon:
                 self._say(trouble)
         self._state = _State(
             turned_at=self._clock.monotonic(),
-            held=dict(self._posts.held),
+            held=dict(self._leadership.held),
             pending=pending,
             trouble=trouble,
         )
@@ -190,8 +190,8 @@ class Daemon:
         if self._observe:
             mine = duties  # Whoever only looks takes nobody's place.
         else:
-            self._posts.step(self._desk.environment, list(duties))
-            mine = {s: duty for s, duty in duties.items() if self._posts.held.get(s)}
+            self._leadership.step(self._desk.environment, list(duties))
+            mine = {s: duty for s, duty in duties.items() if self._leadership.held.get(s)}
         if self._signals:
             return
         self._intake.step(self._desk, mine, orders=not self._observe)

@@ -11,7 +11,7 @@ from typing import Final
 
 from guardian.clock import SystemClock
 from guardian.core.rollout import Rollout, fold
-from guardian.engine.posts import post
+from guardian.engine.leadership import post
 from tests.cli.forks import Forked, Nursery
 from tests.cli.stage import SERVICE, Stage
 from tests.cli.theatre import journal_of

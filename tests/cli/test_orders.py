@@ -16,7 +16,7 @@ from guardian.core.entries import (
     for_service,
 )
 from guardian.core.rollout import Phase, Rollout, fold
-from guardian.engine.posts import post
+from guardian.engine.leadership import post
 from tests.cli.journaled import SERVICE, Desk, Driving, before_step, criterion, waiting
 from tests.contracts.journal_values import plan
 

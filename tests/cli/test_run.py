@@ -14,7 +14,7 @@ import pytest
 
 from guardian.clock import SystemClock
 from guardian.core.entries import OrderKind
-from guardian.engine.posts import post
+from guardian.engine.leadership import post
 from tests.cli.stage import SERVICE, finish
 from tests.cli.theatre import BAD, NEW, OLD, OTHERS, THREE, Theatre, stop, theatre
 

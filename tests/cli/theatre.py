@@ -12,7 +12,7 @@ from pathlib import Path
 from guardian.clock import SystemClock
 from guardian.core.entries import Answer, Order, OrderKind, for_service
 from guardian.core.rollout import Rollout, fold
-from guardian.engine.posts import post
+from guardian.engine.leadership import post
 from guardian.journals import sqlite
 from guardian.ports import Context, Journal
 from guardian.sim.aliases import AliasState

@@ -20,8 +20,8 @@ from guardian.core.rollout import Phase, fold
 from guardian.core.traffic import Traffic
 from guardian.engine.desk import Duty
 from guardian.engine.intake import ORDER_LIVES_S, rollout_of
+from guardian.engine.leadership import ServiceLeadership, post
 from guardian.engine.lookout import LOOK_S, Lookout
-from guardian.engine.posts import Posts, post
 from guardian.engine.start import NothingToDo
 from guardian.ports import ConfigError, Damaged, NotYet, RouterError, Unavailable
 from tests.contracts.journal_values import ManualClock
@@ -289,10 +289,10 @@ def test_one_daemon_serves_a_service_and_the_next_stands_by() -> None:
     """When the first gives up, the second takes its place."""
     house = House()
     other = house.new_host()
-    first = Posts(house.host, house.journal, house.said.append)
-    second = Posts(other, house.journal, house.said.append)
-    for posts in (first, second, second):
-        posts.step("production", [SERVICE])
+    first = ServiceLeadership(house.host, house.journal, house.said.append)
+    second = ServiceLeadership(other, house.journal, house.said.append)
+    for leadership in (first, second, second):
+        leadership.step("production", [SERVICE])
     assert (first.held, second.held) == ({SERVICE: True}, {SERVICE: False})
     assert house.journal.holder(post("production", SERVICE)) == "a daemon"
     assert [t for t in house.said if "standing by" in t] == [
@@ -310,16 +310,16 @@ def test_one_daemon_serves_a_service_and_the_next_stands_by() -> None:
 def test_a_service_that_is_no_longer_configured_is_given_back() -> None:
     """So is one whose post somebody else has taken."""
     house = House()
-    posts = Posts(house.host, house.journal, house.said.append)
-    posts.step("production", [SERVICE])
-    posts.step("production", [])
-    assert posts.held == {}
+    leadership = ServiceLeadership(house.host, house.journal, house.said.append)
+    leadership.step("production", [SERVICE])
+    leadership.step("production", [])
+    assert leadership.held == {}
     assert house.journal.holder(post("production", SERVICE)) is None
-    posts.step("production", [SERVICE])
+    leadership.step("production", [SERVICE])
     lease = house.journal.open_lease("the other")
     house.journal.claim(lease, post("production", SERVICE), take_over=True)
-    posts.step("production", [SERVICE])
-    assert posts.held == {SERVICE: False}
+    leadership.step("production", [SERVICE])
+    assert leadership.held == {SERVICE: False}
 
 
 # --- observing ---------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ def post(environment: str, service: str) -> str:
     return f"daemon:{environment}:{service}"
 
 
-class Posts:
+class ServiceLeadership:
     """Claims the post of each service, and notices when one is lost."""
 
     def __init__(self, host: Host, journal: Journal, say: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""What runs planes: leases, timers, outbox and bell; an in-process run or a daemon owns it."""
+"""What runs planes: leases, timers, outbox, orders; an in-process run or a daemon owns it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from guardian.core.standing import Seen
 from guardian.core.status import Picture, picture
 from guardian.core.traffic import Reading
 from guardian.core.wording import because
-from guardian.engine.bell import Bell
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.groups import Groups
+from guardian.engine.order_watcher import OrderWatcher
 from guardian.engine.outbox import Lane, Outbox
 from guardian.engine.recorder import Recorder, Told, told
 from guardian.engine.report import Report
@@ -138,7 +138,7 @@ class Host:
         return beat or next((p.unwritable for p in self.planes.values() if p.unwritable), "")
 
     def start(self, steppers: Mapping[str, Callable[[], float]] | None = None) -> None:
-        """Start every thread: outbox, beat, watchdog, bell, groups and `steppers`."""
+        """Start every thread: outbox, beat, watchdog, watcher of orders, groups and `steppers`."""
         supervisor = self.supervisor
         self.outbox.wake = self.wake_outbox
         for name, step in self.outbox.steppers().items():
@@ -152,8 +152,10 @@ class Host:
             alarm=self._dependencies.say,
         )
         supervisor.add("watchdog", watchdog.step)
-        bell = Bell(self._journal, rollouts=lambda: [c.id for c in self.runners], ring=self.ring)
-        supervisor.add("bell", bell.step)
+        order_watcher = OrderWatcher(
+            self._journal, rollouts=lambda: [c.id for c in self.runners], ring=self.ring
+        )
+        supervisor.add("orders", order_watcher.step)
         supervisor.add("groups", self.groups.step)
         for name, step in (steppers or {}).items():
             supervisor.add(name, step)

@@ -82,7 +82,7 @@ def test_three_at_once_over_a_stop_and_a_kill(tmp_path: Path) -> None:
 
 
 def test_an_order_acts_within_seconds_and_not_at_the_next_poll(tmp_path: Path) -> None:
-    """On an unscaled clock a poll is 30 s away; the bell rings sooner."""
+    """On an unscaled clock a poll is 30 s away; the order is seen sooner."""
     with theatre(tmp_path, speed=1.0) as t:
         t.daemon()
         t.serves()

@@ -1,4 +1,4 @@
-"""The bell: an order or a freeze from another terminal acts now, not at the next poll."""
+"""An order or a freeze from another terminal acts now, not at the next poll."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ URGENT = frozenset({OrderKind.ABORT, OrderKind.INTERRUPT, OrderKind.GROUP})
 """Orders that do not wait for a read under way."""
 
 
-class Bell:
+class OrderWatcher:
     """Looks for what is new among waiting orders and freezes, and rings."""
 
     def __init__(

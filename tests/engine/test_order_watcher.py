@@ -1,4 +1,4 @@
-"""The bell: what another terminal leaves acts now, and rings once."""
+"""What another terminal leaves acts now, and once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from guardian.core.entries import (
     Order,
     OrderKind,
 )
-from guardian.engine.bell import Bell
+from guardian.engine.order_watcher import OrderWatcher
 from guardian.ports import Unavailable
 from tests.contracts.journal_values import ManualClock
 from tests.engine.house import House, Timeless
@@ -20,21 +20,21 @@ def test_the_bell_rings_once_for_each_new_order_and_freeze() -> None:
     house = House()
     rung: list[bool] = []
     rollouts: list[str] = []
-    bell = Bell(house.journal, rollouts=lambda: rollouts, ring=rung.append)
+    order_watcher = OrderWatcher(house.journal, rollouts=lambda: rollouts, ring=rung.append)
     house.order(kind=OrderKind.HOLD, to="r1")
-    bell.step()
+    order_watcher.step()
     assert rung == []
     rollouts.append("r1")
-    bell.step()
-    bell.step()
+    order_watcher.step()
+    order_watcher.step()
     assert rung == [False]
     house.order(kind=OrderKind.ABORT, to="r1")
-    bell.step()
+    order_watcher.step()
     assert rung == [False, True]
     now = house.clock.now()
     house.journal.freeze(Freeze(scope="*", until=now + 60, actor="alice", reason="a fair", at=now))
-    bell.step()
-    bell.step()
+    order_watcher.step()
+    order_watcher.step()
     assert rung == [False, True, False]
 
 
@@ -47,6 +47,6 @@ def test_the_bell_waits_while_the_journal_is_away() -> None:
             raise Unavailable("no disk")
 
     rung: list[bool] = []
-    bell = Bell(Away(ManualClock()), rollouts=lambda: ["r1"], ring=rung.append)
-    assert bell.step() > 0
+    order_watcher = OrderWatcher(Away(ManualClock()), rollouts=lambda: ["r1"], ring=rung.append)
+    assert order_watcher.step() > 0
     assert rung == []

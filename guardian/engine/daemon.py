@@ -9,12 +9,12 @@ from guardian.core.alarms import files_refused, files_right, files_wrong
 from guardian.core.notices import Notice, quarantined
 from guardian.core.rollout import Rollout
 from guardian.core.scrub import scrub
+from guardian.engine.deploy_watcher import DeployWatcher
 from guardian.engine.desk import Desk, Duty
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.host import Dependencies, Host
 from guardian.engine.intake import Intake
 from guardian.engine.leadership import ServiceLeadership
-from guardian.engine.lookout import Lookout
 from guardian.engine.own import OwnNotices
 from guardian.engine.patrol import Patrol
 from guardian.engine.runner import RolloutRunner
@@ -77,7 +77,7 @@ class Daemon:
         self._intake = Intake(
             self._host, dependencies.journal, dependencies.clock, dependencies.say
         )
-        self._lookout = Lookout(
+        self._deploy_watcher = DeployWatcher(
             self._host, dependencies.journal, dependencies.clock, dependencies.say
         )
         self._own = OwnNotices(self._host.outbox.tell_now, dependencies.clock, told_before)
@@ -195,7 +195,7 @@ class Daemon:
         if self._signals:
             return
         self._intake.step(self._desk, mine, orders=not self._observe)
-        self._lookout.step(self._desk, mine)
+        self._deploy_watcher.step(self._desk, mine)
         for service, reading in self._patrol.step(self._desk, list(mine)).items():
             self._intake.tidy(self._desk, service, reading, mine[service])
 

@@ -18,10 +18,10 @@ from guardian.core.model import Reason
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, fold
 from guardian.core.traffic import Traffic
+from guardian.engine.deploy_watcher import LOOK_S, DeployWatcher
 from guardian.engine.desk import Duty
 from guardian.engine.intake import ORDER_LIVES_S, rollout_of
 from guardian.engine.leadership import ServiceLeadership, post
-from guardian.engine.lookout import LOOK_S, Lookout
 from guardian.engine.start import NothingToDo
 from guardian.ports import ConfigError, Damaged, NotYet, RouterError, Unavailable
 from tests.contracts.journal_values import ManualClock
@@ -334,19 +334,19 @@ def deploys(house: House, version: str) -> None:
 def test_a_deploy_is_judged_by_a_watch_that_restores_nothing() -> None:
     """Once for each version that goes live, and not for what was live at the first look."""
     house = House(duty=Duty.OBSERVE)
-    lookout = Lookout(house.host, house.journal, house.clock, house.said.append)
+    deploy_watcher = DeployWatcher(house.host, house.journal, house.clock, house.said.append)
     duties = {SERVICE: Duty.OBSERVE}
-    lookout.step(house.desk, duties)
+    deploy_watcher.step(house.desk, duties)
     assert house.host.runners == []
     deploys(house, "42")
-    lookout.step(house.desk, duties)
+    deploy_watcher.step(house.desk, duties)
     assert house.host.runners == []
     house.clock.pass_s(LOOK_S)
-    lookout.step(house.desk, duties)
+    deploy_watcher.step(house.desk, duties)
     (runner,) = house.host.runners
     assert runner.rollout.plan.drive is Drive.WATCH
     house.clock.pass_s(LOOK_S)
-    lookout.step(house.desk, duties)
+    deploy_watcher.step(house.desk, duties)
     assert house.host.runners == [runner]
 
 
@@ -361,10 +361,10 @@ def test_a_deploy_is_judged_by_a_watch_that_restores_nothing() -> None:
 def test_a_service_that_cannot_be_seen_is_said_once(error: Exception) -> None:
     """It is looked at again in its next turn."""
     house = House(duty=Duty.OBSERVE)
-    lookout = Lookout(house.host, house.journal, house.clock, house.said.append)
+    deploy_watcher = DeployWatcher(house.host, house.journal, house.clock, house.said.append)
     house.desk.error = error
     for _ in range(3):
-        lookout.step(house.desk, {SERVICE: Duty.OBSERVE})
+        deploy_watcher.step(house.desk, {SERVICE: Duty.OBSERVE})
         house.clock.pass_s(LOOK_S)
     assert len(house.said) == 1
 

@@ -14,7 +14,7 @@ LOOK_S = 60.0
 """Seconds of the wall clock between two looks at a service's traffic."""
 
 
-class Lookout:
+class DeployWatcher:
     """Begins a watch that restores nothing whenever a service's live version changes."""
 
     def __init__(

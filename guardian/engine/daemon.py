@@ -9,11 +9,11 @@ from guardian.core.alarms import files_refused, files_right, files_wrong
 from guardian.core.notices import Notice, quarantined
 from guardian.core.rollout import Rollout
 from guardian.core.scrub import scrub
+from guardian.engine.admission import Admission
 from guardian.engine.deploy_watcher import DeployWatcher
 from guardian.engine.desk import Desk, Duty
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.host import Dependencies, Host
-from guardian.engine.intake import Intake
 from guardian.engine.leadership import ServiceLeadership
 from guardian.engine.own import OwnNotices
 from guardian.engine.patrol import Patrol
@@ -74,7 +74,7 @@ class Daemon:
             on_broken=self._broken,
         )
         self._leadership = ServiceLeadership(self._host, dependencies.journal, dependencies.say)
-        self._intake = Intake(
+        self._admission = Admission(
             self._host, dependencies.journal, dependencies.clock, dependencies.say
         )
         self._deploy_watcher = DeployWatcher(
@@ -194,10 +194,10 @@ class Daemon:
             mine = {s: duty for s, duty in duties.items() if self._leadership.held.get(s)}
         if self._signals:
             return
-        self._intake.step(self._desk, mine, orders=not self._observe)
+        self._admission.step(self._desk, mine, orders=not self._observe)
         self._deploy_watcher.step(self._desk, mine)
         for service, reading in self._patrol.step(self._desk, list(mine)).items():
-            self._intake.tidy(self._desk, service, reading, mine[service])
+            self._admission.tidy(self._desk, service, reading, mine[service])
 
     def _duties(self, desk: Desk) -> dict[str, Duty]:
         return {s.name: Duty.OBSERVE if self._observe else s.duty for s in desk.services()}
@@ -257,7 +257,7 @@ class Daemon:
         """A bug has broken one rollout: it stops, people hear of it, the others go on."""
         plan = runner.rollout.plan
         why = f"{type(error).__name__}: {scrub(str(error), 300)}"
-        self._intake.broken[runner.id] = why
+        self._admission.broken[runner.id] = why
         self._say(
             f"{plan.service}: {plan.rollout} is stopped by a bug in guardian ({why}): nothing"
             f" guards version {plan.canary} now; `guardian rollback {plan.service}` puts version"

@@ -17,9 +17,9 @@ from guardian.core.entries import (
     for_service,
 )
 from guardian.core.plan import Drive, Plan
+from guardian.engine.admission import Admission
 from guardian.engine.desk import Desk, Duty, Served
 from guardian.engine.host import Dependencies, Host
-from guardian.engine.intake import Intake
 from guardian.engine.outbox import Lane
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.task import Task
@@ -134,7 +134,7 @@ class House:
         self.said: list[str] = []
         self.broken: list[tuple[str, Exception]] = []
         self.host = self.new_host()
-        self.intake = Intake(self.host, self.journal, self.clock, self.said.append)
+        self.admission = Admission(self.host, self.journal, self.clock, self.said.append)
         self.orders = 0
 
     def new_host(self) -> Host:
@@ -155,8 +155,8 @@ class House:
         )
 
     def step(self) -> None:
-        """One round of the intake."""
-        self.intake.step(self.desk, {SERVICE: self.desk.duty})
+        """One round of admission."""
+        self.admission.step(self.desk, {SERVICE: self.desk.duty})
 
     def order(self, subject: str = "42", kind: OrderKind = OrderKind.START, to: str = "") -> str:
         """Leave an order; its id."""

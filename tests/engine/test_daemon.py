@@ -18,9 +18,9 @@ from guardian.core.model import Reason
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, fold
 from guardian.core.traffic import Traffic
+from guardian.engine.admission import ORDER_LIVES_S, rollout_of
 from guardian.engine.deploy_watcher import LOOK_S, DeployWatcher
 from guardian.engine.desk import Duty
-from guardian.engine.intake import ORDER_LIVES_S, rollout_of
 from guardian.engine.leadership import ServiceLeadership, post
 from guardian.engine.start import NothingToDo
 from guardian.ports import ConfigError, Damaged, NotYet, RouterError, Unavailable

@@ -5,8 +5,8 @@ from __future__ import annotations
 import queue
 
 from guardian.core.notices import Notice, Severity
+from guardian.engine.admission import ALONE_S
 from guardian.engine.desk import Duty
-from guardian.engine.intake import ALONE_S
 from guardian.engine.outbox import Lane
 from tests.engine.house import SERVICE, House
 
@@ -75,7 +75,7 @@ def test_nobody_is_paged_before_anything_moved() -> None:
     house.desk.duty = Duty.OBSERVE
     house.left()
     for _ in range(2):
-        house.intake.step(house.desk, {SERVICE: Duty.OBSERVE})
+        house.admission.step(house.desk, {SERVICE: Duty.OBSERVE})
         house.clock.pass_s(ALONE_S)
     assert house.said
     assert pager.told.empty()

@@ -26,9 +26,9 @@ def test_a_stamp_that_a_dead_process_has_left_is_taken_off() -> None:
     alias.stamp = Stamp(rollout=left, epoch=1, stable="41")
     house.step()
     assert house.host.runners == []
-    house.intake.tidy(house.desk, SERVICE, alias.read(), Duty.OBSERVE)
+    house.admission.tidy(house.desk, SERVICE, alias.read(), Duty.OBSERVE)
     assert house.host.runners == []
-    house.intake.tidy(house.desk, SERVICE, alias.read(), Duty.ENFORCE)
+    house.admission.tidy(house.desk, SERVICE, alias.read(), Duty.ENFORCE)
     house.host.planes["plane"].step()
     house.step()
     assert alias.read().stamp is None
@@ -51,7 +51,7 @@ def test_no_other_stamp_is_touched(why: str) -> None:
         house.journal.claim(house.journal.open_lease("a pipeline"), alias.target)
     if why == "no router":
         house.desk.error = ConfigError("it moves another target")
-    house.intake.tidy(house.desk, SERVICE, alias.read(), Duty.ENFORCE)
+    house.admission.tidy(house.desk, SERVICE, alias.read(), Duty.ENFORCE)
     assert house.host.runners == []
     assert alias.stamp is not None
 
@@ -63,7 +63,7 @@ def test_a_person_who_shifts_after_a_rollback_is_not_waited_for() -> None:
     alias = house.desk.aliases[SERVICE]
     alias.stamp = Stamp(rollout=left, epoch=1, stable="41")
     alias.by_person(Traffic(primary="43"))
-    house.intake.tidy(house.desk, SERVICE, alias.read(), Duty.ENFORCE)
+    house.admission.tidy(house.desk, SERVICE, alias.read(), Duty.ENFORCE)
     house.step()
     assert house.host.runners == []
     assert alias.guardian_wrote == []

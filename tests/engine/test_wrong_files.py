@@ -25,11 +25,11 @@ def test_files_that_cannot_be_read_name_no_service_and_the_journal_does() -> Non
     house = House()
     left = house.left(*house.shifted())
     house.desk.trouble, house.desk.names = "there is no such file", ()
-    house.intake.step(house.desk, {})
+    house.admission.step(house.desk, {})
     assert [runner.id for runner in house.host.runners] == [left]
     other = House()
     other.left(*other.shifted(), environment="staging")
     other.desk.trouble, other.desk.names = "there is no such file", ()
-    other.intake.step(other.desk, {})
+    other.admission.step(other.desk, {})
     assert other.host.runners == []
     assert "it belongs to the environment staging" in other.said[0]

@@ -52,7 +52,7 @@ def rollout_of(order: Order, service: str) -> str:
     return f"{service.replace(':', '-')}-{minute}-{token}"
 
 
-class Intake:
+class Admission:
     """Takes rollouts into the engine, and lets go of those that are over."""
 
     def __init__(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from guardian.ports.overview import Overview
     from guardian.web.app import Listener
     from guardian.wiring import Wiring
-    from guardian.wiring.desk import ConfiguredDesk
+    from guardian.wiring.configured import ConfiguredCatalog
 
 
 @click.command()
@@ -61,22 +61,25 @@ def run(*, config: Path | None, observe: bool, metrics_listen: str | None) -> in
             environment=configured.environment,
         )
         # What is plainly wrong ends here, before anything is served.
-        desk = _desk(wiring) if vigil.look() else None
+        catalog = _catalog(wiring) if vigil.look() else None
         serving: list[Vigil | Daemon] = [vigil]
         listen = metrics_listen or settings.metrics_listen
         hosts = [name.strip() for name in settings.metrics_hosts.split(",") if name.strip()]
         overview = partial(_overview, serving)
         serve = partial(app.serve, listen, overview=overview, meter=meter, hosts=hosts)
-        with _listening(serve, lambda: desk is None or _left_alone(wiring)) as (address, unserved):
+        with _listening(serve, lambda: catalog is None or _left_alone(wiring)) as (
+            address,
+            unserved,
+        ):
             log.say(
                 f"guardian {__version__}; {configured.path}; journal {wiring.address};"
                 f" {unserved or f'metrics and health on {address}'}"
             )
             with _heeding(serving):
-                if desk is None and vigil.wait():
-                    desk = _desk(wiring)
-                settled = desk is None or _serve(
-                    wiring, desk, log, vigil, serving, observe=observe, unserved=unserved
+                if catalog is None and vigil.wait():
+                    catalog = _catalog(wiring)
+                settled = catalog is None or _serve(
+                    wiring, catalog, log, vigil, serving, observe=observe, unserved=unserved
                 )
     if not settled:
         # A vendor's call hangs, and its thread would hold up the end of the process.
@@ -89,16 +92,16 @@ def _write(wiring: Wiring) -> None:
     wiring.journal.close_lease(wiring.journal.open_lease("guardian run, looking"))
 
 
-def _desk(wiring: Wiring) -> ConfiguredDesk:
+def _catalog(wiring: Wiring) -> ConfiguredCatalog:
     """What the files say, or as much as the journal says in their place. Raises ConfigError."""
     from guardian.ports import ConfigError
-    from guardian.wiring.desk import ConfiguredDesk
+    from guardian.wiring.configured import ConfiguredCatalog
 
-    desk = ConfiguredDesk(wiring)
-    if desk.trouble and not wiring.journal.live():
+    catalog = ConfiguredCatalog(wiring)
+    if catalog.trouble and not wiring.journal.live():
         # Nobody is left alone by it: whoever started guardian is told, and mends the files.
-        raise ConfigError(desk.trouble)
-    return desk
+        raise ConfigError(catalog.trouble)
+    return catalog
 
 
 @contextmanager
@@ -129,7 +132,7 @@ def _left_alone(wiring: Wiring) -> bool:
 
 def _serve(
     wiring: Wiring,
-    desk: ConfiguredDesk,
+    catalog: ConfiguredCatalog,
     log: Log,
     vigil: Vigil,
     serving: list[Vigil | Daemon],
@@ -143,8 +146,8 @@ def _serve(
 
     told_before = [*vigil.over]
     if unserved:
-        told_before.append(metrics_unserved(desk.environment, unserved, wiring.clock.now()))
-    daemon = Daemon(_dependencies(wiring, log), desk, observe=observe, told_before=told_before)
+        told_before.append(metrics_unserved(catalog.environment, unserved, wiring.clock.now()))
+    daemon = Daemon(_dependencies(wiring, log), catalog, observe=observe, told_before=told_before)
     serving.append(daemon)
     for number in vigil.signals:
         daemon.signal(number)

@@ -14,7 +14,7 @@ from guardian.core.notices import Notice, unguarded
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout import Phase, Rollout, fold
 from guardian.core.traffic import Reading
-from guardian.engine.desk import Desk, Duty
+from guardian.engine.catalog import Catalog, Duty
 from guardian.engine.host import Host
 from guardian.engine.retirement import Retirement
 from guardian.engine.runner import RolloutRunner
@@ -73,15 +73,15 @@ class Admission:
         self._environment = ""
         self._retirement = Retirement(host, journal, clock, self._read)
 
-    def step(self, desk: Desk, duties: Mapping[str, Duty], *, orders: bool = True) -> None:
+    def step(self, catalog: Catalog, duties: Mapping[str, Duty], *, orders: bool = True) -> None:
         """One round, for the services that are served here; without `orders` none are taken."""
-        self._environment = desk.environment
+        self._environment = catalog.environment
         self._let_go()
         if not orders:
             return
-        self._adopt(desk, duties)
-        self._reopen(desk, duties)
-        self._start(desk, duties)
+        self._adopt(catalog, duties)
+        self._reopen(catalog, duties)
+        self._start(catalog, duties)
         self._retirement.step(duties)
         for notice in self._unreadable:
             self._host.outbox.tell_now(notice)
@@ -99,10 +99,10 @@ class Admission:
 
     # --- left behind ---------------------------------------------------------------------------
 
-    def _adopt(self, desk: Desk, duties: Mapping[str, Duty]) -> None:
+    def _adopt(self, catalog: Catalog, duties: Mapping[str, Duty]) -> None:
         """Go on with live rollouts of these services that no living process drives."""
         mine = {runner.id for runner in self._host.runners}
-        served = {service.name for service in desk.services()}
+        served = {service.name for service in catalog.services()}
         for head in self._journal.live():
             if head.rollout in mine or head.rollout in self.broken:
                 continue
@@ -110,46 +110,46 @@ class Admission:
                 self._alone.pop(head.rollout, None)
                 continue
             if head.service in duties:
-                self._take_up_or_tell(desk, head, duties[head.service])
-            elif head.service not in served and desk.trouble:
+                self._take_up_or_tell(catalog, head, duties[head.service])
+            elif head.service not in served and catalog.trouble:
                 # Files that cannot be read name no service, and the journal names this one.
-                self._take_up_or_tell(desk, head, Duty.ENFORCE)
+                self._take_up_or_tell(catalog, head, Duty.ENFORCE)
             elif head.service not in served:
                 self._leave_alone(head, f"service {head.service} is not configured here")
 
-    def _take_up_or_tell(self, desk: Desk, head: Head, duty: Duty) -> None:
+    def _take_up_or_tell(self, catalog: Catalog, head: Head, duty: Duty) -> None:
         try:
-            self._take_up(desk, head, duty)
+            self._take_up(catalog, head, duty)
         except JournalError:
             raise
         except Exception as error:  # noqa: BLE001 - one rollout must not end the guarding of others
             self._leave_alone(head, broken("taking it up", error))
 
-    def _take_up(self, desk: Desk, head: Head, duty: Duty) -> None:
+    def _take_up(self, catalog: Catalog, head: Head, duty: Duty) -> None:
         rollout = self._read(head)
         if rollout is None:
             return
         plan = rollout.plan
-        if desk.environment not in ("", plan.environment):
+        if catalog.environment not in ("", plan.environment):
             self._leave_alone(head, f"it belongs to the environment {plan.environment}")
             return
         if duty is Duty.OBSERVE and (plan.restores or plan.drive is Drive.ROLLOUT):
             self._leave_alone(head, f"service {plan.service} is only observed here")
             return
-        task = self._task(desk, head, plan)
-        if task is None or not self._took_up(desk, task):
+        task = self._task(catalog, head, plan)
+        if task is None or not self._took_up(catalog, task):
             return
         self._said.pop(head.rollout, None)
         self._alone.pop(head.rollout, None)
         phase = rollout.phase.value.replace("_", " ")
         self._say(f"{plan.service}: {plan.rollout} is taken up where it was left, in {phase}")
 
-    def _took_up(self, desk: Desk, task: Task, reading: Reading | None = None) -> bool:
+    def _took_up(self, catalog: Catalog, task: Task, reading: Reading | None = None) -> bool:
         """Take a rollout of the journal into charge; False where somebody holds its target."""
         claim = self._journal.claim(self._host.lease, task.plan.target)
         if claim is None:
             return False
-        self._host.plane(task.plane, desk.sources(task))
+        self._host.plane(task.plane, catalog.sources(task))
         try:
             self._host.take_up(task.plan.rollout, claim, task.router, task.plane, reading=reading)
         except BaseException:
@@ -157,7 +157,7 @@ class Admission:
             raise
         return True
 
-    def tidy(self, desk: Desk, service: str, reading: Reading, duty: Duty) -> None:
+    def tidy(self, catalog: Catalog, service: str, reading: Reading, duty: Duty) -> None:
         """Take off what a rollout has left on a target that it has put back: its process died."""
         stamp = reading.stamp
         if stamp is None or duty is not Duty.ENFORCE:
@@ -171,7 +171,7 @@ class Admission:
             if self._journal.holder(head.target) is not None:
                 continue
             with suppress(EdgeError, ConfigError):
-                if self._took_up(desk, desk.adopted(rollout.plan), reading):
+                if self._took_up(catalog, catalog.adopted(rollout.plan), reading):
                     self._say(f"{service}: {head.rollout} is over; its stamp is taken off")
 
     def _read(self, head: Head) -> Rollout | None:
@@ -197,9 +197,9 @@ class Admission:
             told = unreadable(self._environment, head.service, head.rollout, why, now)
             self._unreadable.append(told)
 
-    def _task(self, desk: Desk, head: Head, plan: Plan) -> Task | None:
+    def _task(self, catalog: Catalog, head: Head, plan: Plan) -> Task | None:
         try:
-            return desk.adopted(plan)
+            return catalog.adopted(plan)
         except JournalError:
             raise
         except GuardianError as error:
@@ -219,7 +219,7 @@ class Admission:
 
     # --- reopened ------------------------------------------------------------------------------
 
-    def _reopen(self, desk: Desk, duties: Mapping[str, Duty]) -> None:
+    def _reopen(self, catalog: Catalog, duties: Mapping[str, Duty]) -> None:
         """Completed rollouts that somebody, or their group, takes back after all."""
         mine = {runner.id for runner in self._host.runners}
         newest = [
@@ -232,7 +232,7 @@ class Admission:
         for order in self._journal.orders(list(by_rollout)):
             head = by_rollout[order.rollout]
             if order.rollout not in mine and self._may_reopen(head, order, duties[head.service]):
-                self._take_up_or_tell(desk, head, duties[head.service])
+                self._take_up_or_tell(catalog, head, duties[head.service])
                 mine.add(head.rollout)
 
     def _may_reopen(self, head: Head, order: Order, duty: Duty) -> bool:
@@ -251,16 +251,16 @@ class Admission:
 
     # --- started -------------------------------------------------------------------------------
 
-    def _start(self, desk: Desk, duties: Mapping[str, Duty]) -> None:
+    def _start(self, catalog: Catalog, duties: Mapping[str, Duty]) -> None:
         """As many as there is time for: those that are left keep until the next turn."""
-        troubles = {service.name: service.trouble for service in desk.services()}
+        troubles = {service.name: service.trouble for service in catalog.services()}
         by_address = {for_service(service): service for service in duties}
         ends_at = self._clock.monotonic() + STARTS_S
         for order in self._journal.orders(list(by_address)):
             if self._clock.monotonic() >= ends_at:
                 return
             service = by_address[order.rollout]
-            answer = self._answered(desk, order, service, duties[service], troubles[service])
+            answer = self._answered(catalog, order, service, duties[service], troubles[service])
             if answer is None:
                 continue
             if answer.refused:
@@ -268,7 +268,7 @@ class Admission:
             self._journal.answer(answer)
 
     def _answered(
-        self, desk: Desk, order: Order, service: str, duty: Duty, trouble: str
+        self, catalog: Catalog, order: Order, service: str, duty: Duty, trouble: str
     ) -> Answer | None:
         """What becomes of a start; None where its first entry carries the answer, or it waits."""
         refused = self._refusal(order, service, duty)
@@ -283,7 +283,7 @@ class Admission:
         try:
             if self._journal.read(rollout):
                 return Answer(order=order.id, rollout=rollout)  # Begun, and then we died.
-            return self._begin(desk, order, service, rollout)
+            return self._begin(catalog, order, service, rollout)
         except Damaged as error:
             return Answer(order=order.id, refused=str(error))
         except JournalError:
@@ -319,16 +319,16 @@ class Admission:
             )
         return ""
 
-    def _begin(self, desk: Desk, order: Order, service: str, rollout: str) -> Answer | None:
+    def _begin(self, catalog: Catalog, order: Order, service: str, rollout: str) -> Answer | None:
         live = [c for c in self._host.runners if c.rollout.plan.service == service and _open(c)]
         if live:
-            return self._join(desk, order, service, live)
-        task = desk.plan(order, rollout)
+            return self._join(catalog, order, service, live)
+        task = catalog.plan(order, rollout)
         plan = task.plan
         if task.resume:
             return Answer(order=order.id, rollout=plan.rollout)
         claim = self._host.claim(plan.target)
-        self._host.plane(task.plane, desk.sources(task))
+        self._host.plane(task.plane, catalog.sources(task))
         answer = Answer(order=order.id, rollout=plan.rollout)
         try:
             self._host.begin(plan, claim, task.router, task.plane, answers=[answer])
@@ -339,10 +339,10 @@ class Admission:
         return None
 
     def _join(
-        self, desk: Desk, order: Order, service: str, live: Sequence[RolloutRunner]
+        self, catalog: Catalog, order: Order, service: str, live: Sequence[RolloutRunner]
     ) -> Answer:
         """The same version is the same rollout; another one has to wait."""
-        version = desk.resolve(service, order.subject)
+        version = catalog.resolve(service, order.subject)
         for runner in live:
             plan = runner.rollout.plan
             going = runner.rollout.phase is not Phase.ROLLING_BACK

@@ -10,8 +10,8 @@ from guardian.core.notices import Notice, quarantined
 from guardian.core.rollout import Rollout
 from guardian.core.scrub import scrub
 from guardian.engine.admission import Admission
+from guardian.engine.catalog import Catalog, Duty
 from guardian.engine.deploy_watcher import DeployWatcher
-from guardian.engine.desk import Desk, Duty
 from guardian.engine.fanout import ThreadFanout
 from guardian.engine.host import Dependencies, Host
 from guardian.engine.leadership import ServiceLeadership
@@ -49,12 +49,12 @@ class _State:
 
 
 class Daemon:
-    """Owns a host and a desk: takes orders, adopts, reloads, and says how it is."""
+    """Owns a host and a catalog: takes orders, adopts, reloads, and says how it is."""
 
     def __init__(
         self,
         dependencies: Dependencies,
-        desk: Desk,
+        catalog: Catalog,
         *,
         observe: bool = False,
         told_before: Sequence[Notice] = (),
@@ -65,11 +65,11 @@ class Daemon:
             dependencies.clock,
             dependencies.say,
         )
-        self._desk = desk
+        self._catalog = catalog
         self._observe = observe
         self._host = Host(
-            replace(dependencies, groups=desk.groups),
-            desk.lanes(),
+            replace(dependencies, groups=catalog.groups),
+            catalog.lanes(),
             reaches=self._reaches,
             on_broken=self._broken,
         )
@@ -81,7 +81,7 @@ class Daemon:
             self._host, dependencies.journal, dependencies.clock, dependencies.say
         )
         self._own = OwnNotices(self._host.outbox.tell_now, dependencies.clock, told_before)
-        self._tell_of(desk)
+        self._tell_of(catalog)
         self._patrol = Patrol(
             dependencies.journal,
             ThreadFanout(dependencies.clock),
@@ -91,7 +91,7 @@ class Daemon:
         )
         self._signals: list[int] = []
         self._reload_asked = False
-        self._reload_ok = not desk.trouble
+        self._reload_ok = not catalog.trouble
         self._files_due = dependencies.clock.monotonic() + FILES_S
         self._state = _State(
             turned_at=dependencies.clock.monotonic(),
@@ -108,8 +108,8 @@ class Daemon:
         """Serve until a signal comes. Raises what kills a thread, and JournalError at the start."""
         host = self._host
         try:
-            self._say_start(self._desk)
-            host.start({"desk": self._turn})
+            self._say_start(self._catalog)
+            host.start({"catalog": self._turn})
             while not self._signals and host.supervisor.death is None:
                 host.supervisor.changed.wait(timeout=0.5)
                 host.supervisor.changed.clear()
@@ -153,10 +153,10 @@ class Daemon:
             + "".join(f"\n  {p.service}: {p.rollout} goes on with the next daemon" for p in left)
         )
 
-    def _say_start(self, desk: Desk) -> None:
-        if desk.trouble:
-            self._say(f"{_troubled(desk)}\n{desk.trouble}")
-        named = ", ".join(f"{name} ({duty.value})" for name, duty in self._duties(desk).items())
+    def _say_start(self, catalog: Catalog) -> None:
+        if catalog.trouble:
+            self._say(f"{_troubled(catalog)}\n{catalog.trouble}")
+        named = ", ".join(f"{name} ({duty.value})" for name, duty in self._duties(catalog).items())
         mode = "observing: nothing is written and no order is taken" if self._observe else "serving"
         self._say(f"{mode}: {named or 'no service'}")
 
@@ -181,26 +181,26 @@ class Daemon:
             pending=pending,
             trouble=trouble,
         )
-        self._own.journal(self._desk.environment, trouble or self._host.unwritable)
+        self._own.journal(self._catalog.environment, trouble or self._host.unwritable)
         self._own.step()
         return TURN_S
 
     def _serve(self) -> None:
-        duties = self._duties(self._desk)
+        duties = self._duties(self._catalog)
         if self._observe:
             mine = duties  # Whoever only looks takes nobody's place.
         else:
-            self._leadership.step(self._desk.environment, list(duties))
+            self._leadership.step(self._catalog.environment, list(duties))
             mine = {s: duty for s, duty in duties.items() if self._leadership.held.get(s)}
         if self._signals:
             return
-        self._admission.step(self._desk, mine, orders=not self._observe)
-        self._deploy_watcher.step(self._desk, mine)
-        for service, reading in self._patrol.step(self._desk, list(mine)).items():
-            self._admission.tidy(self._desk, service, reading, mine[service])
+        self._admission.step(self._catalog, mine, orders=not self._observe)
+        self._deploy_watcher.step(self._catalog, mine)
+        for service, reading in self._patrol.step(self._catalog, list(mine)).items():
+            self._admission.tidy(self._catalog, service, reading, mine[service])
 
-    def _duties(self, desk: Desk) -> dict[str, Duty]:
-        return {s.name: Duty.OBSERVE if self._observe else s.duty for s in desk.services()}
+    def _duties(self, catalog: Catalog) -> dict[str, Duty]:
+        return {s.name: Duty.OBSERVE if self._observe else s.duty for s in catalog.services()}
 
     # --- files ---------------------------------------------------------------------------------
 
@@ -210,41 +210,41 @@ class Daemon:
         if not asked and monotonic < self._files_due:
             return
         self._files_due = monotonic + FILES_S
-        if asked or self._desk.stale():
+        if asked or self._catalog.stale():
             self._renew_desk()
 
     def _renew_desk(self) -> None:
         try:
-            desk = _same_environment(self._desk, self._desk.renewed())
-            lanes = desk.lanes()
+            catalog = _same_environment(self._catalog, self._catalog.renewed())
+            lanes = catalog.lanes()
         except ConfigError as error:
             self._reload_ok = False
             self._say(f"the new files are invalid, and the old ones stay in force:\n{error}")
             now = self._clock.now()
-            self._own.put(files_refused(self._desk.environment, str(error), now))
+            self._own.put(files_refused(self._catalog.environment, str(error), now))
             return
-        self._tell_of(desk)
-        if not desk.trouble and not self._reload_ok:
-            self._own.put(files_right(desk.environment, self._clock.now()))
-        self._desk, self._reload_ok = desk, not desk.trouble
-        for remark in desk.remarks():
+        self._tell_of(catalog)
+        if not catalog.trouble and not self._reload_ok:
+            self._own.put(files_right(catalog.environment, self._clock.now()))
+        self._catalog, self._reload_ok = catalog, not catalog.trouble
+        for remark in catalog.remarks():
             self._say(remark)
         for name in self._host.replace_lanes(lanes):
             self._say(f"the notifier {name} is gone; what it was given before is still delivered")
-        self._host.groups.groups = desk.groups
+        self._host.groups.groups = catalog.groups
         self._say("the files were read again; live rollouts keep the plan they began with")
-        named = {service.name for service in desk.services()}
+        named = {service.name for service in catalog.services()}
         for plan in (c.rollout.plan for c in self._host.runners if not c.over):
             if plan.service not in named:
                 self._say(
                     f"{plan.service}: the files name it no more; {plan.rollout} is driven on by"
                     " this process, and nobody would drive it after a restart"
                 )
-        self._say_start(desk)
+        self._say_start(catalog)
 
-    def _tell_of(self, desk: Desk) -> None:
-        if desk.trouble:
-            self._own.put(files_wrong(desk.environment, desk.trouble, self._clock.now()))
+    def _tell_of(self, catalog: Catalog) -> None:
+        if catalog.trouble:
+            self._own.put(files_wrong(catalog.environment, catalog.trouble, self._clock.now()))
 
     # --- rollouts ------------------------------------------------------------------------------
 
@@ -284,7 +284,7 @@ class Daemon:
             notifiers=host.outbox.refusals,
             reload_ok=self._reload_ok,
             unseen=self._patrol.unseen,
-            ready=state.trouble or host.unwritable or host.trouble or _troubled(self._desk),
+            ready=state.trouble or host.unwritable or host.trouble or _troubled(self._catalog),
             alive=self._stalled([*late.values()], monotonic - state.turned_at - TURN_S),
         )
 
@@ -299,9 +299,9 @@ class Daemon:
         return ""
 
 
-def _troubled(desk: Desk) -> str:
+def _troubled(catalog: Catalog) -> str:
     """What it means for the daemon that its files are wrong; empty when they are right."""
-    if not desk.trouble:
+    if not catalog.trouble:
         return ""
     return (
         "the files are wrong: what is live is guarded by the plan in the journal, and nothing new"
@@ -309,8 +309,8 @@ def _troubled(desk: Desk) -> str:
     )
 
 
-def _same_environment(before: Desk, after: Desk) -> Desk:
-    """The new files' desk; ConfigError where they are for another environment."""
+def _same_environment(before: Catalog, after: Catalog) -> Catalog:
+    """The new files' catalog; ConfigError where they are for another environment."""
     if "" not in (before.environment, after.environment) and (
         after.environment != before.environment
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from guardian.core.traffic import Traffic
-from guardian.engine.desk import Desk, Duty
+from guardian.engine.catalog import Catalog, Duty
 from guardian.engine.host import Host
 from guardian.engine.supervisor import broken
 from guardian.ports import Clock, Damaged, GuardianError, Journal, JournalError
@@ -28,7 +28,7 @@ class DeployWatcher:
         self._due: dict[str, float] = {}
         self._trouble: dict[str, str] = {}
 
-    def step(self, desk: Desk, duties: Mapping[str, Duty]) -> None:
+    def step(self, catalog: Catalog, duties: Mapping[str, Duty]) -> None:
         """Look at every observed service whose turn it is."""
         now = self._clock.now()
         for service, duty in duties.items():
@@ -36,7 +36,7 @@ class DeployWatcher:
                 continue
             self._due[service] = now + LOOK_S
             try:
-                self._look(desk, service)
+                self._look(catalog, service)
             except Exception as error:  # one service must not end the guarding of others
                 if isinstance(error, JournalError) and not isinstance(error, Damaged):
                     raise
@@ -50,20 +50,20 @@ class DeployWatcher:
         # Also when the next look is further off than looks are apart: the clock was set back.
         return not 0.0 < self._due.get(service, 0.0) - now <= LOOK_S
 
-    def _look(self, desk: Desk, service: str) -> None:
-        traffic = desk.router(service).read().traffic
+    def _look(self, catalog: Catalog, service: str) -> None:
+        traffic = catalog.router(service).read().traffic
         self._trouble.pop(service, None)
         known = self._known.setdefault(service, traffic)
         if _live(known) == _live(traffic):
             return
         if any(c.rollout.plan.service == service and not c.over for c in self._host.runners):
             return  # The watch of the version before sees the change too, and ends.
-        task = desk.observation(service)
+        task = catalog.observation(service)
         self._known[service] = traffic
         plan = task.plan
         if self._journal.holder(plan.target) is not None:
             return  # Another guardian drives it: it judges, and tells.
-        self._host.plane(task.plane, desk.sources(task))
+        self._host.plane(task.plane, catalog.sources(task))
         claim = self._host.claim(plan.target)
         try:
             self._host.begin(plan, claim, task.router, task.plane)

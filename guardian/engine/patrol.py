@@ -13,7 +13,7 @@ from guardian.core.alarms import orphan, orphan_over
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.traffic import FULL, Reading, Stamp
-from guardian.engine.desk import Desk
+from guardian.engine.catalog import Catalog
 from guardian.engine.start import is_gate
 from guardian.ports import Clock, Fanout, GuardianError, Journal, Router
 
@@ -69,13 +69,13 @@ class Patrol:
         self.unseen: Mapping[str, str] = {}
         """Each service that was looked at, and why its target could not be seen; replaced whole."""
 
-    def step(self, desk: Desk, services: Sequence[str]) -> dict[str, Reading]:
+    def step(self, catalog: Catalog, services: Sequence[str]) -> dict[str, Reading]:
         """Judge what has arrived, and begin the next few looks.
 
         Returns by service what bears a stamp and is no orphan: driven by somebody, or left.
         """
         arrived = {s: self._arrived.pop(s) for s in list(self._arrived) if s in services}
-        stamped = {s: r for s, seen in arrived.items() if (r := self._judge(desk, s, seen))}
+        stamped = {s: r for s, seen in arrived.items() if (r := self._judge(catalog, s, seen))}
         self.unseen = {s: why for s, why in self.unseen.items() if s in services}
         now = self._clock.now()
         due = [service for service in services if self._is_due(service, now)]
@@ -83,7 +83,7 @@ class Patrol:
         for service in due[:LOOKS_A_TURN]:
             self._due[service] = now + EVERY_S
             try:
-                router = desk.router(service)
+                router = catalog.router(service)
             except GuardianError as error:
                 self._found(service, str(error))
                 continue
@@ -104,7 +104,7 @@ class Patrol:
             seen = _Seen(router=router, reading=None, trouble=str(error))
         self._arrived[service] = seen
 
-    def _judge(self, desk: Desk, service: str, seen: _Seen) -> Reading | None:
+    def _judge(self, catalog: Catalog, service: str, seen: _Seen) -> Reading | None:
         self._found(service, seen.trouble)
         if seen.reading is None:
             return None
@@ -121,7 +121,7 @@ class Patrol:
         self._due[service] = self._clock.now() + AGAIN_S
         if before == stamp.rollout and service not in self._told:
             found = orphan(
-                desk.environment,
+                catalog.environment,
                 service,
                 target=target,
                 traffic=seen.reading.traffic,

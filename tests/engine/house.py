@@ -18,7 +18,7 @@ from guardian.core.entries import (
 )
 from guardian.core.plan import Drive, Plan
 from guardian.engine.admission import Admission
-from guardian.engine.desk import Desk, Duty, Served
+from guardian.engine.catalog import Catalog, Duty, Served
 from guardian.engine.host import Dependencies, Host
 from guardian.engine.outbox import Lane
 from guardian.engine.runner import RolloutRunner
@@ -42,7 +42,7 @@ class Timeless(MemoryJournal):
 
 @dataclass
 class Files:
-    """A desk made of values."""
+    """A catalog made of values."""
 
     clock: ManualClock
     duty: Duty = Duty.ENFORCE
@@ -115,7 +115,7 @@ class Files:
         """Never."""
         return False
 
-    def renewed(self) -> Desk:
+    def renewed(self) -> Catalog:
         """The same."""
         return self
 
@@ -130,7 +130,7 @@ class House:
     def __init__(self, *, duty: Duty = Duty.ENFORCE, journal: Timeless | None = None) -> None:
         self.clock = ManualClock()
         self.journal = journal or Timeless(self.clock)
-        self.desk = Files(self.clock, duty=duty)
+        self.catalog = Files(self.clock, duty=duty)
         self.said: list[str] = []
         self.broken: list[tuple[str, Exception]] = []
         self.host = self.new_host()
@@ -156,7 +156,7 @@ class House:
 
     def step(self) -> None:
         """One round of admission."""
-        self.admission.step(self.desk, {SERVICE: self.desk.duty})
+        self.admission.step(self.catalog, {SERVICE: self.catalog.duty})
 
     def order(self, subject: str = "42", kind: OrderKind = OrderKind.START, to: str = "") -> str:
         """Leave an order; its id."""
@@ -183,7 +183,7 @@ class House:
     def left(self, *entries: Entry, live: bool = True, **changes: object) -> str:
         """A rollout that a dead process left behind; its id."""
         lease = self.journal.open_lease("dead")
-        task = self.desk.task(SERVICE, "left")
+        task = self.catalog.task(SERVICE, "left")
         task = replace(task, plan=replace(task.plan, **changes))  # type: ignore[arg-type] # names of its fields
         claim = self.journal.claim(lease, task.plan.target)
         assert claim is not None

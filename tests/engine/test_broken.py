@@ -12,7 +12,7 @@ from guardian.core.model import Reason
 from guardian.core.notices import Event, Notice
 from guardian.core.traffic import Reading
 from guardian.engine.admission import ALONE_S
-from guardian.engine.desk import Duty
+from guardian.engine.catalog import Duty
 from guardian.engine.in_process import InProcessRun, Limits
 from guardian.engine.outcome import Exit
 from guardian.ports import Damaged, Record, RouterError
@@ -71,7 +71,7 @@ def test_what_breaks_as_one_rollout_is_taken_up_leaves_the_others_alone(error: E
     """It is left alone and said so: whoever waits for its guarding is paged later."""
     house = House()
     house.left(*house.shifted())
-    house.desk.error = error
+    house.catalog.error = error
     house.step()
     house.clock.pass_s(ALONE_S)
     told: list[Notice] = []
@@ -100,8 +100,8 @@ def test_a_damaged_rollout_is_paged_where_it_was_live_and_stops_no_other(
     """One page until everybody has heard it; orders to other services are taken."""
     journal = Torn(ManualClock())
     house = House(journal=journal)
-    house.desk.names = (SERVICE, "other")
-    house.desk.aliases["other"] = alias_for("other", house.clock)
+    house.catalog.names = (SERVICE, "other")
+    house.catalog.aliases["other"] = alias_for("other", house.clock)
     house.left(*house.shifted()[1:], live=live)
     if how == "its hashes":
         journal.torn = "left"
@@ -109,7 +109,7 @@ def test_a_damaged_rollout_is_paged_where_it_was_live_and_stops_no_other(
     house.host.outbox.tell_now = told.append  # type: ignore[assignment, method-assign] # heard
     mine, others = house.order(), house.order(to=for_service("other"))
     for _ in range(2):
-        house.admission.step(house.desk, dict.fromkeys(house.desk.names, Duty.ENFORCE))
+        house.admission.step(house.catalog, dict.fromkeys(house.catalog.names, Duty.ENFORCE))
     keys = [page.key for notice in told for page in notice.pages]
     assert keys == (["guardian/production/unreadable-left"] * 2 if live else [])
     assert len({notice.id for notice in told}) <= 1
@@ -121,14 +121,14 @@ def test_a_damaged_rollout_is_paged_where_it_was_live_and_stops_no_other(
 def test_a_command_ends_with_what_a_person_must_finish_where_a_bug_broke_its_rollout() -> None:
     """It neither dies of it nor waits for ever: exit code 6, and the command to go back."""
     house = House()
-    task = house.desk.task(SERVICE, "broken")
+    task = house.catalog.task(SERVICE, "broken")
     found = task.router.read()
 
     class Broken(Alias):
         def read(self) -> Reading:
             return replace(found, revision=[])  # type: ignore[arg-type] # what no set can hold
 
-    like = house.desk.aliases[SERVICE]
+    like = house.catalog.aliases[SERVICE]
     router = Broken(clock=like.clock, faults=like.faults, traffic=like.traffic, target=like.target)
     said: list[str] = []
     session = InProcessRun(

@@ -19,8 +19,8 @@ from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, fold
 from guardian.core.traffic import Traffic
 from guardian.engine.admission import ORDER_LIVES_S, rollout_of
+from guardian.engine.catalog import Duty
 from guardian.engine.deploy_watcher import LOOK_S, DeployWatcher
-from guardian.engine.desk import Duty
 from guardian.engine.leadership import ServiceLeadership, post
 from guardian.engine.start import NothingToDo
 from guardian.ports import ConfigError, Damaged, NotYet, RouterError, Unavailable
@@ -70,7 +70,7 @@ def test_an_order_that_was_begun_and_not_answered_begins_nothing_again() -> None
     house.order()
     (order,) = house.journal.orders([for_service(SERVICE)])
     lease = house.journal.open_lease("dead")
-    task = house.desk.task(SERVICE, rollout_of(order, SERVICE))
+    task = house.catalog.task(SERVICE, rollout_of(order, SERVICE))
     claim = house.journal.claim(lease, task.plan.target)
     assert claim is not None
     entry = RolloutStarted(at=house.clock.now(), plan=task.plan)
@@ -79,7 +79,7 @@ def test_an_order_that_was_begun_and_not_answered_begins_nothing_again() -> None
     house.step()
     assert house.journal.answered(order.id) == Answer(order=order.id, rollout=task.plan.rollout)
     assert [runner.id for runner in house.host.runners] == [task.plan.rollout]
-    assert house.desk.planned == 0
+    assert house.catalog.planned == 0
 
 
 @pytest.mark.parametrize(
@@ -94,20 +94,20 @@ def test_an_order_that_was_begun_and_not_answered_begins_nothing_again() -> None
 def test_whatever_goes_wrong_with_a_start_is_its_answer(error: Exception, words: str) -> None:
     """One bad order ends nothing, and nobody waits in vain."""
     house = House()
-    house.desk.error = error
+    house.catalog.error = error
     order = house.order()
     house.step()
     answer = house.journal.answered(order)
     assert answer is not None
     assert words in answer.refused
-    house.desk.error = None
+    house.catalog.error = None
     house.begun()
 
 
 def test_many_starts_are_answered_a_few_a_turn() -> None:
     """While AWS is slow a heap of orders must not keep the turn from its other work."""
     house = House()
-    house.desk.error, house.desk.takes_s = ConfigError("no such version"), 3.0
+    house.catalog.error, house.catalog.takes_s = ConfigError("no such version"), 3.0
     orders = [house.order() for _ in range(3)]
     house.step()
     assert [house.journal.answered(o) is not None for o in orders] == [True, True, False]
@@ -119,7 +119,7 @@ def test_a_start_waits_for_a_version_that_is_still_being_made() -> None:
     """`publish-version && rollout start`: the order keeps, and is refused after five minutes."""
     house = House()
     order = house.order()
-    house.desk.error = NotYet(Reason.UNAVAILABLE, "version 42 is still Pending")
+    house.catalog.error = NotYet(Reason.UNAVAILABLE, "version 42 is still Pending")
     house.step()
     house.clock.pass_s(299)
     house.step()
@@ -130,7 +130,7 @@ def test_a_start_waits_for_a_version_that_is_still_being_made() -> None:
     assert answer is not None
     assert answer.refused == "version 42 is still Pending. It was waited for for 5 minutes"
     house.order()
-    house.desk.error = None
+    house.catalog.error = None
     house.step()
     assert len(house.host.runners) == 1
 
@@ -139,7 +139,7 @@ def test_a_target_in_other_hands_is_refused() -> None:
     """With the name of whoever holds it."""
     house = House()
     lease = house.journal.open_lease("a pipeline")
-    house.journal.claim(lease, house.desk.aliases[SERVICE].target)
+    house.journal.claim(lease, house.catalog.aliases[SERVICE].target)
     order = house.order()
     house.step()
     answer = house.journal.answered(order)
@@ -166,7 +166,7 @@ def test_a_service_that_is_only_observed_refuses_to_start() -> None:
     answer = house.journal.answered(order)
     assert answer is not None
     assert "never writes" in answer.refused
-    assert house.desk.planned == 0
+    assert house.catalog.planned == 0
 
 
 def test_other_orders_to_a_service_are_refused() -> None:
@@ -200,7 +200,7 @@ def test_what_a_living_process_drives_is_left_to_it() -> None:
     house = House()
     house.left()
     lease = house.journal.open_lease("a pipeline")
-    house.journal.claim(lease, house.desk.aliases[SERVICE].target)
+    house.journal.claim(lease, house.catalog.aliases[SERVICE].target)
     house.step()
     assert house.host.runners == []
     house.journal.close_lease(lease)
@@ -218,7 +218,7 @@ def test_what_cannot_be_taken_up_is_said_once() -> None:
     assert "service gone is not configured here" in house.said[0]
     other = House()
     other.left(*other.shifted())
-    other.desk.error = ConfigError("it moves another target")
+    other.catalog.error = ConfigError("it moves another target")
     other.step()
     other.step()
     assert len([text for text in other.said if "it moves another target" in text]) == 1
@@ -327,7 +327,7 @@ def test_a_service_that_is_no_longer_configured_is_given_back() -> None:
 
 def deploys(house: House, version: str) -> None:
     """Somebody puts all traffic on a version."""
-    alias = house.desk.aliases[SERVICE]
+    alias = house.catalog.aliases[SERVICE]
     alias.by_person(Traffic(primary=version))
 
 
@@ -336,17 +336,17 @@ def test_a_deploy_is_judged_by_a_watch_that_restores_nothing() -> None:
     house = House(duty=Duty.OBSERVE)
     deploy_watcher = DeployWatcher(house.host, house.journal, house.clock, house.said.append)
     duties = {SERVICE: Duty.OBSERVE}
-    deploy_watcher.step(house.desk, duties)
+    deploy_watcher.step(house.catalog, duties)
     assert house.host.runners == []
     deploys(house, "42")
-    deploy_watcher.step(house.desk, duties)
+    deploy_watcher.step(house.catalog, duties)
     assert house.host.runners == []
     house.clock.pass_s(LOOK_S)
-    deploy_watcher.step(house.desk, duties)
+    deploy_watcher.step(house.catalog, duties)
     (runner,) = house.host.runners
     assert runner.rollout.plan.drive is Drive.WATCH
     house.clock.pass_s(LOOK_S)
-    deploy_watcher.step(house.desk, duties)
+    deploy_watcher.step(house.catalog, duties)
     assert house.host.runners == [runner]
 
 
@@ -362,9 +362,9 @@ def test_a_service_that_cannot_be_seen_is_said_once(error: Exception) -> None:
     """It is looked at again in its next turn."""
     house = House(duty=Duty.OBSERVE)
     deploy_watcher = DeployWatcher(house.host, house.journal, house.clock, house.said.append)
-    house.desk.error = error
+    house.catalog.error = error
     for _ in range(3):
-        deploy_watcher.step(house.desk, {SERVICE: Duty.OBSERVE})
+        deploy_watcher.step(house.catalog, {SERVICE: Duty.OBSERVE})
         house.clock.pass_s(LOOK_S)
     assert len(house.said) == 1
 

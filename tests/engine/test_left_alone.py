@@ -6,7 +6,7 @@ import queue
 
 from guardian.core.notices import Notice, Severity
 from guardian.engine.admission import ALONE_S
-from guardian.engine.desk import Duty
+from guardian.engine.catalog import Duty
 from guardian.engine.outbox import Lane
 from tests.engine.house import SERVICE, House
 
@@ -72,10 +72,10 @@ def test_nobody_is_paged_before_anything_moved() -> None:
     """All traffic is where it was."""
     pager = Pager()
     house = house_with(pager)
-    house.desk.duty = Duty.OBSERVE
+    house.catalog.duty = Duty.OBSERVE
     house.left()
     for _ in range(2):
-        house.admission.step(house.desk, {SERVICE: Duty.OBSERVE})
+        house.admission.step(house.catalog, {SERVICE: Duty.OBSERVE})
         house.clock.pass_s(ALONE_S)
     assert house.said
     assert pager.told.empty()

@@ -18,7 +18,7 @@ class Beat:
 
     def __init__(self) -> None:
         self.house = House()
-        self.alias = self.house.desk.aliases[SERVICE]
+        self.alias = self.house.catalog.aliases[SERVICE]
         self.told: list[Notice] = []
         self.said: list[str] = []
         self.patrol = Patrol(
@@ -32,8 +32,8 @@ class Beat:
     def look(self, pass_s: float = 0.0) -> None:
         """Let time pass, look, and judge what was seen."""
         self.house.clock.pass_s(pass_s)
-        self.patrol.step(self.house.desk, [SERVICE])
-        self.patrol.step(self.house.desk, [SERVICE])
+        self.patrol.step(self.house.catalog, [SERVICE])
+        self.patrol.step(self.house.catalog, [SERVICE])
 
 
 def test_a_canary_under_a_stamp_that_the_journal_does_not_know_is_paged_once() -> None:
@@ -91,8 +91,8 @@ def test_a_stamp_on_stable_is_handed_on() -> None:
 
     def look(pass_s: float) -> None:
         beat.house.clock.pass_s(pass_s)
-        beat.patrol.step(beat.house.desk, [SERVICE])
-        looked.append(list(beat.patrol.step(beat.house.desk, [SERVICE])))
+        beat.patrol.step(beat.house.catalog, [SERVICE])
+        looked.append(list(beat.patrol.step(beat.house.catalog, [SERVICE])))
 
     look(0.0)
     beat.alias.stamp = STAMP
@@ -110,10 +110,10 @@ def test_a_target_that_cannot_be_seen_is_said_and_looked_at_again() -> None:
     beat.look(AGAIN_S)
     assert beat.patrol.unseen == {SERVICE: "no such alias"}
     assert beat.said == [f"{SERVICE}: its target cannot be seen: no such alias"]
-    beat.house.desk.error = ConfigError("no such router")
+    beat.house.catalog.error = ConfigError("no such router")
     beat.look(AGAIN_S)
     assert beat.patrol.unseen == {SERVICE: "no such router"}
-    beat.house.desk.error, beat.alias.gone = None, False
+    beat.house.catalog.error, beat.alias.gone = None, False
     beat.look(AGAIN_S)
     assert beat.patrol.unseen == {SERVICE: ""}
     assert beat.said[-1] == f"{SERVICE}: its target can be seen again"
@@ -128,5 +128,5 @@ def test_looks_are_an_hour_apart_and_services_that_went_are_forgotten() -> None:
     assert beat.patrol.unseen == {SERVICE: ""}
     beat.look(1)
     assert beat.patrol.unseen == {SERVICE: "no such alias"}
-    beat.patrol.step(beat.house.desk, [])
+    beat.patrol.step(beat.house.catalog, [])
     assert beat.patrol.unseen == {}

@@ -29,10 +29,10 @@ from tests.simulation.world import SeededLuck
 def a_rollback(house: House, rollout: str = "back") -> str:
     """A person's rollback, begun by a process that dies at once."""
     host = house.new_host()
-    task = house.desk.task(
+    task = house.catalog.task(
         SERVICE, rollout, drive=Drive.ROLLBACK, steps=(), criteria=(), found=Traffic(primary="42")
     )
-    host.plane(task.plane, house.desk.sources(task))
+    host.plane(task.plane, house.catalog.sources(task))
     host.begin(task.plan, host.claim(task.plan.target), task.router, task.plane)
     host.close()
     return rollout
@@ -49,7 +49,7 @@ def test_a_persons_rollback_is_recorded_with_its_intent() -> None:
 def test_a_rollback_whose_process_died_is_finished_by_a_daemon() -> None:
     """Whoever adopts it restores; it is never taken for a watch that ends as healthy."""
     house = House()
-    house.desk.aliases[SERVICE].traffic = Traffic(primary="42")
+    house.catalog.aliases[SERVICE].traffic = Traffic(primary="42")
     name = a_rollback(house)
     house.step()
     for _ in range(5):
@@ -57,7 +57,7 @@ def test_a_rollback_whose_process_died_is_finished_by_a_daemon() -> None:
     entries = [r.entry for r in house.journal.read(name)]
     assert isinstance(entries[-1], RollbackConfirmed)
     assert fold(entries).phase is Phase.ROLLED_BACK
-    assert house.desk.aliases[SERVICE].traffic == Traffic(primary="41")
+    assert house.catalog.aliases[SERVICE].traffic == Traffic(primary="41")
 
 
 def test_a_rollback_that_was_left_behind_is_not_ended_for_another_rollout() -> None:
@@ -65,8 +65,8 @@ def test_a_rollback_that_was_left_behind_is_not_ended_for_another_rollout() -> N
     house = House()
     a_rollback(house)
     host = house.new_host()
-    task = house.desk.task(SERVICE, "next")
-    host.plane(task.plane, house.desk.sources(task))
+    task = house.catalog.task(SERVICE, "next")
+    host.plane(task.plane, house.catalog.sources(task))
     with pytest.raises(Busy):
         host.begin(task.plan, host.claim(task.plan.target), task.router, task.plane)
     left = fold(r.entry for r in house.journal.read("back"))
@@ -110,8 +110,8 @@ def test_what_a_persons_order_ends_is_counted_and_shown() -> None:
     house, meter, reports = House(), Counted(), list[Report]()
     host = counting(house, meter, reports.append)
     left = house.left(*house.shifted())
-    task = house.desk.task(SERVICE, "back", reason="users hurt")
-    host.plane(task.plane, house.desk.sources(task))
+    task = house.catalog.task(SERVICE, "back", reason="users hurt")
+    host.plane(task.plane, house.catalog.sources(task))
     claim = host.claim(task.plan.target)
     host.begin(task.plan, claim, task.router, task.plane, instead_of=left)
     assert meter.ends == [(SERVICE, "superseded")]
@@ -140,7 +140,7 @@ def test_a_watch_whose_process_died_is_counted_when_it_is_closed() -> None:
     house, meter = House(), Counted()
     house.left(drive=Drive.WATCH)
     host = counting(house, meter)
-    task = house.desk.task(SERVICE, "next")
-    host.plane(task.plane, house.desk.sources(task))
+    task = house.catalog.task(SERVICE, "next")
+    host.plane(task.plane, house.catalog.sources(task))
     host.begin(task.plan, host.claim(task.plan.target), task.router, task.plane)
     assert meter.ends == [(SERVICE, "cancelled")]

@@ -69,7 +69,7 @@ def test_what_another_process_holds_is_left_to_it() -> None:
     house = House()
     house.left(*house.completed(), live=False)
     lease = house.journal.open_lease("somebody")
-    assert house.journal.claim(lease, house.desk.aliases[SERVICE].target) is not None
+    assert house.journal.claim(lease, house.catalog.aliases[SERVICE].target) is not None
     house.clock.pass_s(KEPT_S + 1)
     house.step()
     assert phase(house) is Phase.COMPLETED

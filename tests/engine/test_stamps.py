@@ -6,7 +6,7 @@ import pytest
 
 from guardian.core.entries import Cause, Entry, RollbackConfirmed, RollbackStarted
 from guardian.core.traffic import Stamp, Traffic
-from guardian.engine.desk import Duty
+from guardian.engine.catalog import Duty
 from guardian.ports import ConfigError
 from tests.engine.house import SERVICE, House
 
@@ -22,13 +22,13 @@ def test_a_stamp_that_a_dead_process_has_left_is_taken_off() -> None:
     """It put traffic back, and died before its last write; only who serves takes it off."""
     house = House()
     left = house.left(*rolled_back(house), live=False)
-    alias = house.desk.aliases[SERVICE]
+    alias = house.catalog.aliases[SERVICE]
     alias.stamp = Stamp(rollout=left, epoch=1, stable="41")
     house.step()
     assert house.host.runners == []
-    house.admission.tidy(house.desk, SERVICE, alias.read(), Duty.OBSERVE)
+    house.admission.tidy(house.catalog, SERVICE, alias.read(), Duty.OBSERVE)
     assert house.host.runners == []
-    house.admission.tidy(house.desk, SERVICE, alias.read(), Duty.ENFORCE)
+    house.admission.tidy(house.catalog, SERVICE, alias.read(), Duty.ENFORCE)
     house.host.planes["plane"].step()
     house.step()
     assert alias.read().stamp is None
@@ -44,14 +44,14 @@ def test_no_other_stamp_is_touched(why: str) -> None:
     left = house.left(
         *(house.shifted() if why == "live" else rolled_back(house)), live=why == "live"
     )
-    alias = house.desk.aliases[SERVICE]
+    alias = house.catalog.aliases[SERVICE]
     rollout = "lost" if why == "a stranger's" else left
     alias.stamp = Stamp(rollout=rollout, epoch=1, stable="41")
     if why == "held":
         house.journal.claim(house.journal.open_lease("a pipeline"), alias.target)
     if why == "no router":
-        house.desk.error = ConfigError("it moves another target")
-    house.admission.tidy(house.desk, SERVICE, alias.read(), Duty.ENFORCE)
+        house.catalog.error = ConfigError("it moves another target")
+    house.admission.tidy(house.catalog, SERVICE, alias.read(), Duty.ENFORCE)
     assert house.host.runners == []
     assert alias.stamp is not None
 
@@ -60,10 +60,10 @@ def test_a_person_who_shifts_after_a_rollback_is_not_waited_for() -> None:
     """The stamp is theirs then; the target is free."""
     house = House()
     left = house.left(*rolled_back(house), live=False)
-    alias = house.desk.aliases[SERVICE]
+    alias = house.catalog.aliases[SERVICE]
     alias.stamp = Stamp(rollout=left, epoch=1, stable="41")
     alias.by_person(Traffic(primary="43"))
-    house.admission.tidy(house.desk, SERVICE, alias.read(), Duty.ENFORCE)
+    house.admission.tidy(house.catalog, SERVICE, alias.read(), Duty.ENFORCE)
     house.step()
     assert house.host.runners == []
     assert alias.guardian_wrote == []

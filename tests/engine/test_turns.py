@@ -34,7 +34,7 @@ def daemon(house: House, *, observe: bool = False) -> Daemon:
         observer=lambda _: None,
         say=house.said.append,
     )
-    return Daemon(dependencies, house.desk, observe=observe)
+    return Daemon(dependencies, house.catalog, observe=observe)
 
 
 def said(house: House, what: Callable[[], object]) -> list[str]:

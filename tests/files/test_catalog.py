@@ -1,4 +1,4 @@
-"""The daemon's desk over files in which something is wrong: what it still knows, and from where."""
+"""The catalog over files in which something is wrong: what it still knows, and from where."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from guardian.core.entries import RolloutStarted
 from guardian.core.plan import Plan, Reach
 from guardian.ports import ConfigError
 from guardian.wiring import Wiring, open_wiring
-from guardian.wiring.desk import MOST_BESIDE, ConfiguredDesk
+from guardian.wiring.configured import MOST_BESIDE, ConfiguredCatalog
 from tests.simulation.scheduler import plan
 
 TARGET = "lambda_alias:333333333333:us-east-1:agents-api:live"
@@ -76,10 +76,10 @@ def wiring(tmp_path: Path) -> Iterator[Wiring]:
         yield found
 
 
-def write(wiring: Wiring, name: str, text: str) -> ConfiguredDesk:
-    """The desk after that file was written."""
+def write(wiring: Wiring, name: str, text: str) -> ConfiguredCatalog:
+    """The catalog after that file was written."""
     (wiring.configured().folder.parent / name).write_text(text)
-    return ConfiguredDesk(wiring.renewed())
+    return ConfiguredCatalog(wiring.renewed())
 
 
 def left_behind(wiring: Wiring) -> None:
@@ -95,37 +95,37 @@ def left_behind(wiring: Wiring) -> None:
 
 def test_a_broken_rule_file_breaks_its_service_alone(wiring: Wiring) -> None:
     """The others may begin; all notifiers tell of all services."""
-    desk = write(wiring, "rules/own.yaml", RULES + "nonsense: 1\n")
-    troubled = {served.name: bool(served.trouble) for served in desk.services()}
+    catalog = write(wiring, "rules/own.yaml", RULES + "nonsense: 1\n")
+    troubled = {served.name: bool(served.trouble) for served in catalog.services()}
     assert troubled == {"agents-api": True, "billing-api": False}
-    assert "own.yaml:10:1: unknown key 'nonsense'" in desk.trouble
+    assert "own.yaml:10:1: unknown key 'nonsense'" in catalog.trouble
 
 
 def test_a_notifier_that_cannot_be_used_leaves_the_others(wiring: Wiring) -> None:
     """And the pager of the environment takes part, since the file's own may be the one."""
     lost = '  - {to: webhook, url: "https://a.example/", secret: {env: GONE}, on: all}\n'
-    desk = write(wiring, "config/production.yaml", TEXT + lost)
-    assert [lane.name for lane in desk.lanes()] == ["console", "pagerduty"]
-    assert "GONE" in desk.trouble
+    catalog = write(wiring, "config/production.yaml", TEXT + lost)
+    assert [lane.name for lane in catalog.lanes()] == ["console", "pagerduty"]
+    assert "GONE" in catalog.trouble
 
 
 def test_without_a_readable_file_the_journal_says_who_is_live_and_where(wiring: Wiring) -> None:
     """Environment, group, router, account: nothing but credentials has to come from outside."""
     left_behind(wiring)
-    desk = write(wiring, "config/production.yaml", "]\n")
-    assert (desk.services(), desk.environment) == ([], "production")
-    assert desk.groups == {"platform": ("agents-api",)}
-    assert [lane.name for lane in desk.lanes()] == ["pagerduty"]
-    task = desk.adopted(LIVE)
+    catalog = write(wiring, "config/production.yaml", "]\n")
+    assert (catalog.services(), catalog.environment) == ([], "production")
+    assert catalog.groups == {"platform": ("agents-api",)}
+    assert [lane.name for lane in catalog.lanes()] == ["pagerduty"]
+    task = catalog.adopted(LIVE)
     assert (task.router.target, task.plane) == (TARGET, "333333333333:us-east-1:")
     with pytest.raises(ConfigError, match="does not say how"):
-        desk.adopted(replace(LIVE, reach=None))
+        catalog.adopted(replace(LIVE, reach=None))
 
 
 def test_files_that_name_another_target_do_not_move_a_live_rollout(wiring: Wiring) -> None:
     """It stays where its canary has traffic; what is switched off is left alone."""
-    desk = write(wiring, "config/production.yaml", TEXT.replace("alias: live", "alias: other"))
-    assert desk.adopted(LIVE).router.target == TARGET
+    catalog = write(wiring, "config/production.yaml", TEXT.replace("alias: live", "alias: other"))
+    assert catalog.adopted(LIVE).router.target == TARGET
     off = TEXT.replace("rules: [../rules/own.yaml]", "rules: [../rules/own.yaml]\n    mode: off")
     with pytest.raises(ConfigError, match="switched off"):
         write(wiring, "config/production.yaml", off).adopted(LIVE)
@@ -133,7 +133,7 @@ def test_files_that_name_another_target_do_not_move_a_live_rollout(wiring: Wirin
 
 def test_from_trouble_files_may_become_better_by_steps(wiring: Wiring) -> None:
     """And sound ones are never replaced by what has any trouble."""
-    sound = ConfiguredDesk(wiring)
+    sound = ConfiguredCatalog(wiring)
     troubled = write(wiring, "config/production.yaml", "]\n")
     with pytest.raises(ConfigError):
         sound.renewed()
@@ -171,18 +171,18 @@ def test_whatever_lies_beside_the_files_is_no_trouble(wiring: Wiring, what: str)
         case "many":
             for index in range(MOST_BESIDE + 10):
                 (place / f"f{index}.yaml").write_text("a: 1")
-    desk = ConfiguredDesk(wiring)
-    assert not desk.stale()
-    assert [s.name for s in desk.services()]
+    catalog = ConfiguredCatalog(wiring)
+    assert not catalog.stale()
+    assert [s.name for s in catalog.services()]
     (place / "own.yaml").write_text(RULES + "\n")
-    assert desk.stale()
+    assert catalog.stale()
 
 
 def test_a_variable_that_is_wrong_is_as_a_file_that_is_wrong(wiring: Wiring) -> None:
     """What it says is left out, nothing new begins, and no file mends it."""
     environ = {**wiring.environ, "GUARDIAN_LOG_FORMAT": "xml"}
     with open_wiring(wiring.configured().path, usable=True, environ=environ) as wrong:
-        desk = ConfiguredDesk(wrong)
-        assert "GUARDIAN_LOG_FORMAT" in desk.trouble
-        assert all("GUARDIAN_LOG_FORMAT" in served.trouble for served in desk.services())
-        assert desk.renewed().trouble == desk.trouble
+        catalog = ConfiguredCatalog(wrong)
+        assert "GUARDIAN_LOG_FORMAT" in catalog.trouble
+        assert all("GUARDIAN_LOG_FORMAT" in served.trouble for served in catalog.services())
+        assert catalog.renewed().trouble == catalog.trouble

@@ -1,4 +1,4 @@
-"""A configuration as the daemon asks for it; read again, it is another desk."""
+"""A configuration as the daemon asks for it; read again, it is another catalog."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from guardian.config import Mode
 from guardian.core.entries import Order
 from guardian.core.plan import Plan
 from guardian.core.rollout import IllegalEntry, fold
-from guardian.engine.desk import Duty, Served
+from guardian.engine.catalog import Duty, Served
 from guardian.engine.outbox import Lane
 from guardian.engine.start import resolved
 from guardian.engine.task import Task
@@ -31,7 +31,7 @@ OBSERVED_S = 1800.0
 """How long a deploy is judged where the service has no steps of its own."""
 
 
-class ConfiguredDesk:
+class ConfiguredCatalog:
     """Answers the daemon out of one reading of the files."""
 
     def __init__(self, wiring: Wiring, before: Wiring | None = None) -> None:
@@ -139,13 +139,13 @@ class ConfiguredDesk:
         self._seen = now
         return changed
 
-    def renewed(self) -> ConfiguredDesk:
+    def renewed(self) -> ConfiguredCatalog:
         """The files read again. Raises ConfigError, unless these here are in trouble too."""
         self._seen = _contents(self._wiring)
-        desk = ConfiguredDesk(self._wiring.renewed(), self._wiring)
-        if desk.trouble and not self.trouble:
-            raise ConfigError(desk.trouble)
-        return desk
+        catalog = ConfiguredCatalog(self._wiring.renewed(), self._wiring)
+        if catalog.trouble and not self.trouble:
+            raise ConfigError(catalog.trouble)
+        return catalog
 
     def remarks(self) -> Sequence[str]:
         """The journal cannot change under a running daemon."""

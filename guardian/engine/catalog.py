@@ -32,7 +32,7 @@ class Served:
     """What is wrong in the files, so that nothing new begins; what is live is guarded as ever."""
 
 
-class Desk(Protocol):
+class Catalog(Protocol):
     """One configuration. Everything is called in one thread; AWS calls are bounded in time.
 
     Raises ConfigError and the ports' errors, with sentences for whoever gave the order.
@@ -82,10 +82,10 @@ class Desk(Protocol):
         """Whether a file that was read has other content by now."""
         ...
 
-    def renewed(self) -> Desk:
-        """The files read again, by a new desk. Raises ConfigError, and this one stays good.
+    def renewed(self) -> Catalog:
+        """The files read again, as a new catalog. Raises ConfigError, and this one stays good.
 
-        From trouble there is a way to less trouble: then the new desk may have some too.
+        From trouble there is a way to less trouble: then the new catalog may have some too.
         """
         ...
 

@@ -43,8 +43,8 @@ def rows() -> list[Row]:
 def detected_min(rate_per_s: float, failing: float, seed: int) -> float | None:
     """Minutes from the shift to the poll that proves the breach; None within 30 minutes."""
     criterion, window = examples.crash_rate(), examples.window()
-    luck = random.Random(f"{rate_per_s} {failing} {seed}")  # noqa: S311 - it must repeat
-    minutes = [_minute(luck, rate_per_s, failing) for _ in range(30)]
+    rng = random.Random(f"{rate_per_s} {failing} {seed}")  # noqa: S311 - it must repeat
+    minutes = [_minute(rng, rate_per_s, failing) for _ in range(30)]
     assert isinstance(criterion.measure, Ratio)  # noqa: S101 - the example is a ratio
     memory = None
     for passed_s in range(POLL_S, 30 * 60 + 1, POLL_S):
@@ -56,10 +56,10 @@ def detected_min(rate_per_s: float, failing: float, seed: int) -> float | None:
     return None
 
 
-def _minute(luck: random.Random, rate_per_s: float, failing: float) -> tuple[int, int]:
+def _minute(rng: random.Random, rate_per_s: float, failing: float) -> tuple[int, int]:
     """(bad, total) of the canary in one minute; each request is drawn by itself, as Lambda does."""
-    total = sum(luck.random() < SHARE for _ in range(round(rate_per_s * 60)))
-    return sum(luck.random() < failing for _ in range(total)), total
+    total = sum(rng.random() < SHARE for _ in range(round(rate_per_s * 60)))
+    return sum(rng.random() < failing for _ in range(total)), total
 
 
 def _visible(

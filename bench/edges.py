@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import examples
 from bench.table import Row
 from guardian.aws import Sessions
-from guardian.clock import SystemClock, SystemLuck
+from guardian.clock import SystemClock, SystemRandom
 from guardian.core.criteria import judge
 from guardian.core.entries import Held, HoldReason, Resumed, RolloutStarted
 from guardian.core.model import Criterion, Instant, floor_to
@@ -37,7 +37,7 @@ def context(simulator: Simulator | None = None) -> Context:
     account = Sessions().account(region=REGION)
     return Context(
         clock=SystemClock(),
-        luck=SystemLuck(),
+        rng=SystemRandom(),
         client=account.client,
         check_account=account.check_account,
         account_id=simulator.world.account_id if simulator else "333333333333",

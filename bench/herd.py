@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import edges, examples, slow
 from bench.table import Row
-from guardian.clock import SystemClock, SystemLuck
+from guardian.clock import SystemClock, SystemRandom
 from guardian.core.entries import Entry, RolloutStarted, StepEntered, WeightConfirmed
 from guardian.core.model import Criterion, Instant, Ratio
 from guardian.core.plan import Plan
@@ -138,7 +138,7 @@ def _plane(
     rollouts: int, baked_s: float, observer: Callable[[Report], None] = lambda _: None
 ) -> Iterator[Plane]:
     """As a process has it that was just started."""
-    luck, fanout = SystemLuck(), ThreadFanout(CLOCK)
+    rng, fanout = SystemRandom(), ThreadFanout(CLOCK)
     context = edges.context()
     with tempfile.TemporaryDirectory() as folder:
         options = sqlite.Options(path=Path(folder) / "guardian.db")
@@ -147,9 +147,9 @@ def _plane(
             journal=journal,
             sources={"cloudwatch": cloudwatch.build(cloudwatch.Options(), context)},
             fanout=fanout,
-            outbox=Outbox(journal=journal, lanes=[], fanout=fanout, clock=CLOCK, luck=luck),
+            outbox=Outbox(journal=journal, lanes=[], fanout=fanout, clock=CLOCK, rng=rng),
             clock=CLOCK,
-            luck=luck,
+            rng=rng,
             observer=observer,
         )
         lease = journal.open_lease("bench")

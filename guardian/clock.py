@@ -1,4 +1,4 @@
-"""The only module that reads the time, sleeps, or draws luck."""
+"""The only module that reads the time, sleeps, or draws random numbers."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ScaledClock:
         return wall_s / self.speed
 
 
-class SystemLuck:
+class SystemRandom:
     """The operating system's randomness."""
 
     def uniform(self) -> float:

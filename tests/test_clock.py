@@ -1,10 +1,10 @@
-"""The machine's clocks, a scaled one, and luck."""
+"""The machine's clocks, a scaled one, and random numbers."""
 
 from __future__ import annotations
 
 from freezegun import freeze_time
 
-from guardian.clock import ScaledClock, SystemClock, SystemLuck
+from guardian.clock import ScaledClock, SystemClock, SystemRandom
 
 AT = "2026-09-21T10:00:00.1234Z"
 
@@ -57,15 +57,15 @@ def test_several_processes_can_share_a_scaled_time() -> None:
 
 def test_luck_is_a_share() -> None:
     """From 0 to below 1, and not always the same."""
-    luck = SystemLuck()
-    drawn = [luck.uniform() for _ in range(1000)]
+    rng = SystemRandom()
+    drawn = [rng.uniform() for _ in range(1000)]
     assert all(0.0 <= number < 1.0 for number in drawn)
     assert len(set(drawn)) > 900
 
 
 def test_tokens_are_short_and_differ() -> None:
     """Eight lower-case letters and digits."""
-    luck = SystemLuck()
-    tokens = {luck.token() for _ in range(1000)}
+    rng = SystemRandom()
+    tokens = {rng.token() for _ in range(1000)}
     assert len(tokens) == 1000
     assert all(len(t) == 8 and t.isascii() and t.isalnum() and t == t.lower() for t in tokens)

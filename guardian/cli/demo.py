@@ -156,7 +156,7 @@ def _release(simulator: Simulator, config: Path, environ: dict[str, str], *, to:
             sources=wiring.sources([task]),
             lanes=wiring.lanes(),
             clock=wiring.clock,
-            luck=wiring.luck,
+            rng=wiring.rng,
             owner="guardian demo",
             observer=story.report,
             say=story.say,

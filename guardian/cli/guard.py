@@ -124,7 +124,7 @@ def carry_out(
         sources=wiring.sources(tasks),
         lanes=wiring.lanes(),
         clock=wiring.clock,
-        luck=wiring.luck,
+        rng=wiring.rng,
         owner=f"{actor()} pid {os.getpid()}",
         observer=output.report,
         say=output.say,

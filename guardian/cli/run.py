@@ -165,7 +165,7 @@ def _dependencies(wiring: Wiring, log: Log) -> Dependencies:
     return Dependencies(
         journal=wiring.journal,
         clock=wiring.clock,
-        luck=wiring.luck,
+        rng=wiring.rng,
         owner=f"guardian run on {socket.gethostname()} pid {os.getpid()}",
         observer=log.report,
         say=log.say,

@@ -32,8 +32,8 @@ from guardian.ports import (
     Journal,
     JournalError,
     Lease,
-    Luck,
     Meter,
+    Random,
     Router,
     Source,
     Unmetered,
@@ -49,7 +49,7 @@ class Dependencies:
 
     journal: Journal
     clock: Clock
-    luck: Luck
+    rng: Random
     owner: str
     """Host, process and purpose, for people."""
     observer: Callable[[Report], None]
@@ -71,10 +71,10 @@ class Host:
         on_broken: Callable[[RolloutRunner, Exception], None] | None = None,
     ) -> None:
         self._dependencies = dependencies
-        self._journal, self._clock, self._luck = (
+        self._journal, self._clock, self._rng = (
             dependencies.journal,
             dependencies.clock,
-            dependencies.luck,
+            dependencies.rng,
         )
         self._on_broken = on_broken
         self.supervisor = Supervisor(dependencies.say)
@@ -85,12 +85,12 @@ class Host:
             lanes=lanes,
             fanout=ThreadFanout(dependencies.clock),
             clock=dependencies.clock,
-            luck=dependencies.luck,
+            rng=dependencies.rng,
             meter=dependencies.meter,
             say=dependencies.say,
         )
         self._recorder = Recorder(
-            dependencies.journal, self.outbox, dependencies.luck, dependencies.meter
+            dependencies.journal, self.outbox, dependencies.rng, dependencies.meter
         )
         self.groups = Groups(
             dependencies.groups,
@@ -211,7 +211,7 @@ class Host:
                 fanout=self.fanout,
                 outbox=self.outbox,
                 clock=self._clock,
-                luck=self._luck,
+                rng=self._rng,
                 observer=self._show,
                 name=name,
                 meter=self._dependencies.meter,
@@ -353,7 +353,7 @@ class Host:
                 entries=[],
                 live=runner.rollout.live,
                 outgoing=self.outbox.route(told),
-                txid=self._luck.token(),
+                txid=self._rng.token(),
             )
         except Exception:  # noqa: BLE001 - whatever it is that broke, people have to hear of it
             self.outbox.tell_now(told)

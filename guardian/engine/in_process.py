@@ -25,7 +25,7 @@ from guardian.engine.report import Report
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import broken
 from guardian.engine.task import Busy, TargetHeld, Task
-from guardian.ports import Claim, Clock, Journal, JournalError, Luck, Source
+from guardian.ports import Claim, Clock, Journal, JournalError, Random, Source
 
 __all__ = ["Busy", "InProcessRun", "Limits", "TargetHeld", "Task"]
 
@@ -66,7 +66,7 @@ class InProcessRun:
         sources: Mapping[str, Mapping[str, Source]],
         lanes: Sequence[Lane],
         clock: Clock,
-        luck: Luck,
+        rng: Random,
         owner: str,
         observer: Callable[[Report], None],
         say: Callable[[str], None],
@@ -78,7 +78,7 @@ class InProcessRun:
         dependencies = Dependencies(
             journal=journal,
             clock=clock,
-            luck=luck,
+            rng=rng,
             owner=owner,
             observer=observer,
             say=say,

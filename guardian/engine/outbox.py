@@ -19,12 +19,12 @@ from guardian.ports import (
     Fanout,
     Journal,
     JournalError,
-    Luck,
     Meter,
     Notifier,
     NotifyError,
     Outgoing,
     Pending,
+    Random,
     Retry,
     Sent,
     Unmetered,
@@ -82,7 +82,7 @@ class Outbox:
         lanes: Sequence[Lane],
         fanout: Fanout,
         clock: Clock,
-        luck: Luck,
+        rng: Random,
         meter: Meter | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -93,7 +93,7 @@ class Outbox:
         self._meter = meter or Unmetered()
         self._fanout = fanout
         self._clock = clock
-        self._luck = luck
+        self._rng = rng
         self._lock = threading.Lock()
         self._held_back: dict[tuple[str, int], float] = {}
         self._unsettled: dict[str, tuple[Pending, Sent | Retry | Dead]] = {}
@@ -312,7 +312,7 @@ class Outbox:
         asked = result.after_s if isinstance(result, NotifyError) and result.after_s else 0.0
         first, most = REFUSED_S if refused else BACK_OFF_S
         back_off = min(most, first * 2.0 ** min(pending.attempts, 10))
-        real_s = max(asked, back_off * (0.5 + self._luck.uniform() / 2))
+        real_s = max(asked, back_off * (0.5 + self._rng.uniform() / 2))
         return Retry(at=now + real_s / self._clock.real_s(1.0), error=error)
 
 

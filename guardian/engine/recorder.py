@@ -13,7 +13,7 @@ from guardian.core.wishes import wish
 from guardian.engine.outbox import Outbox
 from guardian.engine.outcome import count
 from guardian.engine.report import Recorded
-from guardian.ports import Claim, Ending, Journal, Luck, Meter
+from guardian.ports import Claim, Ending, Journal, Meter, Random
 
 
 class Told(NamedTuple):
@@ -39,15 +39,15 @@ def told(before: Rollout | None, entries: Sequence[Entry]) -> list[Told]:
 class Recorder:
     """Appends what was told, whoever decided it: a tick, a command, a person's order."""
 
-    def __init__(self, journal: Journal, outbox: Outbox, luck: Luck, meter: Meter) -> None:
+    def __init__(self, journal: Journal, outbox: Outbox, rng: Random, meter: Meter) -> None:
         self._journal = journal
         self._outbox = outbox
-        self._luck = luck
+        self._rng = rng
         self._meter = meter
 
     def txid(self) -> str:
         """A new transaction's id."""
-        return self._luck.token()
+        return self._rng.token()
 
     def append(
         self,

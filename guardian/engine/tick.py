@@ -35,9 +35,9 @@ from guardian.ports import (
     Fenced,
     Journal,
     JournalError,
-    Luck,
     Meter,
     OutcomeUnknown,
+    Random,
     Source,
     Unmetered,
 )
@@ -70,7 +70,7 @@ class Plane:
         fanout: Fanout,
         outbox: Outbox,
         clock: Clock,
-        luck: Luck,
+        rng: Random,
         observer: Callable[[Report], None] = lambda _: None,
         poll_s: float = POLL_S,
         name: str = "",
@@ -86,9 +86,9 @@ class Plane:
         self._journal = journal
         self._fanout = fanout
         self._outbox = outbox
-        self._recorder = Recorder(journal, outbox, luck, self._meter)
+        self._recorder = Recorder(journal, outbox, rng, self._meter)
         self._clock = clock
-        self._luck = luck
+        self._rng = rng
         self._observer = observer
         self._poll_s = poll_s
         self._reader = Reader(sources)
@@ -375,8 +375,8 @@ class Plane:
         took = False
         for c, w in due:
             with self._apart(c):
-                result, luck = results[f"write-{c.id}"], self._luck.uniform()
-                took |= c.wrote_it(w, result, monotonic=monotonic, jitter=luck)
+                result, rng = results[f"write-{c.id}"], self._rng.uniform()
+                took |= c.wrote_it(w, result, monotonic=monotonic, jitter=rng)
         return took
 
     def _may_write(self, runner: RolloutRunner, wanted: Wish) -> bool:

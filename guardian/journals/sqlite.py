@@ -39,10 +39,10 @@ from guardian.ports import (
     Head,
     Journal,
     Lease,
-    Luck,
     OutcomeUnknown,
     Outgoing,
     Pending,
+    Random,
     Record,
     Retry,
     Sent,
@@ -83,7 +83,7 @@ class Options(BaseModel):
 def build(options: Options, context: Context) -> Journal:
     """The journal, its file opened and checked. Raises ConfigError or Unavailable."""
     file = SqliteFile(options.path)
-    return SqliteJournal(file, clock=context.clock, luck=context.luck, locks=options.locks)
+    return SqliteJournal(file, clock=context.clock, rng=context.rng, locks=options.locks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +104,9 @@ class _Part:
 class SqliteJournal(SqliteOrders):
     """The Journal port on SQLite; may be used from several threads."""
 
-    def __init__(self, file: SqliteFile, *, clock: Clock, luck: Luck, locks: bool = True) -> None:
+    def __init__(self, file: SqliteFile, *, clock: Clock, rng: Random, locks: bool = True) -> None:
         super().__init__(file)
-        self._luck = luck
+        self._rng = rng
         folder = file.path.with_name(f"{file.path.name}.leases")
         self._leases = leases.Leases(clock, folder if locks else None)
 
@@ -117,7 +117,7 @@ class SqliteJournal(SqliteOrders):
         lease: Lease | None = None
         try:
             with self._file.write("open a lease") as db:
-                lease = self._leases.open(db, stored.storable(owner), self._luck.token())
+                lease = self._leases.open(db, stored.storable(owner), self._rng.token())
         except BaseException:
             if lease is not None:
                 self._leases.drop(lease.id)

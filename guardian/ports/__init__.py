@@ -49,7 +49,7 @@ from guardian.ports.journal import (
 )
 from guardian.ports.meter import Meter, Unmetered
 from guardian.ports.notifier import Notifier
-from guardian.ports.process import Clock, Context, Fanout, Luck
+from guardian.ports.process import Clock, Context, Fanout, Random
 from guardian.ports.router import Guard, Router
 from guardian.ports.source import Ask, Source
 
@@ -74,7 +74,6 @@ __all__ = [
     "Journal",
     "JournalError",
     "Lease",
-    "Luck",
     "Meter",
     "NotYet",
     "Notifier",
@@ -83,6 +82,7 @@ __all__ = [
     "OutcomeUnknown",
     "Outgoing",
     "Pending",
+    "Random",
     "Record",
     "Retry",
     "Router",

@@ -1,4 +1,4 @@
-"""Time, luck and concurrency; and what an adapter is built with."""
+"""Time, random numbers and concurrency; and what an adapter is built with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Clock(Protocol):
         ...
 
 
-class Luck(Protocol):
+class Random(Protocol):
     """Randomness: back-off jitter and ids."""
 
     def uniform(self) -> float:
@@ -68,7 +68,7 @@ class Context:
     """What an adapter may use of the process; built by `wiring`."""
 
     clock: Clock
-    luck: Luck
+    rng: Random
     client: Callable[[str], Any]
     """A boto3 client by service name, for this adapter's account and region; the account is
     checked when it is made. Writers call `check_account` before each write."""

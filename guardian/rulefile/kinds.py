@@ -77,9 +77,9 @@ def ratio(model: CriterionModel, scene: Scene) -> Kind | None:
         if 0 < rate(share) < 1:
             return None
         never = "it can never be breached"
-        luck = "one failure would break it; allow a small share, like"
+        rng = "one failure would break it; allow a small share, like"
         example = "99.9%" if side == "good" else "0.1%"
-        return never if rate(share) else f"{luck} {example}"
+        return never if rate(share) else f"{rng} {example}"
 
     return Kind(
         read=exact_share,

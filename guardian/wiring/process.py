@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from guardian import config
 from guardian.aws import Account, Sessions
-from guardian.clock import SystemLuck
+from guardian.clock import SystemRandom
 from guardian.core.codec import rfc3339
 from guardian.core.model import Query
 from guardian.core.plan import Plan, Policy, Reach
@@ -65,7 +65,7 @@ class Wiring:
         self.config = configured
         self.environ = environ
         self.clock = clock_of(settings, environ)
-        self.luck = SystemLuck()
+        self.rng = SystemRandom()
         self.meter: Meter = Unmetered()
         """Counts what the process does; set before anything is built."""
         self.trouble = ""
@@ -316,7 +316,7 @@ class Wiring:
         now = self.clock.now()
         stamp = rfc3339(now)[:16].replace("-", "").replace(":", "")
         return Request(
-            rollout=f"{name.replace(':', '-')}-{stamp}-{self.luck.token()[:4]}",
+            rollout=f"{name.replace(':', '-')}-{stamp}-{self.rng.token()[:4]}",
             actor=actor,
             reason=reason,
             now=now,
@@ -385,7 +385,7 @@ class Wiring:
         account = self._account(aws) if aws is not None else None
         return Context(
             clock=self.clock,
-            luck=self.luck,
+            rng=self.rng,
             client=account.client if account is not None else no_account,
             check_account=account.check_account if account is not None else no_account,
             account_id=aws.account_id if aws is not None else "",

@@ -150,7 +150,7 @@ class Theatre:
         self.journal.close()
 
 
-class _Luck:
+class _Random:
     def uniform(self) -> float:
         return 0.5
 
@@ -166,7 +166,7 @@ def journal_of(a_stage: Stage, path: Path | None = None) -> Journal:
 
     context = Context(
         clock=a_stage.clock,
-        luck=_Luck(),
+        rng=_Random(),
         client=nothing,
         check_account=nothing,
         account_id="",

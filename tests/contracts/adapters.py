@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from guardian.aws import Account, Sessions
-from guardian.clock import SystemClock, SystemLuck
+from guardian.clock import SystemClock, SystemRandom
 from guardian.ports import Clock, Context
 
 ACCOUNT = "333333333333"
@@ -44,7 +44,7 @@ def context_for(account: Account, *, clock: Clock | None = None) -> Context:
     """A Context as the composition root builds it, for one account."""
     return Context(
         clock=clock or SystemClock(),
-        luck=SystemLuck(),
+        rng=SystemRandom(),
         client=account.client,
         check_account=account.check_account,
         account_id=account.account_id or ACCOUNT,

@@ -25,7 +25,7 @@ from tests.contracts.journal_values import (
     LATER,
     START,
     TARGET,
-    CountedLuck,
+    CountedRandom,
     order,
     outgoing,
     started,
@@ -392,5 +392,5 @@ class JournalContract(RolloutContract, ClaimContract, OrdersContract, OutboxCont
 
     def test_luck_that_repeats_does_no_harm(self, store: JournalStore) -> None:
         """Leases differ even where two processes draw the same tokens."""
-        assert CountedLuck().token() == CountedLuck().token()
+        assert CountedRandom().token() == CountedRandom().token()
         assert store.open().open_lease("a").id != store.open().open_lease("b").id

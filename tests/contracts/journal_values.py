@@ -83,8 +83,8 @@ class ManualClock:
 
 
 @dataclass(slots=True)
-class CountedLuck:
-    """Luck without surprises; the same in every process, as the worst luck would be."""
+class CountedRandom:
+    """No surprises: the same numbers in every process, as the worst luck would have it."""
 
     drawn: int = 0
 

@@ -31,7 +31,7 @@ from tests.simulation.world import (
     Faults,
     Metrics,
     People,
-    SeededLuck,
+    SeededRandom,
     Tracker,
     VirtualClock,
 )
@@ -85,7 +85,7 @@ class Command:
             sources={"plane": sources},
             lanes=[Lane(name="people", notifier=self.people)],
             clock=self.clock,
-            luck=SeededLuck(owner),
+            rng=SeededRandom(owner),
             owner=owner,
             observer=self._observe,
             say=self.said.append,

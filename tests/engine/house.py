@@ -28,7 +28,7 @@ from tests.contracts.journal_values import ManualClock
 from tests.engine.planes import Quiet, alias_for
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import plan
-from tests.simulation.world import Alias, SeededLuck
+from tests.simulation.world import Alias, SeededRandom
 
 SERVICE = "agents-api"
 
@@ -142,7 +142,7 @@ class House:
         dependencies = Dependencies(
             journal=self.journal,
             clock=self.clock,
-            luck=SeededLuck("house"),
+            rng=SeededRandom("house"),
             owner="a daemon",
             observer=lambda _: None,
             say=self.said.append,

@@ -16,7 +16,7 @@ from guardian.ports import Dead, Fanout, NotifyError, Outgoing, Pending, Retry, 
 from tests.contracts.journal_values import ManualClock
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import plan
-from tests.simulation.world import SeededLuck
+from tests.simulation.world import SeededRandom
 
 NOTICE = Notice(
     event=Event.BAKING,
@@ -95,7 +95,7 @@ class Post:
             lanes=[Lane(name=n, notifier=ears, events=events) for n, ears in self.ears.items()],
             fanout=fanout or SerialFanout(),
             clock=self.clock,
-            luck=SeededLuck("post"),
+            rng=SeededRandom("post"),
             say=self.said.append,
         )
         self.lease = self.journal.open_lease("tests")

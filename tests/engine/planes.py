@@ -18,7 +18,7 @@ from guardian.ports import Ask, Fanout, Journal, Source
 from tests.contracts.journal_values import ManualClock
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import plan
-from tests.simulation.world import Alias, Faults, SeededLuck, VirtualClock
+from tests.simulation.world import Alias, Faults, SeededRandom, VirtualClock
 
 
 class Quiet:
@@ -63,15 +63,15 @@ def plane(
 ) -> Plane:
     """A plane without rollouts."""
     journal = journal or MemoryJournal(clock)
-    luck = SeededLuck("plane")
-    outbox = Outbox(journal=journal, lanes=[], fanout=SerialFanout(), clock=clock, luck=luck)
+    rng = SeededRandom("plane")
+    outbox = Outbox(journal=journal, lanes=[], fanout=SerialFanout(), clock=clock, rng=rng)
     return Plane(
         journal=journal,
         sources={"cloudwatch": source or Quiet(clock)},
         fanout=fanout or SerialFanout(),
         outbox=outbox,
         clock=clock,
-        luck=luck,
+        rng=rng,
         observer=observer,
         say=say,
     )

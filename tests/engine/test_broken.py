@@ -20,7 +20,7 @@ from tests.contracts.journal_values import ManualClock
 from tests.engine.house import SERVICE, House, Timeless
 from tests.engine.planes import Quiet, alias_for
 from tests.engine.planes import runner as charge_of
-from tests.simulation.world import Alias, SeededLuck
+from tests.simulation.world import Alias, SeededRandom
 
 
 @pytest.mark.parametrize("where", ["saw", "judge", "decide", "due_write", "wrote_it", "picture"])
@@ -136,7 +136,7 @@ def test_a_command_ends_with_what_a_person_must_finish_where_a_bug_broke_its_rol
         sources={"plane": {"cloudwatch": Quiet(house.clock)}},
         lanes=[],
         clock=SystemClock(),
-        luck=SeededLuck("session"),
+        rng=SeededRandom("session"),
         owner="a command",
         observer=lambda _: None,
         say=said.append,

@@ -23,7 +23,7 @@ from guardian.engine.outbox import (
 )
 from guardian.ports import Dead, NotifyError, Pending, Retry
 from tests.engine.letterbox import NO_ANSWER, NOTICE, Ears, Post
-from tests.simulation.world import SeededLuck
+from tests.simulation.world import SeededRandom
 
 
 def test_a_notice_waits_until_the_act_was_tried() -> None:
@@ -111,7 +111,7 @@ def test_a_hanging_lane_does_not_delay_another() -> None:
         ],
         fanout=ThreadFanout(SystemClock()),
         clock=post.clock,
-        luck=SeededLuck("post"),
+        rng=SeededRandom("post"),
     ).steppers()
     for seq in range(2, 7):
         post.put(replace(NOTICE, seq=seq), "chat", "pager")
@@ -293,7 +293,7 @@ def test_a_lane_takes_only_the_events_and_services_it_wants() -> None:
         lanes=lanes,
         fanout=SerialFanout(),
         clock=post.clock,
-        luck=SeededLuck("post"),
+        rng=SeededRandom("post"),
     )
     assert [o.lane for o in outbox.route(NOTICE)] == ["all"]
     assert [o.lane for o in outbox.route(replace(NOTICE, event=Event.STUCK))] == ["all", "stuck"]

@@ -23,7 +23,7 @@ from guardian.engine.task import Busy
 from guardian.ports import Unmetered
 from tests.core.rollouts import T0, in_phase
 from tests.engine.house import SERVICE, House
-from tests.simulation.world import SeededLuck
+from tests.simulation.world import SeededRandom
 
 
 def a_rollback(house: House, rollout: str = "back") -> str:
@@ -96,7 +96,7 @@ def counting(
     dependencies = Dependencies(
         journal=house.journal,
         clock=house.clock,
-        luck=SeededLuck("another"),
+        rng=SeededRandom("another"),
         owner="alice",
         observer=observer,
         say=house.said.append,

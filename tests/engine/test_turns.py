@@ -9,7 +9,7 @@ from guardian.engine.host import Dependencies
 from guardian.ports import Unavailable
 from tests.contracts.journal_values import ManualClock
 from tests.engine.house import SERVICE, House, Timeless
-from tests.simulation.world import SeededLuck
+from tests.simulation.world import SeededRandom
 
 
 class Away(Timeless):
@@ -29,7 +29,7 @@ def daemon(house: House, *, observe: bool = False) -> Daemon:
     dependencies = Dependencies(
         journal=house.journal,
         clock=house.clock,
-        luck=SeededLuck("daemon"),
+        rng=SeededRandom("daemon"),
         owner="a daemon",
         observer=lambda _: None,
         say=house.said.append,

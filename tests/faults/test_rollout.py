@@ -24,7 +24,7 @@ from tests.engine.planes import UndyingJournal
 from tests.faults.ground import FUNCTION, HASTY_S, Ground, ground
 from tests.faults.kinds import WRONGS, Wrong
 from tests.simulation.scheduler import plan
-from tests.simulation.world import SeededLuck, VirtualClock, error_rate
+from tests.simulation.world import SeededRandom, VirtualClock, error_rate
 
 MOST_STEPS: Final = 1000
 STRIKES: Final = 3
@@ -51,12 +51,12 @@ class Keeper:
     def __init__(self, world: Ground) -> None:
         self.clock = cast("HandClock", world.simulator.world.clock)
         self.journal = UndyingJournal(cast("VirtualClock", self.clock))
-        context, luck, fanout = world.context(hasty=True), SeededLuck("keeper"), SerialFanout()
+        context, rng, fanout = world.context(hasty=True), SeededRandom("keeper"), SerialFanout()
         told = slack.build(slack.Options(channel="#deployments", timeout_s=HASTY_S), context)
         paged = pagerduty.build(pagerduty.Options(timeout_s=HASTY_S), context)
         lanes = [Lane(name="slack", notifier=told), Lane(name="pagerduty", notifier=paged)]
         self.outbox = Outbox(
-            journal=self.journal, lanes=lanes, fanout=fanout, clock=self.clock, luck=luck
+            journal=self.journal, lanes=lanes, fanout=fanout, clock=self.clock, rng=rng
         )
         self.plane = Plane(
             journal=self.journal,
@@ -64,7 +64,7 @@ class Keeper:
             fanout=fanout,
             outbox=self.outbox,
             clock=self.clock,
-            luck=luck,
+            rng=rng,
         )
         options = lambda_alias.Options(function=FUNCTION, alias="live")
         router = lambda_alias.build(options, context)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from guardian.clock import SystemClock, SystemLuck
+from guardian.clock import SystemClock, SystemRandom
 from guardian.journals.sqlite import Options, build
 from guardian.ports import Context, Journal
-from tests.contracts.journal_values import CountedLuck, ManualClock
+from tests.contracts.journal_values import CountedRandom, ManualClock
 
 
 def nobody(name: str) -> object:
@@ -20,7 +20,7 @@ def context(clock: ManualClock | SystemClock) -> Context:
     """What a journal is built with."""
     return Context(
         clock=clock,
-        luck=CountedLuck() if isinstance(clock, ManualClock) else SystemLuck(),
+        rng=CountedRandom() if isinstance(clock, ManualClock) else SystemRandom(),
         client=nobody,
         check_account=lambda: None,
         account_id="333333333333",

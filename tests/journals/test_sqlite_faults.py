@@ -27,7 +27,7 @@ from tests.contracts.journal_contract import begun, put
 from tests.contracts.journal_values import (
     HOLD,
     LATER,
-    CountedLuck,
+    CountedRandom,
     ManualClock,
     order,
     snapshot,
@@ -74,7 +74,7 @@ def faulty(tmp_path: Path) -> Iterator[Callable[..., SqliteJournal]]:
     def make(**options: Any) -> SqliteJournal:
         connect = partial(sqlite3.connect, factory=Faulty)
         file = SqliteFile(tmp_path / "guardian.db", connect=connect, **options)
-        made.append(SqliteJournal(file, clock=ManualClock(), luck=CountedLuck()))
+        made.append(SqliteJournal(file, clock=ManualClock(), rng=CountedRandom()))
         return made[-1]
 
     Faulty.made.clear()

@@ -12,7 +12,7 @@ import pytest
 from guardian.journals._sqlite_file import SqliteFile
 from guardian.journals.sqlite import SqliteJournal
 from guardian.ports import Unavailable
-from tests.contracts.journal_values import CountedLuck, ManualClock
+from tests.contracts.journal_values import CountedRandom, ManualClock
 
 
 class Opened:
@@ -26,7 +26,7 @@ class Opened:
     def __call__(self, **options: Any) -> SqliteJournal:
         """One more; its connection is kept."""
         file = SqliteFile(self.path, connect=self._connect, **options)
-        self.journals.append(SqliteJournal(file, clock=ManualClock(), luck=CountedLuck()))
+        self.journals.append(SqliteJournal(file, clock=ManualClock(), rng=CountedRandom()))
         return self.journals[-1]
 
     def _connect(self, *arguments: Any, **options: Any) -> sqlite3.Connection:

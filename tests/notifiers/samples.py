@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from guardian.clock import SystemClock, SystemLuck
+from guardian.clock import SystemClock, SystemRandom
 from guardian.core.notices import Event, Notice, Page, Severity
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Context
@@ -83,7 +83,7 @@ def context(
     """A Context with these secrets and addresses and nothing else."""
     return Context(
         clock=SystemClock(),
-        luck=SystemLuck(),
+        rng=SystemRandom(),
         client=no_client,
         check_account=lambda: None,
         account_id="333333333333",

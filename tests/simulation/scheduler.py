@@ -23,7 +23,7 @@ from tests.simulation.world import (
     Faults,
     Metrics,
     People,
-    SeededLuck,
+    SeededRandom,
     Tracker,
     VirtualClock,
     error_rate,
@@ -146,14 +146,14 @@ class Life:
 
     def __init__(self, world: World, number: int) -> None:
         self._world = world
-        luck = SeededLuck(f"{world.seed}:{number}")
+        rng = SeededRandom(f"{world.seed}:{number}")
         fanout = SerialFanout()
         self.outbox = Outbox(
             journal=world.journal,
             lanes=[Lane(name="people", notifier=world.people)],
             fanout=fanout,
             clock=world.clock,
-            luck=luck,
+            rng=rng,
         )
         self.plane = Plane(
             journal=world.journal,
@@ -161,13 +161,13 @@ class Life:
             fanout=fanout,
             outbox=self.outbox,
             clock=world.clock,
-            luck=luck,
+            rng=rng,
             poll_s=60.0,
         )
         lease = world.journal.open_lease(f"life {number}")
         claim = world.journal.claim(lease, world.plan.target)
         assert claim is not None, "the lease of the life before must be over"
-        self.runner = self._take(claim, luck)
+        self.runner = self._take(claim, rng)
         self.plane.take(self.runner)
         beat = Beat(world.journal, lease, on_lost=lambda: None)
         self.steppers: dict[str, Callable[[], float]] = {
@@ -176,13 +176,13 @@ class Life:
             "tick": self.plane.step,
         }
 
-    def _take(self, claim: Claim, luck: SeededLuck) -> RolloutRunner:
+    def _take(self, claim: Claim, rng: SeededRandom) -> RolloutRunner:
         world = self._world
         if world.journal.read(world.plan.rollout):
             return resumed(world.journal, claim, world.alias, world.plan.rollout)
         entry = RolloutStarted(at=world.clock.now(), plan=world.plan)
         world.journal.append(
-            claim, world.plan.rollout, expected=0, entries=[entry], live=True, txid=luck.token()
+            claim, world.plan.rollout, expected=0, entries=[entry], live=True, txid=rng.token()
         )
         return RolloutRunner(rollout=start(entry), claim=claim, router=world.alias)
 

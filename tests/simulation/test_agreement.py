@@ -22,12 +22,12 @@ TEN_MINUTES_S = 600.0
 @pytest.mark.parametrize("seed", range(50))
 def test_the_engine_agrees_with_the_statistics(seed: int) -> None:
     """Through poll, judge, decide and router, or the bare test: both take it back, or neither."""
-    luck = random.Random(f"agreement {seed}")
-    rate = luck.choice((0.01, 0.03, 0.1, 0.3))
+    rng = random.Random(f"agreement {seed}")
+    rate = rng.choice((0.01, 0.03, 0.1, 0.3))
     w = world(
         seed,
         canary=Behaviour(rate=rate),
-        per_s=luck.choice(RATES),
+        per_s=rng.choice(RATES),
         bake_s=TEN_MINUTES_S,
     )
     run_limit_s = 3 * 3 * TEN_MINUTES_S

@@ -58,18 +58,18 @@ MEANWHILE = (
 
 def hostile(seed: int) -> World:
     """A world in which everything that can fail fails now and then, by its seed."""
-    luck = random.Random(f"world {seed}")
+    rng = random.Random(f"world {seed}")
     clock = VirtualClock()
     faults = Faults(
-        random=luck,
+        random=rng,
         drop_write=0.3,
         lose_answer=0.1,
         fail_read=0.05,
         fail_source=0.05,
         fail_notify=0.2,
-        crash=luck.choice((0.0, 0.01, 0.05)),
+        crash=rng.choice((0.0, 0.01, 0.05)),
     )
-    drive = Drive.WATCH if luck.random() < 0.2 else Drive.ROLLOUT
+    drive = Drive.WATCH if rng.random() < 0.2 else Drive.ROLLOUT
     bake_s = 180.0 if drive is Drive.ROLLOUT else 900.0
     the_plan = plan(clock.now(), drive=drive, bake_s=bake_s, policy=Policy(max_hold_s=HOLD_S))
     alias = Alias(clock=clock, faults=faults, traffic=the_plan.found)
@@ -83,55 +83,55 @@ def hostile(seed: int) -> World:
             faults=faults,
             alias=alias,
             seed=str(seed),
-            per_s=luck.choice((50.0, 5.0, 0.5)),
-            versions={"41": Behaviour(rate=0.01), "42": luck.choice(CANARIES)},
+            per_s=rng.choice((50.0, 5.0, 0.5)),
+            versions={"41": Behaviour(rate=0.01), "42": rng.choice(CANARIES)},
         ),
         people=People(clock=clock, faults=faults, alias=alias),
         tracker=Tracker(clock=clock, faults=faults),
         journal=MemoryJournal(clock),
         plan=the_plan,
     )
-    drifts = _schedule(world, luck)
+    drifts = _schedule(world, rng)
     if not drifts:
         _people(world, random.Random(f"people {seed}"))
     return world
 
 
-def _people(world: World, luck: random.Random) -> None:
+def _people(world: World, rng: random.Random) -> None:
     """Freezes, approvals, waivers, incidents, and the orders that go with them."""
-    if luck.random() < 0.5:
+    if rng.random() < 0.5:
         return
-    at = luck.uniform(0, 2000)
-    if luck.random() < 0.4:
-        lasts_s, too = luck.uniform(60, 3000), luck.random() < 0.5
+    at = rng.uniform(0, 2000)
+    if rng.random() < 0.4:
+        lasts_s, too = rng.uniform(60, 3000), rng.random() < 0.5
         world.events.append((at, lambda: world.freeze(lasts_s, rollbacks_too=too)))
-    if luck.random() < 0.3:
+    if rng.random() < 0.3:
         asked = Approval(
-            before_step=luck.choice((0, 1, 2)),
+            before_step=rng.choice((0, 1, 2)),
             timeout_s=1200.0,
-            on_timeout=luck.choice(tuple(Unapproved)),
+            on_timeout=rng.choice(tuple(Unapproved)),
         )
         world.plan = replace(world.plan, approvals=(asked,))
-        if luck.random() < 0.7:
+        if rng.random() < 0.7:
             world.events += [(t, lambda: world.order(OrderKind.APPROVE)) for t in (at, at + 900)]
-    if luck.random() < 0.3:
+    if rng.random() < 0.3:
         world.guard_incidents()
-        opened = luck.uniform(-500, 2000)
-        world.tracker.incidents.append((opened, opened + luck.uniform(100, 2000)))
-    if luck.random() < 0.2:
-        subject = luck.choice([c.name for c in world.plan.criteria])
+        opened = rng.uniform(-500, 2000)
+        world.tracker.incidents.append((opened, opened + rng.uniform(100, 2000)))
+    if rng.random() < 0.2:
+        subject = rng.choice([c.name for c in world.plan.criteria])
         world.events.append((at + 50, lambda: world.order(OrderKind.WAIVE, subject=subject)))
-    kind, full = luck.choice(MEANWHILE), luck.random() < 0.5
-    if luck.random() < 0.5:
+    kind, full = rng.choice(MEANWHILE), rng.random() < 0.5
+    if rng.random() < 0.5:
         world.events.append((at + 300, lambda: world.order(kind, full=full)))
     world.events.sort(key=lambda event: event[0])
 
 
-def _schedule(world: World, luck: random.Random) -> bool:
+def _schedule(world: World, rng: random.Random) -> bool:
     """What people do to this world, and when it goes dark; whether they move traffic."""
-    at = luck.uniform(60, 1500)
-    theirs = Traffic(primary="41", secondary="42", weight=Weight.percent(luck.choice((1, 50, 100))))
-    what = luck.random()
+    at = rng.uniform(60, 1500)
+    theirs = Traffic(primary="41", secondary="42", weight=Weight.percent(rng.choice((1, 50, 100))))
+    what = rng.random()
     if what < 0.15:
         world.events.append((at, lambda: world.alias.by_person(theirs)))
     elif what < 0.25:
@@ -143,9 +143,9 @@ def _schedule(world: World, luck: random.Random) -> bool:
         world.events.append((at + 400, lambda: world.order(OrderKind.RESUME)))
     elif what < 0.5:
         world.events.append((at, lambda: world.order(OrderKind.PROMOTE)))
-    if luck.random() < 0.2:
-        start = luck.uniform(0, 1500)
-        world.metrics.blind = (start, start + luck.uniform(60, 3000))
+    if rng.random() < 0.2:
+        start = rng.uniform(0, 1500)
+        world.metrics.blind = (start, start + rng.uniform(60, 3000))
     return what < 0.25
 
 

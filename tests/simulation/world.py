@@ -49,8 +49,8 @@ class VirtualClock:
         return wall_s
 
 
-class SeededLuck:
-    """Luck that repeats."""
+class SeededRandom:
+    """Random numbers that repeat."""
 
     def __init__(self, seed: str) -> None:
         self._random = random.Random(seed)
@@ -254,11 +254,11 @@ class Metrics:
         """The truth of a minute of the world: (bad, total)."""
         key = (version, minute)
         if key not in self._minutes:
-            luck = random.Random(f"{self.seed}:{version}:{minute}")
+            rng = random.Random(f"{self.seed}:{version}:{minute}")
             share = self.alias.at(ORIGIN + minute * 60).share(version).ratio
-            total = _poisson(luck, self.per_s * 60 * share)
+            total = _poisson(rng, self.per_s * 60 * share)
             rate = self.versions[version].at(minute) if version in self.versions else 0.0
-            self._minutes[key] = (_binomial(luck, total, rate), total)
+            self._minutes[key] = (_binomial(rng, total, rate), total)
         return self._minutes[key]
 
 
@@ -316,27 +316,27 @@ class People:
         return handle or notice.rollout
 
 
-def _poisson(luck: random.Random, mean: float) -> int:
+def _poisson(rng: random.Random, mean: float) -> int:
     if mean <= 0:
         return 0
     if mean > 40:
-        return max(0, round(luck.gauss(mean, mean**0.5)))
-    product, count, floor = luck.random(), 0, 2.718281828459045**-mean
+        return max(0, round(rng.gauss(mean, mean**0.5)))
+    product, count, floor = rng.random(), 0, 2.718281828459045**-mean
     while product > floor:
-        product *= luck.random()
+        product *= rng.random()
         count += 1
     return count
 
 
-def _binomial(luck: random.Random, total: int, rate: float) -> int:
+def _binomial(rng: random.Random, total: int, rate: float) -> int:
     if rate <= 0 or total == 0:
         return 0
     if rate >= 1:
         return total
     if total > 100:
         spread = (total * rate * (1 - rate)) ** 0.5
-        return min(total, max(0, round(luck.gauss(total * rate, spread))))
-    return sum(luck.random() < rate for _ in range(total))
+        return min(total, max(0, round(rng.gauss(total * rate, spread))))
+    return sum(rng.random() < rate for _ in range(total))
 
 
 def error_rate(version: str, *, limit: float = 0.05) -> Criterion:

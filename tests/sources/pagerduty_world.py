@@ -51,7 +51,7 @@ class World:
         if self._source is None:
             context = Context(
                 clock=self.clock,
-                luck=_NoLuck(),
+                rng=_NoRandom(),
                 client=lambda _: None,
                 check_account=lambda: None,
                 account_id="",
@@ -87,9 +87,9 @@ class World:
         self.simulator.faults.add(kind="access_denied", service="pagerduty_api")
 
 
-class _NoLuck:
+class _NoRandom:
     def uniform(self) -> float:
-        """No luck is needed."""
+        """Nothing random is needed."""
         return 0.5
 
     def token(self) -> str:

@@ -28,7 +28,7 @@ from guardian.aws_errors import (
 )
 from guardian.aws_wire import Wire, checked
 from guardian.core.model import Reason
-from guardian.ports import ConfigError, Meter, RouterError, Unmetered, WrongAccount
+from guardian.ports import ConfigError, Metrics, NoMetrics, RouterError, WrongAccount
 
 CONNECT_TIMEOUT_S: Final = 2
 READ_TIMEOUT_S: Final = 8
@@ -65,18 +65,18 @@ def _data() -> Any:
 class Sessions:
     """Builds accounts whose boto3 sessions share the process's one data loader. Thread-safe.
 
-    Every request that any of their clients makes is counted by `meter`, asked for at each one,
+    Every request that any of their clients makes is counted in `metrics`, asked for at each one,
     and is over after `call_s` of its service.
     """
 
     def __init__(
         self,
-        meter: Callable[[], Meter] = Unmetered,
+        metrics: Callable[[], Metrics] = NoMetrics,
         *,
         call_s: Callable[[str], float] = call_s,
     ) -> None:
         self.call_s = call_s
-        self._meter = meter
+        self._metrics = metrics
 
     def account(
         self,
@@ -150,7 +150,7 @@ class Sessions:
     def _count(self, event_name: str, outcome: str) -> None:
         # after-call.cloudwatch.GetMetricData: botocore hyphenates the service's id.
         _, service, operation = event_name.split(".", 2)
-        self._meter().aws(service, operation, outcome)
+        self._metrics().aws(service, operation, outcome)
 
 
 def check_arguments(*, region: str, account_id: str | None, role_arn: str | None) -> None:

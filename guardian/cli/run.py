@@ -44,14 +44,14 @@ def run(*, config: Path | None, observe: bool, metrics_listen: str | None) -> in
     from guardian.cli.log import Log
     from guardian.engine.vigil import Vigil
     from guardian.web import app
-    from guardian.web.metrics import PrometheusMeter
+    from guardian.web.metrics import PrometheusMetrics
     from guardian.wiring import open_wiring
     from guardian.wiring.lanes import usable_lanes
 
     with open_wiring(config, usable=True) as wiring:
         configured, settings = wiring.configured(), wiring.settings
-        meter = PrometheusMeter(notifiers=[lane.name for lane in configured.lanes])
-        wiring.meter = meter
+        metrics = PrometheusMetrics(notifiers=[lane.name for lane in configured.lanes])
+        wiring.metrics = metrics
         log = Log(settings.log_format, wiring.clock, level=settings.log_level)
         vigil = Vigil(
             lambda: _write(wiring),
@@ -66,7 +66,7 @@ def run(*, config: Path | None, observe: bool, metrics_listen: str | None) -> in
         listen = metrics_listen or settings.metrics_listen
         hosts = [name.strip() for name in settings.metrics_hosts.split(",") if name.strip()]
         overview = partial(_overview, serving)
-        serve = partial(app.serve, listen, overview=overview, meter=meter, hosts=hosts)
+        serve = partial(app.serve, listen, overview=overview, metrics=metrics, hosts=hosts)
         with _listening(serve, lambda: catalog is None or _left_alone(wiring)) as (
             address,
             unserved,
@@ -169,7 +169,7 @@ def _dependencies(wiring: Wiring, log: Log) -> Dependencies:
         owner=f"guardian run on {socket.gethostname()} pid {os.getpid()}",
         observer=log.report,
         say=log.say,
-        meter=wiring.meter,
+        metrics=wiring.metrics,
     )
 
 

@@ -32,11 +32,11 @@ from guardian.ports import (
     Journal,
     JournalError,
     Lease,
-    Meter,
+    Metrics,
+    NoMetrics,
     Random,
     Router,
     Source,
-    Unmetered,
 )
 
 BLOCKED_S = 5.0
@@ -54,7 +54,7 @@ class Dependencies:
     """Host, process and purpose, for people."""
     observer: Callable[[Report], None]
     say: Callable[[str], None]
-    meter: Meter = field(default_factory=Unmetered)
+    metrics: Metrics = field(default_factory=NoMetrics)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Services that go back together, in that order."""
 
@@ -86,11 +86,11 @@ class Host:
             fanout=ThreadFanout(dependencies.clock),
             clock=dependencies.clock,
             rng=dependencies.rng,
-            meter=dependencies.meter,
+            metrics=dependencies.metrics,
             say=dependencies.say,
         )
         self._recorder = Recorder(
-            dependencies.journal, self.outbox, dependencies.rng, dependencies.meter
+            dependencies.journal, self.outbox, dependencies.rng, dependencies.metrics
         )
         self.groups = Groups(
             dependencies.groups,
@@ -214,7 +214,7 @@ class Host:
                 rng=self._rng,
                 observer=self._show,
                 name=name,
-                meter=self._dependencies.meter,
+                metrics=self._dependencies.metrics,
                 say=self._dependencies.say,
                 on_broken=self._on_broken,
             )

@@ -19,7 +19,8 @@ from guardian.ports import (
     Fanout,
     Journal,
     JournalError,
-    Meter,
+    Metrics,
+    NoMetrics,
     Notifier,
     NotifyError,
     Outgoing,
@@ -27,7 +28,6 @@ from guardian.ports import (
     Random,
     Retry,
     Sent,
-    Unmetered,
 )
 
 ACT_FIRST_S = 5.0
@@ -83,14 +83,14 @@ class Outbox:
         fanout: Fanout,
         clock: Clock,
         rng: Random,
-        meter: Meter | None = None,
+        metrics: Metrics | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._journal = journal
         self._lanes: Mapping[str, Lane] = {lane.name: lane for lane in lanes}
         self._retired: Mapping[str, Lane] = {}
         """Lanes that were taken out of the files: they deliver what they were given before."""
-        self._meter = meter or Unmetered()
+        self._metrics = metrics or NoMetrics()
         self._fanout = fanout
         self._clock = clock
         self._rng = rng
@@ -275,7 +275,7 @@ class Outbox:
         verdict = self._verdict(pending, result, now)
         refused = isinstance(result, NotifyError) and not result.retryable
         outcome = "refused" if refused and isinstance(verdict, Retry) else _OUTCOMES[type(verdict)]
-        self._meter.notice(pending.lane, outcome)
+        self._metrics.notice(pending.lane, outcome)
         if isinstance(verdict, Sent):
             self.sent += 1
             self._refusals.took(pending.lane, pending.notice)

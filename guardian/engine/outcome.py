@@ -19,7 +19,7 @@ from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout import Phase, Rollout
 from guardian.core.verdict import Outcome
-from guardian.ports import Meter
+from guardian.ports import Metrics
 
 
 class Exit(Enum):
@@ -125,7 +125,7 @@ def overdue(rollout: Rollout, now: Instant) -> bool:
     return not goes_back and rollout.held_s + now - hold.since >= plan.policy.max_hold_s
 
 
-def count(meter: Meter, entry: Entry, after: Rollout) -> None:
+def count(metrics: Metrics, entry: Entry, after: Rollout) -> None:
     """Count an end, once for each entry that is one."""
     match entry:
         case Completed():
@@ -134,11 +134,11 @@ def count(meter: Meter, entry: Entry, after: Rollout) -> None:
             person = after.rollback is not None and after.rollback.cause is Cause.ABORTED
             word = "aborted" if person else "rolled_back"
             if after.rollback is not None:
-                meter.rolled_back(after.plan.service, max(0.0, entry.at - after.rollback.at))
+                metrics.rolled_back(after.plan.service, max(0.0, entry.at - after.rollback.at))
         case Superseded():
             word = "superseded"
         case Cancelled() | GateFailed():
             word = "cancelled"
         case _:
             return
-    meter.ended(after.plan.service, word)
+    metrics.ended(after.plan.service, word)

@@ -13,7 +13,7 @@ from guardian.core.wishes import wish
 from guardian.engine.outbox import Outbox
 from guardian.engine.outcome import count
 from guardian.engine.report import Recorded
-from guardian.ports import Claim, Ending, Journal, Meter, Random
+from guardian.ports import Claim, Ending, Journal, Metrics, Random
 
 
 class Told(NamedTuple):
@@ -39,11 +39,11 @@ def told(before: Rollout | None, entries: Sequence[Entry]) -> list[Told]:
 class Recorder:
     """Appends what was told, whoever decided it: a tick, a command, a person's order."""
 
-    def __init__(self, journal: Journal, outbox: Outbox, rng: Random, meter: Meter) -> None:
+    def __init__(self, journal: Journal, outbox: Outbox, rng: Random, metrics: Metrics) -> None:
         self._journal = journal
         self._outbox = outbox
         self._rng = rng
-        self._meter = meter
+        self._metrics = metrics
 
     def txid(self) -> str:
         """A new transaction's id."""
@@ -93,7 +93,7 @@ class Recorder:
     def recorded(self, items: Sequence[Told]) -> list[Recorded]:
         """Count what is in the journal now; for whoever shows it."""
         for one in items:
-            count(self._meter, one.entry, one.after)
+            count(self._metrics, one.entry, one.after)
         return [
             Recorded(
                 rollout=one.after.plan.rollout,

@@ -35,11 +35,11 @@ from guardian.ports import (
     Fenced,
     Journal,
     JournalError,
-    Meter,
+    Metrics,
+    NoMetrics,
     OutcomeUnknown,
     Random,
     Source,
-    Unmetered,
 )
 
 __all__ = ["Plane", "Recorded", "Report"]
@@ -74,19 +74,19 @@ class Plane:
         observer: Callable[[Report], None] = lambda _: None,
         poll_s: float = POLL_S,
         name: str = "",
-        meter: Meter | None = None,
+        metrics: Metrics | None = None,
         say: Callable[[str], None] = lambda _: None,
         on_broken: Callable[[RolloutRunner, Exception], None] | None = None,
     ) -> None:
         self.name = name
         """`account:region:role`."""
-        self._meter = meter or Unmetered()
+        self._metrics = metrics or NoMetrics()
         self._on_broken = on_broken
         """Told of a rollout that a bug has broken and taken out of the loop; else the loop dies."""
         self._journal = journal
         self._fanout = fanout
         self._outbox = outbox
-        self._recorder = Recorder(journal, outbox, rng, self._meter)
+        self._recorder = Recorder(journal, outbox, rng, self._metrics)
         self._clock = clock
         self._rng = rng
         self._observer = observer
@@ -136,7 +136,7 @@ class Plane:
         ended = self._clock.monotonic()
         self.ticks += 1
         self.last_at, self.due_by = self._clock.now(), ended + delay_s
-        self._meter.tick(self.name, at=self.last_at, took_s=ended - began, lag_s=lag_s)
+        self._metrics.tick(self.name, at=self.last_at, took_s=ended - began, lag_s=lag_s)
         return delay_s
 
     def _tick(self) -> float:

@@ -47,7 +47,7 @@ from guardian.ports.journal import (
     Retry,
     Sent,
 )
-from guardian.ports.meter import Meter, Unmetered
+from guardian.ports.metrics import Metrics, NoMetrics
 from guardian.ports.notifier import Notifier
 from guardian.ports.process import Clock, Context, Fanout, Random
 from guardian.ports.router import Guard, Router
@@ -74,7 +74,8 @@ __all__ = [
     "Journal",
     "JournalError",
     "Lease",
-    "Meter",
+    "Metrics",
+    "NoMetrics",
     "NotYet",
     "Notifier",
     "NotifyError",
@@ -91,7 +92,6 @@ __all__ = [
     "Source",
     "SourceError",
     "Unavailable",
-    "Unmetered",
     "UsageError",
     "WrongAccount",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from guardian.core.model import Instant
-from guardian.ports.meter import Meter, Unmetered
+from guardian.ports.metrics import Metrics, NoMetrics
 
 
 class Clock(Protocol):
@@ -83,4 +83,4 @@ class Context:
     """A process secret by its settings name (`slack_token`); never logged."""
     base_url: Callable[[str], str | None]
     """Another address for a vendor (`slack_base_url`), for tests and proxies."""
-    meter: Meter = field(default_factory=Unmetered)
+    metrics: Metrics = field(default_factory=NoMetrics)

@@ -177,7 +177,7 @@ class CloudWatch:
         else:
             metrics = billed(ask.query for ask in chunk)
             self.counters.metrics += metrics
-            self._context.meter.cloudwatch(metrics)
+            self._context.metrics.cloudwatch(metrics)
             return {
                 ask.query: _measure(ask, pages.get(f"q{i}"), note, now)
                 for i, ask in enumerate(chunk)

@@ -85,7 +85,7 @@ def serve(
     listen: str,
     *,
     overview: Callable[[], Overview],
-    meter: Scraped,
+    metrics: Scraped,
     clock: Clock | None = None,
     hosts: Collection[str] = (),
 ) -> Listener:
@@ -100,7 +100,7 @@ def serve(
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
-        server = _Server(family, address, overview, meter, clock or SystemClock())
+        server = _Server(family, address, overview, metrics, clock or SystemClock())
         server.hosts = frozenset(
             name.lower() for name in (host, "localhost", socket.gethostname(), *hosts)
         )
@@ -150,12 +150,12 @@ class _Server(ThreadingHTTPServer):
         family: int,
         address: Any,
         overview: Callable[[], Overview],
-        meter: Scraped,
+        metrics: Scraped,
         clock: Clock,
     ) -> None:
         self.address_family = family
         self.overview = overview
-        self.meter = meter
+        self.metrics = metrics
         self.hosts: frozenset[str] = frozenset()
         """Names under which clients may ask; an address always may."""
         self.rendering = threading.Lock()
@@ -284,7 +284,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.server.rendering.acquire(timeout=SILENCE_S):
             return 503, b"other scrapes are still under way\n", _TEXT
         try:
-            body, headers = self.server.meter.page(
+            body, headers = self.server.metrics.page(
                 self.server.overview(),
                 accept=", ".join(self.headers.get_all("Accept", ())),
                 encodings=", ".join(self.headers.get_all("Accept-Encoding", ())),

@@ -2,7 +2,7 @@
 
 What is true now is rendered from the daemon's immutable Overview and kept nowhere, so that it
 cannot drift from the state, and ends with the rollout it is of. Counts and durations are kept here,
-as the engine and the adapters report them through the Meter port. docs/metrics.md is checked
+as the engine and the adapters report them through the Metrics port. docs/metrics.md is checked
 against `FAMILIES`.
 """
 
@@ -198,8 +198,8 @@ FAMILIES: Final = (
 _BY_NAME: Final = {family.name: family for family in FAMILIES}
 
 
-class PrometheusMeter:
-    """A Meter that counts in its own registry, and renders it with an Overview for a scrape.
+class PrometheusMetrics:
+    """Metrics that count in its own registry, and renders it with an Overview for a scrape.
 
     `notifiers` are the configured lanes' names: their counters begin at 0, so that the first
     failure is already an increase. Thread-safe.

@@ -29,10 +29,10 @@ from guardian.ports import (
     ConfigError,
     Context,
     Journal,
-    Meter,
+    Metrics,
+    NoMetrics,
     Router,
     Source,
-    Unmetered,
     UsageError,
 )
 from guardian.settings import Settings
@@ -66,11 +66,11 @@ class Wiring:
         self.environ = environ
         self.clock = clock_of(settings, environ)
         self.rng = SystemRandom()
-        self.meter: Meter = Unmetered()
+        self.metrics: Metrics = NoMetrics()
         """Counts what the process does; set before anything is built."""
         self.trouble = ""
         """What is wrong with the process's variables: as good as a file that is wrong."""
-        self._sessions = Sessions(lambda: self.meter)
+        self._sessions = Sessions(lambda: self.metrics)
         self._accounts: dict[config.Aws, Account] = {}
         self._sources: dict[tuple[config.Aws, str], Source] = {}
         self._services: dict[str, Service] = {}
@@ -121,7 +121,7 @@ class Wiring:
         """The same process with its file read again, whatever is wrong there, and its journal."""
         path = self.configured().path
         other = Wiring(self.settings, config.usable(path, environ=self.environ), self.environ)
-        other.meter, other._journal = self.meter, self.journal
+        other.metrics, other._journal = self.metrics, self.journal
         other.trouble = self.trouble
         return other
 
@@ -394,5 +394,5 @@ class Wiring:
             service=service,
             secret=self.settings.secret,
             base_url=self.settings.base_url,
-            meter=self.meter,
+            metrics=self.metrics,
         )

@@ -20,7 +20,7 @@ from guardian.engine.host import Dependencies, Host
 from guardian.engine.outcome import count
 from guardian.engine.report import Report
 from guardian.engine.task import Busy
-from guardian.ports import Unmetered
+from guardian.ports import NoMetrics
 from tests.core.rollouts import T0, in_phase
 from tests.engine.house import SERVICE, House
 from tests.simulation.world import SeededRandom
@@ -73,7 +73,7 @@ def test_a_rollback_that_was_left_behind_is_not_ended_for_another_rollout() -> N
     assert left.returning
 
 
-class Counted(Unmetered):
+class Counted(NoMetrics):
     """Notes which ends were counted."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Counted(Unmetered):
 
 
 def counting(
-    house: House, meter: Counted, observer: Callable[[Report], None] = lambda _: None
+    house: House, metrics: Counted, observer: Callable[[Report], None] = lambda _: None
 ) -> Host:
     """Another process's engine, whose counts and reports are looked at."""
     dependencies = Dependencies(
@@ -100,21 +100,21 @@ def counting(
         owner="alice",
         observer=observer,
         say=house.said.append,
-        meter=meter,
+        metrics=metrics,
     )
     return Host(dependencies, [], reaches=lambda _: True)
 
 
 def test_what_a_persons_order_ends_is_counted_and_shown() -> None:
     """As if a tick had ended it: the metrics, the log and the output all know."""
-    house, meter, reports = House(), Counted(), list[Report]()
-    host = counting(house, meter, reports.append)
+    house, metrics, reports = House(), Counted(), list[Report]()
+    host = counting(house, metrics, reports.append)
     left = house.left(*house.shifted())
     task = house.catalog.task(SERVICE, "back", reason="users hurt")
     host.plane(task.plane, house.catalog.sources(task))
     claim = host.claim(task.plan.target)
     host.begin(task.plan, claim, task.router, task.plane, instead_of=left)
-    assert meter.ends == [(SERVICE, "superseded")]
+    assert metrics.ends == [(SERVICE, "superseded")]
     ended, begun = reports
     assert [(r.rollout, type(r.entry)) for r in ended.recorded] == [(left, Superseded)]
     assert [p.rollout for p in ended.pictures] == [left]
@@ -128,19 +128,19 @@ def test_what_a_persons_order_ends_is_counted_and_shown() -> None:
 )
 def test_what_a_person_took_back_is_counted_apart_from_a_breach(cause: Cause, counted: str) -> None:
     """An alert on breaches must not be about somebody's decision."""
-    meter = Counted()
+    metrics = Counted()
     after = apply(in_phase(Phase.BAKING), RollbackStarted(at=T0, cause=cause, detail="so"))
     confirmed = RollbackConfirmed(at=T0 + 5, by_guardian=True, detail="read back")
-    count(meter, confirmed, apply(after, confirmed))
-    assert (meter.ends, meter.took_s) == ([(SERVICE, counted)], [5.0])
+    count(metrics, confirmed, apply(after, confirmed))
+    assert (metrics.ends, metrics.took_s) == ([(SERVICE, counted)], [5.0])
 
 
 def test_a_watch_whose_process_died_is_counted_when_it_is_closed() -> None:
     """The next rollout on its target ends it."""
-    house, meter = House(), Counted()
+    house, metrics = House(), Counted()
     house.left(drive=Drive.WATCH)
-    host = counting(house, meter)
+    host = counting(house, metrics)
     task = house.catalog.task(SERVICE, "next")
     host.plane(task.plane, house.catalog.sources(task))
     host.begin(task.plan, host.claim(task.plan.target), task.router, task.plane)
-    assert meter.ends == [(SERVICE, "cancelled")]
+    assert metrics.ends == [(SERVICE, "cancelled")]

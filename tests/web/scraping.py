@@ -18,7 +18,7 @@ from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Clock
 from guardian.ports.overview import Overview
 from guardian.web.app import Listener, serve
-from guardian.web.metrics import PrometheusMeter
+from guardian.web.metrics import PrometheusMetrics
 from tests.core.builders import FIVE_PERCENT, share
 
 NOW = 1_790_000_000.0
@@ -91,29 +91,29 @@ def at_work(*pictures: Picture) -> Overview:
     )
 
 
-def busy(meter: PrometheusMeter) -> PrometheusMeter:
-    """A meter after some work of every kind."""
-    meter.tick(PLANE, at=NOW, took_s=0.3, lag_s=0.01)
-    meter.ended(SERVICE, "completed")
-    meter.rolled_back(SERVICE, 21.0)
-    meter.aws("cloudwatch", "GetMetricData", "ok")
-    meter.aws("lambda", "UpdateAlias", "throttled")
-    meter.cloudwatch(250)
-    meter.notice("slack", "sent")
-    return meter
+def busy(metrics: PrometheusMetrics) -> PrometheusMetrics:
+    """Metrics after some work of every kind."""
+    metrics.tick(PLANE, at=NOW, took_s=0.3, lag_s=0.01)
+    metrics.ended(SERVICE, "completed")
+    metrics.rolled_back(SERVICE, 21.0)
+    metrics.aws("cloudwatch", "GetMetricData", "ok")
+    metrics.aws("lambda", "UpdateAlias", "throttled")
+    metrics.cloudwatch(250)
+    metrics.notice("slack", "sent")
+    return metrics
 
 
 @contextmanager
 def listening(
     overview: Callable[[], Overview] = at_work,
     *,
-    meter: PrometheusMeter | None = None,
+    metrics: PrometheusMetrics | None = None,
     clock: Clock | None = None,
     hosts: Sequence[str] = (),
 ) -> Iterator[Listener]:
     """A running listener on a free loopback port."""
-    given = meter or busy(PrometheusMeter(notifiers=["slack", "pagerduty"]))
-    listener = serve("127.0.0.1:0", overview=overview, meter=given, clock=clock, hosts=hosts)
+    given = metrics or busy(PrometheusMetrics(notifiers=["slack", "pagerduty"]))
+    listener = serve("127.0.0.1:0", overview=overview, metrics=given, clock=clock, hosts=hosts)
     try:
         yield listener
     finally:

@@ -16,7 +16,7 @@ import pytest
 from guardian.ports import ConfigError
 from guardian.ports.overview import Overview
 from guardian.web.app import MAX_CONNECTIONS, MAX_HEAD, parse_listen, serve
-from guardian.web.metrics import PrometheusMeter
+from guardian.web.metrics import PrometheusMetrics
 from tests.contracts.journal_values import ManualClock
 from tests.web.scraping import NOW, ask, at_work, dial, listening, samples
 
@@ -266,7 +266,7 @@ def test_health_is_answered_while_a_scrape_hangs() -> None:
     """A page that takes long is waited for by scrapers alone."""
     inside, go_on = threading.Event(), threading.Event()
 
-    class Slow(PrometheusMeter):
+    class Slow(PrometheusMetrics):
         def page(
             self, overview: Overview, *, accept: str = "", encodings: str = ""
         ) -> tuple[bytes, dict[str, str]]:
@@ -274,7 +274,7 @@ def test_health_is_answered_while_a_scrape_hangs() -> None:
             go_on.wait(PATIENCE_S)
             return super().page(overview, accept=accept, encodings=encodings)
 
-    with listening(meter=Slow()) as listener, dial(listener, REQUEST) as scrape:
+    with listening(metrics=Slow()) as listener, dial(listener, REQUEST) as scrape:
         assert inside.wait(PATIENCE_S)
         assert ask(listener, "/livez")[0] == 200
         go_on.set()
@@ -283,7 +283,7 @@ def test_health_is_answered_while_a_scrape_hangs() -> None:
 
 def test_scrapes_and_counting_go_on_at_the_same_time() -> None:
     """Eight scrapers while the engine counts: no page breaks, and nothing is lost."""
-    meter = PrometheusMeter()
+    metrics = PrometheusMetrics()
     broken: list[object] = []
 
     def scrape() -> None:
@@ -292,13 +292,13 @@ def test_scrapes_and_counting_go_on_at_the_same_time() -> None:
             if status != 200 or not samples(body):
                 broken.append((status, body))
 
-    with listening(meter=meter) as listener:
+    with listening(metrics=metrics) as listener:
         threads = [threading.Thread(target=scrape) for _ in range(8)]
         for thread in threads:
             thread.start()
         for i in range(2000):
-            meter.ended(f"service-{i % 50}", "completed")
-            meter.tick("a:b:c", at=NOW, took_s=0.1, lag_s=0.0)
+            metrics.ended(f"service-{i % 50}", "completed")
+            metrics.tick("a:b:c", at=NOW, took_s=0.1, lag_s=0.0)
         for thread in threads:
             thread.join(PATIENCE_S)
         found = samples(ask(listener, "/metrics")[2], "guardian_tick_duration_seconds_count")
@@ -315,7 +315,7 @@ def test_stopping_ends_every_connection_and_frees_the_port() -> None:
             listener.stop()
             assert ended(waiting) == b""
         listener.stop()
-        again = serve(address, overview=at_work, meter=PrometheusMeter())
+        again = serve(address, overview=at_work, metrics=PrometheusMetrics())
         try:
             assert ask(again, "/livez")[0] == 200
         finally:
@@ -369,7 +369,7 @@ def test_an_address_in_use_is_a_sentence() -> None:
         taken() as address,
         pytest.raises(ConfigError, match=r"another program listens there.*GUARDIAN_METRICS_LISTEN"),
     ):
-        serve(address, overview=at_work, meter=PrometheusMeter())
+        serve(address, overview=at_work, metrics=PrometheusMetrics())
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ def test_an_address_in_use_is_a_sentence() -> None:
 def test_an_address_of_somebody_else_is_a_sentence(listen: str, why: str) -> None:
     """Nothing is started."""
     with pytest.raises(ConfigError, match=why):
-        serve(listen, overview=at_work, meter=PrometheusMeter())
+        serve(listen, overview=at_work, metrics=PrometheusMetrics())
 
 
 def test_it_listens_on_ipv6_too() -> None:
@@ -391,7 +391,7 @@ def test_it_listens_on_ipv6_too() -> None:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("this machine has no IPv6 loopback")
-    listener = serve("[::1]:0", overview=at_work, meter=PrometheusMeter())
+    listener = serve("[::1]:0", overview=at_work, metrics=PrometheusMetrics())
     try:
         assert listener.address.startswith("[::1]:")
         assert ask(listener, "/livez")[0] == 200

@@ -12,7 +12,7 @@ from guardian.aws_errors import talking
 from guardian.core.model import Reason
 from guardian.ports import EdgeError, RouterError, SourceError
 from guardian.sources.cloudwatch import Options, build
-from guardian.web.metrics import PrometheusMeter
+from guardian.web.metrics import PrometheusMetrics
 from tests.contracts.adapters import ACCOUNT, account_for, context_for, use_endpoint
 from tests.contracts.canned import Answer, Asked, Canned, account_answer, canned
 from tests.sources.cloudwatch_world import NOW, ask, query
@@ -38,15 +38,15 @@ def answering(answer: Answer) -> Callable[[Asked], Answer]:
     return respond
 
 
-def counted(meter: PrometheusMeter) -> dict[tuple[str, ...], float]:
+def counted(metrics: PrometheusMetrics) -> dict[tuple[str, ...], float]:
     """The requests so far."""
-    body, _ = meter.page(at_work())
+    body, _ = metrics.page(at_work())
     return series(body, "guardian_aws_requests_total", "service", "operation", "outcome")
 
 
-def get_alias(meter: PrometheusMeter) -> None:
+def get_alias(metrics: PrometheusMetrics) -> None:
     """One request to Lambda, and the one to STS before it; whatever comes of them."""
-    account = account_for(Sessions(lambda: meter))
+    account = account_for(Sessions(lambda: metrics))
     try:
         with talking("lambda:GetAlias", "on f:live", RouterError):
             account.client("lambda").get_alias(FunctionName="f", Name="live")
@@ -70,9 +70,9 @@ def get_alias(meter: PrometheusMeter) -> None:
 def test_a_request_is_counted_by_its_outcome(server: Canned, answer: Answer, outcome: str) -> None:
     """`ok`, or the reason that the error for people has."""
     server.answer = answering(answer)
-    meter = PrometheusMeter()
-    get_alias(meter)
-    assert counted(meter) == {
+    metrics = PrometheusMetrics()
+    get_alias(metrics)
+    assert counted(metrics) == {
         ("sts", "GetCallerIdentity", "ok"): 1.0,
         ("lambda", "GetAlias", outcome): 1.0,
     }
@@ -83,16 +83,16 @@ def test_a_role_that_cannot_be_assumed_is_counted(server: Canned) -> None:
     """Also the requests that only fetch credentials."""
     denied = Answer(status=403, body="<Error><Code>AccessDenied</Code></Error>", type="text/xml")
     server.answer = lambda _: denied
-    meter = PrometheusMeter()
-    account = account_for(Sessions(lambda: meter), role_arn=ROLE)
+    metrics = PrometheusMetrics()
+    account = account_for(Sessions(lambda: metrics), role_arn=ROLE)
     with pytest.raises(RouterError):
         account.check_account()
-    assert counted(meter)["sts", "AssumeRole", "auth"] >= 1.0
+    assert counted(metrics)["sts", "AssumeRole", "auth"] >= 1.0
 
 
 def test_the_meter_is_asked_for_at_each_request(server: Canned) -> None:
-    """A meter that comes after the clients still counts."""
-    meters = [PrometheusMeter(), PrometheusMeter()]
+    """Metrics that come after the clients still counts."""
+    meters = [PrometheusMetrics(), PrometheusMetrics()]
     account = account_for(Sessions(lambda: meters[0]))
     client = account.client("lambda")
     meters.pop(0)
@@ -102,14 +102,14 @@ def test_the_meter_is_asked_for_at_each_request(server: Canned) -> None:
 
 def test_metrics_are_counted_as_they_are_billed(server: Canned) -> None:
     """Two statistics of one metric are one; a call that was refused costs nothing."""
-    meter = PrometheusMeter()
-    context = replace(context_for(account_for(Sessions(lambda: meter))), meter=meter)
+    metrics = PrometheusMetrics()
+    context = replace(context_for(account_for(Sessions(lambda: metrics))), metrics=metrics)
     source = build(Options(), context)
     asks = [ask(query(*stat)) for stat in (("Duration", "p95"), ("Duration", "SampleCount"))]
     source.read([*asks, ask(query("Errors"))], now=NOW)
     server.answer = answering(Answer(status=500))
     with pytest.raises(SourceError):
         source.read(asks, now=NOW)
-    body, _ = meter.page(at_work())
+    body, _ = metrics.page(at_work())
     assert series(body, "guardian_cloudwatch_metrics_requested_total") == {(): 2.0}
     assert series(body, "guardian_cloudwatch_cost_usd_total") == {(): pytest.approx(0.00002)}

@@ -20,7 +20,7 @@ from guardian.web.metrics import (
     FAMILIES,
     OUTCOMES,
     USD_PER_METRIC,
-    PrometheusMeter,
+    PrometheusMetrics,
 )
 from tests.core.builders import BAD, ERRORS, read
 from tests.core.builders import verdict as judge
@@ -48,9 +48,9 @@ CRITERION = {
 SUFFIXES = re.compile(r"_(bucket|count|sum)$")
 
 
-def page(overview: Overview | None = None, meter: PrometheusMeter | None = None) -> str:
+def page(overview: Overview | None = None, metrics: PrometheusMetrics | None = None) -> str:
     """What a scraper without wishes gets."""
-    given = meter or PrometheusMeter()
+    given = metrics or PrometheusMetrics()
     return given.page(overview or at_work())[0].decode()
 
 
@@ -59,7 +59,7 @@ def page(overview: Overview | None = None, meter: PrometheusMeter | None = None)
 
 def test_the_page_holds_every_family_and_no_other() -> None:
     """Names, types, labels and meanings are those of the table."""
-    text = page(at_work(shown(held=HoldReason.PERSON)), busy(PrometheusMeter()))
+    text = page(at_work(shown(held=HoldReason.PERSON)), busy(PrometheusMetrics()))
     kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, flags=re.MULTILINE))
     wanted = {f.name: "gauge" if f.kind == "info" else f.kind for f in FAMILIES}
     assert kinds == wanted
@@ -269,15 +269,15 @@ def test_every_outcome_of_every_configured_service_begins_at_0() -> None:
 
 def test_deliveries_of_every_notifier_begin_at_0() -> None:
     """The first notice that is given up is an increase."""
-    text = page(meter=PrometheusMeter(notifiers=["slack"]))
+    text = page(metrics=PrometheusMetrics(notifiers=["slack"]))
     found = series(text, "guardian_notices_total", "notifier", "outcome")
     assert found == {("slack", outcome): 0.0 for outcome in DELIVERIES}
 
 
 def test_what_is_reported_is_counted() -> None:
     """Outcomes, requests, notices: one at a time."""
-    meter = busy(busy(PrometheusMeter()))
-    text = page(meter=meter)
+    metrics = busy(busy(PrometheusMetrics()))
+    text = page(metrics=metrics)
     assert series(text, "guardian_rollouts_total", "service", "outcome")[SERVICE, "completed"] == 2
     assert series(text, "guardian_aws_requests_total", "service", "operation", "outcome") == {
         ("cloudwatch", "GetMetricData", "ok"): 2.0,
@@ -291,10 +291,10 @@ def test_what_is_reported_is_counted() -> None:
 
 def test_metrics_requested_have_their_price() -> None:
     """A thousand cost a cent."""
-    meter = PrometheusMeter()
+    metrics = PrometheusMetrics()
     for _ in range(4):
-        meter.cloudwatch(250)
-    text = page(meter=meter)
+        metrics.cloudwatch(250)
+    text = page(metrics=metrics)
     assert series(text, "guardian_cloudwatch_metrics_requested_total") == {(): 1000.0}
     assert series(text, "guardian_cloudwatch_cost_usd_total") == {(): pytest.approx(0.01)}
     assert pytest.approx(1e-5) == USD_PER_METRIC
@@ -302,10 +302,10 @@ def test_metrics_requested_have_their_price() -> None:
 
 def test_a_clock_that_was_set_back_takes_nothing_from_a_histogram() -> None:
     """A sum that falls would look like a restart."""
-    meter = PrometheusMeter()
-    meter.tick(PLANE, at=NOW, took_s=-5.0, lag_s=-1.0)
-    meter.rolled_back(SERVICE, -60.0)
-    text = page(meter=meter)
+    metrics = PrometheusMetrics()
+    metrics.tick(PLANE, at=NOW, took_s=-5.0, lag_s=-1.0)
+    metrics.rolled_back(SERVICE, -60.0)
+    text = page(metrics=metrics)
     for name in ("tick_duration", "tick_lag", "rollback_duration"):
         assert series(text, f"guardian_{name}_seconds_sum") == {(): 0.0}
 
@@ -319,9 +319,9 @@ def test_strange_names_are_escaped() -> None:
 
 def test_openmetrics_is_made_when_it_is_asked_for() -> None:
     """The client's own strict parser reads it."""
-    meter = busy(PrometheusMeter())
+    metrics = busy(PrometheusMetrics())
     accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3"
-    body, headers = meter.page(at_work(), accept=accept)
+    body, headers = metrics.page(at_work(), accept=accept)
     assert headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
     parsed = text_string_to_metric_families(body.decode())  # type: ignore[no-untyped-call]
     families = {f.name for f in parsed}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Meter(Protocol):
+class Metrics(Protocol):
     """Takes counts and durations. Never raises, never waits; called from any thread."""
 
     def tick(self, plane: str, *, at: float, took_s: float, lag_s: float) -> None:
@@ -33,7 +33,7 @@ class Meter(Protocol):
         ...
 
 
-class Unmetered:
+class NoMetrics:
     """Counts nothing: for commands that nobody scrapes."""
 
     def tick(self, plane: str, *, at: float, took_s: float, lag_s: float) -> None:

@@ -20,7 +20,7 @@ from guardian.core.plan import Plan
 from guardian.core.rollout import fold
 from guardian.core.traffic import Reading, Step, Traffic, Weight
 from guardian.core.verdict import Outcome
-from guardian.engine.fanout import ThreadFanout
+from guardian.engine.call_pool import ThreadCallPool
 from guardian.engine.outbox import Outbox
 from guardian.engine.report import Report
 from guardian.engine.runner import RolloutRunner
@@ -138,7 +138,7 @@ def _plane(
     rollouts: int, baked_s: float, observer: Callable[[Report], None] = lambda _: None
 ) -> Iterator[Plane]:
     """As a process has it that was just started."""
-    rng, fanout = SystemRandom(), ThreadFanout(CLOCK)
+    rng, pool = SystemRandom(), ThreadCallPool(CLOCK)
     context = edges.context()
     with tempfile.TemporaryDirectory() as folder:
         options = sqlite.Options(path=Path(folder) / "guardian.db")
@@ -146,8 +146,8 @@ def _plane(
         plane = Plane(
             journal=journal,
             sources={"cloudwatch": cloudwatch.build(cloudwatch.Options(), context)},
-            fanout=fanout,
-            outbox=Outbox(journal=journal, lanes=[], fanout=fanout, clock=CLOCK, rng=rng),
+            pool=pool,
+            outbox=Outbox(journal=journal, lanes=[], pool=pool, clock=CLOCK, rng=rng),
             clock=CLOCK,
             rng=rng,
             observer=observer,

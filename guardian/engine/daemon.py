@@ -10,9 +10,9 @@ from guardian.core.notices import Notice, quarantined
 from guardian.core.rollout import Rollout
 from guardian.core.scrub import scrub
 from guardian.engine.admission import Admission
+from guardian.engine.call_pool import ThreadCallPool
 from guardian.engine.catalog import Catalog, Duty
 from guardian.engine.deploy_watcher import DeployWatcher
-from guardian.engine.fanout import ThreadFanout
 from guardian.engine.host import Dependencies, Host
 from guardian.engine.leadership import ServiceLeadership
 from guardian.engine.own import OwnNotices
@@ -84,7 +84,7 @@ class Daemon:
         self._tell_of(catalog)
         self._patrol = Patrol(
             dependencies.journal,
-            ThreadFanout(dependencies.clock),
+            ThreadCallPool(dependencies.clock),
             dependencies.clock,
             tell=self._own.put,
             say=dependencies.say,
@@ -125,7 +125,7 @@ class Daemon:
         It sets no Event: the main thread, in which handlers run, may be holding that one's lock.
         """
         self._signals.append(number)
-        self._host.fanout.interrupt()
+        self._host.pool.interrupt()
 
     def reload(self) -> None:
         """Read the files again soon: safe to call from a handler."""
@@ -140,7 +140,7 @@ class Daemon:
         ends_at = self._clock.monotonic() + IN_FLIGHT_S
         self.settled = host.schedule.wait_idle(0.05)
         while not self.settled and self._clock.monotonic() < ends_at:
-            host.fanout.interrupt()
+            host.pool.interrupt()
             if len(self._signals) > 1:
                 ends_at = min(ends_at, self._clock.monotonic() + IN_HASTE_S)
             self.settled = host.schedule.wait_idle(0.1)

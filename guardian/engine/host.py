@@ -15,7 +15,7 @@ from guardian.core.standing import Seen
 from guardian.core.status import Picture, picture
 from guardian.core.traffic import Reading
 from guardian.core.wording import because
-from guardian.engine.fanout import ThreadFanout
+from guardian.engine.call_pool import ThreadCallPool
 from guardian.engine.groups import Groups
 from guardian.engine.order_watcher import OrderWatcher
 from guardian.engine.outbox import Lane, Outbox
@@ -79,11 +79,11 @@ class Host:
         self._on_broken = on_broken
         self.supervisor = Supervisor(dependencies.say)
         self.schedule = Schedule(on_death=self.supervisor.died)
-        self.fanout = ThreadFanout(dependencies.clock)
+        self.pool = ThreadCallPool(dependencies.clock)
         self.outbox = Outbox(
             journal=dependencies.journal,
             lanes=lanes,
-            fanout=ThreadFanout(dependencies.clock),
+            pool=ThreadCallPool(dependencies.clock),
             clock=dependencies.clock,
             rng=dependencies.rng,
             metrics=dependencies.metrics,
@@ -172,7 +172,7 @@ class Host:
     def ring(self, urgent: bool) -> None:
         """Let every plane tick now; an urgent matter waits for no read under way."""
         if urgent:
-            self.fanout.interrupt()
+            self.pool.interrupt()
         self.schedule.wake_all()
 
     def wake_outbox(self) -> None:
@@ -208,7 +208,7 @@ class Host:
             plane = Plane(
                 journal=self._journal,
                 sources=sources,
-                fanout=self.fanout,
+                pool=self.pool,
                 outbox=self.outbox,
                 clock=self._clock,
                 rng=self._rng,

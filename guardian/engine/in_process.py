@@ -108,7 +108,7 @@ class InProcessRun:
             try:
                 self._wait(runners, limits)
             finally:
-                host.fanout.interrupt()
+                host.pool.interrupt()
                 host.schedule.stop()
                 self._drain({c.id for c in runners})
                 host.supervisor.stop(THREADS_S)

@@ -13,10 +13,10 @@ from guardian.core.model import Instant
 from guardian.core.notices import Event, Notice, concerns
 from guardian.engine.refusals import Refusals
 from guardian.ports import (
+    CallPool,
     Clock,
     Dead,
     EdgeError,
-    Fanout,
     Journal,
     JournalError,
     Metrics,
@@ -80,7 +80,7 @@ class Outbox:
         *,
         journal: Journal,
         lanes: Sequence[Lane],
-        fanout: Fanout,
+        pool: CallPool,
         clock: Clock,
         rng: Random,
         metrics: Metrics | None = None,
@@ -91,7 +91,7 @@ class Outbox:
         self._retired: Mapping[str, Lane] = {}
         """Lanes that were taken out of the files: they deliver what they were given before."""
         self._metrics = metrics or NoMetrics()
-        self._fanout = fanout
+        self._pool = pool
         self._clock = clock
         self._rng = rng
         self._lock = threading.Lock()
@@ -169,7 +169,7 @@ class Outbox:
         first = {lane: p for lane, p in oldest.items() if self._take(p, now)}
         if not first:
             return min(IDLE_S, 0.05) if waiting else IDLE_S
-        results = self._fanout.run(
+        results = self._pool.run(
             {f"notify-{lane}": self._sender(p) for lane, p in first.items()},
             deadline_s=SEND_DEADLINE_S,
         )
@@ -207,7 +207,7 @@ class Outbox:
                 self._direct[key] = monotonic + DIRECT_RETRY_S
                 calls[f"direct-{'-'.join(key)}"] = partial(self._tell, key, out)
         if calls:
-            self._fanout.run(calls, deadline_s=0.0)
+            self._pool.run(calls, deadline_s=0.0)
 
     def _tell(self, key: DirectKey, out: Outgoing) -> None:
         try:

@@ -15,7 +15,7 @@ from guardian.core.notices import Notice
 from guardian.core.traffic import FULL, Reading, Stamp
 from guardian.engine.catalog import Catalog
 from guardian.engine.start import is_gate
-from guardian.ports import Clock, Fanout, GuardianError, Journal, Router
+from guardian.ports import CallPool, Clock, GuardianError, Journal, Router
 
 EVERY_S = 3600.0
 """Seconds of the wall clock between two looks at a target that is as it should be."""
@@ -49,14 +49,14 @@ class Patrol:
     def __init__(
         self,
         journal: Journal,
-        fanout: Fanout,
+        pool: CallPool,
         clock: Clock,
         *,
         tell: Callable[[Notice], None],
         say: Callable[[str], None],
     ) -> None:
         self._journal = journal
-        self._fanout = fanout
+        self._pool = pool
         self._clock = clock
         self._tell = tell
         self._say = say
@@ -90,7 +90,7 @@ class Patrol:
             if not is_gate(router):
                 calls[f"look-{service}"] = partial(self._look, service, router)
         if calls:
-            self._fanout.run(calls, deadline_s=0.0)
+            self._pool.run(calls, deadline_s=0.0)
         return stamped
 
     def _is_due(self, service: str, now: Instant) -> bool:

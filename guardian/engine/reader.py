@@ -46,10 +46,10 @@ class Reader:
         self._sources = sources
         self._series = SeriesStore()
         self._name = f"metrics-{id(self):x}"
-        """Begins the keys of this plane's reads in a fan-out that several planes share."""
+        """Begins the keys of this plane's reads in a pool that several planes share."""
         self._started = 0
         self._arrived: SimpleQueue[tuple[str, Part, object]] = SimpleQueue()
-        """What was read, by the key of its call; put there by the fan-out's threads."""
+        """What was read, by the key of its call; put there by the pool's threads."""
         self._under_way: dict[str, list[Part]] = {}
         """What was not read yet, by the key of its call."""
         self.unread = 0
@@ -120,7 +120,7 @@ class Reader:
         return key, work
 
     def _read(self, part: Part) -> object:
-        """A source's answer, or why there is none. Runs in a thread of the fan-out."""
+        """A source's answer, or why there is none. Runs in a thread of the pool."""
         name = part.asks[0].query.source
         source = self._sources.get(name)
         if source is None:

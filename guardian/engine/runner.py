@@ -346,7 +346,7 @@ class RolloutRunner:
         )
 
     def write(self, wanted: Wish) -> Reading:
-        """Ask the router for the wish; returns its read-back. Runs in a fan-out thread."""
+        """Ask the router for the wish; returns its read-back. Runs in the pool."""
         reading, plan = self.reading, self.rollout.plan
         if reading is None:
             raise RouterError(Reason.UNKNOWN, "the traffic was not read")

@@ -29,9 +29,9 @@ from guardian.engine.recorder import Recorder, told
 from guardian.engine.report import Recorded, Report
 from guardian.engine.runner import RolloutRunner
 from guardian.ports import (
+    CallPool,
     Clock,
     Conflict,
-    Fanout,
     Fenced,
     Journal,
     JournalError,
@@ -67,7 +67,7 @@ class Plane:
         *,
         journal: Journal,
         sources: Mapping[str, Source],
-        fanout: Fanout,
+        pool: CallPool,
         outbox: Outbox,
         clock: Clock,
         rng: Random,
@@ -84,7 +84,7 @@ class Plane:
         self._on_broken = on_broken
         """Told of a rollout that a bug has broken and taken out of the loop; else the loop dies."""
         self._journal = journal
-        self._fanout = fanout
+        self._pool = pool
         self._outbox = outbox
         self._recorder = Recorder(journal, outbox, rng, self._metrics)
         self._clock = clock
@@ -159,7 +159,7 @@ class Plane:
                 recorded += self._decide(runner, waiting, now, fresh=runner.id in fresh)
         acted = self._act(mine)
         beside = asking(mine, now, self._poll_s, polling=polling)
-        self._fanout.run({**self._reader.leisurely(mine, now), **beside}, deadline_s=0.0)
+        self._pool.run({**self._reader.leisurely(mine, now), **beside}, deadline_s=0.0)
         for item in recorded:
             self._outbox.release(item.rollout)
         self._tell_unrecorded(mine, fresh, now)
@@ -239,7 +239,7 @@ class Plane:
             calls |= self._reader.calls(runners, now)
         results: Mapping[str, object] = {}
         if calls:
-            results = self._fanout.run(calls, deadline_s=DEADLINE_S, interruptible=True)
+            results = self._pool.run(calls, deadline_s=DEADLINE_S, interruptible=True)
         read = set()
         for name, runner in readers.items():
             with self._apart(runner):
@@ -266,7 +266,7 @@ class Plane:
         if not doubting:
             return
         calls = self._reader.calls_beside(runners, now)
-        results = self._fanout.run(calls, deadline_s=BESIDE_S, interruptible=True)
+        results = self._pool.run(calls, deadline_s=BESIDE_S, interruptible=True)
         self._reader.take_in(results, now)
         self._judge(doubting, now)
 
@@ -370,7 +370,7 @@ class Plane:
         calls = {f"write-{c.id}": partial(c.write, w) for c, w in due}
         # Nobody who wants traffic back waits for a shift that hangs.
         forward = not any(w.verb is Verb.RESTORE and w.stamped for _, w in due)
-        results = self._fanout.run(calls, deadline_s=WRITE_S, interruptible=forward, beside=True)
+        results = self._pool.run(calls, deadline_s=WRITE_S, interruptible=forward, beside=True)
         monotonic = self._clock.monotonic()
         took = False
         for c, w in due:

@@ -8,7 +8,7 @@ from threading import Event
 
 from guardian.core.alarms import journal_right, journal_unusable
 from guardian.core.notices import Notice
-from guardian.engine.fanout import ThreadFanout
+from guardian.engine.call_pool import ThreadCallPool
 from guardian.engine.outbox import DIRECT_RETRY_S, Lane
 from guardian.ports import Clock, JournalError
 from guardian.ports.overview import Overview
@@ -35,7 +35,7 @@ class Vigil:
         self._clock = clock
         self._say = say
         self._environment = environment
-        self._fanout = ThreadFanout(clock)
+        self._pool = ThreadCallPool(clock)
         self._trouble = ""
         self._page: Notice | None = None
         self._told: set[str] = set()
@@ -96,7 +96,7 @@ class Vigil:
             for lane in waiting
             if lane.wants(self._page)
         }
-        self._fanout.run(calls, deadline_s=0.0)
+        self._pool.run(calls, deadline_s=0.0)
 
     def _tell(self, lane: Lane, page: Notice) -> None:
         lane.notifier.send(page, handle=None)

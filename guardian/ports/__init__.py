@@ -49,13 +49,14 @@ from guardian.ports.journal import (
 )
 from guardian.ports.metrics import Metrics, NoMetrics
 from guardian.ports.notifier import Notifier
-from guardian.ports.process import Clock, Context, Fanout, Random
+from guardian.ports.process import CallPool, Clock, Context, Random
 from guardian.ports.router import Guard, Router
 from guardian.ports.source import Ask, Source
 
 __all__ = [
     "Answer",
     "Ask",
+    "CallPool",
     "Claim",
     "Clock",
     "ConfigError",
@@ -65,7 +66,6 @@ __all__ = [
     "Dead",
     "EdgeError",
     "Ending",
-    "Fanout",
     "Fenced",
     "Freeze",
     "Guard",

@@ -38,7 +38,7 @@ class Random(Protocol):
         ...
 
 
-class Fanout(Protocol):
+class CallPool(Protocol):
     """Runs vendors' calls side by side, so that the decision thread never waits inside one."""
 
     def run(

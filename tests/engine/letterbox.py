@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from guardian.core.entries import RolloutStarted
 from guardian.core.model import Instant, Reason
 from guardian.core.notices import Event, Notice
-from guardian.engine.fanout import SerialFanout
+from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.outbox import (
     Lane,
     Outbox,
 )
-from guardian.ports import Dead, Fanout, NotifyError, Outgoing, Pending, Retry, Sent, Unavailable
+from guardian.ports import CallPool, Dead, NotifyError, Outgoing, Pending, Retry, Sent, Unavailable
 from tests.contracts.journal_values import ManualClock
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import plan
@@ -83,7 +83,7 @@ class Post:
     def __init__(
         self,
         *lanes: str,
-        fanout: Fanout | None = None,
+        pool: CallPool | None = None,
         events: frozenset[Event] | None = None,
     ) -> None:
         self.said: list[str] = []
@@ -93,7 +93,7 @@ class Post:
         self.outbox = Outbox(
             journal=self.journal,
             lanes=[Lane(name=n, notifier=ears, events=events) for n, ears in self.ears.items()],
-            fanout=fanout or SerialFanout(),
+            pool=pool or SerialCallPool(),
             clock=self.clock,
             rng=SeededRandom("post"),
             say=self.said.append,

@@ -10,11 +10,11 @@ from typing import cast
 from guardian.core.entries import RolloutStarted
 from guardian.core.model import Measurement, Query
 from guardian.core.rollout import start
-from guardian.engine.fanout import SerialFanout
+from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.outbox import Outbox
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.tick import Plane, Report
-from guardian.ports import Ask, Fanout, Journal, Source
+from guardian.ports import Ask, CallPool, Journal, Source
 from tests.contracts.journal_values import ManualClock
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import plan
@@ -57,18 +57,18 @@ def plane(
     *,
     journal: Journal | None = None,
     source: Source | None = None,
-    fanout: Fanout | None = None,
+    pool: CallPool | None = None,
     observer: Callable[[Report], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Plane:
     """A plane without rollouts."""
     journal = journal or MemoryJournal(clock)
     rng = SeededRandom("plane")
-    outbox = Outbox(journal=journal, lanes=[], fanout=SerialFanout(), clock=clock, rng=rng)
+    outbox = Outbox(journal=journal, lanes=[], pool=SerialCallPool(), clock=clock, rng=rng)
     return Plane(
         journal=journal,
         sources={"cloudwatch": source or Quiet(clock)},
-        fanout=fanout or SerialFanout(),
+        pool=pool or SerialCallPool(),
         outbox=outbox,
         clock=clock,
         rng=rng,

@@ -10,7 +10,7 @@ import pytest
 from guardian.clock import SystemClock
 from guardian.core.model import Reason
 from guardian.core.notices import Event, Notice, Page, Severity
-from guardian.engine.fanout import SerialFanout, ThreadFanout
+from guardian.engine.call_pool import SerialCallPool, ThreadCallPool
 from guardian.engine.outbox import (
     ACT_FIRST_S,
     BACK_OFF_S,
@@ -96,7 +96,7 @@ def test_a_failing_lane_does_not_keep_another_from_hearing() -> None:
 def test_a_hanging_lane_does_not_delay_another() -> None:
     """Each lane has a stepper of its own: no page waits for a chat that hangs."""
     release = threading.Event()
-    post = Post("chat", "pager", fanout=ThreadFanout(SystemClock()))
+    post = Post("chat", "pager", pool=ThreadCallPool(SystemClock()))
 
     class Hanging(Ears):
         def send(self, notice: Notice, *, handle: str | None) -> str | None:
@@ -109,7 +109,7 @@ def test_a_hanging_lane_does_not_delay_another() -> None:
             Lane(name="chat", notifier=Hanging()),
             Lane(name="pager", notifier=post.ears["pager"]),
         ],
-        fanout=ThreadFanout(SystemClock()),
+        pool=ThreadCallPool(SystemClock()),
         clock=post.clock,
         rng=SeededRandom("post"),
     ).steppers()
@@ -291,7 +291,7 @@ def test_a_lane_takes_only_the_events_and_services_it_wants() -> None:
     outbox = Outbox(
         journal=post.journal,
         lanes=lanes,
-        fanout=SerialFanout(),
+        pool=SerialCallPool(),
         clock=post.clock,
         rng=SeededRandom("post"),
     )

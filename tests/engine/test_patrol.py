@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from guardian.core.notices import Event, Notice, Severity
 from guardian.core.traffic import Stamp, Traffic, Weight
-from guardian.engine.fanout import SerialFanout
+from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.patrol import AGAIN_S, EVERY_S, Patrol, orphaned
 from guardian.ports import ConfigError
 from tests.engine.house import SERVICE, House
@@ -23,7 +23,7 @@ class Beat:
         self.said: list[str] = []
         self.patrol = Patrol(
             self.house.journal,
-            SerialFanout(),
+            SerialCallPool(),
             self.house.clock,
             tell=self.told.append,
             say=self.said.append,

@@ -12,7 +12,7 @@ from guardian.clock import SystemClock
 from guardian.core.entries import Entry, RolloutStarted, StepEntered, WeightConfirmed
 from guardian.core.model import Datapoint, Measurement, Query, Ratio, Reason
 from guardian.core.rollout import fold
-from guardian.engine.fanout import ThreadFanout
+from guardian.engine.call_pool import ThreadCallPool
 from guardian.engine.reader import LANES, LEISURE, PART, Reader
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.series import DOUBTED_S
@@ -157,11 +157,11 @@ class Slow(Doubted):
 
 
 def lives(
-    reader: Reader, mine: Sequence[RolloutRunner], fanout: ThreadFanout, clock: ManualClock
+    reader: Reader, mine: Sequence[RolloutRunner], pool: ThreadCallPool, clock: ManualClock
 ) -> Measurement:
     """One poll with a short deadline; what is known of the first total then."""
     calls = reader.calls(mine, clock.now())
-    reader.take_in(fanout.run(calls, deadline_s=0.2), clock.now())
+    reader.take_in(pool.run(calls, deadline_s=0.2), clock.now())
     return total(reader, mine[0], clock)
 
 
@@ -185,12 +185,12 @@ def arrives(reader: Reader, clock: ManualClock) -> None:
 def test_an_answer_that_comes_late_is_taken() -> None:
     """Meanwhile the series is blind, and is not asked for a second time."""
     clock = ManualClock()
-    source, mine, fanout = Slow(clock), shifted(clock), ThreadFanout(SystemClock())
+    source, mine, pool = Slow(clock), shifted(clock), ThreadCallPool(SystemClock())
     clock.pass_s(600.0)
     reader = Reader({"cloudwatch": source})
     began = clock.now()
     for _ in range(3):
-        late = lives(reader, [mine], fanout, clock)
+        late = lives(reader, [mine], pool, clock)
         assert late.problem is not None
         assert (late.problem.reason, late.blind_since) == (Reason.TIMEOUT, began)
         clock.pass_s(30.0)
@@ -207,11 +207,11 @@ def test_an_answer_that_comes_late_is_taken() -> None:
 def test_many_series_are_read_side_by_side() -> None:
     """In parts of what one call takes, a few of them at a time."""
     clock = ManualClock()
-    source, fanout = Slow(clock), ThreadFanout(SystemClock())
+    source, pool = Slow(clock), ThreadCallPool(SystemClock())
     mine = [shifted(clock, f"r{number}") for number in range(6 * PART)]
     clock.pass_s(600.0)
     reader = Reader({"cloudwatch": source})
-    assert lives(reader, mine, fanout, clock).problem is not None
+    assert lives(reader, mine, pool, clock).problem is not None
     assert source.together == LANES
     source.let.set()
     arrives(reader, clock)

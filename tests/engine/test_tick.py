@@ -14,7 +14,7 @@ from guardian.core.model import Ratio
 from guardian.core.rollout import Phase
 from guardian.core.traffic import Reading, Stamp, Traffic
 from guardian.core.verdict import Outcome
-from guardian.engine.fanout import ThreadFanout
+from guardian.engine.call_pool import ThreadCallPool
 from guardian.engine.looks import LOOK_EVERY_S, LOOKS
 from guardian.engine.series import WIDE_S
 from guardian.engine.tick import POLL_S, Plane
@@ -116,7 +116,7 @@ def test_a_router_that_returns_garbage_is_unreadable() -> None:
     assert a_charge.trouble == "the router gave dict, not a reading"
 
 
-class Impatient(ThreadFanout):
+class Impatient(ThreadCallPool):
     """Waits for nobody for long."""
 
     def run(self, calls, *, deadline_s, interruptible=False, beside=False):  # type: ignore[no-untyped-def]
@@ -139,7 +139,7 @@ def test_a_hanging_router_does_not_stop_another_rollouts_shift() -> None:
     like = alias_for("slow", clock)
     slow = Hanging(clock=like.clock, faults=like.faults, traffic=like.traffic, target=like.target)
     quick = alias_for("quick", clock)
-    a_plane = plane(clock, journal=journal, fanout=Impatient(SystemClock()))
+    a_plane = plane(clock, journal=journal, pool=Impatient(SystemClock()))
     a_plane.take(runner("slow", journal, clock, slow))
     a_plane.take(runner("quick", journal, clock, quick))
     for _ in range(5):
@@ -164,7 +164,7 @@ def test_a_write_that_hangs_is_tried_again_beside_the_hanging_one() -> None:
     journal = UndyingJournal(clock)
     like = alias_for("slow", clock)
     slow = Hanging(clock=like.clock, faults=like.faults, traffic=like.traffic, target=like.target)
-    a_plane = plane(clock, journal=journal, fanout=Impatient(SystemClock()))
+    a_plane = plane(clock, journal=journal, pool=Impatient(SystemClock()))
     a_charge = runner("slow", journal, clock, slow)
     a_plane.take(a_charge)
     for _ in range(6):
@@ -194,7 +194,7 @@ def test_two_hundred_rollouts_share_a_plane() -> None:
 def test_planes_that_share_a_fan_out_read_side_by_side() -> None:
     """Two regions poll at the same moment: neither is refused as the other's second call."""
     clock = ManualClock()
-    fanout = ThreadFanout(SystemClock())
+    pool = ThreadCallPool(SystemClock())
     together = threading.Barrier(2, timeout=20.0)
 
     class Meeting(Quiet):
@@ -205,7 +205,7 @@ def test_planes_that_share_a_fan_out_read_side_by_side() -> None:
     planes = []
     for name in ("a", "b"):
         journal = UndyingJournal(clock)
-        a_plane = plane(clock, journal=journal, source=Meeting(clock), fanout=fanout)
+        a_plane = plane(clock, journal=journal, source=Meeting(clock), pool=pool)
         a_plane.take(runner(name, journal, clock, alias_for(name, clock)))
         for _ in range(5):
             a_plane.step()

@@ -11,7 +11,7 @@ import pytest
 from guardian.core.entries import RolloutStarted
 from guardian.core.model import Criterion, Ratio
 from guardian.core.rollout import Phase, start
-from guardian.engine.fanout import SerialFanout
+from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.outbox import Lane, Outbox
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.tick import Plane
@@ -51,17 +51,17 @@ class Keeper:
     def __init__(self, world: Ground) -> None:
         self.clock = cast("HandClock", world.simulator.world.clock)
         self.journal = UndyingJournal(cast("VirtualClock", self.clock))
-        context, rng, fanout = world.context(hasty=True), SeededRandom("keeper"), SerialFanout()
+        context, rng, pool = world.context(hasty=True), SeededRandom("keeper"), SerialCallPool()
         told = slack.build(slack.Options(channel="#deployments", timeout_s=HASTY_S), context)
         paged = pagerduty.build(pagerduty.Options(timeout_s=HASTY_S), context)
         lanes = [Lane(name="slack", notifier=told), Lane(name="pagerduty", notifier=paged)]
         self.outbox = Outbox(
-            journal=self.journal, lanes=lanes, fanout=fanout, clock=self.clock, rng=rng
+            journal=self.journal, lanes=lanes, pool=pool, clock=self.clock, rng=rng
         )
         self.plane = Plane(
             journal=self.journal,
             sources={"cloudwatch": cloudwatch.build(cloudwatch.Options(), context)},
-            fanout=fanout,
+            pool=pool,
             outbox=self.outbox,
             clock=self.clock,
             rng=rng,

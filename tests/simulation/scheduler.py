@@ -10,7 +10,7 @@ from guardian.core.model import Instant
 from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.rollout import Phase, Rollout, fold, start
 from guardian.core.traffic import Snapshot, Step, Traffic, Weight
-from guardian.engine.fanout import SerialFanout
+from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.host import resumed
 from guardian.engine.outbox import Lane, Outbox
 from guardian.engine.runner import RolloutRunner
@@ -147,18 +147,18 @@ class Life:
     def __init__(self, world: World, number: int) -> None:
         self._world = world
         rng = SeededRandom(f"{world.seed}:{number}")
-        fanout = SerialFanout()
+        pool = SerialCallPool()
         self.outbox = Outbox(
             journal=world.journal,
             lanes=[Lane(name="people", notifier=world.people)],
-            fanout=fanout,
+            pool=pool,
             clock=world.clock,
             rng=rng,
         )
         self.plane = Plane(
             journal=world.journal,
             sources={"cloudwatch": world.metrics, "pagerduty": world.tracker},
-            fanout=fanout,
+            pool=pool,
             outbox=self.outbox,
             clock=world.clock,
             rng=rng,

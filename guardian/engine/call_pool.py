@@ -19,7 +19,7 @@ BUG_CHARS: Final = 300
 """What is shown of an error that no adapter expected: its text may be anybody's."""
 
 
-class SerialFanout:
+class SerialCallPool:
     """Runs the calls one after the other in the caller's thread; for simulations and tests."""
 
     def run(
@@ -37,7 +37,7 @@ class SerialFanout:
         """Nothing to interrupt."""
 
 
-class ThreadFanout:
+class ThreadCallPool:
     """Runs each call in a daemon thread of its own and waits until the deadline at most.
 
     A vendor's call that outlives its deadline is left behind: its time-outs end it, and until

@@ -9,8 +9,8 @@ import pytest
 
 from guardian.clock import SystemClock
 from guardian.core.model import Reason
-from guardian.engine.fanout import MOST_BESIDE, SerialFanout, ThreadFanout
-from guardian.ports import EdgeError, Fanout, RouterError
+from guardian.engine.call_pool import MOST_BESIDE, SerialCallPool, ThreadCallPool
+from guardian.ports import CallPool, EdgeError, RouterError
 
 PATIENCE_S = 10.0
 
@@ -25,13 +25,13 @@ def thrower(error: Exception) -> Callable[[], object]:
 
 
 @pytest.fixture
-def fanout() -> ThreadFanout:
+def pool() -> ThreadCallPool:
     """The real one."""
-    return ThreadFanout(SystemClock())
+    return ThreadCallPool(SystemClock())
 
 
-@pytest.mark.parametrize("make", [SerialFanout, lambda: ThreadFanout(SystemClock())])
-def test_every_call_has_its_result_or_its_error(make: Callable[[], Fanout]) -> None:
+@pytest.mark.parametrize("make", [SerialCallPool, lambda: ThreadCallPool(SystemClock())])
+def test_every_call_has_its_result_or_its_error(make: Callable[[], CallPool]) -> None:
     """Also falsy results, and exceptions that are no EdgeError."""
     calls: dict[str, Callable[[], object]] = {
         "one": lambda: 1,
@@ -51,17 +51,17 @@ def test_every_call_has_its_result_or_its_error(make: Callable[[], Fanout]) -> N
     assert "ZeroDivisionError: oops" in bug.detail
 
 
-def test_no_calls_are_no_results(fanout: ThreadFanout) -> None:
+def test_no_calls_are_no_results(pool: ThreadCallPool) -> None:
     """Nothing is waited for."""
-    assert fanout.run({}, deadline_s=PATIENCE_S) == {}
+    assert pool.run({}, deadline_s=PATIENCE_S) == {}
 
 
 def test_a_late_call_is_a_time_out_and_the_others_have_their_results(
-    fanout: ThreadFanout,
+    pool: ThreadCallPool,
 ) -> None:
     """One hanging vendor costs the deadline, not the others' answers."""
     release = threading.Event()
-    results = fanout.run(
+    results = pool.run(
         {"hangs": lambda: release.wait(PATIENCE_S), "quick": lambda: "here"}, deadline_s=0.1
     )
     release.set()
@@ -71,7 +71,7 @@ def test_a_late_call_is_a_time_out_and_the_others_have_their_results(
     assert late.reason is Reason.TIMEOUT
 
 
-def test_a_key_under_way_is_not_started_twice(fanout: ThreadFanout) -> None:
+def test_a_key_under_way_is_not_started_twice(pool: ThreadCallPool) -> None:
     """A read that hangs is never doubled; once it has ended, the key is free again."""
     release, ended, count = threading.Event(), threading.Event(), [0]
 
@@ -81,22 +81,22 @@ def test_a_key_under_way_is_not_started_twice(fanout: ThreadFanout) -> None:
         ended.set()
         return "old"
 
-    fanout.run({"write": hangs}, deadline_s=0.05)
-    again = fanout.run({"write": hangs}, deadline_s=PATIENCE_S)["write"]
+    pool.run({"write": hangs}, deadline_s=0.05)
+    again = pool.run({"write": hangs}, deadline_s=PATIENCE_S)["write"]
     assert isinstance(again, EdgeError)
     assert again.reason is Reason.TIMEOUT
     assert count == [1]
     release.set()
     assert ended.wait(PATIENCE_S)
     for _ in range(1000):
-        fresh = fanout.run({"write": lambda: "new"}, deadline_s=PATIENCE_S)["write"]
+        fresh = pool.run({"write": lambda: "new"}, deadline_s=PATIENCE_S)["write"]
         if fresh == "new":
             break
         threading.Event().wait(0.005)
     assert fresh == "new"
 
 
-def test_a_write_is_tried_beside_one_that_hangs_and_within_bounds(fanout: ThreadFanout) -> None:
+def test_a_write_is_tried_beside_one_that_hangs_and_within_bounds(pool: ThreadCallPool) -> None:
     """What hangs keeps nobody from writing the same thing again; it costs a few threads at most."""
     release, begun = threading.Event(), threading.Semaphore(0)
 
@@ -105,27 +105,27 @@ def test_a_write_is_tried_beside_one_that_hangs_and_within_bounds(fanout: Thread
         return release.wait(PATIENCE_S)
 
     for _ in range(MOST_BESIDE + 2):
-        fanout.run({"write": hangs}, deadline_s=0.05, beside=True)
+        pool.run({"write": hangs}, deadline_s=0.05, beside=True)
     assert sum(begun.acquire(blocking=False) for _ in range(MOST_BESIDE + 2)) == MOST_BESIDE
     release.set()
     for _ in range(1000):
-        if fanout.run({"write": lambda: "new"}, deadline_s=PATIENCE_S)["write"] == "new":
+        if pool.run({"write": lambda: "new"}, deadline_s=PATIENCE_S)["write"] == "new":
             return
         threading.Event().wait(0.005)
     raise AssertionError("the key was never free again")
 
 
-def test_a_second_call_has_its_result_while_the_first_one_hangs(fanout: ThreadFanout) -> None:
+def test_a_second_call_has_its_result_while_the_first_one_hangs(pool: ThreadCallPool) -> None:
     """It waits for nothing that the first one waits for."""
     release = threading.Event()
-    fanout.run({"write": lambda: release.wait(PATIENCE_S)}, deadline_s=0.05, beside=True)
-    assert fanout.run({"write": lambda: "back"}, deadline_s=PATIENCE_S, beside=True) == {
+    pool.run({"write": lambda: release.wait(PATIENCE_S)}, deadline_s=0.05, beside=True)
+    assert pool.run({"write": lambda: "back"}, deadline_s=PATIENCE_S, beside=True) == {
         "write": "back"
     }
     release.set()
 
 
-def test_an_interrupt_ends_every_interruptible_run_and_no_other(fanout: ThreadFanout) -> None:
+def test_an_interrupt_ends_every_interruptible_run_and_no_other(pool: ThreadCallPool) -> None:
     """Two planes wait at once: a signal ends both; a run that must not end goes on."""
     release = threading.Event()
     started = threading.Barrier(4)
@@ -136,7 +136,7 @@ def test_an_interrupt_ends_every_interruptible_run_and_no_other(fanout: ThreadFa
         return release.wait(PATIENCE_S)
 
     def plane(name: str, interruptible: bool) -> None:
-        results = fanout.run({name: hangs}, deadline_s=PATIENCE_S, interruptible=interruptible)
+        results = pool.run({name: hangs}, deadline_s=PATIENCE_S, interruptible=interruptible)
         ended[name] = results[name]
 
     threads = [
@@ -145,7 +145,7 @@ def test_an_interrupt_ends_every_interruptible_run_and_no_other(fanout: ThreadFa
     for thread in threads:
         thread.start()
     started.wait(PATIENCE_S)
-    fanout.interrupt()
+    pool.interrupt()
     for thread in threads[:2]:
         thread.join(PATIENCE_S)
     assert sorted(ended) == ["a", "b"]
@@ -155,23 +155,23 @@ def test_an_interrupt_ends_every_interruptible_run_and_no_other(fanout: ThreadFa
     assert ended["write"] is True
 
 
-def test_an_interrupt_with_nothing_under_way_does_nothing(fanout: ThreadFanout) -> None:
+def test_an_interrupt_with_nothing_under_way_does_nothing(pool: ThreadCallPool) -> None:
     """It does not end the run that comes next."""
-    fanout.interrupt()
-    SerialFanout().interrupt()
-    results = fanout.run({"a": lambda: 1}, deadline_s=PATIENCE_S, interruptible=True)
+    pool.interrupt()
+    SerialCallPool().interrupt()
+    results = pool.run({"a": lambda: 1}, deadline_s=PATIENCE_S, interruptible=True)
     assert results == {"a": 1}
 
 
-def test_a_deadline_of_nothing_starts_the_calls_and_waits_for_none(fanout: ThreadFanout) -> None:
+def test_a_deadline_of_nothing_starts_the_calls_and_waits_for_none(pool: ThreadCallPool) -> None:
     """How the direct word is sent while the journal is away."""
     ran = threading.Event()
-    fanout.run({"tell": ran.set}, deadline_s=0.0)
+    pool.run({"tell": ran.set}, deadline_s=0.0)
     assert ran.wait(PATIENCE_S)
 
 
 def test_a_call_that_gets_no_thread_is_answered_at_once(
-    fanout: ThreadFanout, monkeypatch: pytest.MonkeyPatch
+    pool: ThreadCallPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine without threads is no time-out: it says what is missing, and the key is free."""
 
@@ -180,9 +180,9 @@ def test_a_call_that_gets_no_thread_is_answered_at_once(
 
     with monkeypatch.context() as exhausted:
         exhausted.setattr(threading.Thread, "start", full)
-        results = fanout.run({"one": lambda: 1}, deadline_s=PATIENCE_S)
+        results = pool.run({"one": lambda: 1}, deadline_s=PATIENCE_S)
     refused = results["one"]
     assert isinstance(refused, EdgeError)
     assert refused.reason is Reason.UNAVAILABLE
     assert "no thread for this call" in refused.detail
-    assert fanout.run({"one": lambda: 1}, deadline_s=PATIENCE_S) == {"one": 1}
+    assert pool.run({"one": lambda: 1}, deadline_s=PATIENCE_S) == {"one": 1}

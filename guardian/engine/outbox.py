@@ -226,7 +226,7 @@ class Outbox:
         """What was delivered is not delivered again only because the journal could not note it."""
         for key, (pending, verdict) in list(self._unsettled.items()):
             if mine(pending.lane):
-                self._journal.settle(pending, verdict)
+                self._journal.ack(pending, verdict)
                 del self._unsettled[key]
 
     def delivers(self, pending: Pending) -> bool:
@@ -251,7 +251,7 @@ class Outbox:
         """
         taken_s = TAKEN_S / self._clock.real_s(1.0)
         try:
-            return self._journal.take(pending, now=now, until=now + taken_s)
+            return self._journal.claim_notice(pending, now=now, until=now + taken_s)
         except JournalError as error:
             self.last_error = str(error)
             return True
@@ -291,14 +291,14 @@ class Outbox:
     def _note(self, pending: Pending, verdict: Sent | Retry | Dead) -> None:
         """Record what became of a notice; what cannot be recorded takes no other notice along."""
         try:
-            self._journal.settle(pending, verdict)
+            self._journal.ack(pending, verdict)
         except JournalError as error:
             self._unsettled[pending.id] = (pending, verdict)
             self.last_error = str(error)
         except Exception as error:  # noqa: BLE001 - a handle or a text that no journal can hold
             self._say(f"what became of a notice for {pending.lane} is no record: {error!r}")
             told = isinstance(verdict, Sent)
-            self._journal.settle(pending, Sent() if told else Dead(error=type(error).__name__))
+            self._journal.ack(pending, Sent() if told else Dead(error=type(error).__name__))
 
     def _verdict(self, pending: Pending, result: object, now: Instant) -> Sent | Retry | Dead:
         if isinstance(result, Sent | Dead):

@@ -330,7 +330,7 @@ class SqliteJournal(SqliteOrders):
             return None
         return notice
 
-    def take(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
+    def claim_notice(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
         """Keep a due notice from every other process until then; False where one has it already."""
         with self._file.write("take a notice") as db:
             row = db.execute(
@@ -340,7 +340,7 @@ class SqliteJournal(SqliteOrders):
             ).fetchone()
         return row is not None
 
-    def settle(self, pending: Pending, result: Sent | Retry | Dead) -> None:
+    def ack(self, pending: Pending, result: Sent | Retry | Dead) -> None:
         """Record what became of a notice; idempotent for the same attempt."""
         self._settle(int(pending.id), pending.attempts, result)
 

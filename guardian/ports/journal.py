@@ -226,14 +226,14 @@ class Journal(Protocol):
         """Notices to deliver: those that wait for none before them (`queue`), and only once due."""
         ...
 
-    def take(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
+    def claim_notice(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
         """Keep a due notice from every other process until then; False where one has it already.
 
         Whoever dies with it leaves it to the others when that time has come.
         """
         ...
 
-    def settle(self, pending: Pending, result: Sent | Retry | Dead) -> None:
+    def ack(self, pending: Pending, result: Sent | Retry | Dead) -> None:
         """Record what became of a notice."""
         ...
 

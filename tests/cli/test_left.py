@@ -40,7 +40,7 @@ def test_what_two_lanes_were_being_told_is_waited_for() -> None:
     leave(journal, "gone", "page", "slack")
     now = clock.now()
     for pending, until in zip(journal.due(now), (now, now + 0.1, now + 1.5), strict=True):
-        assert journal.take(pending, now=now, until=until)
+        assert journal.claim_notice(pending, now=now, until=until)
     delivered: list[str] = []
 
     def deliver() -> None:
@@ -48,7 +48,7 @@ def test_what_two_lanes_were_being_told_is_waited_for() -> None:
         delivered.append(" ".join(p.lane for p in due))
         for pending in due:
             if pending.lane != "gone":
-                journal.settle(pending, Sent())
+                journal.ack(pending, Sent())
 
     deliver_left(journal, clock, deliver)
     assert delivered[-1] == "gone slack"

@@ -341,7 +341,7 @@ class JournalMachine(RuleBasedStateMachine):
             "dead": Dead(error="gone"),
         }
         for _ in range(2):
-            self.sides[side].settle(pending, results[how])
+            self.sides[side].ack(pending, results[how])
         if how == "retry":
             told.attempts, told.due_at = told.attempts + 1, now + 10
             return

@@ -65,7 +65,7 @@ class OutboxContract:
         telling(journal, "r1", outgoing("r1", 1, 2, 3))
         for seq in (1, 2, 3):
             assert waiting(journal) == [("slack", "r1", seq)]
-            journal.settle(only(journal), Sent())
+            journal.ack(only(journal), Sent())
         assert waiting(journal) == []
         assert journal.pending() == 0
 
@@ -78,7 +78,7 @@ class OutboxContract:
         told = []
         while journal.pending():
             told.append(only(journal).notice.id)
-            journal.settle(only(journal), Sent())
+            journal.ack(only(journal), Sent())
         assert told == ["r1/1", "r1/1/unguarded", "r1/2"]
 
     def test_a_page_overtakes_a_message_that_is_delayed(self, store: JournalStore) -> None:
@@ -87,9 +87,9 @@ class OutboxContract:
         (message, page) = outgoing("r1", 1, 2)
         message = replace(message, notice=replace(message.notice, pages=()))
         telling(journal, "r1", [message, page])
-        journal.settle(journal.due(NOW)[0], Retry(at=NOW + 60, error="busy"))
+        journal.ack(journal.due(NOW)[0], Retry(at=NOW + 60, error="busy"))
         assert waiting(journal) == [("slack", "r1", 2)]
-        journal.settle(only(journal), Sent())
+        journal.ack(only(journal), Sent())
         assert waiting(journal) == []
         assert waiting(journal, NOW + 60) == [("slack", "r1", 1)]
 
@@ -104,10 +104,10 @@ class OutboxContract:
         one, other = store.open(), store.open()
         telling(one, "r1", outgoing("r1", 1, 2))
         first, second = only(one), only(other)
-        assert one.take(first, now=NOW, until=NOW + 30)
-        assert not other.take(second, now=NOW, until=NOW + 30)
+        assert one.claim_notice(first, now=NOW, until=NOW + 30)
+        assert not other.claim_notice(second, now=NOW, until=NOW + 30)
         assert waiting(other, NOW + 29.999) == []
-        assert other.take(only(other, NOW + 30), now=NOW + 30, until=NOW + 60)
+        assert other.claim_notice(only(other, NOW + 30), now=NOW + 30, until=NOW + 60)
         assert one.pending() == 2
 
     def test_what_was_told_or_tried_since_is_not_taken(self, store: JournalStore) -> None:
@@ -115,19 +115,19 @@ class OutboxContract:
         journal = store.open()
         telling(journal, "r1", outgoing("r1", 1, 2))
         seen = only(journal)
-        journal.settle(seen, Retry(at=NOW + 5, error="busy"))
-        assert not journal.take(seen, now=NOW + 5, until=NOW + 30)
+        journal.ack(seen, Retry(at=NOW + 5, error="busy"))
+        assert not journal.claim_notice(seen, now=NOW + 5, until=NOW + 30)
         again = only(journal, NOW + 5)
-        journal.settle(again, Sent())
-        assert not journal.take(again, now=NOW + 5, until=NOW + 30)
+        journal.ack(again, Sent())
+        assert not journal.claim_notice(again, now=NOW + 5, until=NOW + 30)
 
     def test_what_was_taken_is_settled_as_ever(self, store: JournalStore) -> None:
         """Told, it lets the next one go at once."""
         journal = store.open()
         telling(journal, "r1", outgoing("r1", 1, 2))
         seen = only(journal)
-        assert journal.take(seen, now=NOW, until=NOW + 30)
-        journal.settle(seen, Sent())
+        assert journal.claim_notice(seen, now=NOW, until=NOW + 30)
+        journal.ack(seen, Sent())
         assert waiting(journal) == [("slack", "r1", 2)]
 
     def test_lanes_do_not_wait_for_each_other(self, store: JournalStore) -> None:
@@ -135,8 +135,8 @@ class OutboxContract:
         journal = store.open()
         telling(journal, "r1", [*outgoing("r1", 1, 2), *outgoing("r1", 1, 2, lane="pagerduty")])
         slack, pagerduty = journal.due(NOW)
-        journal.settle(slack, Retry(at=NOW + 60, error="busy"))
-        journal.settle(pagerduty, Sent())
+        journal.ack(slack, Retry(at=NOW + 60, error="busy"))
+        journal.ack(pagerduty, Sent())
         assert waiting(journal) == [("pagerduty", "r1", 2)]
 
     def test_rollouts_do_not_wait_for_each_other(self, store: JournalStore) -> None:
@@ -145,14 +145,14 @@ class OutboxContract:
         telling(journal, "r1", outgoing("r1", 1, 2))
         telling(journal, "r2", outgoing("r2", 1))
         assert waiting(journal) == [("slack", "r1", 1), ("slack", "r2", 1)]
-        journal.settle(journal.due(NOW)[0], Retry(at=NOW + 60, error="busy"))
+        journal.ack(journal.due(NOW)[0], Retry(at=NOW + 60, error="busy"))
         assert waiting(journal) == [("slack", "r2", 1)]
 
     def test_a_retry_waits_for_its_time(self, store: JournalStore) -> None:
         """It is due at its instant, not before, and knows its attempts."""
         journal = store.open()
         telling(journal, "r1", outgoing("r1", 1, 2))
-        journal.settle(only(journal), Retry(at=NOW + 60, error="busy"))
+        journal.ack(only(journal), Retry(at=NOW + 60, error="busy"))
         assert waiting(journal, NOW + 59.999) == []
         assert journal.pending() == 2
         again = only(journal, NOW + 60)
@@ -162,7 +162,7 @@ class OutboxContract:
         """It waits no longer, and is not counted as waiting."""
         journal = store.open()
         telling(journal, "r1", outgoing("r1", 1, 2))
-        journal.settle(only(journal), Dead(error="the channel is gone"))
+        journal.ack(only(journal), Dead(error="the channel is gone"))
         assert waiting(journal) == [("slack", "r1", 2)]
         assert journal.pending() == 1
 
@@ -171,7 +171,7 @@ class OutboxContract:
         journal = store.open()
         telling(journal, "r1", [*outgoing("r1", 1, 2), *outgoing("r1", 1, lane="pagerduty")])
         telling(journal, "r2", outgoing("r2", 1))
-        journal.settle(journal.due(NOW)[0], Sent(handle="thread-1"))
+        journal.ack(journal.due(NOW)[0], Sent(handle="thread-1"))
         handles = {(p.lane, p.notice.rollout): p.handle for p in store.open().due(NOW)}
         assert handles == {
             ("slack", "r1"): "thread-1",
@@ -183,9 +183,9 @@ class OutboxContract:
         """A delivery that names no thread does not lose the one there is."""
         journal = store.open()
         telling(journal, "r1", outgoing("r1", 1, 2, 3, 4))
-        journal.settle(only(journal), Sent(handle="one"))
-        journal.settle(only(journal), Sent(handle="two"))
-        journal.settle(only(journal), Sent(handle=None))
+        journal.ack(only(journal), Sent(handle="one"))
+        journal.ack(only(journal), Sent(handle="two"))
+        journal.ack(only(journal), Sent(handle=None))
         assert only(journal).handle == "two"
 
     @pytest.mark.parametrize("result", [Sent(), Retry(at=NOW + 60, error="x"), Dead(error="x")])
@@ -194,8 +194,8 @@ class OutboxContract:
         journal = store.open()
         telling(journal, "r1", outgoing("r1", 1, 2))
         first = only(journal)
-        journal.settle(first, result)
-        journal.settle(first, result)
+        journal.ack(first, result)
+        journal.ack(first, result)
         after = only(journal, NOW + 60)
         expected = (1, 1) if isinstance(result, Retry) else (2, 0)
         assert (after.notice.seq, after.attempts) == expected
@@ -205,10 +205,10 @@ class OutboxContract:
         journal = store.open()
         telling(journal, "r1", outgoing("r1", 1, 2))
         first = only(journal)
-        journal.settle(first, Sent(handle="one"))
-        journal.settle(first, Retry(at=NOW, error="late"))
-        journal.settle(first, Dead(error="late"))
-        journal.settle(first, Sent(handle="two"))
+        journal.ack(first, Sent(handle="one"))
+        journal.ack(first, Retry(at=NOW, error="late"))
+        journal.ack(first, Dead(error="late"))
+        journal.ack(first, Sent(handle="two"))
         assert (only(journal).notice.seq, only(journal).handle) == (2, "one")
 
     def test_a_success_ends_a_retry(self, store: JournalStore) -> None:
@@ -216,8 +216,8 @@ class OutboxContract:
         journal = store.open()
         telling(journal, "r1", outgoing("r1", 1))
         first = only(journal)
-        journal.settle(first, Retry(at=NOW + 60, error="busy"))
-        store.open().settle(first, Sent())
+        journal.ack(first, Retry(at=NOW + 60, error="busy"))
+        store.open().ack(first, Sent())
         assert journal.pending() == 0
 
     def test_the_same_notice_on_the_same_lane_is_once(self, store: JournalStore) -> None:

@@ -61,20 +61,20 @@ class ForgetfulJournal(MemoryJournal):
     """It cannot hold a handle."""
     settled: list[Sent | Retry | Dead]
 
-    def take(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
+    def claim_notice(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
         """Note, if there is room."""
         if self.full:
             raise Unavailable("the disk is full")
-        return super().take(pending, now=now, until=until)
+        return super().claim_notice(pending, now=now, until=until)
 
-    def settle(self, pending: Pending, result: Sent | Retry | Dead) -> None:
+    def ack(self, pending: Pending, result: Sent | Retry | Dead) -> None:
         """Note, if there is room."""
         if self.full:
             raise Unavailable("the disk is full")
         if self.breaks and isinstance(result, Sent) and result.handle is not None:
             raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
         self.settled = [*getattr(self, "settled", []), result]
-        super().settle(pending, result)
+        super().ack(pending, result)
 
 
 class Post:

@@ -247,7 +247,7 @@ def test_a_notice_that_another_process_is_telling_is_left_to_it() -> None:
     post.put(NOTICE, "chat")
     (pending,) = post.journal.due(post.clock.now())
     until = post.clock.now() + 30.0
-    assert post.journal.take(pending, now=post.clock.now(), until=until)
+    assert post.journal.claim_notice(pending, now=post.clock.now(), until=until)
     post.outbox.step()
     assert post.ears["chat"].heard == []
     post.clock.pass_s(30.0)
@@ -262,7 +262,7 @@ def test_two_processes_tell_a_notice_once() -> None:
     (seen,) = post.journal.due(post.clock.now())
     post.outbox.step()
     assert post.ears["chat"].heard == [("r1", 2, None)]
-    assert not post.journal.take(seen, now=post.clock.now(), until=post.clock.now() + 30.0)
+    assert not post.journal.claim_notice(seen, now=post.clock.now(), until=post.clock.now() + 30.0)
 
 
 def test_the_direct_word_goes_to_every_lane_once_it_is_heard() -> None:

@@ -300,7 +300,7 @@ class MemoryJournal:
             for o in ready[:limit]
         ]
 
-    def take(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
+    def claim_notice(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
         """Keep it from others until then."""
         out = self._store.out.get(pending.id)
         if out is None or out.state != "pending":
@@ -310,7 +310,7 @@ class MemoryJournal:
         out.due = until
         return True
 
-    def settle(self, pending: Pending, result: Sent | Retry | Dead) -> None:
+    def ack(self, pending: Pending, result: Sent | Retry | Dead) -> None:
         """What became of a notice."""
         out = self._store.out.get(pending.id)
         if out is None or out.state != "pending":

@@ -97,17 +97,17 @@ class TroubledJournal(MemoryJournal):
         self._here()
         return super().due(now, limit=limit)
 
-    def take(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
+    def claim_notice(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
         """Take, when it is here."""
         self._here()
         self.died()
-        return super().take(pending, now=now, until=until)
+        return super().claim_notice(pending, now=now, until=until)
 
-    def settle(self, pending: Pending, result: Sent | Retry | Dead) -> None:
+    def ack(self, pending: Pending, result: Sent | Retry | Dead) -> None:
         """Settle, when it is here."""
         self._here()
         self.died()
-        super().settle(pending, result)
+        super().ack(pending, result)
         self.died()
 
     def beat(self, lease: Lease) -> None:

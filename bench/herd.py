@@ -22,9 +22,9 @@ from guardian.core.traffic import Reading, Step, Traffic, Weight
 from guardian.core.verdict import Outcome
 from guardian.engine.call_pool import ThreadCallPool
 from guardian.engine.outbox import Outbox
-from guardian.engine.report import Report
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.tick import POLL_S, Plane
+from guardian.engine.tick_result import TickResult
 from guardian.journals import sqlite
 from guardian.ports import Claim, Guard
 from guardian.routers.none import Gate, Options
@@ -80,7 +80,7 @@ def _many(series: int) -> Row:
     """How many polls a minute, and whether each of them sees."""
     polls: list[int] = []
 
-    def observed(report: Report) -> None:
+    def observed(report: TickResult) -> None:
         if report.polled:
             verdicts = [v for p in report.pictures for v in p.verdicts]
             polls.append(sum(v.outcome is Outcome.ERROR for v in verdicts))
@@ -135,7 +135,7 @@ def _seconds(at: float | None) -> str:
 
 @contextmanager
 def _plane(
-    rollouts: int, baked_s: float, observer: Callable[[Report], None] = lambda _: None
+    rollouts: int, baked_s: float, observer: Callable[[TickResult], None] = lambda _: None
 ) -> Iterator[Plane]:
     """As a process has it that was just started."""
     rng, pool = SystemRandom(), ThreadCallPool(CLOCK)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from guardian.cli.streams import write_line
 from guardian.core.codec import rfc3339
-from guardian.engine.report import Recorded, Report
+from guardian.engine.tick_result import Recorded, TickResult
 from guardian.ports import Clock
 
 SCHEMA = "guardian/log/v1"
@@ -29,7 +29,7 @@ class Log:
         """A remark: always worth a line."""
         self._write({"event": "remark", "message": text}, text)
 
-    def report(self, report: Report) -> None:
+    def report(self, report: TickResult) -> None:
         """One tick: a line for each entry, and for a journal that cannot be used."""
         for item in report.recorded:
             if not self._silent:
@@ -39,7 +39,7 @@ class Log:
         if report.pictures:
             self._trouble = report.trouble
 
-    def _recorded(self, item: Recorded, report: Report) -> None:
+    def _recorded(self, item: Recorded, report: TickResult) -> None:
         picture = next(p for p in report.pictures if p.rollout == item.rollout)
         event = _snake(type(item.entry).__name__)
         phase, weight = picture.phase.value, str(picture.weight)

@@ -27,7 +27,7 @@ from guardian.core.rollout import Phase, Rollout
 from guardian.core.status import Picture
 from guardian.core.verdict import Outcome, Verdict
 from guardian.engine.outcome import Exit
-from guardian.engine.tick import Recorded, Report
+from guardian.engine.tick import Recorded, TickResult
 from guardian.ports import GuardianError
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Output:
         else:
             write_line(text)
 
-    def report(self, report: Report) -> None:
+    def report(self, report: TickResult) -> None:
         """One tick."""
         pictures = {p.rollout: p for p in report.pictures}
         self._seen |= {p.rollout: p.verdicts for p in report.pictures}

@@ -26,7 +26,7 @@ from guardian.core.status import Picture
 from guardian.core.verdict import Verdict
 
 if TYPE_CHECKING:
-    from guardian.engine.tick import Report
+    from guardian.engine.tick import TickResult
     from guardian.sim.world import Event
 
 PROGRESS_MIN = 2
@@ -44,7 +44,7 @@ class Story:
         self._told_min = -1
         self._breach_at: Instant = 0.0
 
-    def report(self, report: Report) -> None:
+    def report(self, report: TickResult) -> None:
         """One tick."""
         pictures = {p.rollout: p for p in report.pictures}
         for item in report.recorded:

@@ -20,12 +20,12 @@ from guardian.engine.groups import Groups
 from guardian.engine.order_watcher import OrderWatcher
 from guardian.engine.outbox import Lane, Outbox
 from guardian.engine.recorder import Recorder, Told, told
-from guardian.engine.report import Report
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.schedule import Schedule
 from guardian.engine.supervisor import Beat, Supervisor, Watchdog, broken
 from guardian.engine.task import Busy, TargetHeld
 from guardian.engine.tick import Plane
+from guardian.engine.tick_result import TickResult
 from guardian.ports import (
     Claim,
     Clock,
@@ -52,7 +52,7 @@ class Dependencies:
     rng: Random
     owner: str
     """Host, process and purpose, for people."""
-    observer: Callable[[Report], None]
+    observer: Callable[[TickResult], None]
     say: Callable[[str], None]
     metrics: Metrics = field(default_factory=NoMetrics)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -246,7 +246,7 @@ class Host:
                 self.outbox.tell_now(unguarded(runner.rollout, why, self._clock.now()))
         return BLOCKED_S
 
-    def _show(self, report: Report) -> None:
+    def _show(self, report: TickResult) -> None:
         self.pictures |= {p.rollout: p for p in report.pictures}
         self._dependencies.observer(report)
 
@@ -310,7 +310,7 @@ class Host:
         after = items[-1].after
         shown = picture(after, Seen(), after.last_at, traffic=None)
         recorded = tuple(self._recorder.recorded(items))
-        self._show(Report(at=after.last_at, polled=False, pictures=(shown,), recorded=recorded))
+        self._show(TickResult(at=after.last_at, polled=False, pictures=(shown,), recorded=recorded))
         if not after.live:
             del self.pictures[after.plan.rollout]
 

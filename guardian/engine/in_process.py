@@ -21,10 +21,10 @@ from guardian.engine.outcome import (
     overdue,
     waits_in_vain,
 )
-from guardian.engine.report import Report
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import broken
 from guardian.engine.task import Busy, TargetHeld, Task
+from guardian.engine.tick_result import TickResult
 from guardian.ports import Claim, Clock, Journal, JournalError, Random, Source
 
 __all__ = ["Busy", "InProcessRun", "Limits", "TargetHeld", "Task"]
@@ -68,7 +68,7 @@ class InProcessRun:
         clock: Clock,
         rng: Random,
         owner: str,
-        observer: Callable[[Report], None],
+        observer: Callable[[TickResult], None],
         say: Callable[[str], None],
         groups: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:

@@ -12,7 +12,7 @@ from guardian.core.rollout import Phase, Rollout, apply, start
 from guardian.core.wishes import wish
 from guardian.engine.outbox import Outbox
 from guardian.engine.outcome import count
-from guardian.engine.report import Recorded
+from guardian.engine.tick_result import Recorded
 from guardian.ports import Claim, Ending, Journal, Metrics, Random
 
 

@@ -26,8 +26,8 @@ from guardian.engine.looks import looking
 from guardian.engine.outbox import Outbox
 from guardian.engine.reader import Reader
 from guardian.engine.recorder import Recorder, told
-from guardian.engine.report import Recorded, Report
 from guardian.engine.runner import RolloutRunner
+from guardian.engine.tick_result import Recorded, TickResult
 from guardian.ports import (
     CallPool,
     Clock,
@@ -42,7 +42,7 @@ from guardian.ports import (
     Source,
 )
 
-__all__ = ["Plane", "Recorded", "Report"]
+__all__ = ["Plane", "Recorded", "TickResult"]
 
 POLL_S = 30.0
 """How often metrics are asked for, on the wall clock."""
@@ -71,7 +71,7 @@ class Plane:
         outbox: Outbox,
         clock: Clock,
         rng: Random,
-        observer: Callable[[Report], None] = lambda _: None,
+        observer: Callable[[TickResult], None] = lambda _: None,
         poll_s: float = POLL_S,
         name: str = "",
         metrics: Metrics | None = None,
@@ -167,7 +167,7 @@ class Plane:
         if polling:
             self._keep(pictures)
         self._show(
-            Report(
+            TickResult(
                 at=now,
                 polled=polling,
                 pictures=pictures,
@@ -209,7 +209,7 @@ class Plane:
             self.unwritable = str(error)
             self._trouble = self._trouble or self.unwritable
 
-    def _show(self, report: Report) -> None:
+    def _show(self, report: TickResult) -> None:
         """Tell the observer; whatever it does wrong must not stop a rollback."""
         try:
             self._observer(report)

@@ -10,14 +10,14 @@ from guardian.cli.output import Output
 from guardian.core.entries import StepEntered
 from guardian.core.rollout import Phase
 from guardian.core.status import picture
-from guardian.engine.report import Recorded, Report
+from guardian.engine.tick_result import Recorded, TickResult
 from tests.core.rollouts import PASS, T0, at_last_step, in_phase, saw
 
 
-def polled(at: float, minutes: int) -> Report:
+def polled(at: float, minutes: int) -> TickResult:
     """A poll of a baking rollout."""
     shown = picture(in_phase(Phase.BAKING), saw(PASS, minutes=minutes), at, traffic=None)
-    return Report(at=at, polled=True, pictures=(shown,), recorded=(), trouble="")
+    return TickResult(at=at, polled=True, pictures=(shown,), recorded=(), trouble="")
 
 
 def test_a_minute_without_news_has_a_line_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +45,7 @@ def test_a_step_that_is_over_shows_what_it_rests_on(capsys: pytest.CaptureFixtur
     entry = StepEntered(at=T0, step=1)
     item = Recorded(rollout="r", service="agents-api", entry=entry, notice=None)
     Output("text").report(
-        Report(at=T0, polled=False, pictures=(shown,), recorded=(item,), trouble="")
+        TickResult(at=T0, polled=False, pictures=(shown,), recorded=(item,), trouble="")
     )
     said = capsys.readouterr().out
     assert "step 1 of 2 is over" in said

@@ -17,8 +17,8 @@ from guardian.core.rollout import Rollout
 from guardian.engine.in_process import InProcessRun, Limits
 from guardian.engine.outbox import Lane
 from guardian.engine.outcome import Exit
-from guardian.engine.report import Report
 from guardian.engine.task import Task
+from guardian.engine.tick_result import TickResult
 from guardian.journals import sqlite
 from guardian.ports import Journal, Source
 from tests.contracts.adapters import account_for, context_for
@@ -91,7 +91,7 @@ class Command:
             say=self.said.append,
         )
 
-    def _observe(self, report: Report) -> None:
+    def _observe(self, report: TickResult) -> None:
         for recorded in report.recorded:
             due = [w for w in self._when if isinstance(recorded.entry, w[0])]
             for when in due:

@@ -13,7 +13,7 @@ from guardian.core.rollout import start
 from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.outbox import Outbox
 from guardian.engine.runner import RolloutRunner
-from guardian.engine.tick import Plane, Report
+from guardian.engine.tick import Plane, TickResult
 from guardian.ports import Ask, CallPool, Journal, Source
 from tests.contracts.journal_values import ManualClock
 from tests.simulation.memory_journal import MemoryJournal
@@ -58,7 +58,7 @@ def plane(
     journal: Journal | None = None,
     source: Source | None = None,
     pool: CallPool | None = None,
-    observer: Callable[[Report], None] = lambda _: None,
+    observer: Callable[[TickResult], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Plane:
     """A plane without rollouts."""

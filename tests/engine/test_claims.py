@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from guardian.core.rollout import Phase
 from guardian.core.traffic import Traffic
-from guardian.engine.tick import Report
+from guardian.engine.tick import TickResult
 from guardian.ports import Claim, Unavailable
 from tests.contracts.journal_values import ManualClock
 from tests.engine.planes import UndyingJournal, alias_for, plane, runner
@@ -61,7 +61,7 @@ def test_while_the_journal_is_away_only_the_way_back_is_written() -> None:
 def test_an_output_that_fails_does_not_stop_the_loop() -> None:
     """A closed terminal is no reason to leave a canary alone."""
 
-    def broken(report: Report) -> None:
+    def broken(report: TickResult) -> None:
         raise BrokenPipeError(f"nobody reads {report.at}")
 
     clock = ManualClock()

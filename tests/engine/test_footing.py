@@ -9,8 +9,8 @@ from guardian.core.model import Reason
 from guardian.core.rollout import Phase
 from guardian.core.traffic import Reading, Snapshot, Stamp, WayBack
 from guardian.engine.footing import AGAIN_S, ASK_EVERY_S, ASKS
-from guardian.engine.report import Report
 from guardian.engine.tick import POLL_S, Plane
+from guardian.engine.tick_result import TickResult
 from guardian.ports import RouterError
 from tests.contracts.journal_values import ManualClock
 from tests.engine.planes import UndyingJournal, alias_for, plane, runner
@@ -40,7 +40,7 @@ class Scene:
 
     def __init__(self, *names: str) -> None:
         self.clock = ManualClock()
-        self.reports: list[Report] = []
+        self.reports: list[TickResult] = []
         journal = self.journal = UndyingJournal(self.clock)
         self.plane: Plane = plane(self.clock, journal=journal, observer=self.reports.append)
         self.aliases: list[Alias] = []

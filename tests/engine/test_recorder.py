@@ -18,8 +18,8 @@ from guardian.core.rollout import Phase, apply, fold
 from guardian.core.traffic import Traffic
 from guardian.engine.host import Dependencies, Host
 from guardian.engine.outcome import count
-from guardian.engine.report import Report
 from guardian.engine.task import Busy
+from guardian.engine.tick_result import TickResult
 from guardian.ports import NoMetrics
 from tests.core.rollouts import T0, in_phase
 from tests.engine.house import SERVICE, House
@@ -90,7 +90,7 @@ class Counted(NoMetrics):
 
 
 def counting(
-    house: House, metrics: Counted, observer: Callable[[Report], None] = lambda _: None
+    house: House, metrics: Counted, observer: Callable[[TickResult], None] = lambda _: None
 ) -> Host:
     """Another process's engine, whose counts and reports are looked at."""
     dependencies = Dependencies(
@@ -107,7 +107,7 @@ def counting(
 
 def test_what_a_persons_order_ends_is_counted_and_shown() -> None:
     """As if a tick had ended it: the metrics, the log and the output all know."""
-    house, metrics, reports = House(), Counted(), list[Report]()
+    house, metrics, reports = House(), Counted(), list[TickResult]()
     host = counting(house, metrics, reports.append)
     left = house.left(*house.shifted())
     task = house.catalog.task(SERVICE, "back", reason="users hurt")

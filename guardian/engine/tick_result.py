@@ -21,7 +21,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class TickResult:
     """What one tick did, for whoever shows it."""
 
     at: Instant

@@ -13,8 +13,8 @@ from guardian.cli.options import DURATION, aliases, config_option
 
 if TYPE_CHECKING:
     from guardian.cli.output import Output
-    from guardian.engine.emergency import Emergency
     from guardian.engine.in_process import Limits
+    from guardian.engine.rollback_plan import RollbackPlan
     from guardian.wiring import Wiring
 
 
@@ -108,7 +108,7 @@ def _back(wiring: Wiring, wanted: Wanted, output: Output) -> int:
     return 0 if code == Exit.ROLLED_BACK.value else code
 
 
-def _agreed(emergency: Emergency) -> bool:
+def _agreed(emergency: RollbackPlan) -> bool:
     from guardian.ports import UsageError
 
     if not sys.stdin.isatty():

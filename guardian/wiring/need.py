@@ -10,7 +10,7 @@ from typing import Final
 from guardian.config import Mode
 from guardian.core.entries import RolloutStarted
 from guardian.core.plan import Plan
-from guardian.engine.emergency import Emergency, plan_emergency
+from guardian.engine.rollback_plan import RollbackPlan, plan_rollback
 from guardian.engine.start import Service
 from guardian.ports import ConfigError, JournalError, UsageError
 from guardian.wiring.process import Wiring
@@ -48,10 +48,10 @@ def scratch(wiring: Wiring, why: Exception, say: Callable[[str], None]) -> None:
 
 def emergency(
     wiring: Wiring, service: Service, *, to: str | None, actor: str, reason: str
-) -> Emergency:
+) -> RollbackPlan:
     """What an emergency rollback would do; ConfigError when nobody knows to what."""
     request = wiring.request(service.name, actor=actor, reason=reason)
-    return plan_emergency(service, request, to=to, journal=wiring.journal)
+    return plan_rollback(service, request, to=to, journal=wiring.journal)
 
 
 def names(wiring: Wiring, asked: Sequence[str]) -> list[str]:

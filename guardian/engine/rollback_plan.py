@@ -16,7 +16,7 @@ from guardian.ports import ConfigError, Journal, JournalError, Router, RouterErr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Emergency:
+class RollbackPlan:
     """What `guardian rollback` would do, for a person to see before it is done."""
 
     plan: Plan
@@ -67,9 +67,9 @@ class Emergency:
         return lines
 
 
-def plan_emergency(
+def plan_rollback(
     service: Service, request: Request, *, to: str | None, journal: Journal
-) -> Emergency:
+) -> RollbackPlan:
     """What to restore, by `--to`, a live rollout, or who is stable by all that is known.
 
     ConfigError when none says, or when what is live is not what came after the snapshot.
@@ -84,7 +84,7 @@ def plan_emergency(
     live = _live_on(router.target, journal)
     if live is not None and _restores(live, to, reading):
         origin = f"as rollout {live.plan.rollout} found it"
-        return Emergency(plan=live.plan, reading=reading, resumes=True, origin=origin)
+        return RollbackPlan(plan=live.plan, reading=reading, resumes=True, origin=origin)
     if to is not None:
         remarks: list[str] = []
         named = _named(service, request, _asked(router, to))
@@ -98,7 +98,7 @@ def plan_emergency(
             raise ConfigError("\n".join([*remarks, _nothing_known(service, reading)]))
         snapshot, origin = found
     plan = _plan(service, request, reading, snapshot)
-    return Emergency(
+    return RollbackPlan(
         plan=plan,
         reading=reading,
         resumes=False,

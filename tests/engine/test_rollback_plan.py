@@ -9,7 +9,7 @@ import pytest
 from guardian.core.entries import Completed, RolloutStarted, StepEntered, WeightConfirmed
 from guardian.core.plan import Drive, Plan
 from guardian.core.traffic import Stamp, Traffic, Weight
-from guardian.engine.emergency import Emergency, plan_emergency
+from guardian.engine.rollback_plan import RollbackPlan, plan_rollback
 from guardian.engine.start import plan_rollout, plan_watch
 from guardian.ports import ConfigError, Guard, Record, RouterError, Unavailable
 from tests.engine.shop import CANARY, SPLIT, STABLE, Shop, everything
@@ -17,9 +17,9 @@ from tests.engine.test_start import completed
 from tests.simulation.memory_journal import MemoryJournal
 
 
-def back(shop: Shop, to: str | None = None) -> Emergency:
+def back(shop: Shop, to: str | None = None) -> RollbackPlan:
     """What would be done."""
-    return plan_emergency(shop.service, shop.request(), to=to, journal=shop.journal)
+    return plan_rollback(shop.service, shop.request(), to=to, journal=shop.journal)
 
 
 def refused(shop: Shop, to: str | None = None) -> str:

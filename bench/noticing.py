@@ -48,7 +48,7 @@ class Room:
 
 
 @dataclass(kw_only=True)
-class Seen:
+class Observation:
     """What the tests did without any mutant."""
 
     took_s: dict[str, float] = field(default_factory=dict)
@@ -124,7 +124,7 @@ def warm() -> None:
         importlib.import_module(name)
 
 
-def watched(copy: Path, room: Room) -> Seen:
+def watched(copy: Path, room: Room) -> Observation:
     """The room's tests without a mutant; they have to pass."""
     out = copy / ".seen.json"
 
@@ -148,10 +148,10 @@ def watched(copy: Path, room: Room) -> Seen:
         raise SystemExit(f"{' '.join(room.tests)} fails without any mutant: mend that first")
     took_s, lines = json.loads(out.read_text())
     by_line = {name: {int(n): who for n, who in met.items()} for name, met in lines.items()}
-    return Seen(took_s=took_s, lines=by_line)
+    return Observation(took_s=took_s, lines=by_line)
 
 
-def noticed(copy: Path, room: Room, seen: Seen, mutant: Mutant) -> bool:
+def noticed(copy: Path, room: Room, seen: Observation, mutant: Mutant) -> bool:
     """Whether a test fails, or hangs, with the mutant in place."""
     asked = seen.asked(mutant, mutant.path.name)
     first = likeliest(asked, mutant.path.stem)

@@ -30,9 +30,8 @@ from guardian.core.gates import ailing, frozen, incident, unapproved, unknown
 from guardian.core.model import MINUTE_S, Instant, OnFail
 from guardian.core.orders import Decision, obey
 from guardian.core.plan import Drive, Plan
-from guardian.core.rollout import Phase, Rollout, step_traffic
-from guardian.core.standing import (
-    Seen,
+from guardian.core.progress import (
+    Observation,
     baked,
     breaches,
     failing,
@@ -41,6 +40,7 @@ from guardian.core.standing import (
     said,
     short_of_pass,
 )
+from guardian.core.rollout import Phase, Rollout, step_traffic
 from guardian.core.state import ORDERED
 from guardian.core.traffic import Traffic
 from guardian.core.verdict import Verdict
@@ -86,7 +86,7 @@ def retired(rollout: Rollout, now: Instant, *, followed: bool = False) -> Retire
     return Retired(at=now, detail=f"it completed {span(kept_s)} ago (keep_previous)")
 
 
-def decide(rollout: Rollout, seen: Seen, now: Instant) -> Decision:
+def decide(rollout: Rollout, seen: Observation, now: Instant) -> Decision:
     """The next entry, or none. `now` is the tick's one reading of the wall clock."""
     by_order = obey(rollout, seen, now)
     if by_order.entry is not None:
@@ -102,7 +102,7 @@ def decide(rollout: Rollout, seen: Seen, now: Instant) -> Decision:
     return Decision(entry=entry, answers=by_order.answers)
 
 
-def _by_phase(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def _by_phase(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     match rollout.phase:
         case Phase.PENDING:
             return _begin(rollout, seen, now)
@@ -133,7 +133,7 @@ def _by_phase(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
 # --- the world changed under us ----------------------------------------------------------------
 
 
-def _superseded(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def _superseded(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     plan = rollout.plan
     if seen.gone_since is not None and now - seen.gone_since >= GONE_AFTER_S:
         lasted_min = (now - seen.gone_since) / MINUTE_S
@@ -155,7 +155,7 @@ def _superseded(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     )
 
 
-def _conflict(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def _conflict(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     """The versions are ours, the weight is not: somebody changed it, and wins.
 
     A watch has no weight of its own: whatever its versions have is the traffic to be judged.
@@ -174,7 +174,7 @@ def _conflict(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     )
 
 
-def _put_back(rollout: Rollout, seen: Seen, now: Instant) -> RollbackStarted | None:
+def _put_back(rollout: Rollout, seen: Observation, now: Instant) -> RollbackStarted | None:
     """All traffic is back on stable by hand: that is a rollback, and not a weight to wait at."""
     plan = rollout.plan
     if plan.drive is Drive.WATCH or not rollout.confirmed or seen.reading is None:
@@ -185,7 +185,7 @@ def _put_back(rollout: Rollout, seen: Seen, now: Instant) -> RollbackStarted | N
     return RollbackStarted(at=now, cause=Cause.ABORTED, detail=detail, actor="somebody else")
 
 
-def _shifted(rollout: Rollout, seen: Seen, now: Instant) -> TrafficSeen | None:
+def _shifted(rollout: Rollout, seen: Observation, now: Instant) -> TrafficSeen | None:
     """Somebody else shifts under a watch, or shifted back what it had rolled back."""
     if rollout.plan.drive is not Drive.WATCH or seen.reading is None:
         return None
@@ -196,7 +196,7 @@ def _shifted(rollout: Rollout, seen: Seen, now: Instant) -> TrafficSeen | None:
 # --- moving on ---------------------------------------------------------------------------------
 
 
-def _begin(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def _begin(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     plan = rollout.plan
     if seen.reading is None:
         trouble = seen.trouble or "no answer"
@@ -235,7 +235,7 @@ def _unseen(rollout: Rollout, detail: str, now: Instant) -> Held | None:
     return Held(at=now, why=HoldReason.BLIND, detail=detail)
 
 
-def _confirm(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def _confirm(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     plan, reading = rollout.plan, seen.reading
     if reading is not None:
         if reading.traffic == rollout.traffic:
@@ -249,7 +249,7 @@ def _confirm(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     return _unseen(rollout, f"the shift to {weight} is not confirmed ({trouble})", now)
 
 
-def _promoted(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def _promoted(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     found = "the traffic cannot be read"
     if seen.reading is not None:
         traffic, last = seen.reading.traffic, step_traffic(rollout.plan, rollout.step)
@@ -267,7 +267,7 @@ def _promoted(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     return PromotionStuck(at=now, detail=f"{seen.trouble or 'not read back yet'}; {found}")
 
 
-def _bake_over(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def _bake_over(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     """The next step, or the end, once the bake was observed and every gating criterion passes."""
     unseen = seen.unseen_since is not None
     if unseen or not baked(rollout, seen) or short_of_pass(rollout, seen.verdicts):
@@ -278,7 +278,7 @@ def _bake_over(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
 # --- a breach ----------------------------------------------------------------------------------
 
 
-def _breach(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def _breach(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     plan, hold = rollout.plan, rollout.hold
     if rollout.step < 0 or (hold is not None and hold.resume_to is Phase.ROLLING_BACK):
         return None  # Nothing has begun, or a person or a freeze stopped this very rollback.
@@ -293,7 +293,7 @@ def _breach(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     return Held(at=now, why=HoldReason.BREACH, detail=said(holding), verdicts=seen.verdicts)
 
 
-def _back(rollout: Rollout, seen: Seen, failed: list[Verdict], now: Instant) -> Entry | None:
+def _back(rollout: Rollout, seen: Observation, failed: list[Verdict], now: Instant) -> Entry | None:
     """A proven breach is rolled back; where a freeze forbids that, people hear of it, once."""
     freeze, hold = frozen_back(seen), rollout.hold
     if freeze is None:
@@ -311,7 +311,7 @@ def _back(rollout: Rollout, seen: Seen, failed: list[Verdict], now: Instant) -> 
     )
 
 
-def _rolling_back(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def _rolling_back(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     plan, reading = rollout.plan, seen.reading
     if rollout.guards_rollback and (shifted := _shifted(rollout, seen, now)):
         return shifted
@@ -339,7 +339,7 @@ def _rolling_back(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     return None
 
 
-def _stopped(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
+def _stopped(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
     """A freeze that spares nothing stops a rollback that no person ordered."""
     freeze, started = frozen_back(seen), rollout.rollback
     if freeze is None or started is None or started.cause in ORDERED:

@@ -14,7 +14,7 @@ from guardian.core.entries import (
 from guardian.core.model import Instant
 from guardian.core.plan import Approval, Drive, Plan, PreExisting, Unapproved
 from guardian.core.pre_existing import broken
-from guardian.core.standing import Seen, before_start, freeze_detail, frozen_back, said
+from guardian.core.progress import Observation, before_start, freeze_detail, frozen_back, said
 from guardian.core.state import Hold, Phase, Rollout
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wording import moment
@@ -39,7 +39,7 @@ def approval_due(rollout: Rollout) -> Instant | None:
 # --- before a step -----------------------------------------------------------------------------
 
 
-def frozen(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
+def frozen(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
     """Nothing advances by guardian's own accord under a freeze; a watch advances nothing."""
     if seen.freeze is None or rollout.plan.drive is Drive.WATCH:
         return None
@@ -48,7 +48,7 @@ def frozen(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
     )
 
 
-def unapproved(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
+def unapproved(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
     """The next step waits for a person who agrees to it."""
     step = rollout.step + 1
     asked = approval_of(rollout.plan, step)
@@ -65,21 +65,21 @@ def unapproved(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
     )
 
 
-def unknown(rollout: Rollout, seen: Seen) -> list[str]:
+def unknown(rollout: Rollout, seen: Observation) -> list[str]:
     """Incident criteria that do not say, before the first shift, whether one is open."""
     judged = {v.criterion: v.outcome for v in seen.verdicts}
     unread = (None, Outcome.ERROR, Outcome.NO_DATA)
     return [c.name for c in before_start(rollout) if judged.get(c.name) in unread]
 
 
-def open_incidents(rollout: Rollout, seen: Seen) -> list[Verdict]:
+def open_incidents(rollout: Rollout, seen: Observation) -> list[Verdict]:
     """Before the first shift: verdicts that tell of an open incident."""
     names = {c.name for c in before_start(rollout)}
     told = (Outcome.INCONCLUSIVE, Outcome.FAIL)
     return [v for v in seen.verdicts if v.criterion in names and v.outcome in told]
 
 
-def incident(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
+def incident(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
     """An incident that was open before the first shift: no release into it."""
     found = open_incidents(rollout, seen)
     if not found:
@@ -87,7 +87,7 @@ def incident(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
     return Held(at=now, why=HoldReason.INCIDENT, detail=said(found), verdicts=seen.verdicts)
 
 
-def ailing(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
+def ailing(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
     """What stable itself breaks before the first shift, where the plan waits for it to be well.
 
     A person who resumes such a hold, and no other one, has seen it: the rollout begins.
@@ -102,7 +102,7 @@ def ailing(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
 # --- how such holds end ------------------------------------------------------------------------
 
 
-def lifted(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | None:
+def lifted(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Entry | None:
     """What ends a hold of this module without a person; None while it lasts."""
     match hold.why:
         case HoldReason.FREEZE:
@@ -122,7 +122,7 @@ def lifted(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | No
             return None
 
 
-def _timed_out(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def _timed_out(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     asked, due = approval_of(rollout.plan, rollout.step + 1), approval_due(rollout)
     if asked is None or due is None or now < due or asked.on_timeout is Unapproved.HOLD:
         return None

@@ -13,8 +13,8 @@ from guardian.core.entries import (
     Superseded,
 )
 from guardian.core.plan import Drive
+from guardian.core.progress import gating
 from guardian.core.rollout import LIVE, TRANSITIONS, Phase, Rollout, fold
-from guardian.core.standing import gating
 from guardian.core.traffic import Traffic, Weight
 from guardian.core.verdict import Outcome
 from guardian.core.wishes import strangers, wish

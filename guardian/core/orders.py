@@ -25,15 +25,15 @@ from guardian.core.entries import (
 from guardian.core.gates import approval_of
 from guardian.core.model import Instant, OnFail
 from guardian.core.plan import Drive
-from guardian.core.rollout import Phase, Rollout, criteria_of
-from guardian.core.standing import (
-    Seen,
+from guardian.core.progress import (
+    Observation,
     breaches,
     failing,
     freeze_detail,
     frozen_back,
     short_of_pass,
 )
+from guardian.core.rollout import Phase, Rollout, criteria_of
 from guardian.core.state import ORDERED
 
 
@@ -51,7 +51,7 @@ _Result: TypeAlias = Entry | str | None
 """The entry that obeys; or why not, in a sentence; "" when it is so already; None to wait."""
 
 
-def obey(rollout: Rollout, seen: Seen, now: Instant) -> Decision:
+def obey(rollout: Rollout, seen: Observation, now: Instant) -> Decision:
     """The first order that can be obeyed; those that cannot are answered without an entry."""
     answers: list[Answer] = []
     for order in sorted(seen.orders, key=lambda o: (o.kind not in _FIRST, o.at, o.id)):
@@ -64,7 +64,7 @@ def obey(rollout: Rollout, seen: Seen, now: Instant) -> Decision:
     return Decision(answers=tuple(answers))
 
 
-def _obey(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Result:
+def _obey(rollout: Rollout, order: Order, seen: Observation, now: Instant) -> _Result:
     match order.kind:
         case OrderKind.ABORT | OrderKind.INTERRUPT | OrderKind.GROUP:
             return _take_back(rollout, order, seen, now)
@@ -126,7 +126,7 @@ _CAUSES = {
 }
 
 
-def _take_back(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Result:
+def _take_back(rollout: Rollout, order: Order, seen: Observation, now: Instant) -> _Result:
     plan, cause = rollout.plan, _CAUSES[order.kind]
     frozen = frozen_back(seen) is not None
     if rollout.kept_back and cause is Cause.INTERRUPTED:
@@ -184,14 +184,14 @@ def _hold(rollout: Rollout, order: Order, now: Instant) -> _Result:
     return Held(at=now, why=HoldReason.PERSON, detail=_said(order), actor=order.actor)
 
 
-def _resume(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Result:
+def _resume(rollout: Rollout, order: Order, seen: Observation, now: Instant) -> _Result:
     if rollout.hold is None:
         return f"it is not held: it is {_phase(rollout)}"
     why_not = _no_resume(rollout, seen)
     return why_not or Resumed(at=now, detail=_said(order), actor=order.actor)
 
 
-def _no_resume(rollout: Rollout, seen: Seen) -> str:
+def _no_resume(rollout: Rollout, seen: Observation) -> str:
     """Why a person's resume alone would not end the hold; "" when it would."""
     match rollout.hold and rollout.hold.why:
         case HoldReason.APPROVAL:
@@ -211,7 +211,7 @@ def _no_resume(rollout: Rollout, seen: Seen) -> str:
             return ""
 
 
-def _retry(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Result:
+def _retry(rollout: Rollout, order: Order, seen: Observation, now: Instant) -> _Result:
     hold = rollout.hold
     if hold is None:
         return f"it is not held: while it is {_phase(rollout)}, guardian itself tries again"
@@ -225,7 +225,7 @@ def _retry(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Result:
 # --- the way forward ---------------------------------------------------------------------------
 
 
-def _promote(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Result:
+def _promote(rollout: Rollout, order: Order, seen: Observation, now: Instant) -> _Result:
     """End this bake and take the next step, or the last, over whatever had not passed."""
     why_not = _no_promotion(rollout, seen)
     if why_not:
@@ -244,7 +244,7 @@ def _promote(rollout: Rollout, order: Order, seen: Seen, now: Instant) -> _Resul
     )
 
 
-def _no_promotion(rollout: Rollout, seen: Seen) -> str:
+def _no_promotion(rollout: Rollout, seen: Observation) -> str:
     """Why there is no bake to end; "" when there is one."""
     hold = rollout.hold
     phase = rollout.phase if hold is None else hold.resume_to

@@ -8,9 +8,8 @@ from guardian.core.entries import HoldReason
 from guardian.core.gates import approval_due, approval_of, unknown
 from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive, Plan
-from guardian.core.rollout import Hold, Phase, Rollout
-from guardian.core.standing import (
-    Seen,
+from guardian.core.progress import (
+    Observation,
     baked_at,
     calm_until,
     freeze_detail,
@@ -18,6 +17,7 @@ from guardian.core.standing import (
     short_of_pass,
     waited_s,
 )
+from guardian.core.rollout import Hold, Phase, Rollout
 from guardian.core.traffic import Traffic, Weight
 from guardian.core.verdict import Verdict
 from guardian.core.wording import hour_minute, moment
@@ -107,7 +107,9 @@ def live_traffic(rollout: Rollout) -> Traffic:
     return rollout.traffic if rollout.plan.drive is Drive.WATCH else rollout.plan.found
 
 
-def picture(rollout: Rollout, seen: Seen, now: Instant, *, traffic: Traffic | None) -> Picture:
+def picture(
+    rollout: Rollout, seen: Observation, now: Instant, *, traffic: Traffic | None
+) -> Picture:
     """The picture of `rollout` at `now`."""
     plan, step = rollout.plan, rollout.current_step
     weight = traffic.share(plan.canary) if traffic is not None else confirmed_weight(rollout)
@@ -157,7 +159,7 @@ def _stuck(rollout: Rollout) -> bool:
     return rollout.phase is Phase.COMPLETED and rollout.live and rollout.promotion_stuck
 
 
-def _waiting_for(rollout: Rollout, seen: Seen) -> str:
+def _waiting_for(rollout: Rollout, seen: Observation) -> str:
     plan, step = rollout.plan, rollout.current_step
     match rollout.phase:
         case Phase.PENDING:
@@ -194,14 +196,14 @@ def _held_for(plan: Plan, hold: Hold) -> str:
     )
 
 
-def _pending_for(rollout: Rollout, seen: Seen) -> str:
+def _pending_for(rollout: Rollout, seen: Observation) -> str:
     unasked = rollout.plan.drive is Drive.ROLLOUT and unknown(rollout, seen)
     if seen.reading is not None and unasked:
         return f"word of open incidents ({', '.join(unasked)})"
     return "the first look at the traffic"
 
 
-def _baking_for(rollout: Rollout, seen: Seen) -> str:
+def _baking_for(rollout: Rollout, seen: Observation) -> str:
     step = rollout.current_step
     bake_min = step.bake_s / MINUTE_S if step else 0.0
     observed_min = observed_s(rollout, seen) / MINUTE_S

@@ -18,8 +18,8 @@ from guardian.core.entries import (
 )
 from guardian.core.model import MINUTE_S, Instant, OnFail
 from guardian.core.plan import Blind, Drive, LowTraffic
-from guardian.core.standing import (
-    Seen,
+from guardian.core.progress import (
+    Observation,
     baked,
     blind_s,
     blinded,
@@ -45,7 +45,9 @@ _SEES_TO_SIGHT = frozenset({HoldReason.BLIND, HoldReason.NO_EVIDENCE})
 """Holds that become a blind hold, or are one: no warning is needed in them."""
 
 
-def advance(rollout: Rollout, seen: Seen, now: Instant, *, unproven: tuple[str, ...] = ()) -> Entry:
+def advance(
+    rollout: Rollout, seen: Observation, now: Instant, *, unproven: tuple[str, ...] = ()
+) -> Entry:
     """The next step or the end, unless a freeze or a missing approval stands before it."""
     if held := gates.frozen(rollout, seen, now):
         return held
@@ -59,7 +61,7 @@ def advance(rollout: Rollout, seen: Seen, now: Instant, *, unproven: tuple[str, 
 # --- not seeing, and not seeing enough ---------------------------------------------------------
 
 
-def blind(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def blind(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     """Unreadable, or silent where there was traffic, for `max_blind`; or the clock was set back."""
     plan = rollout.plan
     if set_back(rollout, now):
@@ -80,7 +82,7 @@ def blind(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     return Held(at=now, why=HoldReason.BLIND, detail=detail, verdicts=seen.verdicts)
 
 
-def _untold(rollout: Rollout, seen: Seen, now: Instant) -> Held | None:
+def _untold(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
     """Nobody knows who has the traffic; of a target that is not found people hear soon."""
     longest_s = rollout.plan.policy.max_blind_s
     if seen.gone_since is not None:
@@ -102,7 +104,7 @@ def set_back(rollout: Rollout, now: Instant) -> bool:
     return now < rollout.last_at - CLOCK_STEP_S
 
 
-def out_of_time(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def out_of_time(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     """The step has lasted `max_bake` and still lacks the evidence to pass."""
     plan, step = rollout.plan, rollout.plan.steps[rollout.step]
     if waited_s(rollout, now) < step.max_bake_s:
@@ -135,7 +137,7 @@ def out_of_time(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
 # --- held --------------------------------------------------------------------------------------
 
 
-def held(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def held(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     """A hold ends by itself when what it waited for has come, or when it lasted too long."""
     hold, plan = rollout.hold, rollout.plan
     if hold is None:
@@ -148,7 +150,7 @@ def held(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     return _too_long(rollout, hold, seen, now)
 
 
-def _over(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | None:
+def _over(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Entry | None:
     match hold.why:
         case HoldReason.BLIND:
             return _sighted(rollout, hold, seen, now)
@@ -165,7 +167,7 @@ def _over(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | Non
             return gates.lifted(rollout, hold, seen, now)
 
 
-def _sighted(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | None:
+def _sighted(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Entry | None:
     if set_back(rollout, now):
         return None
     if hold.resume_to is Phase.BAKING:
@@ -175,7 +177,7 @@ def _sighted(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | 
     return None
 
 
-def _calmed(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | None:
+def _calmed(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Entry | None:
     """Sight counts again once it has lasted as long as the trouble did: blindness comes in fits.
 
     A watch advances nothing: with its evidence complete there is nothing to wait for.
@@ -191,7 +193,7 @@ def _calmed(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | N
     return Sighted(at=now) if hold.sighted_at is None else None
 
 
-def _lapsed(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Held | None:
+def _lapsed(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Held | None:
     """Blind again in the calm: the same hold, and the same trouble."""
     if hold.sighted_at is None or blind_s(rollout, seen, now) < LAPSE_S:
         return None
@@ -204,7 +206,7 @@ def _late(entry: Entry | None) -> Entry | None:
     return entry if isinstance(entry, RollbackStarted) else None
 
 
-def _in_sight(rollout: Rollout, seen: Seen, resume_to: Phase) -> bool:
+def _in_sight(rollout: Rollout, seen: Observation, resume_to: Phase) -> bool:
     """Whether what could not be seen, or was not as wished, when a hold began, is so no more."""
     if seen.reading is None or resume_to not in (Phase.PENDING, Phase.SHIFTING):
         return False
@@ -213,7 +215,7 @@ def _in_sight(rollout: Rollout, seen: Seen, resume_to: Phase) -> bool:
     return seen.reading.traffic == rollout.traffic
 
 
-def _too_long(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry | None:
+def _too_long(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Entry | None:
     longest_s = rollout.plan.policy.max_hold_s
     may = rollout.moved and rollout.plan.restores and frozen_back(seen) is None
     # One hold may follow another, for other reasons and with nothing achieved in between.
@@ -230,7 +232,7 @@ def _too_long(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Entry |
 # --- what is only told -------------------------------------------------------------------------
 
 
-def way_back(rollout: Rollout, seen: Seen, now: Instant) -> WayBackSeen | None:
+def way_back(rollout: Rollout, seen: Observation, now: Instant) -> WayBackSeen | None:
     """Stable was deleted or cannot serve any more, or can again: told, and never acted upon."""
     found, known = seen.way_back, rollout.way_back
     if found is None or not seeks_way_back(rollout) or bool(found.problem) == bool(known.problem):
@@ -243,7 +245,7 @@ def seeks_way_back(rollout: Rollout) -> bool:
     return rollout.plan.restores and rollout.phase in LIVE - {Phase.PENDING}
 
 
-def warning(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def warning(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     """What stops nothing and is to be known, once: the last question of all."""
     if rollout.phase not in (Phase.SHIFTING, Phase.BAKING, Phase.HELD):
         return None
@@ -266,7 +268,7 @@ def warning(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
     return Warned(at=now, about=tuple(v.criterion for v in new), detail=said(new), verdicts=new)
 
 
-def _unseen(rollout: Rollout, hold: Hold, seen: Seen, now: Instant) -> Warned | None:
+def _unseen(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Warned | None:
     """Blindness in a hold that it does not change: people hear of it all the same."""
     lost = tuple(blinded(rollout, seen))
     long = blind_s(rollout, seen, now) >= rollout.plan.policy.max_blind_s

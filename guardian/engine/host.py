@@ -10,8 +10,8 @@ from guardian.core.entries import Answer, Cancelled, Entry, Order, OrderKind, Su
 from guardian.core.notices import Notice, unguarded
 from guardian.core.phrases import joined
 from guardian.core.plan import Plan
+from guardian.core.progress import Observation
 from guardian.core.rollout import Rollout, fold
-from guardian.core.standing import Seen
 from guardian.core.status import Picture, picture
 from guardian.core.traffic import Reading
 from guardian.core.wording import because
@@ -308,7 +308,7 @@ class Host:
     def _show_recorded(self, items: Sequence[Told]) -> None:
         """Show what is no tick's doing as a tick would."""
         after = items[-1].after
-        shown = picture(after, Seen(), after.last_at, traffic=None)
+        shown = picture(after, Observation(), after.last_at, traffic=None)
         recorded = tuple(self._recorder.recorded(items))
         self._show(TickResult(at=after.last_at, polled=False, pictures=(shown,), recorded=recorded))
         if not after.live:

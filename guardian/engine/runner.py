@@ -33,8 +33,8 @@ from guardian.core.model import (
 )
 from guardian.core.orders import Decision
 from guardian.core.plan import Drive
+from guardian.core.progress import Observation, observed_until
 from guardian.core.rollout import LIVE, Phase, Rollout, apply
-from guardian.core.standing import Seen, observed_until
 from guardian.core.status import Picture, picture
 from guardian.core.together import together
 from guardian.core.traffic import Reading, Stamp, WayBack
@@ -255,9 +255,9 @@ class RolloutRunner:
 
     def seen(
         self, orders: tuple[Order, ...] = (), *, fresh: bool = True, freeze: Freeze | None = None
-    ) -> Seen:
+    ) -> Observation:
         """What the core may know of this tick; `fresh`: the router was read in it."""
-        return Seen(
+        return Observation(
             verdicts=self.verdicts,
             stable=self.stable,
             observed_until=self.observed_until,

@@ -26,8 +26,8 @@ from guardian.core.entries import (
 from guardian.core.model import Criterion, Direction, Instant, Limit, Query, Ratio
 from guardian.core.orders import obey
 from guardian.core.plan import Approval, Plan
+from guardian.core.progress import Observation
 from guardian.core.rollout import apply, fold
-from guardian.core.standing import Seen
 from guardian.journals.sqlite import Options, build
 from guardian.ports import Claim, GuardianError, Journal
 from tests.contracts.journal_values import TARGET, plan
@@ -146,7 +146,7 @@ class Driving:
         if not waiting:
             return
         rollout = fold(record.entry for record in self.journal.read(self.plan.rollout))
-        decision = obey(rollout, Seen(orders=waiting), now)
+        decision = obey(rollout, Observation(orders=waiting), now)
         if decision.entry is not None:
             apply(rollout, decision.entry)
         entries = [decision.entry] if decision.entry is not None else []

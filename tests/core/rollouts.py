@@ -46,8 +46,8 @@ from guardian.core.model import (
 )
 from guardian.core.orders import Decision
 from guardian.core.plan import Approval, Drive, Plan, Policy, Unapproved
+from guardian.core.progress import Observation
 from guardian.core.rollout import Phase, Rollout, fold, step_traffic
-from guardian.core.standing import Seen
 from guardian.core.traffic import FULL, Reading, Snapshot, Stamp, Step, Traffic, WayBack, Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from tests.core.builders import FIVE_PERCENT
@@ -290,9 +290,9 @@ def as_wished(state: Rollout) -> Reading:
     return reading(step_traffic(state.plan, max(0, state.step)), stamped_by=ROLLOUT_ID)
 
 
-def saw(*verdicts: Verdict, minutes: float = 0.0, found: Traffic | None = None) -> Seen:
+def saw(*verdicts: Verdict, minutes: float = 0.0, found: Traffic | None = None) -> Observation:
     """Verdicts, how many minutes after T0 were observed, and the traffic if it was read."""
-    return Seen(
+    return Observation(
         verdicts=verdicts,
         observed_until=T0 + 60.0 * minutes,
         reading=None if found is None else reading(found),

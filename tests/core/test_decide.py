@@ -26,8 +26,8 @@ from guardian.core.entries import (
 from guardian.core.model import Criterion, OnFail, Scope
 from guardian.core.orders import Decision
 from guardian.core.plan import Plan
+from guardian.core.progress import Observation
 from guardian.core.rollout import LIVE, Phase, Rollout, apply, fold, step_traffic
-from guardian.core.standing import Seen
 from guardian.core.traffic import FULL, NONE, Traffic
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wishes import Verb, Wish, wish
@@ -62,7 +62,7 @@ OTHER_WEIGHT = Traffic(primary="41", secondary="42", weight=HALF)
 HOLDS = replace(PLAN, criteria=(criterion(on_fail=OnFail.HOLD),))
 
 
-def entry(state: Rollout, seen: Seen, *, at: float = 0.0) -> Entry | None:
+def entry(state: Rollout, seen: Observation, *, at: float = 0.0) -> Entry | None:
     """What is decided `at` seconds after T0; whatever it is, it is possible."""
     decided = decide(state, seen, T0 + at).entry
     if decided is not None:

@@ -14,13 +14,13 @@ from guardian.core.entries import (
     PromotionStuck,
     Superseded,
 )
+from guardian.core.progress import Observation
 from guardian.core.rollout import Phase, Rollout, apply, step_traffic
-from guardian.core.standing import Seen
 from guardian.core.traffic import Traffic
 from tests.core.rollouts import CANARY, PLAN, STABLE, T0, at_last_step, in_phase, saw
 
 
-def entry(state: Rollout, seen: Seen, *, at: float = 0.0) -> Entry | None:
+def entry(state: Rollout, seen: Observation, *, at: float = 0.0) -> Entry | None:
     """What is decided `at` seconds after T0; whatever it is, it is possible."""
     decided = decide(state, seen, T0 + at).entry
     if decided is not None:

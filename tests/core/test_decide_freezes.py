@@ -28,8 +28,8 @@ from guardian.core.entries import (
 from guardian.core.invariants import check
 from guardian.core.model import OnFail
 from guardian.core.plan import Blind, LowTraffic, Policy
+from guardian.core.progress import Observation, freeze_detail
 from guardian.core.rollout import Phase, Rollout, apply, step_traffic
-from guardian.core.standing import Seen, freeze_detail
 from guardian.core.verdict import Outcome
 from tests.core.rollouts import (
     BACK,
@@ -60,7 +60,9 @@ from tests.core.rollouts import (
 HOUR_S = 3600.0
 
 
-def entry(state: Rollout, seen: Seen, freeze: Freeze | None, *, at: float = 0.0) -> Entry | None:
+def entry(
+    state: Rollout, seen: Observation, freeze: Freeze | None, *, at: float = 0.0
+) -> Entry | None:
     """What is decided under a freeze; whatever it is, it is possible and breaks nothing."""
     decided = decide(state, replace(seen, freeze=freeze), T0 + at).entry
     if decided is not None:

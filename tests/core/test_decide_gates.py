@@ -24,8 +24,8 @@ from guardian.core.gates import approval_due
 from guardian.core.invariants import check
 from guardian.core.model import OnFail
 from guardian.core.plan import Plan, Unapproved
+from guardian.core.progress import Observation
 from guardian.core.rollout import IllegalEntry, Phase, Rollout, apply
-from guardian.core.standing import Seen
 from guardian.core.verdict import Outcome
 from tests.core.rollouts import (
     CANARY,
@@ -57,7 +57,7 @@ QUIET = verdict(Outcome.PASS, "p0-incident")
 OPEN = verdict(Outcome.INCONCLUSIVE, "p0-incident")
 
 
-def entry(state: Rollout, seen: Seen, *, at: float = 0.0) -> Entry | None:
+def entry(state: Rollout, seen: Observation, *, at: float = 0.0) -> Entry | None:
     """What is decided `at` seconds after T0; whatever it is, it is possible and breaks nothing."""
     decided = decide(state, seen, T0 + at).entry
     if decided is not None:
@@ -65,7 +65,7 @@ def entry(state: Rollout, seen: Seen, *, at: float = 0.0) -> Entry | None:
     return decided
 
 
-def then(state: Rollout, seen: Seen, *, at: float = 0.0) -> Rollout:
+def then(state: Rollout, seen: Observation, *, at: float = 0.0) -> Rollout:
     """The state after what is decided."""
     decided = entry(state, seen, at=at)
     assert decided is not None

@@ -15,8 +15,8 @@ from guardian.core.entries import (
     RollbackStarted,
     RollbackStuck,
 )
+from guardian.core.progress import Observation
 from guardian.core.rollout import Phase, Rollout, apply
-from guardian.core.standing import Seen
 from guardian.core.traffic import Traffic
 from guardian.core.wishes import Verb, must_write
 from tests.core.rollouts import (
@@ -37,7 +37,7 @@ from tests.core.rollouts import (
 STILL_TEN = Traffic(primary="41", secondary="42", weight=TEN)
 
 
-def entry(seen: Seen, *, at: float = 0.0, state: Rollout | None = None) -> Entry | None:
+def entry(seen: Observation, *, at: float = 0.0, state: Rollout | None = None) -> Entry | None:
     """What is decided of a rollback that began at T0."""
     return decide(state or in_phase(Phase.ROLLING_BACK), seen, T0 + at).entry
 

@@ -9,12 +9,12 @@ import pytest
 from guardian.core.decide import decide
 from guardian.core.entries import Entry, Held, HoldReason, Resumed, StepEntered
 from guardian.core.plan import Plan
+from guardian.core.progress import Observation
 from guardian.core.rollout import Phase, Rollout, apply
-from guardian.core.standing import Seen
 from tests.core.rollouts import PASS, PLAN, T0, WATCH, in_phase, saw
 
 
-def entry(state: Rollout, seen: Seen, *, at: float) -> Entry | None:
+def entry(state: Rollout, seen: Observation, *, at: float) -> Entry | None:
     """What is decided `at` seconds after T0; whatever it is, it is possible."""
     decided = decide(state, seen, T0 + at).entry
     if decided is not None:
@@ -22,7 +22,7 @@ def entry(state: Rollout, seen: Seen, *, at: float) -> Entry | None:
     return decided
 
 
-def unseen(*, gone: bool = False) -> Seen:
+def unseen(*, gone: bool = False) -> Observation:
     """Metrics that pass, and traffic that nobody can read since T0."""
     since = T0 if gone else None
     return replace(saw(PASS, minutes=60), unseen_since=T0, gone_since=since, trouble="AccessDenied")

@@ -21,8 +21,8 @@ from guardian.core.entries import (
 )
 from guardian.core.model import OnFail
 from guardian.core.plan import LowTraffic, Plan, Policy
+from guardian.core.progress import Observation, observed_until, waited_s
 from guardian.core.rollout import Phase, Rollout, apply
-from guardian.core.standing import Seen, observed_until, waited_s
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.rollouts import (
     BACK,
@@ -58,7 +58,7 @@ def with_policy(plan: Plan = PLAN, **knobs: object) -> Plan:
     return replace(plan, policy=replace(Policy(), **knobs))  # type: ignore[arg-type] # by name
 
 
-def entry(state: Rollout, seen: Seen, *, at: float) -> Entry | None:
+def entry(state: Rollout, seen: Observation, *, at: float) -> Entry | None:
     """What is decided `at` seconds after T0; whatever it is, it is possible."""
     decided = decide(state, seen, T0 + at).entry
     if decided is not None:
@@ -66,7 +66,7 @@ def entry(state: Rollout, seen: Seen, *, at: float) -> Entry | None:
     return decided
 
 
-def settle(state: Rollout, seen: Seen, *, at: float) -> list[Entry]:
+def settle(state: Rollout, seen: Observation, *, at: float) -> list[Entry]:
     """Every entry until nothing more is decided of the same sight; more than five are a loop."""
     entries: list[Entry] = []
     while (decided := decide(state, seen, T0 + at).entry) is not None:
@@ -85,7 +85,7 @@ def settle(state: Rollout, seen: Seen, *, at: float) -> list[Entry]:
                                   for m in (0, 60)])  # fmt: skip
 @pytest.mark.parametrize("plan", [PLAN, WATCH, OBSERVE], ids=["rollout", "watch", "observe"])
 def test_the_same_sight_is_decided_once(
-    plan: Plan, seen: Seen, why: HoldReason | None, at: float
+    plan: Plan, seen: Observation, why: HoldReason | None, at: float
 ) -> None:
     """No two entries follow each other for ever: at most sight, another hold, and the way back."""
     state = in_phase(Phase.BAKING, *((held(why),) if why else ()), plan=plan)

@@ -9,8 +9,8 @@ import pytest
 from guardian.core.decide import decide
 from guardian.core.entries import Entry, Held, HoldReason, Resumed, RollbackStarted, Waived, Warned
 from guardian.core.model import OnFail
+from guardian.core.progress import Observation
 from guardian.core.rollout import Phase, Rollout, apply
-from guardian.core.standing import Seen
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.builders import FIVE_PERCENT
 from tests.core.rollouts import (
@@ -115,7 +115,7 @@ def test_blindness_in_a_persons_hold_is_told_once(why: HoldReason) -> None:
 def test_blindness_is_told_in_a_freeze_and_in_an_incident() -> None:
     """Also of the incident criteria, which alone are judged before the first shift."""
     state = in_phase(Phase.BAKING, held(HoldReason.FREEZE))
-    frozen = Seen(verdicts=(blind(),), freeze=None)
+    frozen = Observation(verdicts=(blind(),), freeze=None)
     assert isinstance(decide(state, frozen, T0 + 600).entry, Resumed)
     waits = rollout(held(HoldReason.INCIDENT), plan=CAREFUL)
     lost = verdict(Outcome.ERROR, "p0-incident", blind_since=T0)

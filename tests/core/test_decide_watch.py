@@ -24,8 +24,8 @@ from guardian.core.entries import (
 )
 from guardian.core.notices import Event, Severity, notice
 from guardian.core.plan import Plan
+from guardian.core.progress import Observation
 from guardian.core.rollout import IllegalEntry, Phase, Rollout, apply
-from guardian.core.standing import Seen
 from guardian.core.status import confirmed_weight, picture
 from guardian.core.traffic import FULL, Traffic, Weight
 from guardian.core.wishes import must_write
@@ -60,7 +60,7 @@ TURNED = Traffic(primary="42", secondary="41", weight=TEN)
 """How Lambda itself moves an alias with provisioned concurrency: the new version is primary."""
 
 
-def entry(state: Rollout, seen: Seen, *, at: float = 0.0) -> Entry | None:
+def entry(state: Rollout, seen: Observation, *, at: float = 0.0) -> Entry | None:
     """What is decided `at` seconds after T0; whatever it is, it is possible."""
     decided = decide(state, seen, T0 + at).entry
     if decided is not None:
@@ -153,7 +153,7 @@ def going_back(*then: Entry, plan: Plan = BESIDE) -> Rollout:
     return in_phase(Phase.BAKING, BROKEN, *then, plan=plan)
 
 
-def wrote(found: Traffic) -> Seen:
+def wrote(found: Traffic) -> Observation:
     """What is read back after a write of guardian's."""
     return replace(saw(found=found), wrote=True, tried=True)
 

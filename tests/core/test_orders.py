@@ -24,8 +24,8 @@ from guardian.core.entries import (
 )
 from guardian.core.orders import Decision, obey
 from guardian.core.plan import Plan
+from guardian.core.progress import Observation
 from guardian.core.rollout import Phase, Rollout, apply
-from guardian.core.standing import Seen
 from guardian.core.verdict import Outcome
 from tests.core.rollouts import (
     FEW,
@@ -49,7 +49,7 @@ TAKE_BACK = [OrderKind.ABORT, OrderKind.INTERRUPT]
 CAUSES = {OrderKind.ABORT: Cause.ABORTED, OrderKind.INTERRUPT: Cause.INTERRUPTED}
 
 
-def ordered(state: Rollout, *orders: Order, seen: Seen | None = None) -> Entry | None:
+def ordered(state: Rollout, *orders: Order, seen: Observation | None = None) -> Entry | None:
     """What the orders lead to; whatever it is, it is possible."""
     entry = obey(state, replace(seen or saw(), orders=orders), T0).entry
     if entry is not None:

@@ -24,8 +24,8 @@ from guardian.core.entries import (
     Waived,
 )
 from guardian.core.orders import obey
+from guardian.core.progress import Observation
 from guardian.core.rollout import Phase, Rollout, apply
-from guardian.core.standing import Seen
 from guardian.core.verdict import Outcome
 from tests.core.rollouts import (
     BACK,
@@ -58,7 +58,9 @@ STOPPED = in_phase(Phase.ROLLING_BACK, held())
 FROZEN_BACK = in_phase(Phase.ROLLING_BACK, held(HoldReason.FREEZE, actor="carol"))
 
 
-def given(state: Rollout, what: Order, seen: Seen | None = None, *, at: float = 0.0) -> Entry:
+def given(
+    state: Rollout, what: Order, seen: Observation | None = None, *, at: float = 0.0
+) -> Entry:
     """What an order leads to; it must be obeyed by an entry that is possible."""
     decision = obey(state, replace(seen or saw(), orders=(what,)), T0 + at)
     assert decision.entry is not None, decision
@@ -68,12 +70,12 @@ def given(state: Rollout, what: Order, seen: Seen | None = None, *, at: float = 
     return decision.entry
 
 
-def refused(state: Rollout, what: Order, seen: Seen | None = None) -> str:
+def refused(state: Rollout, what: Order, seen: Observation | None = None) -> str:
     """Why it was refused."""
     return refusal(obey(state, replace(seen or saw(), orders=(what,)), T0))
 
 
-def already(state: Rollout, what: Order, seen: Seen | None = None) -> bool:
+def already(state: Rollout, what: Order, seen: Observation | None = None) -> bool:
     """Whether it is so already: obeyed without an entry."""
     decision = obey(state, replace(seen or saw(), orders=(what,)), T0)
     return decision.entry is None and [a.refused for a in decision.answers] == [""]
@@ -288,7 +290,9 @@ def test_a_full_promotion_goes_straight_to_the_last_step() -> None:
         (in_phase(Phase.BAKING), saw(FAIL), "a breach is proven (error-rate)"),
     ],
 )
-def test_a_refused_promotion_says_why(state: Rollout, seen: Seen, why: str, full: bool) -> None:
+def test_a_refused_promotion_says_why(
+    state: Rollout, seen: Observation, why: str, full: bool
+) -> None:
     """Full or not."""
     assert why in refused(state, order(OrderKind.PROMOTE, full=full), seen)
 

@@ -28,8 +28,8 @@ from guardian.core.notices import Event, notice
 from guardian.core.orders import Decision
 from guardian.core.plan import Plan, Policy, PreExisting
 from guardian.core.pre_existing import bearing, broken, for_stable, of_stable, since, stands
+from guardian.core.progress import gating
 from guardian.core.rollout import Rollout, apply
-from guardian.core.standing import gating
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from tests.core import builders

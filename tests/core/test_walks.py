@@ -22,8 +22,8 @@ from guardian.core.entries import (
 from guardian.core.invariants import check, check_fold, check_traffic
 from guardian.core.model import Criterion, OnFail, Scope
 from guardian.core.plan import Blind, Drive, LowTraffic, Plan, Unapproved
+from guardian.core.progress import Observation
 from guardian.core.rollout import Phase, Rollout, apply, start
-from guardian.core.standing import Seen
 from guardian.core.traffic import FULL, Reading, Stamp, Traffic, WayBack
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wishes import must_write
@@ -190,7 +190,7 @@ class Walk(RuleBasedStateMachine):
     def once(self, *, readable: bool, writable: bool) -> bool:
         """One tick; whether anything was decided or written."""
         reading = Reading(traffic=self.traffic, revision="", stamp=self.stamp)
-        seen = Seen(
+        seen = Observation(
             verdicts=self.judged(),
             observed_until=self.observed_until,
             reading=reading if readable else None,
@@ -266,7 +266,9 @@ class Walk(RuleBasedStateMachine):
         stopped = hold is not None and hold.resume_to is Phase.ROLLING_BACK
         if not (failed and judged and self.state.step >= 0) or stopped:
             return
-        seen = Seen(verdicts=self.judged(), observed_until=self.observed_until, freeze=self.freeze)
+        seen = Observation(
+            verdicts=self.judged(), observed_until=self.observed_until, freeze=self.freeze
+        )
         entry = decide(self.state, seen, self.now).entry
         after = self.state if entry is None else apply(self.state, entry)
         if self.state.plan.restores and self.freeze is SPARING:
@@ -284,7 +286,7 @@ class Walk(RuleBasedStateMachine):
         if self.state.plan.drive is Drive.WATCH:
             return
         reading = Reading(traffic=self.traffic, revision="", stamp=self.stamp)
-        seen = Seen(
+        seen = Observation(
             verdicts=self.judged(),
             observed_until=self.observed_until,
             reading=reading,
@@ -300,7 +302,7 @@ class Walk(RuleBasedStateMachine):
     @invariant()
     def what_is_over_stays_over(self) -> None:
         """An end decides nothing more."""
-        seen = Seen(verdicts=self.judged(), gone_since=self.now - 600)
+        seen = Observation(verdicts=self.judged(), gone_since=self.now - 600)
         assert decide(self.state, seen, self.now).entry is None
 
 

@@ -33,8 +33,8 @@ from guardian.core.invariants import InvariantBroken
 from guardian.core.memory import Memory
 from guardian.core.model import Criterion, Instant, Latency, Measurement, Query, Ratio
 from guardian.core.plan import Drive, Plan
+from guardian.core.progress import Observation
 from guardian.core.rollout import IllegalEntry, Phase, Rollout
-from guardian.core.standing import Seen
 from guardian.core.traffic import Reading, Traffic, Weight
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wishes import Wish
@@ -170,7 +170,7 @@ _write = RolloutRunner.write
 _confirm = decide_module._confirm
 
 
-def confirm_unread(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def confirm_unread(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     """A weight counts as confirmed once it was asked for."""
     if seen.tried:
         return WeightConfirmed(at=now, weight=rollout.plan.steps[rollout.step].weight)
@@ -202,7 +202,7 @@ def always(*_: object) -> bool:
     return True
 
 
-def done_when_tried(rollout: Rollout, seen: Seen, now: Instant) -> Entry | None:
+def done_when_tried(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     """A rollback is over once a write was tried."""
     del rollout
     return RollbackConfirmed(at=now, by_guardian=True, detail="") if seen.tried else None

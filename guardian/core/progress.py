@@ -18,7 +18,7 @@ CALM_MOST = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Observation:
     """What one tick observed of one rollout."""
 
     verdicts: tuple[Verdict, ...] = ()
@@ -45,7 +45,7 @@ class Seen:
     """The freeze that is in force for the service now."""
 
 
-def observed_s(rollout: Rollout, seen: Seen) -> float:
+def observed_s(rollout: Rollout, seen: Observation) -> float:
     """Observed seconds of the present step: settled whole minutes since its confirmed shift.
 
     Those in which stable showed the same trouble say nothing of the release, and do not count.
@@ -74,7 +74,7 @@ def waited_s(rollout: Rollout, now: Instant) -> float:
     return now - max(since, rollout.resumed_at or since) - rollout.person_held_s
 
 
-def baked(rollout: Rollout, seen: Seen) -> bool:
+def baked(rollout: Rollout, seen: Observation) -> bool:
     """Whether the present step's bake was observed in full."""
     return observed_s(rollout, seen) >= rollout.plan.steps[rollout.step].bake_s
 
@@ -109,7 +109,7 @@ def _unjudged(name: str) -> Verdict:
     )
 
 
-def blinded(rollout: Rollout, seen: Seen) -> list[Verdict]:
+def blinded(rollout: Rollout, seen: Observation) -> list[Verdict]:
     """Gating criteria that cannot be read, or are silent where there was traffic.
 
     Before the first shift: incident criteria, which alone are judged then.
@@ -120,7 +120,7 @@ def blinded(rollout: Rollout, seen: Seen) -> list[Verdict]:
     return [v for v in seen.verdicts if v.criterion in gates and v.evidence.blind_since is not None]
 
 
-def blind_s(rollout: Rollout, seen: Seen, now: Instant) -> float:
+def blind_s(rollout: Rollout, seen: Observation, now: Instant) -> float:
     """The longest that a gating criterion is blind, in seconds; anew from a person's resume."""
     since = [v.evidence.blind_since for v in blinded(rollout, seen)]
     from_ = rollout.resumed_at or 0.0
@@ -144,7 +144,7 @@ def before_start(rollout: Rollout) -> list[Criterion]:
     ]
 
 
-def failing(rollout: Rollout, seen: Seen, *kinds: OnFail) -> list[Verdict]:
+def failing(rollout: Rollout, seen: Observation, *kinds: OnFail) -> list[Verdict]:
     """Proven breaches of criteria that do one of these and were not waived."""
     on_fail = {c.name: c.on_fail for c in rollout.plan.criteria if c.name not in rollout.waived}
     return [
@@ -152,12 +152,12 @@ def failing(rollout: Rollout, seen: Seen, *kinds: OnFail) -> list[Verdict]:
     ]
 
 
-def breaches(rollout: Rollout, seen: Seen) -> list[Verdict]:
+def breaches(rollout: Rollout, seen: Observation) -> list[Verdict]:
     """Proven breaches of criteria that roll back."""
     return failing(rollout, seen, OnFail.ROLLBACK)
 
 
-def frozen_back(seen: Seen) -> Freeze | None:
+def frozen_back(seen: Observation) -> Freeze | None:
     """The freeze that forbids guardian's own rollbacks, if that is in force."""
     return seen.freeze if seen.freeze is not None and seen.freeze.rollbacks_too else None
 

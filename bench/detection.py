@@ -46,11 +46,11 @@ def detected_min(rate_per_s: float, failing: float, seed: int) -> float | None:
     rng = random.Random(f"{rate_per_s} {failing} {seed}")  # noqa: S311 - it must repeat
     minutes = [_minute(rng, rate_per_s, failing) for _ in range(30)]
     assert isinstance(criterion.measure, Ratio)  # noqa: S101 - the example is a ratio
-    memory = None
+    judge_state = None
     for passed_s in range(POLL_S, 30 * 60 + 1, POLL_S):
         now = examples.ORIGIN + passed_s
         found = _visible(criterion.measure, minutes, now, criterion.settle_s)
-        verdict, memory = judge(criterion, found, window, now=now, memory=memory)
+        verdict, judge_state = judge(criterion, found, window, now=now, judge_state=judge_state)
         if verdict.outcome is Outcome.FAIL:
             return passed_s / 60
     return None

@@ -79,7 +79,7 @@ def _polls() -> list[Row]:
     clock = SystemClock()
     with Simulator(clock) as simulator, environment(simulator.url):
         source = cloudwatch.build(cloudwatch.Options(), context(simulator))
-        criterion, memory = examples.crash_rate(), None
+        criterion, judge_state = examples.crash_rate(), None
         end = floor_to(clock.now(), 60.0)
         start = end - 3600.0
         _publish(simulator, criterion, start)
@@ -93,7 +93,7 @@ def _polls() -> list[Row]:
             now = clock.now()
             begin = time.thread_time()
             found = source.read(asks, now=now)
-            _, memory = judge(criterion, found, window, now=now, memory=memory)
+            _, judge_state = judge(criterion, found, window, now=now, judge_state=judge_state)
             cpu_s.append(time.thread_time() - begin)
         calls = simulator.calls("cloudwatch", "GetMetricData") / POLLS
         points = sum(len(measurement.points) for measurement in found.values())

@@ -16,14 +16,14 @@ def rows() -> list[Row]:
     criterion, window = examples.crash_rate(), examples.window()
     now = examples.ORIGIN + MINUTES * 60 + 200
     measurements = series(criterion, minutes=MINUTES)
-    _, memory = judge(criterion, measurements, window, now=now)
+    _, judge_state = judge(criterion, measurements, window, now=now)
     test = LimitTest(limit=0.05, horizon=150, alpha=0.05)
     track = test.start()
     for _ in range(MINUTES):
         track = test.advance(track, (1.0, 300.0))
     fresh = per_call_us(lambda: judge(criterion, measurements, window, now=now), calls=50)
     again = per_call_us(
-        lambda: judge(criterion, measurements, window, now=now, memory=memory), calls=200
+        lambda: judge(criterion, measurements, window, now=now, judge_state=judge_state), calls=200
     )
     advance = per_call_us(lambda: test.advance(track, (1.0, 300.0)), calls=2000)
     hour = f"ratio, {MINUTES} settled minutes"

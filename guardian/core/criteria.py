@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from guardian.core import reasons, silence, threshold
-from guardian.core.case import Answer, Case, Ground, Window, examine, worst
 from guardian.core.counts import queried
+from guardian.core.evaluation import Answer, Evaluation, Ground, Window, examine, worst
 from guardian.core.evidence import evidence, proven_worse
 from guardian.core.incidents import presence
-from guardian.core.memory import Memory, sequential
+from guardian.core.judge_state import JudgeState, sequential
 from guardian.core.model import (
     Criterion,
     Incidents,
@@ -35,7 +35,7 @@ from guardian.core.observed import both_sides
 from guardian.core.reasons import duration
 from guardian.core.verdict import Outcome, Verdict
 
-__all__ = ["Memory", "Window", "judge"]
+__all__ = ["JudgeState", "Window", "judge"]
 
 
 def judge(
@@ -44,9 +44,9 @@ def judge(
     window: Window,
     *,
     now: Instant,
-    memory: Memory | None = None,
+    judge_state: JudgeState | None = None,
     beside: Ratio | Latency | None = None,
-) -> tuple[Verdict, Memory]:
+) -> tuple[Verdict, JudgeState]:
     """Judge one criterion at `now`; hand the memory to the next call for the same rollout.
 
     `measurements` holds one measurement for each of the criterion's queries, with the datapoints
@@ -57,20 +57,22 @@ def judge(
     """
     measure = criterion.measure
     if isinstance(measure, Incidents):
-        return presence(criterion, measure, measurements, window, now=now, memory=memory)
-    case = examine(criterion, measure, measurements, window, now=now, memory=memory, beside=beside)
-    answer = (
-        _breach(case)
-        or _outage(case)
-        or _unreadable(case)
-        or _stale(case)
-        or silence.incomplete(case)
-        or silence.unknown(case)
-        or silence.silent(case)
-        or (_unproven(case) if sequential(criterion) else threshold.unproven(case))
-        or (Answer(Outcome.PASS) if sequential(criterion) else threshold.passed(case))
+        return presence(criterion, measure, measurements, window, now=now, judge_state=judge_state)
+    evaluation = examine(
+        criterion, measure, measurements, window, now=now, judge_state=judge_state, beside=beside
     )
-    seen = evidence(case, answer)
+    answer = (
+        _breach(evaluation)
+        or _outage(evaluation)
+        or _unreadable(evaluation)
+        or _stale(evaluation)
+        or silence.incomplete(evaluation)
+        or silence.unknown(evaluation)
+        or silence.silent(evaluation)
+        or (_unproven(evaluation) if sequential(criterion) else threshold.unproven(evaluation))
+        or (Answer(Outcome.PASS) if sequential(criterion) else threshold.passed(evaluation))
+    )
+    seen = evidence(evaluation, answer)
     why = reasons.why(answer.outcome, seen, answer.detail)
     note = criterion.note
     if isinstance(measure, Percentile) and not note:
@@ -79,78 +81,82 @@ def judge(
         criterion=criterion.name,
         outcome=answer.outcome,
         evidence=seen,
-        why="; ".join(filter(None, (why, silence.late(case), note))),
+        why="; ".join(filter(None, (why, silence.late(evaluation), note))),
     )
-    return verdict, case.memory
+    return verdict, evaluation.judge_state
 
 
 # --- the questions -----------------------------------------------------------------------------
 
 
-def _breach(case: Case) -> Answer | None:
+def _breach(evaluation: Evaluation) -> Answer | None:
     """Is a breach proven, of the limit or against stable?"""
-    against = _proven(case) if sequential(case.criterion) else threshold.breach(case)
-    return against or _worse(case)
+    against = (
+        _proven(evaluation) if sequential(evaluation.criterion) else threshold.breach(evaluation)
+    )
+    return against or _worse(evaluation)
 
 
-def _proven(case: Case) -> Answer | None:
+def _proven(evaluation: Evaluation) -> Answer | None:
     """Does all evidence together prove that the limit is broken?"""
-    if case.memory.limit is None or case.track.peak < case.threshold:
+    if evaluation.judge_state.limit is None or evaluation.track.peak < evaluation.threshold:
         return None
-    settled, growing = worst(case.criterion, case.counts.settled, case.growing)
+    settled, growing = worst(evaluation.criterion, evaluation.counts.settled, evaluation.growing)
     return Answer(Outcome.FAIL, ground=Ground(settled=settled, growing=growing))
 
 
-def _worse(case: Case) -> Answer | None:
+def _worse(evaluation: Evaluation) -> Answer | None:
     """Is the canary proven to be worse than stable?"""
-    if proven_worse(case) is None or case.stable_counts is None:
+    if proven_worse(evaluation) is None or evaluation.stable_counts is None:
         return None
-    canary, stable = both_sides(case.counts, case.stable_counts)
+    canary, stable = both_sides(evaluation.counts, evaluation.stable_counts)
     return Answer(Outcome.FAIL, ground=Ground(settled=canary, stable=stable))
 
 
-def _outage(case: Case) -> Answer | None:
+def _outage(evaluation: Evaluation) -> Answer | None:
     """Is it over the limit now, and stable alike?"""
-    if not case.shared.lasting:
+    if not evaluation.shared.lasting:
         return None
-    ground = Ground(settled=case.shared.canary, stable=case.shared.stable)
+    ground = Ground(settled=evaluation.shared.canary, stable=evaluation.shared.stable)
     return Answer(Outcome.INCONCLUSIVE, ground=ground)
 
 
-def _unreadable(case: Case) -> Answer | None:
+def _unreadable(evaluation: Evaluation) -> Answer | None:
     """Was any of the queries not read, or answered with nonsense?"""
-    for query in case.criterion.queries():
-        measurement = case.measurements.get(query)
+    for query in evaluation.criterion.queries():
+        measurement = evaluation.measurements.get(query)
         if measurement is None:
             return Answer(
-                Outcome.ERROR, f"{queried(query)} was never read", case.window.first_shift_at
+                Outcome.ERROR, f"{queried(query)} was never read", evaluation.window.first_shift_at
             )
         if measurement.problem is not None:
             return Answer(Outcome.ERROR, measurement.problem.detail, measurement.blind_since)
-    for counts in (case.counts, case.stable_counts):
+    for counts in (evaluation.counts, evaluation.stable_counts):
         if counts is not None and counts.fault is not None:
             return Answer(Outcome.ERROR, counts.fault.detail, counts.fault.at)
     return None
 
 
-def _stale(case: Case) -> Answer | None:
+def _stale(evaluation: Evaluation) -> Answer | None:
     """Does any query's newest settled datapoint lag behind what should be settled?"""
-    oldest = min(case.criterion.queries(), key=lambda q: case.measurements[q].settled_before)
-    settled = case.measurements[oldest].settled_before
-    age_s = case.now - settled
-    if age_s <= case.settle_s + 2 * case.span.period_s:
+    oldest = min(
+        evaluation.criterion.queries(), key=lambda q: evaluation.measurements[q].settled_before
+    )
+    settled = evaluation.measurements[oldest].settled_before
+    age_s = evaluation.now - settled
+    if age_s <= evaluation.settle_s + 2 * evaluation.span.period_s:
         return None
-    since = max(settled, case.window.first_shift_at)
-    why = f"{queried(oldest)} has had no fresh reading for {duration(case.now - since)}"
+    since = max(settled, evaluation.window.first_shift_at)
+    why = f"{queried(oldest)} has had no fresh reading for {duration(evaluation.now - since)}"
     return Answer(Outcome.NO_DATA, why, since)
 
 
-def _unproven(case: Case) -> Answer | None:
+def _unproven(evaluation: Evaluation) -> Answer | None:
     """Are there too few samples in this step, or is what they show over the limit?"""
-    criterion = case.criterion
+    criterion = evaluation.criterion
     kind = "datapoints" if silence.unsampled(criterion) else "samples"
-    short = case.samples < criterion.min_samples
-    few = f"{case.samples:.0f} of the {criterion.min_samples} {kind} needed"
-    if short or not case.step.total:
+    short = evaluation.samples < criterion.min_samples
+    few = f"{evaluation.samples:.0f} of the {criterion.min_samples} {kind} needed"
+    if short or not evaluation.step.total:
         return Answer(Outcome.INCONCLUSIVE, few)
-    return Answer(Outcome.INCONCLUSIVE) if case.over and criterion.tolerated is None else None
+    return Answer(Outcome.INCONCLUSIVE) if evaluation.over and criterion.tolerated is None else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from guardian.core import threshold
-from guardian.core.case import Answer, Case, Ground
+from guardian.core.evaluation import Answer, Evaluation, Ground
 from guardian.core.figures import Figure
-from guardian.core.memory import sequential
+from guardian.core.judge_state import sequential
 from guardian.core.model import MINUTE_S, Instant, Rate
 from guardian.core.observed import (
     both_sides,
@@ -25,112 +25,119 @@ from guardian.core.tally import Count, Tally
 from guardian.core.verdict import Basis, Evidence, Stable, Unsettled
 
 
-def evidence(case: Case, answer: Answer) -> Evidence:
+def evidence(evaluation: Evaluation, answer: Answer) -> Evidence:
     """What the answer rests on: its ground, or the step's settled periods."""
-    criterion, ground = case.criterion, answer.ground or Ground(settled=case.step.counts)
+    criterion, ground = (
+        evaluation.criterion,
+        answer.ground or Ground(settled=evaluation.step.counts),
+    )
     growing = [g.seen for g in ground.growing]
-    settled = case.step if answer.ground is None else Tally().over(tuple(ground.settled))
+    settled = evaluation.step if answer.ground is None else Tally().over(tuple(ground.settled))
     tally = settled.over((*settled.counts, *growing))
-    step_value = _step_value(case)
-    value = step_value if answer.ground is None else _value(case, ground, tally.sum)
-    start, end = _window(case, answer.ground)
+    step_value = _step_value(evaluation)
+    value = step_value if answer.ground is None else _value(evaluation, ground, tally.sum)
+    start, end = _window(evaluation, answer.ground)
     return Evidence(
         limit=bound(criterion),
         slower_than=slower_than(criterion),
         value=None if value is None else figure(criterion, value),
-        basis=_basis(case, ground),
+        basis=_basis(evaluation, ground),
         bad=round(tally.bad),
-        samples=round(case.sampled(tally)),
-        minutes=_minutes(case, settled),
-        unsettled=_unsettled(case, ground) if growing else None,
-        stable=_stable(case, ground.stable) if ground.stable else None,
+        samples=round(evaluation.sampled(tally)),
+        minutes=_minutes(evaluation, settled),
+        unsettled=_unsettled(evaluation, ground) if growing else None,
+        stable=_stable(evaluation, ground.stable) if ground.stable else None,
         datapoints=ground.datapoints,
         min_samples=criterion.min_samples,
-        all_samples=round(case.sampled(case.memory.whole)),
+        all_samples=round(evaluation.sampled(evaluation.judge_state.whole)),
         window_start=start,
         window_end=end,
-        settled_until=_settled_until(case),
-        observed_until=observed_until(case),
-        log_e=_log_e(case),
-        log_e_limit=case.threshold if _tested(case) else 0.0,
+        settled_until=_settled_until(evaluation),
+        observed_until=observed_until(evaluation),
+        log_e=_log_e(evaluation),
+        log_e_limit=evaluation.threshold if _tested(evaluation) else 0.0,
         blind_since=answer.blind_since,
-        over_limit=_over(case),
-        shared_minutes=_minutes(case, _shared(case)),
+        over_limit=_over(evaluation),
+        shared_minutes=_minutes(evaluation, _shared(evaluation)),
         limit_used=None if value is None else limit_used(criterion, value),
         warned=None if step_value is None else warned(criterion, step_value),
     )
 
 
-def _over(case: Case) -> bool:
+def _over(evaluation: Evaluation) -> bool:
     """Whether the step's observed value, or its newest datapoint, is over the limit."""
-    if sequential(case.criterion):
-        return case.over or case.shared.lasting
-    last = threshold.newest(case)
+    if sequential(evaluation.criterion):
+        return evaluation.over or evaluation.shared.lasting
+    last = threshold.newest(evaluation)
     return last is not None and last.over
 
 
-def _step_value(case: Case) -> float | None:
+def _step_value(evaluation: Evaluation) -> float | None:
     """The step's observed value: of all its events, or its newest datapoint."""
-    if not sequential(case.criterion):
-        last = threshold.newest(case)
+    if not sequential(evaluation.criterion):
+        last = threshold.newest(evaluation)
         return None if last is None else last.value
-    return observed(case.criterion, case.step.sum) if case.step.total > 0 else None
+    return (
+        observed(evaluation.criterion, evaluation.step.sum) if evaluation.step.total > 0 else None
+    )
 
 
-def _value(case: Case, ground: Ground, counted: Count) -> float:
+def _value(evaluation: Evaluation, ground: Ground, counted: Count) -> float:
     """The value of what an answer rests on."""
-    return observed(case.criterion, counted) if ground.value is None else ground.value
+    return observed(evaluation.criterion, counted) if ground.value is None else ground.value
 
 
-def _basis(case: Case, ground: Ground) -> Basis:
+def _basis(evaluation: Evaluation, ground: Ground) -> Basis:
     if ground.stable:
         return Basis.COMPARE
-    return Basis.LIMIT if sequential(case.criterion) else Basis.THRESHOLD
+    return Basis.LIMIT if sequential(evaluation.criterion) else Basis.THRESHOLD
 
 
-def _window(case: Case, ground: Ground | None) -> tuple[Instant, Instant | None]:
+def _window(evaluation: Evaluation, ground: Ground | None) -> tuple[Instant, Instant | None]:
     """From when to when an answer's periods are; without a ground, those of the step."""
     if ground is None:
-        return case.step_begin, _settled_until(case)
+        return evaluation.step_begin, _settled_until(evaluation)
     starts = [c.start for c in (*ground.settled, *(g.seen for g in ground.growing))]
-    return min(starts), max(starts) + case.span.period_s
+    return min(starts), max(starts) + evaluation.span.period_s
 
 
-def _settled_until(case: Case) -> Instant | None:
-    return case.counts.until if case.counts.until > case.step_begin else None
+def _settled_until(evaluation: Evaluation) -> Instant | None:
+    return evaluation.counts.until if evaluation.counts.until > evaluation.step_begin else None
 
 
-def _minutes(case: Case, tally: Tally) -> float:
+def _minutes(evaluation: Evaluation, tally: Tally) -> float:
     """How many minutes have something in them."""
-    return tally.heard * case.span.period_s / MINUTE_S
+    return tally.heard * evaluation.span.period_s / MINUTE_S
 
 
-def _shared(case: Case) -> Tally:
+def _shared(evaluation: Evaluation) -> Tally:
     """What of the step stable shows alike."""
-    return Tally().over(tuple(c for c in case.shared.settled if c.start >= case.step_begin))
+    return Tally().over(
+        tuple(c for c in evaluation.shared.settled if c.start >= evaluation.step_begin)
+    )
 
 
-def _unsettled(case: Case, ground: Ground) -> Unsettled:
+def _unsettled(evaluation: Evaluation, ground: Ground) -> Unsettled:
     """What of the counts may still grow."""
     now = Tally().over(tuple(g.seen for g in ground.growing))
     most = total([g.most for g in ground.growing])
     grown: Figure | None = None
-    if not isinstance(case.criterion.measure, Rate):
+    if not isinstance(evaluation.criterion.measure, Rate):
         settled = total(ground.settled)
         whole = Count(0.0, settled.bad + most.bad, settled.total + most.total)
-        grown = figure(case.criterion, observed(case.criterion, whole))
+        grown = figure(evaluation.criterion, observed(evaluation.criterion, whole))
     return Unsettled(
         bad=round(now.bad),
-        samples=round(case.sampled(now)),
-        minutes=_minutes(case, now),
+        samples=round(evaluation.sampled(now)),
+        minutes=_minutes(evaluation, now),
         most=round(most.total),
         bound=grown,
     )
 
 
-def _stable(case: Case, counts: Sequence[Count]) -> Stable:
+def _stable(evaluation: Evaluation, counts: Sequence[Count]) -> Stable:
     """The other side of a comparison."""
-    criterion, events = case.criterion, total(counts)
+    criterion, events = evaluation.criterion, total(counts)
     compare = criterion.compare
     return Stable(
         value=figure(criterion, observed(criterion, events)),
@@ -143,31 +150,33 @@ def _stable(case: Case, counts: Sequence[Count]) -> Stable:
 # --- tests -------------------------------------------------------------------------------------
 
 
-def proven_worse(case: Case) -> Run | None:
+def proven_worse(evaluation: Evaluation) -> Run | None:
     """The compare test, if it is over its threshold and by more than the practical floor."""
-    run, compare = case.memory.compare, case.criterion.compare
-    if run is None or compare is None or case.stable_counts is None:
+    run, compare = evaluation.judge_state.compare, evaluation.criterion.compare
+    if run is None or compare is None or evaluation.stable_counts is None:
         return None
     if not run.test.proven(run.track):
         return None
-    canary, stable = (total(side) for side in both_sides(case.counts, case.stable_counts))
+    canary, stable = (
+        total(side) for side in both_sides(evaluation.counts, evaluation.stable_counts)
+    )
     gap = canary.bad / canary.total - stable.bad / stable.total
     return run if gap >= compare.min_increase else None
 
 
-def _tested(case: Case) -> bool:
+def _tested(evaluation: Evaluation) -> bool:
     """Whether any statistical test weighs the evidence."""
-    return case.memory.limit is not None or case.memory.compare is not None
+    return evaluation.judge_state.limit is not None or evaluation.judge_state.compare is not None
 
 
-def _log_e(case: Case) -> float:
+def _log_e(evaluation: Evaluation) -> float:
     """The stronger test's evidence: at its peak once that proves a breach, else what it is now."""
-    if case.track.peak >= case.threshold:
-        return case.track.peak
-    worse, compare = proven_worse(case), case.memory.compare
+    if evaluation.track.peak >= evaluation.threshold:
+        return evaluation.track.peak
+    worse, compare = proven_worse(evaluation), evaluation.judge_state.compare
     if worse is not None:
         return worse.track.peak
     if compare is None or compare.test.proven(compare.track):
         # A difference that is proven and too small to matter is no evidence against the release.
-        return case.track.log_e
-    return max(case.track.log_e, compare.track.log_e)
+        return evaluation.track.log_e
+    return max(evaluation.track.log_e, compare.track.log_e)

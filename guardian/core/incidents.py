@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from guardian.core.case import Answer, Window, usable
-from guardian.core.memory import Memory
+from guardian.core.evaluation import Answer, Window, usable
+from guardian.core.judge_state import JudgeState
 from guardian.core.model import (
     Criterion,
     Incident,
@@ -60,8 +60,8 @@ def presence(
     window: Window,
     *,
     now: Instant,
-    memory: Memory | None,
-) -> tuple[Verdict, Memory]:
+    judge_state: JudgeState | None,
+) -> tuple[Verdict, JudgeState]:
     """After the first shift: one that opened since then is a breach, also once it is resolved.
 
     "Since" is the moment before the first write, not the one when it was read back.
@@ -69,7 +69,7 @@ def presence(
     found = measurements.get(measure.open)
     open_now = found.incidents if found is not None else ()
     since = window.moving_since
-    remembered = usable(memory, criterion, window)
+    remembered = usable(judge_state, criterion, window)
     seen = {i.id: i for i in (remembered.incidents if remembered is not None else ())}
     against = [i for i in open_now if i.id not in window.fixes]
     seen |= {i.id: i for i in against if _opened_since(i, since)}
@@ -82,7 +82,7 @@ def presence(
     if answer is None and earlier:
         answer = _earlier(earlier, watching=window.watching)
     answer = answer or Answer(Outcome.PASS, _nothing(measure, open_now, window.fixes))
-    after = Memory(
+    after = JudgeState(
         criterion=criterion, alpha=window.alpha, horizon=window.horizon, incidents=opened
     )
     resting_on = tuple({i.id: i for i in (*opened, *open_now)}.values())

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from guardian.core.binding import sibling, swapped
-from guardian.core.case import Window
 from guardian.core.criteria import judge
+from guardian.core.evaluation import Window
 from guardian.core.model import (
     MINUTE_S,
     Compare,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from guardian.core.case import Answer, Case, growth
 from guardian.core.counts import heard_by, queried, settled_until
+from guardian.core.evaluation import Answer, Evaluation, growth
 from guardian.core.model import Criterion, Gauge, Instant, Rate, ceil_to, floor_to
 from guardian.core.reasons import duration
 from guardian.core.verdict import Outcome
@@ -15,64 +15,75 @@ SPEAKS = 0.9
 """What has no samples is blind when it is silent and had this share of its datapoints before."""
 
 
-def incomplete(case: Case) -> Answer | None:
+def incomplete(evaluation: Evaluation) -> Answer | None:
     """Are there minutes since the first shift that were not read yet?"""
-    since = max((m.since for m in case.measurements.values()), default=0.0)
-    if since <= case.span.begin:
+    since = max((m.since for m in evaluation.measurements.values()), default=0.0)
+    if since <= evaluation.span.begin:
         return None
     why = f"what was before {hour_minute(since)} UTC is still being read"
     return Answer(Outcome.INCONCLUSIVE, why)
 
 
-def late(case: Case) -> str:
+def late(evaluation: Evaluation) -> str:
     """Which of its series comes later than was assumed; empty where none does."""
-    slow = [(m.lag_s, q) for q, m in case.measurements.items() if m.lag_s > case.criterion.settle_s]
+    slow = [
+        (m.lag_s, q)
+        for q, m in evaluation.measurements.items()
+        if m.lag_s > evaluation.criterion.settle_s
+    ]
     if not slow:
         return ""
     lag_s, query = max(slow, key=lambda one: one[0])
     return f"{queried(query)} comes up to {duration(lag_s)} late, and only older minutes count"
 
 
-def unknown(case: Case) -> Answer | None:
+def unknown(evaluation: Evaluation) -> Answer | None:
     """Is there something to hold a numerator against that nobody has ever seen?"""
-    query = case.counts.unknown
+    query = evaluation.counts.unknown
     if query is None:
         return None
-    found = case.measurements[query]
+    found = evaluation.measurements[query]
     why = found.unknown or f"{queried(query)} has had no datapoint yet"
     return Answer(Outcome.NO_DATA, why, found.blind_since)
 
 
-def silent(case: Case) -> Answer | None:
+def silent(evaluation: Evaluation) -> Answer | None:
     """Has there been no sample for `no_data_after`, counted back from what should be settled?"""
-    due = min(floor_to(case.now - case.settle_s, case.span.period_s), case.counts.until)
-    since = max(case.step_begin, _heard_until(case))
-    if due - since < case.criterion.no_data_after_s:
+    due = min(
+        floor_to(evaluation.now - evaluation.settle_s, evaluation.span.period_s),
+        evaluation.counts.until,
+    )
+    since = max(evaluation.step_begin, _heard_until(evaluation))
+    if due - since < evaluation.criterion.no_data_after_s:
         return None
-    blind = _missed(case, since, due)
-    ahead_at = case.window.set_ahead_at
-    if since < ahead_at <= case.now:
+    blind = _missed(evaluation, since, due)
+    ahead_at = evaluation.window.set_ahead_at
+    if since < ahead_at <= evaluation.now:
         # What the clock left out never was: silence begins anew, and shows no health meanwhile.
-        since = ceil_to(ahead_at, case.span.period_s)
-        if due - since < case.criterion.no_data_after_s:
+        since = ceil_to(ahead_at, evaluation.span.period_s)
+        if due - since < evaluation.criterion.no_data_after_s:
             why = f"this machine's clock was set ahead to {moment(ahead_at)}: too little since"
             return Answer(Outcome.INCONCLUSIVE, why)
-    strange = "" if _heard_until(case) else case.measurements[heard_by(case.measure)].unknown
-    what = "datapoints" if unsampled(case.criterion) else "requests"
+    strange = (
+        ""
+        if _heard_until(evaluation)
+        else evaluation.measurements[heard_by(evaluation.measure)].unknown
+    )
+    what = "datapoints" if unsampled(evaluation.criterion) else "requests"
     why = strange or f"no {what} for {duration(due - since)}"
     return Answer(Outcome.NO_DATA, why, since if blind else None)
 
 
-def observed_until(case: Case) -> Instant | None:
+def observed_until(evaluation: Evaluation) -> Instant | None:
     """Up to when it was observed. None if one of its queries has never been readable.
 
     Silence is observed for as long as the traffic so far makes it credible; where it does not,
     observation ended with the last sample.
     """
-    queries = tuple(case.criterion.queries())
-    until = settled_until(queries, case.measurements, case.span.period_s)
-    since = max(case.step_begin, _heard_until(case))
-    missed = since < until and _missed(case, since, until)
+    queries = tuple(evaluation.criterion.queries())
+    until = settled_until(queries, evaluation.measurements, evaluation.span.period_s)
+    since = max(evaluation.step_begin, _heard_until(evaluation))
+    missed = since < until and _missed(evaluation, since, until)
     return (since if missed else until) or None
 
 
@@ -81,19 +92,19 @@ def unsampled(criterion: Criterion) -> bool:
     return isinstance(criterion.measure, Gauge | Rate)
 
 
-def _heard_until(case: Case) -> Instant:
+def _heard_until(evaluation: Evaluation) -> Instant:
     """The end of the newest settled period with a sample; 0 for none."""
-    heard = (c.start for c in reversed(case.counts.settled) if c.total > 0)
+    heard = (c.start for c in reversed(evaluation.counts.settled) if c.total > 0)
     start = next(heard, None)
-    return 0.0 if start is None else start + case.span.period_s
+    return 0.0 if start is None else start + evaluation.span.period_s
 
 
-def _missed(case: Case, since: Instant, until: Instant) -> bool:
+def _missed(evaluation: Evaluation, since: Instant, until: Instant) -> bool:
     """Whether there would have been something to hear, by what was heard before a gap."""
-    before = [c for c in case.counts.settled if c.start < since]
+    before = [c for c in evaluation.counts.settled if c.start < since]
     if not before:
         return False
-    if unsampled(case.criterion):
+    if unsampled(evaluation.criterion):
         return sum(c.total > 0 for c in before) >= SPEAKS * len(before)
-    scaled = sum(c.total * growth(case.criterion, case.window, c.start) for c in before)
-    return scaled / len(before) * (until - since) / case.span.period_s >= BLIND_SAMPLES
+    scaled = sum(c.total * growth(evaluation.criterion, evaluation.window, c.start) for c in before)
+    return scaled / len(before) * (until - since) / evaluation.span.period_s >= BLIND_SAMPLES

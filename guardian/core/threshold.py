@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
-from guardian.core.case import Answer, Case, Ground
+from guardian.core.evaluation import Answer, Evaluation, Ground
 from guardian.core.model import Criterion, Gauge, Missing, Percentile, Rate
 from guardian.core.observed import rising
 from guardian.core.points import Point
@@ -23,43 +23,43 @@ REACH = 3
 """A window of N datapoints reaches back over at most this many times N periods."""
 
 
-def breach(case: Case) -> Answer | None:
+def breach(evaluation: Evaluation) -> Answer | None:
     """Was the limit broken at any time since the first shift?"""
-    needed, of = case.criterion.datapoints
-    stretch = _stretch(case, case.memory.points)
-    found = (_window(case, stretch, index) for index in _suspects(stretch, needed, of))
+    needed, of = evaluation.criterion.datapoints
+    stretch = _stretch(evaluation, evaluation.judge_state.points)
+    found = (_window(evaluation, stretch, index) for index in _suspects(stretch, needed, of))
     broken = [window for window in found if sum(p.over for p in window) >= needed]
     if not broken:
         return None
     worst = max(broken, key=lambda window: sum(p.over for p in window))
-    return Answer(Outcome.FAIL, ground=_ground(case, worst, worst=True))
+    return Answer(Outcome.FAIL, ground=_ground(evaluation, worst, worst=True))
 
 
-def unproven(case: Case) -> Answer | None:
+def unproven(evaluation: Evaluation) -> Answer | None:
     """Are there too few datapoints in this step, or is the newest one over the limit?"""
-    enough, last = wanted(case), recent(case)
-    heard = sum(1 for p in in_step(case) if p.value is not None)
-    few = f"{heard} of the {enough} datapoints needed{_floor(case.criterion)}"
+    enough, last = wanted(evaluation), recent(evaluation)
+    heard = sum(1 for p in in_step(evaluation) if p.value is not None)
+    few = f"{heard} of the {enough} datapoints needed{_floor(evaluation.criterion)}"
     if last and last[-1].over:
         also = few if heard < enough else ""
-        return Answer(Outcome.INCONCLUSIVE, also, ground=_ground(case, last))
+        return Answer(Outcome.INCONCLUSIVE, also, ground=_ground(evaluation, last))
     return Answer(Outcome.INCONCLUSIVE, few) if heard < enough else None
 
 
-def passed(case: Case) -> Answer:
+def passed(evaluation: Evaluation) -> Answer:
     """Nothing speaks against it, and enough was seen to say so."""
-    return Answer(Outcome.PASS, ground=_ground(case, recent(case)))
+    return Answer(Outcome.PASS, ground=_ground(evaluation, recent(evaluation)))
 
 
-def newest(case: Case) -> Point | None:
+def newest(evaluation: Evaluation) -> Point | None:
     """The newest sufficient datapoint of the step."""
-    return next((p for p in reversed(in_step(case)) if p.value is not None), None)
+    return next((p for p in reversed(in_step(evaluation)) if p.value is not None), None)
 
 
-def wanted(case: Case) -> int:
+def wanted(evaluation: Evaluation) -> int:
     """How many datapoints a pass rests on: N, or as many as the bake holds."""
-    _, of = case.criterion.datapoints
-    held = case.window.bake_s / case.span.period_s
+    _, of = evaluation.criterion.datapoints
+    held = evaluation.window.bake_s / evaluation.span.period_s
     return of if held >= of else max(1, int(held))
 
 
@@ -75,35 +75,35 @@ def percentile_note(criterion: Criterion, measure: Percentile) -> str:
 # --- datapoints --------------------------------------------------------------------------------
 
 
-def in_step(case: Case) -> Sequence[Point]:
+def in_step(evaluation: Evaluation) -> Sequence[Point]:
     """The present step's."""
-    points = case.memory.points
-    return points[bisect_left(points, case.step_begin, key=_start) :]
+    points = evaluation.judge_state.points
+    return points[bisect_left(points, evaluation.step_begin, key=_start) :]
 
 
-def recent(case: Case) -> Sequence[Point]:
+def recent(evaluation: Evaluation) -> Sequence[Point]:
     """The newest window of the step alone."""
-    stretch = _stretch(case, in_step(case))
-    newest_first = (_window(case, stretch, index) for index in reversed(range(len(stretch))))
+    stretch = _stretch(evaluation, in_step(evaluation))
+    newest_first = (_window(evaluation, stretch, index) for index in reversed(range(len(stretch))))
     return next(filter(None, newest_first), ())
 
 
 # --- windows -----------------------------------------------------------------------------------
 
 
-def _stretch(case: Case, among: Sequence[Point]) -> Sequence[Point]:
+def _stretch(evaluation: Evaluation, among: Sequence[Point]) -> Sequence[Point]:
     """What windows are made of: where nothing fills the gaps, the sufficient datapoints alone."""
     return (
-        _filled(case.criterion, among)
-        if _fills(case)
+        _filled(evaluation.criterion, among)
+        if _fills(evaluation)
         else [p for p in among if p.value is not None]
     )
 
 
-def _fills(case: Case) -> bool:
+def _fills(evaluation: Evaluation) -> bool:
     """Whether what is missing counts as the rule says, and is not just passed over."""
-    fill = isinstance(case.criterion.measure, Gauge)
-    return fill and case.criterion.treat_missing is not Missing.MISSING
+    fill = isinstance(evaluation.criterion.measure, Gauge)
+    return fill and evaluation.criterion.treat_missing is not Missing.MISSING
 
 
 def _suspects(stretch: Sequence[Point], needed: int, of: int) -> Iterator[int]:
@@ -115,13 +115,13 @@ def _suspects(stretch: Sequence[Point], needed: int, of: int) -> Iterator[int]:
             yield index
 
 
-def _window(case: Case, stretch: Sequence[Point], index: int) -> Sequence[Point]:
+def _window(evaluation: Evaluation, stretch: Sequence[Point], index: int) -> Sequence[Point]:
     """The window of up to N datapoints that ends there; empty if it holds no datapoint."""
-    _, of = case.criterion.datapoints
+    _, of = evaluation.criterion.datapoints
     window = stretch[max(0, index + 1 - of) : index + 1]
-    if _fills(case):
+    if _fills(evaluation):
         return window if any(p.value is not None for p in window) else ()
-    reach_s = REACH * of * case.span.period_s
+    reach_s = REACH * of * evaluation.span.period_s
     return [p for p in window if p.start > stretch[index].start - reach_s]
 
 
@@ -148,15 +148,15 @@ def _stand_in(criterion: Criterion, missing: Point, before: Point | None) -> Poi
 # --- figures -----------------------------------------------------------------------------------
 
 
-def _ground(case: Case, window: Sequence[Point], *, worst: bool = False) -> Ground:
+def _ground(evaluation: Evaluation, window: Sequence[Point], *, worst: bool = False) -> Ground:
     """A window's periods, how many are over, and its newest value, or the one that hurts most."""
     values = [p.value for p in window if p.value is not None]
-    hurts = max if rising(case.criterion) else min
+    hurts = max if rising(evaluation.criterion) else min
     starts = {p.start for p in window}
     return Ground(
-        settled=[c for c in case.counts.settled if c.start in starts],
+        settled=[c for c in evaluation.counts.settled if c.start in starts],
         datapoints=Datapoints(
-            over=sum(p.over for p in window), of=len(window), needed=case.criterion.datapoints
+            over=sum(p.over for p in window), of=len(window), needed=evaluation.criterion.datapoints
         ),
         value=hurts(values) if worst else values[-1],
     )

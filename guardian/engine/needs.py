@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from guardian.core.binding import swapped
-from guardian.core.case import Window
+from guardian.core.evaluation import Window
 from guardian.core.incidents import before_shift
 from guardian.core.model import (
     Criterion,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from guardian.core.beside import beside
-from guardian.core.criteria import Memory, Window, judge
+from guardian.core.criteria import JudgeState, Window, judge
 from guardian.core.decide import decide
 from guardian.core.entries import (
     Completed,
@@ -83,7 +83,7 @@ class RolloutRunner:
     write_trouble: str = ""
     beside: dict[str, Ratio | Latency] = field(default_factory=dict)
     """By criterion, the same measure of stable: read where the limit seems broken."""
-    memories: dict[str, Memory] = field(default_factory=dict)
+    judge_states: dict[str, JudgeState] = field(default_factory=dict)
     fenced: bool = False
     wrote: bool = False
     tried: bool = False
@@ -205,12 +205,12 @@ class RolloutRunner:
             return
         verdicts = []
         for criterion in plan.criteria:
-            verdict, self.memories[criterion.name] = judge(
+            verdict, self.judge_states[criterion.name] = judge(
                 criterion,
                 measurements,
                 window,
                 now=now,
-                memory=self.memories.get(criterion.name),
+                judge_state=self.judge_states.get(criterion.name),
                 beside=self.beside.get(criterion.name),
             )
             verdicts.append(verdict)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from guardian.core import figures
 from guardian.core.counts import Countable, Span, count, values
-from guardian.core.criteria import Memory, Window, judge
+from guardian.core.criteria import JudgeState, Window, judge
 from guardian.core.figures import Figure
-from guardian.core.memory import sequential
+from guardian.core.judge_state import sequential
 from guardian.core.model import (
     Criterion,
     Gauge,
@@ -206,15 +206,15 @@ def _looks(
     ends = [start + span.period_s for start in span.starts(last)]
     looks = max(FEWEST_LOOKS, MOST_LOOKS * MOST_LOOKS // max(1, len(ends)))
     stride = max(1, math.ceil(len(ends) / looks))
-    memory: Memory | None = None
+    judge_state: JudgeState | None = None
     for end in ends[stride - 1 :: stride]:
         known = {q: _until(measurements[q], end, q.period_s) for q in criterion.queries()}
-        verdict, memory = judge(
+        verdict, judge_state = judge(
             criterion,
             known,
             window(rollout, end),
             now=end + criterion.settle_s,
-            memory=memory,
+            judge_state=judge_state,
         )
         yield Look(at=end, outcome=verdict.outcome, log_e=verdict.evidence.log_e)
 

@@ -117,10 +117,10 @@ def test_a_comparison_without_a_stable_side_is_left_out() -> None:
 def test_a_late_correction_is_judged_again() -> None:
     """Errors that arrive in a minute long settled are evidence as if they had been there."""
     rows: Sequence[Row] = [(0, 100)] * 2 + [(0, 40)] * 4
-    first, memory = judge(ERRORS, read(rows), window(), now=T0 + 360 + 180)
+    first, judge_state = judge(ERRORS, read(rows), window(), now=T0 + 360 + 180)
     assert first.outcome is Outcome.PASS
     late = read([(30, 100), (30, 100), *rows[2:]])
-    again, _ = judge(ERRORS, late, window(), now=T0 + 360 + 180, memory=memory)
+    again, _ = judge(ERRORS, late, window(), now=T0 + 360 + 180, judge_state=judge_state)
     assert again.outcome is Outcome.FAIL
     assert again == judge(ERRORS, late, window(), now=T0 + 360 + 180)[0]
 
@@ -131,9 +131,9 @@ def test_a_late_correction_is_judged_again() -> None:
 def test_the_memory_of_another_test_is_not_used(criterion: Criterion, alpha: float) -> None:
     """Another alpha or another criterion begins anew."""
     found, now = read([(7, 60)] * 4), T0 + 240 + 180
-    _, memory = judge(ERRORS, found, window(), now=now)
+    _, judge_state = judge(ERRORS, found, window(), now=now)
     other = window(alpha=alpha)
-    with_memory = judge(criterion, found, other, now=now, memory=memory)
+    with_memory = judge(criterion, found, other, now=now, judge_state=judge_state)
     assert with_memory == judge(criterion, found, other, now=now)
 
 
@@ -161,7 +161,7 @@ def test_a_judgement_with_memory_equals_one_without(
     horizon: int,
 ) -> None:
     """In any order of looks, with late corrections and new shifts, memory changes no verdict."""
-    memory = None
+    judge_state = None
     for turn, settled in enumerate(looks):
         if turn == len(looks) // 2:
             canary = [corrections.get(i, row) for i, row in enumerate(canary)]
@@ -170,7 +170,9 @@ def test_a_judgement_with_memory_equals_one_without(
             window(*[(0.0, 10.0), (6.3, 50.0)][: 1 + (settled > 6)]), horizon=horizon
         )
         now = T0 + 60 * settled + criterion.settle_s
-        with_memory, memory = judge(criterion, found, in_window, now=now, memory=memory)
+        with_memory, judge_state = judge(
+            criterion, found, in_window, now=now, judge_state=judge_state
+        )
         assert with_memory == judge(criterion, found, in_window, now=now)[0]
 
 

@@ -14,7 +14,7 @@ from random import Random
 
 import pytest
 
-from guardian.core.criteria import Memory, Window, judge
+from guardian.core.criteria import JudgeState, Window, judge
 from guardian.core.model import Criterion, Datapoint, Direction, Limit, Measurement, Query, Ratio
 from guardian.core.sequential import LimitTest
 from guardian.core.traffic import Weight
@@ -130,7 +130,7 @@ def visible(counts: Sequence[int], minute: int, random: Random) -> tuple[Datapoi
 
 def judged(minutes: Sequence[tuple[int, int]], random: Random) -> int | None:
     """The minute, counted from 1, at whose end `judge` says fail."""
-    memory: Memory | None = None
+    judge_state: JudgeState | None = None
     for minute in range(1, len(minutes) + 1):
         now = T0 + 60 * minute
         shifts = tuple(shift for shift in SHIFTS if shift[0] < now)
@@ -149,7 +149,7 @@ def judged(minutes: Sequence[tuple[int, int]], random: Random) -> int | None:
             )
             for query, column in ((BAD, 0), (TOTAL, 1))
         }
-        verdict, memory = judge(ERRORS, found, window, now=now, memory=memory)
+        verdict, judge_state = judge(ERRORS, found, window, now=now, judge_state=judge_state)
         if verdict.outcome is Outcome.FAIL:
             return minute
     return None

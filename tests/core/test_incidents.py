@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from guardian.core import reasons
-from guardian.core.case import Window
 from guardian.core.criteria import judge
+from guardian.core.evaluation import Window
 from guardian.core.incidents import before_shift
-from guardian.core.memory import Memory
+from guardian.core.judge_state import JudgeState
 from guardian.core.model import (
     Criterion,
     Direction,
@@ -60,12 +60,12 @@ def after(
     measurements: Mapping[Query, Measurement],
     *fixes: str,
     watching: bool = False,
-    memory: Memory | None = None,
+    judge_state: JudgeState | None = None,
     criterion: Criterion = P0,
-) -> tuple[Verdict, Memory]:
+) -> tuple[Verdict, JudgeState]:
     """After it."""
     within: Window = replace(window(), fixes=fixes, watching=watching)
-    return judge(criterion, measurements, within, now=NOW, memory=memory)
+    return judge(criterion, measurements, within, now=NOW, judge_state=judge_state)
 
 
 # --- before the first shift ----------------------------------------------------------------------
@@ -131,15 +131,15 @@ def test_one_that_opened_after_the_first_shift_is_a_breach() -> None:
 
 def test_a_breach_stays_one_when_the_incident_is_resolved() -> None:
     """A rollback makes incidents go away: that is no acquittal."""
-    _, memory = after(told(incident()))
-    found, memory = after(told(), memory=memory)
+    _, judge_state = after(told(incident()))
+    found, judge_state = after(told(), judge_state=judge_state)
     assert found.outcome is Outcome.FAIL
-    found, _ = after({OPEN: Measurement(problem=PROBLEM, blind_since=T0)}, memory=memory)
+    found, _ = after({OPEN: Measurement(problem=PROBLEM, blind_since=T0)}, judge_state=judge_state)
     assert found.outcome is Outcome.FAIL
-    found, _ = after({}, memory=memory)
+    found, _ = after({}, judge_state=judge_state)
     assert found.outcome is Outcome.FAIL
     other = replace(P0, name="another")
-    assert after(told(), memory=memory, criterion=other)[0].outcome is Outcome.PASS
+    assert after(told(), judge_state=judge_state, criterion=other)[0].outcome is Outcome.PASS
 
 
 def test_one_that_was_open_before_is_no_breach_of_a_rollout_and_no_pass() -> None:
@@ -154,7 +154,7 @@ def test_one_that_opened_before_the_shift_was_read_back_is_a_breach() -> None:
     since = replace(window((2.0, 10.0)), moving_since=T0 + 30.7)
     for opened_at, outcome in ((30.0, Outcome.FAIL), (29.0, Outcome.INCONCLUSIVE)):
         found = told(incident(at=T0 + opened_at))
-        verdict, _ = judge(P0, found, since, now=NOW, memory=None)
+        verdict, _ = judge(P0, found, since, now=NOW, judge_state=None)
         assert verdict.outcome is outcome
 
 

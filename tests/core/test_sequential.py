@@ -72,17 +72,17 @@ def test_every_published_value_is_reproduced(kind: str) -> None:
     """Each function gives the value that 50-digit arithmetic gave from its definition."""
     cases = vectors(kind)
     assert len(cases) >= 5
-    for case in cases:
-        got, wanted = getattr(sequential, kind)(**case["parameters"]), case["expected"]
+    for evaluation in cases:
+        got, wanted = getattr(sequential, kind)(**evaluation["parameters"]), evaluation["expected"]
         if kind == "breach_threshold":
-            assert got == wanted["min_errors"], case["name"]
+            assert got == wanted["min_errors"], evaluation["name"]
             continue
         value = got if isinstance(got, float) else got.log_e
         # The 50-digit values of "no evidence" are 1e-51 and not quite zero.
         same = math.isclose(value, wanted["value"], rel_tol=wanted["rel_tol"], abs_tol=1e-12)
-        assert same, (case["name"], value, wanted)
+        assert same, (evaluation["name"], value, wanted)
         if not isinstance(got, float):
-            assert got.breach is wanted["breach"], case["name"]
+            assert got.breach is wanted["breach"], evaluation["name"]
 
 
 def test_the_fewest_errors_that_prove_a_breach_at_low_counts() -> None:

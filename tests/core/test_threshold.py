@@ -354,6 +354,6 @@ def test_gauges_and_percentiles_have_no_other_judge() -> None:
 
 def test_the_same_arguments_give_the_same_verdict() -> None:
     """Memory is only there to save work."""
-    found, memory = judge(GAUGE, of(CPU, [50] * 5), window(), now=T0 + 500)
-    again, _ = judge(GAUGE, of(CPU, [50] * 5), window(), now=T0 + 500, memory=memory)
+    found, judge_state = judge(GAUGE, of(CPU, [50] * 5), window(), now=T0 + 500)
+    again, _ = judge(GAUGE, of(CPU, [50] * 5), window(), now=T0 + 500, judge_state=judge_state)
     assert found == again

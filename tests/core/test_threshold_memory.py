@@ -50,12 +50,12 @@ def test_memory_changes_no_verdict(
 ) -> None:
     """In any order of looks, with corrections, before and after what was older was read."""
     criterion = replace(criterion, treat_missing=missing)
-    every, memory = dict(enumerate(values)), None
+    every, judge_state = dict(enumerate(values)), None
     for settled, changed, whole in seen:
         every.update(changed)
         found = read(criterion, every, settled, 0.0 if whole else T0 + 480.0)
         now = T0 + 60.0 * settled + criterion.settle_s
-        verdict, memory = judge(criterion, found, window(), now=now, memory=memory)
+        verdict, judge_state = judge(criterion, found, window(), now=now, judge_state=judge_state)
         assert verdict == judge(criterion, found, window(), now=now)[0]
 
 

@@ -17,7 +17,6 @@ import guardian.core.decide as decide_module
 import guardian.core.gates as gates_module
 import guardian.core.wishes as wishes_module
 import guardian.engine.runner as charge_module
-from guardian.core.case import Window
 from guardian.core.criteria import judge
 from guardian.core.entries import (
     Approved,
@@ -29,8 +28,9 @@ from guardian.core.entries import (
     Waived,
     WeightConfirmed,
 )
+from guardian.core.evaluation import Window
 from guardian.core.invariants import InvariantBroken
-from guardian.core.memory import Memory
+from guardian.core.judge_state import JudgeState
 from guardian.core.model import Criterion, Instant, Latency, Measurement, Query, Ratio
 from guardian.core.plan import Drive, Plan
 from guardian.core.progress import Observation
@@ -183,14 +183,16 @@ def silence_passes(
     window: Window,
     *,
     now: Instant,
-    memory: Memory | None = None,
+    judge_state: JudgeState | None = None,
     beside: Ratio | Latency | None = None,
-) -> tuple[Verdict, Memory]:
+) -> tuple[Verdict, JudgeState]:
     """No data, unreadable data and too little data are as good as good data."""
-    verdict, memory = _judge(criterion, measurements, window, now=now, memory=memory, beside=beside)
+    verdict, judge_state = _judge(
+        criterion, measurements, window, now=now, judge_state=judge_state, beside=beside
+    )
     if verdict.outcome is Outcome.FAIL:
-        return verdict, memory
-    return replace(verdict, outcome=Outcome.PASS), memory
+        return verdict, judge_state
+    return replace(verdict, outcome=Outcome.PASS), judge_state
 
 
 def breach_unseen(*_: object) -> None:

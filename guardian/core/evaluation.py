@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from guardian.core.alike import Shared, alike, heard, without
 from guardian.core.counts import Countable, Counts, Span, count
-from guardian.core.memory import Memory, blank, compare_test, sequential
+from guardian.core.judge_state import JudgeState, blank, compare_test, sequential
 from guardian.core.model import (
     Criterion,
     Instant,
@@ -96,7 +96,7 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Evaluation:
     """Everything the questions look at."""
 
     criterion: Criterion
@@ -109,7 +109,7 @@ class Case:
     """The start of the present step's first whole period after its warm-up."""
     counts: Counts
     stable_counts: Counts | None
-    memory: Memory
+    judge_state: JudgeState
     track: Track
     """The limit test, with the partial periods that speak against the release."""
     growing: tuple[Growing, ...]
@@ -134,7 +134,7 @@ class Case:
     @property
     def step(self) -> Tally:
         """The settled periods of the present step, and their sums."""
-        return self.memory.step
+        return self.judge_state.step
 
     @property
     def samples(self) -> float:
@@ -154,31 +154,33 @@ def examine(
     window: Window,
     *,
     now: Instant,
-    memory: Memory | None,
+    judge_state: JudgeState | None,
     beside: Ratio | Latency | None = None,
-) -> Case:
+) -> Evaluation:
     """Count what the criterion measures, and bring the tests up to date."""
     span = Span.of(criterion, window.first_shift_at, [at for at, _ in window.confirmed])
     step_begin = ceil_to(window.step_confirmed_at + criterion.warm_up_s, span.period_s)
-    memory = usable(memory, criterion, window) or blank(
+    judge_state = usable(judge_state, criterion, window) or blank(
         criterion, alpha=window.alpha, minutes=window.horizon, period_s=span.period_s
     )
     read = span.read_since(_read_since(criterion, measurements))
-    ledger = memory.ledger.over(measure, measurements, read, direction=criterion.fail_if.direction)
+    ledger = judge_state.ledger.over(
+        measure, measurements, read, direction=criterion.fail_if.direction
+    )
     counts, other_side = ledger.counts, criterion.compare.stable if criterion.compare else None
-    compare, stable, stable_counts = memory.compare, memory.stable, None
+    compare, stable, stable_counts = judge_state.compare, judge_state.stable, None
     if compare is not None and other_side is not None:
         stable = stable.over(other_side, measurements, read)
         stable_counts = stable.counts
-        compare = compare.over(_paired(memory, compare, counts, stable_counts))
-    seen = _Limited(memory.limit, counts)
-    if memory.limit is not None:
+        compare = compare.over(_paired(judge_state, compare, counts, stable_counts))
+    seen = _Limited(judge_state.limit, counts)
+    if judge_state.limit is not None:
         other = stable_counts
         if other is None and beside is not None and _readable(beside, measurements):
             other = count(beside, measurements, read)
-        seen = _limited(criterion, window, memory.limit, counts, other)
+        seen = _limited(criterion, window, judge_state.limit, counts, other)
     counts = seen.counts
-    return Case(
+    return Evaluation(
         criterion=criterion,
         measure=measure,
         measurements=measurements,
@@ -188,15 +190,15 @@ def examine(
         step_begin=step_begin,
         counts=counts,
         stable_counts=stable_counts,
-        memory=replace(
-            memory,
+        judge_state=replace(
+            judge_state,
             ledger=ledger,
             stable=stable,
-            whole=memory.whole.over(counts.settled),
-            step=memory.step.over(_since(counts.settled, step_begin)),
+            whole=judge_state.whole.over(counts.settled),
+            step=judge_state.step.over(_since(counts.settled, step_begin)),
             points=()
             if sequential(criterion)
-            else points(criterion, measurements, ledger, memory.points),
+            else points(criterion, measurements, ledger, judge_state.points),
             limit=seen.limit,
             compare=compare,
         ),
@@ -273,22 +275,29 @@ def _readable(measure: Ratio | Latency, measurements: Mapping[Query, Measurement
     return all(m is not None and m.problem is None for m in found)
 
 
-def usable(memory: Memory | None, criterion: Criterion, window: Window) -> Memory | None:
+def usable(
+    judge_state: JudgeState | None, criterion: Criterion, window: Window
+) -> JudgeState | None:
     """The memory, if it is of the very same tests."""
-    if memory is None or (memory.alpha, memory.horizon) != (window.alpha, window.horizon):
+    if judge_state is None or (judge_state.alpha, judge_state.horizon) != (
+        window.alpha,
+        window.horizon,
+    ):
         return None
-    return memory if memory.criterion == criterion else None
+    return judge_state if judge_state.criterion == criterion else None
 
 
-def _paired(memory: Memory, run: Run, canary: Counts, stable: Counts) -> tuple[Minute, ...]:
+def _paired(
+    judge_state: JudgeState, run: Run, canary: Counts, stable: Counts
+) -> tuple[Minute, ...]:
     """The periods that are settled on both sides; both count the same span.
 
     Those that are as they were at the last judgement are not put together again.
     """
     same = min(
         len(run.minutes),
-        common(memory.ledger.counts.settled, canary.settled),
-        common(memory.stable.counts.settled, stable.settled),
+        common(judge_state.ledger.counts.settled, canary.settled),
+        common(judge_state.stable.counts.settled, stable.settled),
     )
     pairs = zip(canary.settled[same:], stable.settled[same:], strict=False)
     return (*run.minutes[:same], *((c.bad, c.total, s.bad, s.total) for c, s in pairs))

@@ -23,7 +23,7 @@ from guardian.core.tally import Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class JudgeState:
     """What one judgement leaves for the next: it saves work and never changes a verdict.
 
     Incidents are the exception: a tracker tells of open ones alone, and what was seen to open
@@ -53,7 +53,7 @@ def sequential(criterion: Criterion) -> bool:
     )
 
 
-def blank(criterion: Criterion, *, alpha: float, minutes: int, period_s: float) -> Memory:
+def blank(criterion: Criterion, *, alpha: float, minutes: int, period_s: float) -> JudgeState:
     """The tests before the first period. The horizon is counted in periods, as evidence is."""
     horizon = math.ceil(minutes * MINUTE_S / period_s)
     limit = compare = None
@@ -61,7 +61,9 @@ def blank(criterion: Criterion, *, alpha: float, minutes: int, period_s: float) 
         limit = Run(test=_limit_test(criterion, alpha=alpha, horizon=horizon))
     if criterion.compare is not None and criterion.compare.stable is not None:
         compare = Run(test=compare_test(criterion, alpha=alpha, horizon=horizon))
-    return Memory(criterion=criterion, alpha=alpha, horizon=minutes, limit=limit, compare=compare)
+    return JudgeState(
+        criterion=criterion, alpha=alpha, horizon=minutes, limit=limit, compare=compare
+    )
 
 
 def compare_test(criterion: Criterion, *, alpha: float, horizon: int) -> CompareTest:

@@ -1,12 +1,13 @@
 """From a rollout and what was seen of the world to the next journal entry, or to none.
 
 One question after another, the urgent ones first; the first that has an answer gives the tick's
-one entry. What the router shall show follows from the state alone (`wish`), so that a crash
-between deciding and acting is repaired by the next tick.
+one entry. What the router shall show follows from the state alone (`desired_traffic`), so that a
+crash between deciding and acting is repaired by the next tick.
 """
 
 from __future__ import annotations
 
+from guardian.core.desired import changed_after_completion, unknown_versions
 from guardian.core.entries import (
     Cancelled,
     Cause,
@@ -45,7 +46,6 @@ from guardian.core.state import ORDERED
 from guardian.core.traffic import Traffic
 from guardian.core.verdict import Verdict
 from guardian.core.waiting import advance, blind, held, out_of_time, warning, way_back
-from guardian.core.wishes import changed_after_completion, strangers
 from guardian.core.wording import span
 
 GONE_AFTER_S = 600.0
@@ -145,7 +145,7 @@ def _superseded(rollout: Rollout, seen: Observation, now: Instant) -> Entry | No
         )
     if seen.reading is None:
         return None
-    unknown = strangers(plan, seen.reading.traffic)
+    unknown = unknown_versions(plan, seen.reading.traffic)
     if not unknown:
         return None
     return Superseded(

@@ -153,7 +153,7 @@ class StepEntered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightConfirmed:
-    """The router's read-back equals the wish; the bake begins."""
+    """The router's read-back equals what is desired; the bake begins."""
 
     at: Instant
     weight: Weight

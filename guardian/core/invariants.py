@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from guardian.core.desired import desired_traffic, unknown_versions
 from guardian.core.entries import (
     Completed,
     Entry,
@@ -17,7 +18,6 @@ from guardian.core.progress import gating
 from guardian.core.rollout import LIVE, TRANSITIONS, Phase, Rollout, fold
 from guardian.core.traffic import Traffic, Weight
 from guardian.core.verdict import Outcome
-from guardian.core.wishes import strangers, wish
 
 
 class InvariantBroken(Exception):
@@ -26,7 +26,7 @@ class InvariantBroken(Exception):
 
 def wished_weight(rollout: Rollout) -> Weight | None:
     """The canary's share that the state asks the router for; None where nothing is asked."""
-    wanted = wish(rollout)
+    wanted = desired_traffic(rollout)
     return None if wanted is None else wanted.traffic.share(rollout.plan.canary)
 
 
@@ -91,7 +91,7 @@ def check_fold(entries: Iterable[Entry], state: Rollout) -> None:
 def check_traffic(rollout: Rollout, traffic: Traffic) -> None:
     """Only versions that the rollout or its snapshot names ever receive traffic from guardian."""
     plan = rollout.plan
-    unknown = strangers(plan, traffic)
+    unknown = unknown_versions(plan, traffic)
     if unknown:
         raise InvariantBroken(f"traffic was sent to {', '.join(unknown)}")
     if plan.drive is Drive.WATCH and traffic.share(plan.canary) > plan.found.share(plan.canary):

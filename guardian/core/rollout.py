@@ -9,8 +9,8 @@ Three rules hold here.
    the choice is possible and remembers what later choices need.
 
 `pending` has moved nothing. `shifting` has asked the router for a weight and waits until the
-router's read-back equals the wish. `baking` collects evidence at a confirmed weight. `held` stops
-advancing, writes nothing, and remembers where to resume; criteria are still judged in it.
+router's read-back equals what is desired. `baking` collects evidence at a confirmed weight. `held`
+stops advancing, writes nothing, and remembers where to resume; criteria are still judged in it.
 `rolling_back` puts the recorded stable state back and has no exit but confirmation, a person (by an
 order, or by a freeze that spares nothing), or somebody else's change. The rest are ends;
 `completed` alone can still be taken back, by an order, until it is retired. The diagram in

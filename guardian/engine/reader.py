@@ -120,7 +120,7 @@ class Reader:
         return key, work
 
     def _read(self, part: Part) -> object:
-        """A source's answer, or why there is none. Runs in a thread of the pool."""
+        """A source's answer, or why there is none. Runs in the pool."""
         name = part.asks[0].query.source
         source = self._sources.get(name)
         if source is None:

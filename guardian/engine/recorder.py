@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from guardian.core.desired import desired_traffic
 from guardian.core.entries import Answer, Entry
 from guardian.core.invariants import check
 from guardian.core.notices import Notice, notice
 from guardian.core.rollout import Phase, Rollout, apply, start
-from guardian.core.wishes import wish
 from guardian.engine.outbox import Outbox
 from guardian.engine.outcome import count
 from guardian.engine.tick_result import Recorded
@@ -107,4 +107,6 @@ class Recorder:
 
 def _announces(after: Rollout) -> bool:
     """Whether traffic is still to be moved for what is told: people do not wait for a clean-up."""
-    return after.phase not in (Phase.BAKING, Phase.ROLLED_BACK) and wish(after) is not None
+    return (
+        after.phase not in (Phase.BAKING, Phase.ROLLED_BACK) and desired_traffic(after) is not None
+    )

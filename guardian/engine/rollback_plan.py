@@ -146,15 +146,15 @@ def _live_on(target: str, journal: Journal) -> Rollout | None:
 def _restores(live: Rollout, to: str | None, reading: Reading) -> bool:
     """Whether taking a live rollout back is what is asked; ConfigError when nobody can tell."""
     plan = live.plan
-    strangers = reading.traffic.versions - {plan.stable, plan.canary} - plan.found.versions
-    if strangers and to is None:
+    unknown_versions = reading.traffic.versions - {plan.stable, plan.canary} - plan.found.versions
+    if unknown_versions and to is None:
         raise ConfigError(
             f"{plan.target} serves {reading.traffic}, and rollout {plan.rollout} knows only"
             f" {plan.stable} and {plan.canary}: somebody else deployed. If you are sure, name the"
             f" version, `guardian rollback {plan.service} --to {plan.stable}`"
         )
     same = to is None or to == plan.snapshot.traffic.primary
-    return same and not strangers and (plan.restores or live.moved)
+    return same and not unknown_versions and (plan.restores or live.moved)
 
 
 def _named(service: Service, request: Request, stable: str) -> Snapshot:

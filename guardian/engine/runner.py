@@ -9,6 +9,13 @@ from functools import reduce
 from guardian.core.beside import beside
 from guardian.core.criteria import JudgeState, Window, judge
 from guardian.core.decide import decide
+from guardian.core.desired import (
+    DesiredTraffic,
+    Verb,
+    desired_traffic,
+    must_write,
+    unknown_versions,
+)
 from guardian.core.entries import (
     Completed,
     Entry,
@@ -39,7 +46,6 @@ from guardian.core.status import Picture, picture
 from guardian.core.together import together
 from guardian.core.traffic import Reading, Stamp, WayBack
 from guardian.core.verdict import Verdict
-from guardian.core.wishes import Verb, Wish, must_write, strangers, wish
 from guardian.engine.needs import (
     Views,
     judged,
@@ -319,16 +325,16 @@ class RolloutRunner:
         if after.confirmed != before.confirmed or after.step != before.step:
             self.verdicts, self.observed_until = (), None
 
-    def due_write(self, monotonic: float) -> Wish | None:
-        """The wish, if the router is to be written in this tick."""
+    def due_write(self, monotonic: float) -> DesiredTraffic | None:
+        """The desired traffic, if the router is to be written in this tick."""
         if self.lost or self.reading is None or monotonic < self.retry_at:
             return None
         if self.failsafe is not None:
             traffic = self.rollout.plan.snapshot.traffic
             done = self.wrote and self.reading.traffic == traffic
-            if done or self.back or strangers(self.rollout.plan, self.reading.traffic):
+            if done or self.back or unknown_versions(self.rollout.plan, self.reading.traffic):
                 return None
-            return Wish(verb=Verb.RESTORE, traffic=traffic, stamped=True)
+            return DesiredTraffic(verb=Verb.RESTORE, traffic=traffic, stamped=True)
         if self.over:
             return None
         return must_write(self.rollout, self.reading, fenced=self.fenced, wrote=self.wrote)
@@ -340,13 +346,16 @@ class RolloutRunner:
             not (self.over or self.rollout.kept_back)
             and (
                 self.rollout.phase in (Phase.PENDING, Phase.SHIFTING, Phase.ROLLING_BACK)
-                or (self.rollout.phase is not Phase.BAKING and wish(self.rollout) is not None)
+                or (
+                    self.rollout.phase is not Phase.BAKING
+                    and desired_traffic(self.rollout) is not None
+                )
                 or self.failsafe is not None
             )
         )
 
-    def write(self, wanted: Wish) -> Reading:
-        """Ask the router for the wish; returns its read-back. Runs in the pool."""
+    def write(self, wanted: DesiredTraffic) -> Reading:
+        """Ask the router for the desired traffic; returns its read-back. Runs in the pool."""
         reading, plan = self.reading, self.rollout.plan
         if reading is None:
             raise RouterError(Reason.UNKNOWN, "the traffic was not read")
@@ -360,7 +369,9 @@ class RolloutRunner:
                 kept = stamp if wanted.stamped else None
                 return self.router.restore(plan.snapshot, stamp=kept, after=reading)
 
-    def wrote_it(self, wanted: Wish, outcome: object, *, monotonic: float, jitter: float) -> bool:
+    def wrote_it(
+        self, wanted: DesiredTraffic, outcome: object, *, monotonic: float, jitter: float
+    ) -> bool:
         """Take in what a write brought; whether it took effect."""
         self.tried = True
         self.write_trouble = outcome.detail if isinstance(outcome, EdgeError) else "no answer"

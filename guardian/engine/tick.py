@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
+from guardian.core.desired import DesiredTraffic, Verb
 from guardian.core.entries import (
     Entry,
     Freeze,
@@ -19,7 +20,6 @@ from guardian.core.model import Instant, floor_to
 from guardian.core.orders import Decision
 from guardian.core.rollout import LIVE, fold
 from guardian.core.status import Look, Picture
-from guardian.core.wishes import Verb, Wish
 from guardian.engine.footing import asking
 from guardian.engine.leaps import Leaps
 from guardian.engine.looks import looking
@@ -358,7 +358,7 @@ class Plane:
     def _act(self, runners: Sequence[RolloutRunner]) -> bool:
         """Write what is not as wished, rollbacks first; whether a write took effect."""
         monotonic = self._clock.monotonic()
-        due: list[tuple[RolloutRunner, Wish]] = []
+        due: list[tuple[RolloutRunner, DesiredTraffic]] = []
         for runner in runners:
             with self._apart(runner):
                 wanted = runner.due_write(monotonic)
@@ -379,7 +379,7 @@ class Plane:
                 took |= c.wrote_it(w, result, monotonic=monotonic, jitter=rng)
         return took
 
-    def _may_write(self, runner: RolloutRunner, wanted: Wish) -> bool:
+    def _may_write(self, runner: RolloutRunner, wanted: DesiredTraffic) -> bool:
         """Whether the claim still holds: what a newer holder did must not be undone.
 
         With the journal away only the way back is left, under the vendor's precondition.

@@ -293,14 +293,14 @@ class LambdaAlias:
             self.read()
 
     def _after_failure(
-        self, error: RouterError, wish: Traffic, stamp: Stamp | None, *, check_stamp: bool
+        self, error: RouterError, desired: Traffic, stamp: Stamp | None, *, check_stamp: bool
     ) -> Reading:
         """Read before judging: the write may have been applied and only its answer lost."""
         try:
             reading = self.read()
         except RouterError:
             raise _unsure(error) from None
-        if _same(reading.traffic, wish) and (not check_stamp or reading.stamp == stamp):
+        if _same(reading.traffic, desired) and (not check_stamp or reading.stamp == stamp):
             return reading
         if error.reason is Reason.CONFLICT:
             raise RouterError(
@@ -383,9 +383,9 @@ def _unsure(error: RouterError) -> RouterError:
     return error
 
 
-def _same(found: Traffic, wish: Traffic) -> bool:
+def _same(found: Traffic, desired: Traffic) -> bool:
     """Whether two states send the same share to every version, by the same primary."""
-    versions = found.versions | wish.versions
-    return found.primary == wish.primary and all(
-        found.share(version) == wish.share(version) for version in versions
+    versions = found.versions | desired.versions
+    return found.primary == desired.primary and all(
+        found.share(version) == desired.share(version) for version in versions
     )

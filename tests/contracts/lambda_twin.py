@@ -89,20 +89,20 @@ class LambdaTwin:
             return refusal(404, "ResourceNotFoundException", "Cannot find alias")
         return self.reads or Answer(body=json.dumps(self.alias))
 
-    def _put(self, wish: dict[str, Any]) -> Answer:
-        self.writes.append(wish)
+    def _put(self, desired: dict[str, Any]) -> Answer:
+        self.writes.append(desired)
         trouble, self.next_write = self.next_write, None
         if trouble is not None and not trouble.drop:
             return trouble
         if self.alias is None:
             return refusal(404, "ResourceNotFoundException", "Cannot find alias")
-        if wish.get("RevisionId") not in {None, self.alias["RevisionId"]}:
+        if desired.get("RevisionId") not in {None, self.alias["RevisionId"]}:
             return refusal(412, "PreconditionFailedException", "The RevisionId does not match")
-        weights = wish.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
-        named = {wish["FunctionVersion"], *weights}
+        weights = desired.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+        named = {desired["FunctionVersion"], *weights}
         if len(named) != 1 + len(weights) or not named <= self.versions.keys():
             return refusal(400, "InvalidParameterValueException")
-        fields = {k: wish[k] for k in ("FunctionVersion", "Description") if k in wish}
+        fields = {k: desired[k] for k in ("FunctionVersion", "Description") if k in desired}
         routing = {"AdditionalVersionWeights": weights} if weights else None
         self.change(**fields, RoutingConfig=routing)
         return trouble or Answer(body=json.dumps(self.alias))

@@ -73,14 +73,14 @@ class RouterContract:
         """The mark that is left on the target for the test's rollout."""
         return Stamp(rollout=STAMP_ROLLOUT, epoch=epoch, stable=world.stable)
 
-    def wish(self, world: RouterWorld, percent: float) -> Traffic:
+    def desired(self, world: RouterWorld, percent: float) -> Traffic:
         """Stable plus canary at a weight."""
         return Traffic(primary=world.stable, secondary=world.canary, weight=Weight.percent(percent))
 
     def shift(self, world: RouterWorld, router: Router, percent: float, epoch: int = 1) -> Reading:
         """One shift after a fresh read."""
         stamp = self.stamp(world, epoch)
-        return router.shift(self.wish(world, percent), stamp=stamp, after=router.read())
+        return router.shift(self.desired(world, percent), stamp=stamp, after=router.read())
 
     def snapshot(self, router: Router) -> Snapshot:
         """What a rollback restores."""
@@ -104,22 +104,22 @@ class RouterContract:
     def test_a_shift_is_read_back_exactly(
         self, world: RouterWorld, router: Router, percent: float
     ) -> None:
-        """What a write returns, and what a later read finds, is the wish."""
+        """What a write returns, and what a later read finds, is the desired traffic."""
         returned = self.shift(world, router, percent)
-        assert returned.traffic == self.wish(world, percent)
+        assert returned.traffic == self.desired(world, percent)
         assert router.read() == returned
 
     def test_shifting_twice_is_harmless(self, world: RouterWorld, router: Router) -> None:
         """The same wish again ends in the same traffic."""
         self.shift(world, router, 10)
-        assert self.shift(world, router, 10).traffic == self.wish(world, 10)
+        assert self.shift(world, router, 10).traffic == self.desired(world, 10)
 
     def test_readings_chain_from_write_to_write(self, world: RouterWorld, router: Router) -> None:
         """The reading that a write returns is good for the next write."""
         found = self.shift(world, router, 10)
         stamp = self.stamp(world)
-        found = router.shift(self.wish(world, 50), stamp=stamp, after=found)
-        assert found.traffic == self.wish(world, 50)
+        found = router.shift(self.desired(world, 50), stamp=stamp, after=found)
+        assert found.traffic == self.desired(world, 50)
 
     def test_promotion_makes_the_canary_all_there_is(
         self, world: RouterWorld, router: Router
@@ -171,7 +171,7 @@ class RouterContract:
         world.somebody_changes()
         found = router.read().traffic
         with pytest.raises(RouterError, match="somebody changed") as caught:
-            router.shift(self.wish(world, 50), stamp=self.stamp(world), after=stale)
+            router.shift(self.desired(world, 50), stamp=self.stamp(world), after=stale)
         assert caught.value.reason is Reason.CONFLICT
         assert router.read().traffic == found
 
@@ -185,7 +185,7 @@ class RouterContract:
         old = self.shift(world, router, 10, epoch=1)
         router.restore(before, stamp=self.stamp(world, epoch=2), after=old)
         with pytest.raises(RouterError) as caught:
-            router.shift(self.wish(world, 50), stamp=self.stamp(world, epoch=1), after=old)
+            router.shift(self.desired(world, 50), stamp=self.stamp(world, epoch=1), after=old)
         assert caught.value.reason is Reason.CONFLICT
         assert router.read().traffic == before.traffic
 
@@ -195,10 +195,10 @@ class RouterContract:
         """The write was applied, so it is a success."""
         after = router.read()
         world.lose_answer()
-        found = router.shift(self.wish(world, 10), stamp=self.stamp(world), after=after)
-        assert found.traffic == self.wish(world, 10)
-        again = router.shift(self.wish(world, 50), stamp=self.stamp(world), after=found)
-        assert again.traffic == self.wish(world, 50)
+        found = router.shift(self.desired(world, 10), stamp=self.stamp(world), after=after)
+        assert found.traffic == self.desired(world, 10)
+        again = router.shift(self.desired(world, 50), stamp=self.stamp(world), after=found)
+        assert again.traffic == self.desired(world, 50)
 
     def test_a_write_repeated_after_a_lost_answer_is_a_success(
         self, world: RouterWorld, router: Router
@@ -206,10 +206,10 @@ class RouterContract:
         """The vendor's guard refuses the second one, and reading shows our own first one."""
         after = router.read()
         stamp = self.stamp(world)
-        router.shift(self.wish(world, 10), stamp=stamp, after=after)
-        assert router.shift(self.wish(world, 10), stamp=stamp, after=after).traffic == self.wish(
-            world, 10
-        )
+        router.shift(self.desired(world, 10), stamp=stamp, after=after)
+        assert router.shift(
+            self.desired(world, 10), stamp=stamp, after=after
+        ).traffic == self.desired(world, 10)
 
     def test_an_unreadable_outcome_is_said_to_be_unknown(
         self, world: RouterWorld, router: Router
@@ -219,7 +219,7 @@ class RouterContract:
         world.lose_answer()
         world.break_reads()
         with pytest.raises(RouterError, match="not known") as caught:
-            router.shift(self.wish(world, 10), stamp=self.stamp(world), after=after)
+            router.shift(self.desired(world, 10), stamp=self.stamp(world), after=after)
         assert caught.value.reason in {Reason.UNKNOWN, Reason.TIMEOUT}
 
     def test_another_account_is_refused_before_the_write(self, world: RouterWorld) -> None:
@@ -229,7 +229,7 @@ class RouterContract:
         stranger = world.stranger()
         writes = world.writes()
         attempts: tuple[Callable[[], Reading], ...] = (
-            lambda: stranger.shift(self.wish(world, 10), stamp=self.stamp(world), after=after),
+            lambda: stranger.shift(self.desired(world, 10), stamp=self.stamp(world), after=after),
             lambda: stranger.promote(world.stable, after=after, detail={}),
             lambda: stranger.restore(before, stamp=None, after=after),
         )
@@ -256,7 +256,7 @@ class RouterContract:
         before = router.read()
         world.fail_write(status, code)
         with pytest.raises(RouterError) as caught:
-            router.shift(self.wish(world, 10), stamp=self.stamp(world), after=before)
+            router.shift(self.desired(world, 10), stamp=self.stamp(world), after=before)
         assert caught.value.reason is reason
         assert router.read() == before
         for secret in world.secrets:

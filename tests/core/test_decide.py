@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.decide import decide, opening
+from guardian.core.desired import DesiredTraffic, Verb, desired_traffic
 from guardian.core.entries import (
     Cancelled,
     Cause,
@@ -30,7 +31,6 @@ from guardian.core.progress import Observation
 from guardian.core.rollout import LIVE, Phase, Rollout, apply, fold, step_traffic
 from guardian.core.traffic import FULL, NONE, Traffic
 from guardian.core.verdict import Outcome, Verdict
-from guardian.core.wishes import Verb, Wish, wish
 from tests.core.rollouts import (
     BY_HAND,
     CANARY,
@@ -156,7 +156,7 @@ def test_a_persons_rollback_begins_with_its_start() -> None:
     assert (started.cause, started.actor) == (Cause.ABORTED, "alice")
     assert started.detail == "rollback by alice: users hurt"
     assert fold(opening(replace(BY_HAND, reason=""), T0)).rollback != started
-    assert wish(state) == Wish(verb=Verb.RESTORE, traffic=STABLE, stamped=True)
+    assert desired_traffic(state) == DesiredTraffic(verb=Verb.RESTORE, traffic=STABLE, stamped=True)
     assert opening(PLAN, T0) == (RolloutStarted(at=T0, plan=PLAN),)
 
 

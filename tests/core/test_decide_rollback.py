@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.decide import decide
+from guardian.core.desired import Verb, must_write
 from guardian.core.entries import (
     Cause,
     Entry,
@@ -18,7 +19,6 @@ from guardian.core.entries import (
 from guardian.core.progress import Observation
 from guardian.core.rollout import Phase, Rollout, apply
 from guardian.core.traffic import Traffic
-from guardian.core.wishes import Verb, must_write
 from tests.core.rollouts import (
     BACK,
     FAIL,

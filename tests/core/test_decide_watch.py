@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.decide import decide
+from guardian.core.desired import must_write
 from guardian.core.entries import (
     Cause,
     Completed,
@@ -28,7 +29,6 @@ from guardian.core.progress import Observation
 from guardian.core.rollout import IllegalEntry, Phase, Rollout, apply
 from guardian.core.status import confirmed_weight, picture
 from guardian.core.traffic import FULL, Traffic, Weight
-from guardian.core.wishes import must_write
 from tests.core.rollouts import (
     BACK,
     BESIDE,

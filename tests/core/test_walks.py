@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from guardian.core.decide import decide
+from guardian.core.desired import must_write
 from guardian.core.entries import (
     Completed,
     Entry,
@@ -26,7 +27,6 @@ from guardian.core.progress import Observation
 from guardian.core.rollout import Phase, Rollout, apply, start
 from guardian.core.traffic import FULL, Reading, Stamp, Traffic, WayBack
 from guardian.core.verdict import Outcome, Verdict
-from guardian.core.wishes import must_write
 from tests.core.rollouts import (
     CANARY,
     FROZEN,
@@ -223,7 +223,7 @@ class Walk(RuleBasedStateMachine):
             self.verdicts = self.incident = ()
 
     def act(self, reading: Reading, *, writable: bool) -> bool:
-        """Write the wish where it is due; whether it took effect."""
+        """Write the desired traffic where it is due; whether it took effect."""
         wanted = must_write(self.state, reading, fenced=self.fenced, wrote=self.wrote)
         if wanted is None:
             return False

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.core.desired import DesiredTraffic, Verb
 from guardian.core.entries import (
     Cause,
     Entry,
@@ -32,7 +33,6 @@ from guardian.core.plan import Drive
 from guardian.core.rollout import apply, start, step_traffic
 from guardian.core.traffic import Stamp
 from guardian.core.verdict import Evidence, Outcome, Verdict
-from guardian.core.wishes import Verb, Wish
 from guardian.engine.runner import RolloutRunner
 from guardian.ports import Ask, RouterError
 from tests.contracts.journal_values import ManualClock
@@ -248,10 +248,10 @@ def test_a_write_that_fails_is_tried_again_ever_later_and_within_half_a_minute(
 ) -> None:
     """Between half a pause and a whole one, so that many guardians do not try as one."""
     mine = guarded(ManualClock())
-    wish = Wish(verb=Verb.RESTORE, traffic=mine.rollout.plan.found, stamped=True)
+    desired = DesiredTraffic(verb=Verb.RESTORE, traffic=mine.rollout.plan.found, stamped=True)
     pauses = []
     for _ in range(8):
-        assert not mine.wrote_it(wish, LATE, monotonic=100.0, jitter=jitter)
+        assert not mine.wrote_it(desired, LATE, monotonic=100.0, jitter=jitter)
         pauses.append(mine.retry_at - 100.0)
     whole = [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
     assert pauses == [pause * (0.5 + jitter / 2) for pause in whole]

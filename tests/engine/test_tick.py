@@ -85,7 +85,7 @@ def test_a_source_that_returns_garbage_is_unreadable(garbage: object) -> None:
 
 
 def test_a_router_that_acknowledges_and_does_nothing_is_not_stormed_with_writes() -> None:
-    """A read-back that is not the wish backs off as an error does."""
+    """A read-back that is not what was desired backs off as an error does."""
 
     class Deaf(Alias):
         writes = 0

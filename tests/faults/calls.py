@@ -46,9 +46,9 @@ def _routed(do: Callable[[lambda_alias.LambdaAlias], Any], expected: object) -> 
 
 
 def _written(
-    do: Callable[[lambda_alias.LambdaAlias, Reading], Reading], wish: Traffic
+    do: Callable[[lambda_alias.LambdaAlias, Reading], Reading], desired: Traffic
 ) -> Callable[[Ground, bool], Asking]:
-    """A write whose success is that the alias shows the wish."""
+    """A write whose success is that the alias shows the desired traffic."""
 
     def begin(ground: Ground, hasty: bool) -> Asking:
         router = _router(ground, hasty)
@@ -57,7 +57,7 @@ def _written(
             found = do(router, router.read()).traffic
             weights = {found.secondary: found.weight.ratio} if found.secondary else {}
             assert (ground.alias.version, dict(ground.alias.weights)) == (found.primary, weights)
-            return DONE if found == wish else "not done"
+            return DONE if found == desired else "not done"
 
         return ask
 
@@ -97,11 +97,11 @@ def _levels(found: list[Health]) -> str:
 def _writes(
     name: str,
     do: Callable[[lambda_alias.LambdaAlias, Reading], Reading],
-    wish: Traffic,
+    desired: Traffic,
     **more: Any,
 ) -> tuple[Call, ...]:
     """A write, what it reads back, and what it asks before."""
-    begin = _written(do, wish)
+    begin = _written(do, desired)
     return (
         Call(
             name=f"UpdateAlias to {name}",

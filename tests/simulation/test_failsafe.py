@@ -218,7 +218,7 @@ def test_a_rollback_for_blindness_is_not_taken_back_when_the_journal_returns_in_
 
 
 def test_somebody_elses_deploy_is_not_overwritten_while_the_journal_is_away() -> None:
-    """The vendor's guard and the strangers' rule hold without a journal, too."""
+    """The vendor's guard and the rule of unknown versions hold without a journal, too."""
     at = breach_at()
     w, journal = troubled(BAD)
     journal.away = (at - 1, at + AWAY_S)

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 import guardian.core.decide as decide_module
+import guardian.core.desired as desired_module
 import guardian.core.gates as gates_module
-import guardian.core.wishes as wishes_module
 import guardian.engine.runner as charge_module
 from guardian.core.criteria import judge
+from guardian.core.desired import DesiredTraffic
 from guardian.core.entries import (
     Approved,
     Completed,
@@ -37,7 +38,6 @@ from guardian.core.progress import Observation
 from guardian.core.rollout import IllegalEntry, Phase, Rollout
 from guardian.core.traffic import Reading, Traffic, Weight
 from guardian.core.verdict import Outcome, Verdict
-from guardian.core.wishes import Wish
 from guardian.engine.outbox import Outbox
 from guardian.engine.runner import RolloutRunner
 from guardian.ports import Pending, Sent
@@ -214,7 +214,7 @@ def no_conflict(*_: object) -> None:
     """Whatever a person set is overwritten."""
 
 
-def restore_the_canary(self: RolloutRunner, wanted: Wish) -> Reading:
+def restore_the_canary(self: RolloutRunner, wanted: DesiredTraffic) -> Reading:
     """A rollback to the wrong version."""
     if wanted.traffic == self.rollout.plan.snapshot.traffic:
         wrong = Traffic(primary=self.rollout.plan.canary)
@@ -224,7 +224,7 @@ def restore_the_canary(self: RolloutRunner, wanted: Wish) -> Reading:
     return _write(self, wanted)
 
 
-def restore_a_stranger(self: RolloutRunner, wanted: Wish) -> Reading:
+def restore_a_stranger(self: RolloutRunner, wanted: DesiredTraffic) -> Reading:
     """A rollback to a version that nobody named."""
     if wanted.traffic == self.rollout.plan.snapshot.traffic:
         snapshot = replace(self.rollout.plan.snapshot, traffic=Traffic(primary="40"))
@@ -242,7 +242,7 @@ def taken_for_sent(self: Outbox, pending: Pending, result: object, now: Instant)
     return Sent()
 
 
-def no_strangers(plan: Plan, traffic: Traffic) -> list[str]:
+def no_unknown_versions(plan: Plan, traffic: Traffic) -> list[str]:
     """Somebody else's version is not noticed."""
     return []
 
@@ -316,13 +316,13 @@ BUGS = (
     Bug(name="failed notice taken for sent", places=((Outbox, "_verdict", taken_for_sent),)),
     Bug(
         name="all traffic at the first step",
-        places=((wishes_module, "step_traffic", full_at_once),),
+        places=((desired_module, "step_traffic", full_at_once),),
     ),
     Bug(
         name="somebody else's version overwritten",
         places=(
-            (wishes_module, "strangers", no_strangers),
-            (decide_module, "strangers", no_strangers),
+            (desired_module, "unknown_versions", no_unknown_versions),
+            (decide_module, "unknown_versions", no_unknown_versions),
         ),
     ),
 )

@@ -19,7 +19,7 @@ class Verb(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class DesiredTraffic:
     """What the router shall show, and whether guardian's stamp shall be on it."""
 
     verb: Verb
@@ -27,23 +27,27 @@ class Wish:
     stamped: bool
 
 
-def wish(rollout: Rollout) -> Wish | None:
+def desired_traffic(rollout: Rollout) -> DesiredTraffic | None:
     """What the state wants of the router; None where guardian must not write."""
     plan = rollout.plan
     match rollout.phase:
         case Phase.SHIFTING | Phase.BAKING if plan.drive is Drive.ROLLOUT:
-            return Wish(verb=Verb.SHIFT, traffic=step_traffic(plan, rollout.step), stamped=True)
+            return DesiredTraffic(
+                verb=Verb.SHIFT, traffic=step_traffic(plan, rollout.step), stamped=True
+            )
         case Phase.ROLLING_BACK:
-            return Wish(verb=Verb.RESTORE, traffic=plan.snapshot.traffic, stamped=True)
+            return DesiredTraffic(verb=Verb.RESTORE, traffic=plan.snapshot.traffic, stamped=True)
         case Phase.ROLLED_BACK:
-            return Wish(verb=Verb.RESTORE, traffic=plan.snapshot.traffic, stamped=False)
+            return DesiredTraffic(verb=Verb.RESTORE, traffic=plan.snapshot.traffic, stamped=False)
         case Phase.COMPLETED if plan.drive is Drive.ROLLOUT:
-            return Wish(verb=Verb.PROMOTE, traffic=Traffic(primary=plan.canary), stamped=False)
+            return DesiredTraffic(
+                verb=Verb.PROMOTE, traffic=Traffic(primary=plan.canary), stamped=False
+            )
         case _:
             return None
 
 
-def strangers(plan: Plan, traffic: Traffic) -> list[str]:
+def unknown_versions(plan: Plan, traffic: Traffic) -> list[str]:
     """Versions that receive traffic and that neither the rollout nor its snapshot names."""
     named = {plan.stable, plan.canary} | plan.found.versions | plan.snapshot.traffic.versions
     return sorted(traffic.versions - named)
@@ -60,15 +64,17 @@ def changed_after_completion(rollout: Rollout, traffic: Traffic) -> bool:
     return traffic not in (Traffic(primary=plan.canary), step_traffic(plan, rollout.step))
 
 
-def must_write(rollout: Rollout, reading: Reading, *, fenced: bool, wrote: bool) -> Wish | None:
-    """The wish, if the router has to be written now.
+def must_write(
+    rollout: Rollout, reading: Reading, *, fenced: bool, wrote: bool
+) -> DesiredTraffic | None:
+    """The desired traffic, if the router has to be written now.
 
     `fenced`: this process has written under its present claim; a new holder writes once even
     when all is as wished, which kills the older holder's writes in flight. `wrote`: the last
     write of the present phase was acknowledged and read back.
     """
-    wanted = wish(rollout)
-    if wanted is None or strangers(rollout.plan, reading.traffic):
+    wanted = desired_traffic(rollout)
+    if wanted is None or unknown_versions(rollout.plan, reading.traffic):
         return None
     ours = reading.stamp is not None and reading.stamp.rollout == rollout.plan.rollout
     same = reading.traffic == wanted.traffic

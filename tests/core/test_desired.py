@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from guardian.core.desired import (
+    Verb,
+    changed_after_completion,
+    desired_traffic,
+    must_write,
+    unknown_versions,
+)
 from guardian.core.entries import Completed, HoldReason
 from guardian.core.plan import Plan
 from guardian.core.rollout import Phase, apply, step_traffic
 from guardian.core.traffic import FULL, Traffic
-from guardian.core.wishes import Verb, changed_after_completion, must_write, strangers, wish
 from tests.core.rollouts import (
     CANARY,
     HALF,
@@ -30,7 +36,7 @@ AT_FULL = Traffic(primary="41", secondary="42", weight=FULL)
 OURS = ROLLOUT_ID
 
 
-# --- the wish ----------------------------------------------------------------------------------
+# --- the desired traffic -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -47,7 +53,7 @@ def test_a_state_wants_one_traffic(
     phase: Phase, verb: Verb, traffic: Traffic, stamped: bool
 ) -> None:
     """What the router shall show follows from the phase and the plan alone."""
-    wanted = wish(in_phase(phase))
+    wanted = desired_traffic(in_phase(phase))
     assert wanted is not None
     assert (wanted.verb, wanted.traffic, wanted.stamped) == (verb, traffic, stamped)
 
@@ -58,21 +64,21 @@ def test_a_state_wants_one_traffic(
 )
 def test_nothing_is_wanted_where_guardian_must_not_write(phase: Phase, plan: Plan) -> None:
     """Before the first shift, in a hold, and after a quiet end the traffic is somebody else's."""
-    assert wish(in_phase(phase, plan=plan)) is None
+    assert desired_traffic(in_phase(phase, plan=plan)) is None
 
 
 @pytest.mark.parametrize("why", HoldReason)
 @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.SHIFTING, Phase.ROLLING_BACK])
 def test_no_hold_wants_anything(phase: Phase, why: HoldReason) -> None:
     """Whatever was under way when the hold began."""
-    assert wish(in_phase(phase, held(why))) is None
+    assert desired_traffic(in_phase(phase, held(why))) is None
 
 
 @pytest.mark.parametrize("phase", [Phase.SHIFTING, Phase.BAKING, Phase.COMPLETED])
 def test_a_watch_wants_nothing_but_back(phase: Phase) -> None:
     """A watch writes only to restore."""
-    assert wish(in_phase(phase, plan=WATCH)) is None
-    back = wish(in_phase(Phase.ROLLING_BACK, plan=WATCH))
+    assert desired_traffic(in_phase(phase, plan=WATCH)) is None
+    back = desired_traffic(in_phase(Phase.ROLLING_BACK, plan=WATCH))
     assert back is not None
     assert (back.verb, back.traffic) == (Verb.RESTORE, STABLE)
 
@@ -118,7 +124,7 @@ def test_a_write_is_due(
     """The table of phase, what is found, whose stamp is on it, and what was written before."""
     state = in_phase(phase)
     wanted = must_write(state, reading(found, stamped_by=by), fenced=fenced, wrote=wrote)
-    assert wanted == (wish(state) if due else None)
+    assert wanted == (desired_traffic(state) if due else None)
 
 
 @pytest.mark.parametrize("phase", [Phase.SHIFTING, Phase.ROLLING_BACK, Phase.COMPLETED])
@@ -130,8 +136,8 @@ def test_a_third_version_is_never_written_over(phase: Phase) -> None:
 
 def test_strangers_are_versions_that_nobody_named() -> None:
     """The plan's two versions, what was found, and the snapshot are known."""
-    assert strangers(PLAN, AT_TEN) == []
-    assert strangers(PLAN, Traffic(primary="44", secondary="43", weight=TEN)) == ["43", "44"]
+    assert unknown_versions(PLAN, AT_TEN) == []
+    assert unknown_versions(PLAN, Traffic(primary="44", secondary="43", weight=TEN)) == ["43", "44"]
 
 
 def test_a_change_after_the_last_bake_is_a_person_s() -> None:

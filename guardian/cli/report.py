@@ -101,14 +101,14 @@ def _found(wiring: Wiring, name: str) -> str:
 
 def _listeners(wiring: Wiring) -> Callable[[Notice], tuple[str, ...]] | None:
     """Who listens to a notice by the config file; None without one."""
-    from guardian.core.notices import concerns
+    from guardian.core.notices import routing_events
 
     if wiring.config is None:
         return None
     lanes, everything = wiring.config.lanes, frozenset(wiring.config.services)
 
     def listening(told: Notice) -> tuple[str, ...]:
-        events = concerns(told)
+        events = routing_events(told)
         return tuple(
             lane.name
             for lane in lanes

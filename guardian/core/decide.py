@@ -300,7 +300,11 @@ def _back(rollout: Rollout, seen: Observation, failed: list[Verdict], now: Insta
         return RollbackStarted(
             at=now, cause=Cause.BREACH, detail=said(failed), verdicts=seen.verdicts
         )
-    if hold is not None and hold.spared and {v.criterion for v in failed} <= set(hold.failed):
+    if (
+        hold is not None
+        and hold.rollback_withheld
+        and {v.criterion for v in failed} <= set(hold.failed)
+    ):
         return None
     return Held(
         at=now,

@@ -106,7 +106,7 @@ class Notice:
     verdicts: tuple[Verdict, ...] = ()
     pages: tuple[Page, ...] = ()
     resolves: tuple[str, ...] = ()
-    """Keys of pages that are over; see `concerns` for who must hear of it."""
+    """Keys of pages that are over; see `routing_events` for who must hear of it."""
     change: bool = False
     """A start or an end: worth a change event."""
     final: bool = False
@@ -149,7 +149,7 @@ _OPENED_BY = {
 """Causes of pages that are not opened by STUCK."""
 
 
-def concerns(told: Notice) -> frozenset[Event]:
+def routing_events(told: Notice) -> frozenset[Event]:
     """The events whose listeners need this notice: its own, and those of the pages it closes."""
     causes = (key.rpartition("/")[2] for key in told.resolves)
     return frozenset({told.event, *(_OPENED_BY.get(c, Event.STUCK) for c in causes)})
@@ -309,7 +309,7 @@ def _held(before: Rollout, entry: Held, after: Rollout) -> _Row | None:
     if entry.why is HoldReason.BLIND and before.hold is not None and before.hold.why is entry.why:
         return None
     words, verdicts = standstill.held(entry, after), entry.verdicts
-    if _spared(after):
+    if _rollback_withheld(after):
         page = (_FROZEN, Severity.CRITICAL)
         return _Row(event=Event.STUCK, words=words, page=page, verdicts=verdicts)
     if entry.why is HoldReason.BLIND:
@@ -380,7 +380,7 @@ def _resolved(before: Rollout, entry: Entry, after: Rollout) -> tuple[str, ...]:
     plan, over = before.plan, []
     if before.hold is not None and before.hold.blind_paged and after.hold is None:
         over.append(page_key(plan, _BLIND))
-    if before.hold is not None and before.hold.spared and not _spared(after):
+    if before.hold is not None and before.hold.rollback_withheld and not _rollback_withheld(after):
         over.append(page_key(plan, _FROZEN))
     if isinstance(entry, RollbackStarted | _End) or after.kept_back:
         over += [page_key(plan, cause) for cause in _STUCK[: before.stuck_level]]
@@ -395,5 +395,5 @@ def _resolved(before: Rollout, entry: Entry, after: Rollout) -> tuple[str, ...]:
     return tuple(dict.fromkeys(over))
 
 
-def _spared(rollout: Rollout) -> bool:
-    return rollout.hold is not None and rollout.hold.spared
+def _rollback_withheld(rollout: Rollout) -> bool:
+    return rollout.hold is not None and rollout.hold.rollback_withheld

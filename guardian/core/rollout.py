@@ -242,7 +242,7 @@ def _leave_hold(before: Rollout, after: Rollout) -> Rollout:
         return after
     lasted_s = after.last_at - before.hold.since
     by_people_s = lasted_s if before.hold.why in _BY_PEOPLE else 0.0
-    counted_s = 0.0 if before.hold.patient else lasted_s
+    counted_s = 0.0 if before.hold.has_own_timeout else lasted_s
     return replace(
         after,
         hold=None,

@@ -51,12 +51,12 @@ class Hold:
     """Of a hold for blindness: since when all can be seen again; None while it cannot."""
 
     @property
-    def patient(self) -> bool:
+    def has_own_timeout(self) -> bool:
         """Whether it has an end of its own, and `max_hold` does not count it."""
         return self.why in (HoldReason.APPROVAL, HoldReason.FREEZE)
 
     @property
-    def spared(self) -> bool:
+    def rollback_withheld(self) -> bool:
         """Whether a freeze stands in the way of a rollback that guardian would have made."""
         if self.actor is None:
             return False

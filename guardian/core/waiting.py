@@ -219,7 +219,7 @@ def _too_long(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> 
     longest_s = rollout.plan.policy.max_hold_s
     may = rollout.moved and rollout.plan.restores and frozen_back(seen) is None
     # One hold may follow another, for other reasons and with nothing achieved in between.
-    if not may or hold.patient or rollout.held_s + now - hold.since < longest_s:
+    if not may or hold.has_own_timeout or rollout.held_s + now - hold.since < longest_s:
         return None
     return RollbackStarted(
         at=now,

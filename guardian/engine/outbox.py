@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeAlias
 
 from guardian.core.model import Instant
-from guardian.core.notices import Event, Notice, concerns
+from guardian.core.notices import Event, Notice, routing_events
 from guardian.engine.refusals import Refusals
 from guardian.ports import (
     CallPool,
@@ -67,7 +67,7 @@ class Lane:
 
     def wants(self, notice: Notice) -> bool:
         """Whether the notice leaves by this lane."""
-        by_event = self.events is None or bool(concerns(notice) & self.events)
+        by_event = self.events is None or bool(routing_events(notice) & self.events)
         concerned = self.services is None or notice.own or notice.service in self.services
         return by_event and concerned
 

@@ -64,7 +64,11 @@ def outcome(rollout: Rollout) -> Exit:
             return Exit.GATE_FAILED
         case Phase.HELD if rollout.hold is not None:
             # A breach that a freeze keeps from going back: traffic is where it hurts.
-            return Exit.STUCK if rollout.hold.spared else _HELD.get(rollout.hold.why, Exit.WAITING)
+            return (
+                Exit.STUCK
+                if rollout.hold.rollback_withheld
+                else _HELD.get(rollout.hold.why, Exit.WAITING)
+            )
         case _:
             return Exit.WAITING
 
@@ -119,7 +123,7 @@ def overdue(rollout: Rollout, now: Instant) -> bool:
     Until then a hold is lived through, whatever its reason: what moved traffic goes back in time.
     """
     hold, plan = rollout.hold, rollout.plan
-    if hold is None or hold.patient or plan.drive is not Drive.ROLLOUT:
+    if hold is None or hold.has_own_timeout or plan.drive is not Drive.ROLLOUT:
         return False
     goes_back = rollout.moved and plan.restores
     return not goes_back and rollout.held_s + now - hold.since >= plan.policy.max_hold_s

@@ -18,7 +18,7 @@ from guardian.core.alarms import (
     receiver_takes,
     unreadable,
 )
-from guardian.core.notices import Event, Page, Severity, concerns
+from guardian.core.notices import Event, Page, Severity, routing_events
 from guardian.core.traffic import Stamp, Traffic, Weight
 from tests.core.builders import T0
 
@@ -65,7 +65,7 @@ def test_files_that_are_right_again_end_the_page() -> None:
     told = files_right("production", T0 + 60)
     assert told.pages == ()
     assert told.resolves == ("guardian/production/files",)
-    assert concerns(told) == {Event.RESUMED, Event.STUCK}
+    assert routing_events(told) == {Event.RESUMED, Event.STUCK}
 
 
 def test_a_journal_that_cannot_be_used_is_a_page_and_worse_before_anything_was_read() -> None:

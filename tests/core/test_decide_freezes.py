@@ -169,7 +169,7 @@ def test_a_breach_that_a_freeze_forbids_to_roll_back_is_told_once(why: HoldReaso
     assert "it is not rolled back, because carol froze agents-api" in decided.detail
     after = apply(state, decided)
     assert after.hold is not None
-    assert after.hold.spared
+    assert after.hold.rollback_withheld
     assert entry(after, saw(FAIL), SPARING, at=60) is None
     assert entry(after, saw(FAIL), SPARING, at=5 * HOUR_S) is None
     assert isinstance(entry(after, saw(FAIL), FROZEN, at=90), RollbackStarted)
@@ -210,7 +210,7 @@ def test_a_rollback_under_way_is_stopped_and_goes_on_when_the_freeze_is_over() -
     assert decided.actor == "carol"
     stopped = apply(state, decided)
     assert stopped.hold is not None
-    assert stopped.hold.spared
+    assert stopped.hold.rollback_withheld
     assert entry(stopped, saw(FAIL), SPARING, at=5 * HOUR_S) is None
     resumed = entry(stopped, saw(FAIL), FROZEN, at=5 * HOUR_S)
     assert isinstance(resumed, Resumed)

@@ -17,7 +17,7 @@ from guardian.core.entries import (
     WeightConfirmed,
 )
 from guardian.core.keys import page_key
-from guardian.core.notices import Event, Severity, concerns, notice
+from guardian.core.notices import Event, Severity, notice, routing_events
 from guardian.core.phrases import take_back
 from guardian.core.plan import Drive
 from guardian.core.reasons import samples, window, worst_first
@@ -200,11 +200,11 @@ def test_a_second_rollback_first_closes_the_stuck_page_of_the_first() -> None:
 def test_a_notice_also_concerns_the_listeners_of_the_pages_it_closes() -> None:
     """A lane that was paged for `blind` gets the `resumed` that closes its page."""
     resumed = last(STEP_0, AT_TEN, BLIND, Resumed(at=T0, detail=""))
-    assert concerns(resumed) == {Event.RESUMED, Event.BLIND}
+    assert routing_events(resumed) == {Event.RESUMED, Event.BLIND}
     closed = last(STEP_0, AT_TEN, BACK, STUCK_1, CONFIRMED)
-    assert concerns(closed) == {Event.ROLLED_BACK, Event.STUCK}
+    assert routing_events(closed) == {Event.ROLLED_BACK, Event.STUCK}
     strange = replace(closed, resolves=("guardian/a/b/c/unheard-of",))
-    assert concerns(strange) == {Event.ROLLED_BACK, Event.STUCK}
+    assert routing_events(strange) == {Event.ROLLED_BACK, Event.STUCK}
 
 
 def test_a_key_stays_within_pagerdutys_limit_and_keeps_its_end() -> None:

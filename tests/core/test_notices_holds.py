@@ -21,7 +21,7 @@ from guardian.core.entries import (
     WeightConfirmed,
 )
 from guardian.core.model import OnFail
-from guardian.core.notices import Event, Notice, Severity, concerns, quarantined, unguarded
+from guardian.core.notices import Event, Notice, Severity, quarantined, routing_events, unguarded
 from guardian.core.plan import Approval, Unapproved
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Outcome
@@ -118,7 +118,7 @@ def test_a_rollback_that_a_freeze_stopped_pages_too() -> None:
     ):
         after = last(STEP_0, AT_TEN, BACK, stopped, end)
         assert key("frozen") in after.resolves
-        assert Event.STUCK in concerns(after)
+        assert Event.STUCK in routing_events(after)
     assert last(STEP_0, AT_TEN, BACK, stopped, stopped).resolves == ()
 
 
@@ -221,7 +221,7 @@ def test_a_promotion_that_hangs_pages_until_it_is_read_back() -> None:
         assert last(*done, stuck, end).resolves == (key("promotion"),)
     confirmed = last(*done, stuck, PrimaryConfirmed(at=AT))
     assert confirmed.title == "agents-api: version 42 is the primary version now"
-    assert concerns(confirmed) == {Event.COMPLETED, Event.STUCK}
+    assert routing_events(confirmed) == {Event.COMPLETED, Event.STUCK}
 
 
 def test_a_rollout_that_nobody_drives_pages_with_the_reason_and_both_ways_out() -> None:

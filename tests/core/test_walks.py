@@ -273,7 +273,7 @@ class Walk(RuleBasedStateMachine):
         after = self.state if entry is None else apply(self.state, entry)
         if self.state.plan.restores and self.freeze is SPARING:
             assert after.hold is not None
-            assert after.hold.spared
+            assert after.hold.rollback_withheld
         elif self.state.plan.restores:
             assert after.phase is Phase.ROLLING_BACK
         else:

@@ -27,10 +27,10 @@ from guardian.core.entries import (
     TrafficSeen,
     WeightConfirmed,
 )
-from guardian.core.gates import ailing, frozen, incident, unapproved, unknown
 from guardian.core.model import MINUTE_S, Instant, OnFail
 from guardian.core.orders import Decision, obey
 from guardian.core.plan import Drive, Plan
+from guardian.core.preconditions import ailing, frozen, incident, unapproved, unknown
 from guardian.core.progress import (
     Observation,
     baked,
@@ -43,9 +43,9 @@ from guardian.core.progress import (
 )
 from guardian.core.rollout import Phase, Rollout, step_traffic
 from guardian.core.state import ORDERED
+from guardian.core.timeouts import advance, blind, held, out_of_time, warning, way_back
 from guardian.core.traffic import Traffic
 from guardian.core.verdict import Verdict
-from guardian.core.waiting import advance, blind, held, out_of_time, warning, way_back
 from guardian.core.wording import span
 
 GONE_AFTER_S = 600.0

@@ -22,9 +22,9 @@ from guardian.core.entries import (
     StepEntered,
     Waived,
 )
-from guardian.core.gates import approval_of
 from guardian.core.model import Instant, OnFail
 from guardian.core.plan import Drive
+from guardian.core.preconditions import approval_of
 from guardian.core.progress import (
     Observation,
     breaches,

@@ -6,7 +6,6 @@ from typing import assert_never
 
 from guardian.core import reasons
 from guardian.core.entries import Approved, Held, HoldReason, Resumed, Waived, Warned
-from guardian.core.gates import approval_due, approval_of
 from guardian.core.phrases import (
     Words,
     breach_of,
@@ -18,6 +17,7 @@ from guardian.core.phrases import (
     take_back,
 )
 from guardian.core.plan import Drive, Plan, Unapproved
+from guardian.core.preconditions import approval_due, approval_of
 from guardian.core.rollout import Phase, Rollout, of_blindness
 from guardian.core.status import confirmed_weight
 from guardian.core.wording import because, moment, span

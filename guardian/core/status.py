@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from guardian.core.entries import HoldReason
-from guardian.core.gates import approval_due, approval_of, unknown
 from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive, Plan
+from guardian.core.preconditions import approval_due, approval_of, unknown
 from guardian.core.progress import (
     Observation,
     baked_at,

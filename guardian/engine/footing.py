@@ -8,7 +8,7 @@ from functools import partial
 
 from guardian.core.model import Instant
 from guardian.core.state import Phase
-from guardian.core.waiting import seeks_way_back
+from guardian.core.timeouts import seeks_way_back
 from guardian.engine.runner import RolloutRunner
 
 ASKS = 5

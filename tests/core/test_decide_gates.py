@@ -20,10 +20,10 @@ from guardian.core.entries import (
     StepEntered,
     Waived,
 )
-from guardian.core.gates import approval_due
 from guardian.core.invariants import check
 from guardian.core.model import OnFail
 from guardian.core.plan import Plan, Unapproved
+from guardian.core.preconditions import approval_due
 from guardian.core.progress import Observation
 from guardian.core.rollout import IllegalEntry, Phase, Rollout, apply
 from guardian.core.verdict import Outcome

@@ -15,7 +15,7 @@ import pytest
 
 import guardian.core.decide as decide_module
 import guardian.core.desired as desired_module
-import guardian.core.gates as gates_module
+import guardian.core.preconditions as gates_module
 import guardian.engine.runner as charge_module
 from guardian.core.criteria import judge
 from guardian.core.desired import DesiredTraffic

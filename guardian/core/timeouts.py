@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guardian.core import gates
+from guardian.core import preconditions
 from guardian.core.entries import (
     Cause,
     Completed,
@@ -49,11 +49,11 @@ def advance(
     rollout: Rollout, seen: Observation, now: Instant, *, unproven: tuple[str, ...] = ()
 ) -> Entry:
     """The next step or the end, unless a freeze or a missing approval stands before it."""
-    if held := gates.frozen(rollout, seen, now):
+    if held := preconditions.frozen(rollout, seen, now):
         return held
     if rollout.last_step:
         return Completed(at=now, verdicts=seen.verdicts, unproven=unproven)
-    if held := gates.unapproved(rollout, seen, now):
+    if held := preconditions.unapproved(rollout, seen, now):
         return held
     return StepEntered(at=now, step=rollout.step + 1, verdicts=seen.verdicts)
 
@@ -164,7 +164,7 @@ def _over(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Entr
                 return None
             return Resumed(at=now, detail=f"waived: {', '.join(hold.failed)}")
         case _:
-            return gates.lifted(rollout, hold, seen, now)
+            return preconditions.lifted(rollout, hold, seen, now)
 
 
 def _sighted(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Entry | None:
@@ -211,7 +211,7 @@ def _in_sight(rollout: Rollout, seen: Observation, resume_to: Phase) -> bool:
     if seen.reading is None or resume_to not in (Phase.PENDING, Phase.SHIFTING):
         return False
     if resume_to is Phase.PENDING:
-        return rollout.plan.drive is Drive.WATCH or not gates.unknown(rollout, seen)
+        return rollout.plan.drive is Drive.WATCH or not preconditions.unknown(rollout, seen)
     return seen.reading.traffic == rollout.traffic
 
 

@@ -36,7 +36,7 @@ def views(plan: Plan, router: Router) -> tuple[Views, ...]:
 
 
 def _views(criterion: Criterion, plan: Plan, router: Router) -> Views:
-    swaps = {q: w for q in criterion.queries() if (w := router.instead(q, live=plan.stable))}
+    swaps = {q: w for q in criterion.queries() if (w := router.fallback_query(q, live=plan.stable))}
     if not swaps or plan.drive is Drive.WATCH:
         return (criterion,)
     return (criterion, replace(criterion, measure=swapped(criterion.measure, swaps)))

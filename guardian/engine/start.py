@@ -14,8 +14,8 @@ from guardian.core.plan import Approval, Drive, Plan, Policy, Reach
 from guardian.core.rollout import Phase, Rollout, fold
 from guardian.core.stable import canary_by_shape
 from guardian.core.traffic import Reading, Snapshot, Step, Traffic
-from guardian.engine.audible import Heard, audible, countable
 from guardian.engine.known import check_published, decided, history, known
+from guardian.engine.series_choice import HasData, choose_series, percentile_fallback
 from guardian.namespaces import LAMBDA_STAMPS_AT_START
 from guardian.ports import ConfigError, Guard, Journal, Router, RouterError
 
@@ -80,7 +80,7 @@ def plan_rollout(
     to: str,
     journal: Journal,
     longest_s: Longest,
-    heard: Heard,
+    has_data: HasData,
 ) -> Plan:
     """The plan that brings `to` live step by step; ConfigError when it must not start."""
     router = service.router
@@ -116,7 +116,7 @@ def plan_rollout(
         snapshot=_snapshot(service, reading, traffic, request, past),
         restores=not service.observe,
         steps=tuple(_lengthened(step, service.criteria, criteria) for step in service.steps),
-        criteria=countable(service.router, criteria, canary, traffic.primary, heard),
+        criteria=percentile_fallback(service.router, criteria, canary, traffic.primary, has_data),
         policy=service.policy,
         actor=request.actor,
         reason=request.reason,
@@ -137,7 +137,7 @@ def plan_watch(
     rollback_to: str | None,
     journal: Journal,
     longest_s: Longest,
-    heard: Heard,
+    has_data: HasData,
 ) -> Plan:
     """The plan of one constant step at the weight that is found; moves nothing but back.
 
@@ -148,8 +148,8 @@ def plan_watch(
     live, stable, restores = _watched(service, reading, rollback_to, journal, request.now)
     criteria = _bound(service, stable=stable, canary=live, longest_s=longest_s)
     if reading.traffic == Traffic(primary=live):
-        criteria = tuple(audible(service.router, c, live, stable, heard) for c in criteria)
-    criteria = countable(service.router, criteria, live, stable, heard)
+        criteria = tuple(choose_series(service.router, c, live, stable, has_data) for c in criteria)
+    criteria = percentile_fallback(service.router, criteria, live, stable, has_data)
     if is_gate(service.router):
         criteria = tuple(replace(c, scope=Scope.CANARY) for c in criteria)
     settle_s = max((c.settle_s for c in criteria), default=0.0)

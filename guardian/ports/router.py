@@ -57,7 +57,7 @@ class Router(Protocol):
         """What `${router.<name>}` means in a rule file."""
         ...
 
-    def instead(self, query: Query, *, live: str) -> Query | None:
+    def fallback_query(self, query: Query, *, live: str) -> Query | None:
         """The series to read for `query` where `live` takes all traffic and has none of its own.
 
         None where there is no such series.

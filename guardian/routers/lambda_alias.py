@@ -203,7 +203,7 @@ class LambdaAlias:
         """`${router.function}` and `${router.alias}`."""
         return {"function": self._options.function, "alias": self._options.alias}
 
-    def instead(self, query: Query, *, live: str) -> Query | None:
+    def fallback_query(self, query: Query, *, live: str) -> Query | None:
         """The alias's own series: Lambda may report by `ExecutedVersion` only under weights."""
         dimensions = dict(query.dimensions)
         whole = query.namespace == NAMESPACE and dimensions.get("Resource") == self._name

@@ -80,7 +80,7 @@ class Gate:
         """`${router.version}`."""
         return {"version": self._version}
 
-    def instead(self, query: Query, *, live: str) -> Query | None:
+    def fallback_query(self, query: Query, *, live: str) -> Query | None:
         """None: nothing here is reported by version."""
         del query, live
         return None

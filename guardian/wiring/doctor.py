@@ -179,7 +179,9 @@ def _bound(service: Service) -> tuple[Criterion, ...]:
 
 def _audible(service: Service, criterion: Criterion, live: str) -> Criterion:
     """On the whole target's series, where a version alone has none of its own."""
-    instead = {q: w for q in criterion.queries() if (w := service.router.instead(q, live=live))}
+    instead = {
+        q: w for q in criterion.queries() if (w := service.router.fallback_query(q, live=live))
+    }
     return replace(criterion, measure=swapped(criterion.measure, instead))
 
 

@@ -42,7 +42,7 @@ def _seen_s(asked: Any, function: str, now: Instant) -> float | None:
     return seen_s
 
 
-def heard(queries: Sequence[Query], source: Source, *, now: Instant) -> frozenset[Query]:
+def has_data(queries: Sequence[Query], source: Source, *, now: Instant) -> frozenset[Query]:
     """Which of these series had datapoints lately; none where AWS does not say."""
     start, end = (floor_to(at, HEARD_PERIOD_S) for at in (now - HEARD_S, now + HEARD_PERIOD_S))
     wide = {replace(query, period_s=HEARD_PERIOD_S): query for query in queries}

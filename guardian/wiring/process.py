@@ -46,7 +46,7 @@ from guardian.wiring.adapters import (
     reach_of,
 )
 from guardian.wiring.clocks import clock_of
-from guardian.wiring.history import heard, longest_s
+from guardian.wiring.history import has_data, longest_s
 from guardian.wiring.lanes import lane_of, usable_lanes
 from guardian.wiring.services import service_criteria
 from guardian.wiring.targets import check_alone
@@ -281,7 +281,7 @@ class Wiring:
             to=to,
             journal=self.journal,
             longest_s=lambda versions: self._longest_s(service, versions),
-            heard=lambda queries: self._heard(name, queries),
+            has_data=lambda queries: self._heard(name, queries),
         )
         return Task(plan=plan, router=service.router, plane=self.plane(name))
 
@@ -307,7 +307,7 @@ class Wiring:
             rollback_to=rollback_to,
             journal=self.journal,
             longest_s=lambda versions: self._longest_s(service, versions),
-            heard=lambda queries: self._heard(name, queries),
+            has_data=lambda queries: self._heard(name, queries),
         )
         return Task(plan=plan, router=service.router, plane=self.plane(name))
 
@@ -328,7 +328,7 @@ class Wiring:
         return longest_s(service.router, source, versions, now=self.clock.now())
 
     def _heard(self, name: str, queries: Sequence[Query]) -> frozenset[Query]:
-        return heard(queries, self._source(self._aws[name]), now=self.clock.now())
+        return has_data(queries, self._source(self._aws[name]), now=self.clock.now())
 
     # --- adapters --------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ class Target(Alias):
         """The first of the problems it was given."""
         return WayBack(problem="".join(self.problems[:1]))
 
-    def instead(self, query: Query, *, live: str) -> Query | None:
+    def fallback_query(self, query: Query, *, live: str) -> Query | None:
         """The whole target's series, in the place of a version's."""
         whole = tuple((k, v) for k, v in query.dimensions if v != live)
         return replace(query, dimensions=whole) if self.whole else None

@@ -38,7 +38,7 @@ def rollout(shop: Shop, name: str = "r-old") -> Plan:
         to="42",
         journal=shop.journal,
         longest_s=lambda _: None,
-        heard=everything,
+        has_data=everything,
     )
 
 
@@ -155,7 +155,7 @@ def test_a_completed_gate_does_not_hide_what_was_live_before_it() -> None:
         rollback_to=None,
         journal=shop.journal,
         longest_s=lambda _: None,
-        heard=everything,
+        has_data=everything,
     )
     at = gate.snapshot.taken_at
     shop.lived(

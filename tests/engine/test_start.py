@@ -23,14 +23,14 @@ from guardian.core.notices import notice
 from guardian.core.plan import Approval, Drive, Plan
 from guardian.core.rollout import apply, fold, start
 from guardian.core.traffic import Stamp, Traffic, Weight
-from guardian.engine.audible import Heard
+from guardian.engine.series_choice import HasData
 from guardian.engine.start import NothingToDo, plan_rollout, plan_watch, take_snapshot
 from guardian.ports import ConfigError, Guard
 from tests.engine.shop import CANARY, SPLIT, STABLE, Shop, bound, everything
 
 
 def rollout_of(
-    shop: Shop, to: str = "42", *, again: bool = False, heard: Heard = everything
+    shop: Shop, to: str = "42", *, again: bool = False, has_data: HasData = everything
 ) -> Plan:
     """The plan of a rollout."""
     return plan_rollout(
@@ -39,7 +39,7 @@ def rollout_of(
         to=to,
         journal=shop.journal,
         longest_s=lambda _: None,
-        heard=heard,
+        has_data=has_data,
     )
 
 
@@ -47,7 +47,7 @@ def watch_of(
     shop: Shop,
     rollback_to: str | None = None,
     duration_s: float = 1800.0,
-    heard: Heard = everything,
+    has_data: HasData = everything,
 ) -> Plan:
     """The plan of a watch."""
     return plan_watch(
@@ -57,7 +57,7 @@ def watch_of(
         rollback_to=rollback_to,
         journal=shop.journal,
         longest_s=lambda _: None,
-        heard=heard,
+        has_data=has_data,
     )
 
 
@@ -133,7 +133,7 @@ def test_a_plan_keeps_what_was_asked_and_what_is_configured() -> None:
         to="42",
         journal=shop.journal,
         longest_s=lambda _: None,
-        heard=everything,
+        has_data=everything,
     )
     assert (plan.fixes, plan.approvals, plan.group) == (("Q1",), approvals, "checkout")
     shop.target.traffic = SPLIT
@@ -144,7 +144,7 @@ def test_a_plan_keeps_what_was_asked_and_what_is_configured() -> None:
         rollback_to=None,
         journal=shop.journal,
         longest_s=lambda _: None,
-        heard=everything,
+        has_data=everything,
     )
     assert (watch.fixes, watch.approvals, watch.group) == (("Q1",), (), "checkout")
 
@@ -224,7 +224,7 @@ def test_lambda_metrics_settle_later_by_the_longest_invocation(
         to="42",
         journal=shop.journal,
         longest_s=lambda _: time_out,
-        heard=everything,
+        has_data=everything,
     )
     assert plan.criteria[0].settle_s == bound().settle_s + more
     longest = [step.max_bake_s + more for step in shop.service.steps]
@@ -362,11 +362,11 @@ def test_a_silent_versions_series_is_read_from_the_whole_target(
     shop.target.whole = True
     shop.snapshot("41", hours_ago=1)
 
-    def heard(queries: Sequence[Query]) -> frozenset[Query]:
+    def has_data(queries: Sequence[Query]) -> frozenset[Query]:
         wanted = {"version": 2, "whole target": 1, "nobody": 0}[speaks]
         return frozenset(q for q in queries if len(q.dimensions) == wanted)
 
-    criterion = watch_of(shop, heard=heard).criteria[0]
+    criterion = watch_of(shop, has_data=has_data).criteria[0]
     assert {len(q.dimensions) for q in criterion.queries()} == {dimensions}
     assert ("whole target" in criterion.note) is (speaks == "whole target")
 

@@ -27,7 +27,7 @@ def router() -> LambdaAlias:
 
 def test_the_whole_alias_stands_in_for_its_only_version() -> None:
     """The same metric without the version."""
-    found = router().instead(VERSIONED, live="42")
+    found = router().fallback_query(VERSIONED, live="42")
     assert found is not None
     assert found.dimensions == (("FunctionName", "agents-api"), ("Resource", "agents-api:live"))
 
@@ -40,9 +40,9 @@ def test_nothing_stands_in_for_another_version_or_another_metric() -> None:
         stat="Sum",
         dimensions=(("Version", "42"),),
     )
-    assert router().instead(custom, live="42") is None
-    assert router().instead(VERSIONED, live="41") is None
+    assert router().fallback_query(custom, live="42") is None
+    assert router().fallback_query(VERSIONED, live="41") is None
     other = LambdaAlias(
         Options(function="agents-api", alias="beta"), context_for(account_for(Sessions()))
     )
-    assert other.instead(VERSIONED, live="42") is None
+    assert other.fallback_query(VERSIONED, live="42") is None

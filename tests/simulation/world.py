@@ -157,7 +157,7 @@ class Alias:
         """No variables."""
         return {}
 
-    def instead(self, query: Query, *, live: str) -> Query | None:
+    def fallback_query(self, query: Query, *, live: str) -> Query | None:
         """Every version has its own series here."""
         return None
 

@@ -13,7 +13,7 @@ from guardian.core.model import Criterion, Judge, Latency, Percentile, Query
 from guardian.core.threshold import percentile_note
 from guardian.ports import Router
 
-Heard: TypeAlias = Callable[[Sequence[Query]], frozenset[Query]]
+HasData: TypeAlias = Callable[[Sequence[Query]], frozenset[Query]]
 """Asks which of these series had datapoints lately; nothing where it cannot be learned."""
 
 SAMPLES_ABOVE: Final = 10
@@ -22,19 +22,21 @@ for alarms on percentiles with few samples (10 / (1 - p))."""
 _LIMIT: Final = re.compile(r"TC\(:([0-9.]+)\)")
 
 
-def audible(
-    router: Router, criterion: Criterion, live: str, stable: str, heard: Heard
+def choose_series(
+    router: Router, criterion: Criterion, live: str, stable: str, has_data: HasData
 ) -> Criterion:
     """The criterion on series that speak, where a version alone has none of its own.
 
     Before the deploy stable was alone: if its series was silent then, while the whole target's
     was not, the live version's will be silent too, and the whole target's is read instead.
     """
-    swaps = {q: w for q in criterion.queries() if (w := router.instead(q, live=live)) is not None}
+    swaps = {
+        q: w for q in criterion.queries() if (w := router.fallback_query(q, live=live)) is not None
+    }
     if not swaps:
         return criterion
     before = [_of_version(query, live, stable) for query in swaps]
-    found = heard([*before, *swaps.values()])
+    found = has_data([*before, *swaps.values()])
     if found.intersection(before) or not found.intersection(swaps.values()):
         return criterion
     return replace(
@@ -52,8 +54,8 @@ def _of_version(query: Query, live: str, stable: str) -> Query:
     )
 
 
-def countable(
-    router: Router, criteria: Sequence[Criterion], live: str, stable: str, heard: Heard
+def percentile_fallback(
+    router: Router, criteria: Sequence[Criterion], live: str, stable: str, has_data: HasData
 ) -> tuple[Criterion, ...]:
     """The criteria, with CloudWatch's own percentile where a metric's samples cannot be counted.
 
@@ -68,7 +70,7 @@ def countable(
         asked += [*_elsewhere(router, measure.within, live, stable)]
     if not asked:
         return tuple(criteria)
-    found = heard(tuple(dict.fromkeys(asked)))
+    found = has_data(tuple(dict.fromkeys(asked)))
     uncountable = {
         name
         for name, measure in latencies.items()
@@ -80,7 +82,7 @@ def countable(
 
 def _elsewhere(router: Router, query: Query, live: str, stable: str) -> list[Query]:
     """The series that shows what a metric has: stable's, the target's as a whole, and its own."""
-    whole = router.instead(query, live=live)
+    whole = router.fallback_query(query, live=live)
     return [_of_version(query, live, stable), query, *([whole] if whole is not None else [])]
 
 

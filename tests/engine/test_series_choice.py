@@ -55,7 +55,7 @@ class Speaking:
         return self.version is None or dict(query.dimensions).get("Version", "") == self.version
 
 
-def planned(shop: Shop, heard: Speaking, criterion: Criterion = P95) -> Plan:
+def planned(shop: Shop, has_data: Speaking, criterion: Criterion = P95) -> Plan:
     """The plan of a rollout with this criterion alone."""
     shop.service = replace(shop.service, criteria=(criterion,))
     return plan_rollout(
@@ -64,7 +64,7 @@ def planned(shop: Shop, heard: Speaking, criterion: Criterion = P95) -> Plan:
         to="42",
         journal=shop.journal,
         longest_s=lambda _: None,
-        heard=heard,
+        has_data=has_data,
     )
 
 
@@ -95,13 +95,13 @@ def test_the_floor_is_ten_samples_above_the_percentile(percentile: float, floor:
 
 
 @pytest.mark.parametrize(
-    "heard",
+    "has_data",
     [Speaking("SampleCount", "TC(:800)"), Speaking(), Speaking("TC(:800)")],
     ids=["both", "neither", "odd"],
 )
-def test_what_can_be_counted_is_counted(heard: Speaking) -> None:
+def test_what_can_be_counted_is_counted(has_data: Speaking) -> None:
     """Also where nothing could be learned: counts are the better evidence."""
-    (found,) = planned(Shop(), heard).criteria
+    (found,) = planned(Shop(), has_data).criteria
     assert isinstance(found.measure, Latency)
     assert not found.note
 
@@ -116,9 +116,9 @@ def test_a_statistic_of_another_shape_is_left_alone() -> None:
 
 def test_nothing_is_asked_where_there_is_no_latency() -> None:
     """Each question costs money."""
-    heard = Speaking("SampleCount")
-    planned(Shop(), heard, bound())
-    assert heard.asked == []
+    has_data = Speaking("SampleCount")
+    planned(Shop(), has_data, bound())
+    assert has_data.asked == []
 
 
 def test_a_watch_looks_too() -> None:
@@ -133,6 +133,6 @@ def test_a_watch_looks_too() -> None:
         rollback_to=None,
         journal=shop.journal,
         longest_s=lambda _: None,
-        heard=Speaking("SampleCount", version="41"),
+        has_data=Speaking("SampleCount", version="41"),
     )
     assert isinstance(plan.criteria[0].measure, Percentile)

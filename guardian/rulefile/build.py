@@ -25,9 +25,9 @@ from guardian.core.model import (
 from guardian.namespaces import settle_s
 from guardian.rulefile.durations import latency
 from guardian.rulefile.gauges import gauge
-from guardian.rulefile.kinds import UPWARD, Kind, count, incidents, ratio
+from guardian.rulefile.kinds import UPWARD, MeasureSpec, count, incidents, ratio
 from guardian.rulefile.model import CompareModel, CriterionModel, LimitModel
-from guardian.rulefile.query import Scene, names_canary, of_stable
+from guardian.rulefile.query import BuildContext, names_canary, of_stable
 from guardian.text.findings import Place
 from guardian.text.units import MAX_DATAPOINTS
 
@@ -53,41 +53,41 @@ _COUNTED: Final = (
 )
 
 
-def build(model: CriterionModel, scene: Scene) -> Criterion | None:
+def build(model: CriterionModel, context: BuildContext) -> Criterion | None:
     """The criterion with every default filled in; None when the scene has findings."""
     which = measured(model)
     if len(which) != 1:
-        _one_measure(model, which, scene)
+        _one_measure(model, which, context)
         return None
-    judge = _judge(model, which[0], scene)
-    _unfit(model, which[0], judge, scene)
+    judge = _judge(model, which[0], context)
+    _unfit(model, which[0], judge, context)
     if judge is Judge.PRESENCE:
-        return _of_incidents(model, scene)
-    kind = _kind(model, which[0], judge, scene)
-    limit = _limit(model.fail_if, "fail_if", kind, scene)
-    if kind is None or limit is None or scene.findings:
+        return _of_incidents(model, context)
+    kind = _kind(model, which[0], judge, context)
+    limit = _limit(model.fail_if, "fail_if", kind, context)
+    if kind is None or limit is None or context.findings:
         return None
     value = Decimal(str(limit.value))
     measure = kind.measure(value)
     queries = queries_of(measure)
-    _alike(queries, scene)
+    _alike(queries, context)
     criterion = _with_defaults(
         Criterion(
             name=model.name,
             measure=measure,
             fail_if=limit,
-            warn_if=_warning(model, limit, kind, scene),
+            warn_if=_warning(model, limit, kind, context),
             judge=judge,
-            datapoints=_datapoints(model, scene),
-            treat_missing=_missing(model, which[0], scene),
+            datapoints=_datapoints(model, context),
+            treat_missing=_missing(model, which[0], context),
             min_samples=model.min_samples or kind.floor(value),
             scope=_scope(model, queries),
-            compare=_compare(model.compare, measure, scene),
+            compare=_compare(model.compare, measure, context),
         ),
         model,
-        scene,
+        context,
     )
-    return None if scene.findings else criterion
+    return None if context.findings else criterion
 
 
 def measured(model: CriterionModel) -> list[str]:
@@ -95,21 +95,21 @@ def measured(model: CriterionModel) -> list[str]:
     return [name for name in MEASURES if getattr(model, name) is not None]
 
 
-def _one_measure(model: CriterionModel, which: list[str], scene: Scene) -> None:
+def _one_measure(model: CriterionModel, which: list[str], context: BuildContext) -> None:
     if which:
         words = f"{', '.join(MEASURES[:-1])} or {MEASURES[-1]}"
-        scene.say((which[1],), f"a criterion measures one thing: {words}", key=True)
+        context.say((which[1],), f"a criterion measures one thing: {words}", key=True)
         return
-    scene.say(
+    context.say(
         (),
         f"the criterion '{model.name}' measures nothing: give it a ratio, a latency, a gauge,"
         " a count or incidents",
     )
 
 
-def _with_defaults(criterion: Criterion, model: CriterionModel, scene: Scene) -> Criterion:
+def _with_defaults(criterion: Criterion, model: CriterionModel, context: BuildContext) -> Criterion:
     """What a criterion of any kind has."""
-    defaults = scene.defaults
+    defaults = context.defaults
     settle = model.settle if model.settle is not None else defaults.settle
     of_namespaces = max(settle_s(q.namespace) for q in criterion.queries())
     return replace(
@@ -128,25 +128,27 @@ def _first(own: float | None, default: float | None, otherwise: float) -> float:
     return own if own is not None else default if default is not None else otherwise
 
 
-def _kind(model: CriterionModel, which: str, judge: Judge, scene: Scene) -> Kind | None:
+def _kind(
+    model: CriterionModel, which: str, judge: Judge, context: BuildContext
+) -> MeasureSpec | None:
     match which:
         case "ratio":
-            return ratio(model, scene)
+            return ratio(model, context)
         case "latency":
-            return latency(model, judge, scene)
+            return latency(model, judge, context)
         case "gauge":
-            return gauge(model, scene)
+            return gauge(model, context)
         case _:
-            return count(model, scene)
+            return count(model, context)
 
 
-def _of_incidents(model: CriterionModel, scene: Scene) -> Criterion | None:
+def _of_incidents(model: CriterionModel, context: BuildContext) -> Criterion | None:
     """One that is open is enough; a step waits for there being none."""
-    measure = incidents(model, scene)
+    measure = incidents(model, context)
     given = model.fail_if.model_fields_set
     if given != {"any"} or not model.fail_if.any:
-        scene.say(("fail_if",), "incidents are counted from the first on: write {any: true}")
-    if scene.findings:
+        context.say(("fail_if",), "incidents are counted from the first on: write {any: true}")
+    if context.findings:
         return None
     return Criterion(
         name=model.name,
@@ -155,7 +157,7 @@ def _of_incidents(model: CriterionModel, scene: Scene) -> Criterion | None:
         fail_if=_ANY,
         judge=Judge.PRESENCE,
         scope=Scope(model.scope or "canary"),
-        on_fail=OnFail(model.on_fail or scene.defaults.on_fail or "rollback"),
+        on_fail=OnFail(model.on_fail or context.defaults.on_fail or "rollback"),
         min_samples=0,
         settle_s=0.0,
     )
@@ -164,82 +166,88 @@ def _of_incidents(model: CriterionModel, scene: Scene) -> Criterion | None:
 # --- limits ------------------------------------------------------------------------------------
 
 
-def _limit(written: LimitModel, key: str, kind: Kind | None, scene: Scene) -> Limit | None:
+def _limit(
+    written: LimitModel, key: str, kind: MeasureSpec | None, context: BuildContext
+) -> Limit | None:
     """The one limit under `fail_if` or `warn_if`."""
     if getattr(written, "any", False) or "any" in written.model_fields_set:
-        scene.say((key, "any"), "any is for incidents: give a limit, like {above: 5%}", key=True)
+        context.say((key, "any"), "any is for incidents: give a limit, like {above: 5%}", key=True)
         return None
     given = [d for d in Direction if d.value in written.model_fields_set]
     if len(given) != 1:
         words = ", ".join(d.value for d in Direction)
-        scene.say((key,), f"{key} takes exactly one limit: {words}")
+        context.say((key,), f"{key} takes exactly one limit: {words}")
         return None
     if kind is None:
         return None
     direction, place = given[0], (key, given[0].value)
     refused = kind.refused(direction)
     if refused is not None:
-        scene.say(place, refused, key=True)
-    value = _read(kind, getattr(written, direction.value), place, scene)
+        context.say(place, refused, key=True)
+    value = _read(kind, getattr(written, direction.value), place, context)
     if value is None or refused is not None:
         return None
     text = getattr(written, direction.value)
     return Limit(direction=direction, value=float(value), text=kind.text(text))
 
 
-def _read(kind: Kind, written: object, place: Place, scene: Scene) -> Decimal | None:
+def _read(
+    kind: MeasureSpec, written: object, place: Place, context: BuildContext
+) -> Decimal | None:
     try:
         value = kind.read(written)
     except ValueError as error:
-        scene.say(place, str(error))
+        context.say(place, str(error))
         return None
     why = kind.impossible(value) if place[0] == "fail_if" else None
     if why is not None:
-        scene.say(place, f"a limit of {written} can never be judged: {why}")
+        context.say(place, f"a limit of {written} can never be judged: {why}")
         return None
     return value
 
 
-def _warning(model: CriterionModel, limit: Limit, kind: Kind, scene: Scene) -> Limit | None:
+def _warning(
+    model: CriterionModel, limit: Limit, kind: MeasureSpec, context: BuildContext
+) -> Limit | None:
     """The nearer limit, which only tells."""
     if model.warn_if is None:
         return None
-    warning = _limit(model.warn_if, "warn_if", kind, scene)
+    warning = _limit(model.warn_if, "warn_if", kind, context)
     if warning is None:
         return None
     place = ("warn_if", warning.direction.value)
     if (warning.direction in UPWARD) is not (limit.direction in UPWARD):
         say = f"warn_if looks the other way than fail_if ({limit}): a warning comes before a breach"
-        scene.say(place, say, key=True)
+        context.say(place, say, key=True)
     elif not limit.direction.breached(limit.value, warning.value) or warning.value == limit.value:
         side = "lower" if limit.direction in UPWARD else "higher"
         say = f"{warning.text} warns no earlier than fail_if ({limit}): give a {side} limit"
-        scene.say(place, say)
+        context.say(place, say)
     return warning
 
 
 # --- how it is judged --------------------------------------------------------------------------
 
 
-def _judge(model: CriterionModel, which: str, scene: Scene) -> Judge:
+def _judge(model: CriterionModel, which: str, context: BuildContext) -> Judge:
     """How a criterion is judged, whatever is wrong with it."""
     if which == "incidents":
         if model.judge is not None:
-            scene.say(("judge",), "one open incident is a breach: leave judge out", key=True)
+            context.say(("judge",), "one open incident is a breach: leave judge out", key=True)
         return Judge.PRESENCE
     if which in ("gauge", "count"):
         if model.judge == "sequential":
             why = "there is no count of all events to weigh it by"
-            scene.say(("judge",), f"a {which} is judged by threshold: {why}")
+            context.say(("judge",), f"a {which} is judged by threshold: {why}")
         return Judge.THRESHOLD
-    return Judge(model.judge or scene.defaults.judge or "sequential")
+    return Judge(model.judge or context.defaults.judge or "sequential")
 
 
-def _unfit(model: CriterionModel, which: str, judge: Judge, scene: Scene) -> None:
+def _unfit(model: CriterionModel, which: str, judge: Judge, context: BuildContext) -> None:
     """Keys that mean nothing for this kind of criterion, and would be passed over in silence."""
     for key, why in _unfitting(which, judge):
         if getattr(model, key) is not None:
-            scene.say((key,), why, key=True)
+            context.say((key,), why, key=True)
 
 
 def _unfitting(which: str, judge: Judge) -> Iterator[tuple[str, str]]:
@@ -259,37 +267,37 @@ def _unfitting(which: str, judge: Judge) -> Iterator[tuple[str, str]]:
         yield "warn_if", _COUNTED
 
 
-def _datapoints(model: CriterionModel, scene: Scene) -> tuple[int, int]:
+def _datapoints(model: CriterionModel, context: BuildContext) -> tuple[int, int]:
     """(M, N), in our word or in CloudWatch's two."""
     n, m = model.evaluation_periods, model.datapoints_to_alarm
     if model.datapoints is not None:
         for key in ("evaluation_periods", "datapoints_to_alarm"):
             if getattr(model, key) is not None:
-                scene.say((key,), f"datapoints says this already: leave {key} out", key=True)
+                context.say((key,), f"datapoints says this already: leave {key} out", key=True)
         return model.datapoints
     if n is None:
         if m is not None:
             say = f"datapoints_to_alarm is M of evaluation_periods: add it (up to {MAX_DATAPOINTS})"
-            scene.say(("datapoints_to_alarm",), say, key=True)
-        return scene.defaults.datapoints or DATAPOINTS
+            context.say(("datapoints_to_alarm",), say, key=True)
+        return context.defaults.datapoints or DATAPOINTS
     if m is not None and m > n:
         say = f"{m} of {n} can never be reached: datapoints_to_alarm is at most evaluation_periods"
-        scene.say(("datapoints_to_alarm",), say)
+        context.say(("datapoints_to_alarm",), say)
     return (n if m is None else m, n)
 
 
-def _missing(model: CriterionModel, which: str, scene: Scene) -> Missing:
-    default = scene.defaults.treat_missing_data if which == "gauge" else None
+def _missing(model: CriterionModel, which: str, context: BuildContext) -> Missing:
+    default = context.defaults.treat_missing_data if which == "gauge" else None
     return Missing(model.treat_missing_data or default or "missing")
 
 
-def _alike(queries: tuple[Query, ...], scene: Scene) -> None:
+def _alike(queries: tuple[Query, ...], context: BuildContext) -> None:
     """Both parts of a measure cover the same requests and the same minutes."""
     place: Place = ("ratio", "total")
     if len({q.period_s for q in queries}) > 1:
-        scene.say((*place, "period"), "both metrics of a ratio need the same period")
+        context.say((*place, "period"), "both metrics of a ratio need the same period")
     if len({names_canary(q) for q in queries}) > 1:
-        scene.say(
+        context.say(
             place,
             "one metric counts the canary's events and the other everybody's: give both the"
             " dimension that names ${canary}",
@@ -302,7 +310,7 @@ def _scope(model: CriterionModel, queries: tuple[Query, ...]) -> Scope:
     return Scope.CANARY if any(names_canary(q) for q in queries) else Scope.SERVICE
 
 
-def _compare(model: CompareModel | None, measure: Measure, scene: Scene) -> Compare | None:
+def _compare(model: CompareModel | None, measure: Measure, context: BuildContext) -> Compare | None:
     if model is None or not isinstance(measure, Ratio | Latency):
         return None
     if isinstance(measure, Ratio):
@@ -312,7 +320,7 @@ def _compare(model: CompareModel | None, measure: Measure, scene: Scene) -> Comp
     else:
         stable = replace(measure, count=of_stable(measure.count), within=of_stable(measure.within))
     if stable == measure:
-        scene.say(
+        context.say(
             ("compare",),
             "canary and stable cannot be told apart here: a dimension must name ${canary}",
             key=True,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from guardian.rulefile.places import Found, Lost, matched
+from guardian.rulefile.resolve import Found, Lost, matched
 from guardian.text.findings import Document, Finding, Node, Place, combined
 from guardian.text.yaml import read
 

@@ -10,9 +10,9 @@ from typing import Final
 
 from guardian.core.model import Direction, Judge, Latency, Measure, Percentile
 from guardian.namespaces import MILLISECONDS, SECONDS, unit
-from guardian.rulefile.kinds import MIN_BAD, UPWARD, Kind
+from guardian.rulefile.kinds import MIN_BAD, UPWARD, MeasureSpec
 from guardian.rulefile.model import CriterionModel, LatencyModel, Metric
-from guardian.rulefile.query import Scene, query_of
+from guardian.rulefile.query import BuildContext, query_of
 from guardian.text.findings import Place, did_you_mean
 from guardian.text.units import exact_seconds, plain, told
 
@@ -26,16 +26,16 @@ SAMPLES_ABOVE: Final = 10
 """A percentile of a datapoint rests on at least this many samples above it."""
 
 
-def latency(model: CriterionModel, judge: Judge, scene: Scene) -> Kind | None:
+def latency(model: CriterionModel, judge: Judge, context: BuildContext) -> MeasureSpec | None:
     """A percentile of durations."""
     of = model.latency
     assert of is not None  # noqa: S101 - the caller looked
     percentile = Decimal(str(of.percentile))
-    _check_percentile(of, percentile, scene)
+    _check_percentile(of, percentile, context)
     base = query_of(
-        of.metric, ("latency", "metric"), beside=of.dimensions, stat="SampleCount", scene=scene
+        of.metric, ("latency", "metric"), beside=of.dimensions, stat="SampleCount", context=context
     )
-    per_second = _per_second(of.metric, base.unit, scene)
+    per_second = _per_second(of.metric, base.unit, context)
     rate = 1 - percentile / 100
     count = replace(base, stat="SampleCount")
     counted = judge is Judge.SEQUENTIAL
@@ -47,7 +47,7 @@ def latency(model: CriterionModel, judge: Judge, scene: Scene) -> Kind | None:
         series = replace(base, stat=f"p{plain(percentile)}")
         return Percentile(percentile=of.percentile, series=series, count=count)
 
-    return Kind(
+    return MeasureSpec(
         read=in_units(per_second or Decimal(1)),
         refused=_only_above if counted else _only_upward,
         measure=measure,
@@ -61,17 +61,17 @@ def in_units(per_second: Decimal) -> Callable[[object], Decimal]:
     return lambda written: exact_seconds(written) * per_second
 
 
-def _check_percentile(of: LatencyModel, percentile: Decimal, scene: Scene) -> None:
+def _check_percentile(of: LatencyModel, percentile: Decimal, context: BuildContext) -> None:
     if percentile < 1:
-        scene.say(
+        context.say(
             ("latency", "percentile"),
             f"{percentile} means that {plain(100 - percentile)}% of requests may be slower:"
             f" write {plain(percentile * 100)} for p{plain(percentile * 100)}",
         )
     elif percentile != round(percentile, 2):
-        scene.say(("latency", "percentile"), "a percentile has at most two decimals")
+        context.say(("latency", "percentile"), "a percentile has at most two decimals")
     if of.metric.stat not in (None, f"p{plain(percentile)}"):
-        scene.say(
+        context.say(
             ("latency", "metric", "stat"),
             f"{told(of.metric.stat)} cannot be used here: a latency counts the requests over the"
             " limit (SampleCount and TC), so leave stat out and set percentile",
@@ -90,12 +90,12 @@ def _only_upward(direction: Direction) -> str | None:
     return f"latency with {direction.value} would fail fast releases: write above"
 
 
-def _per_second(metric: Metric, named: str | None, scene: Scene) -> Decimal | None:
+def _per_second(metric: Metric, named: str | None, context: BuildContext) -> Decimal | None:
     """How many of the metric's unit make a second."""
     place: Place = ("latency", "metric")
     known = unit(metric.namespace, metric.metric)
     if metric.unit and known and metric.unit != known:
-        scene.say(
+        context.say(
             (*place, "unit"), f"{metric.namespace} {metric.metric} is held in {known}: remove unit"
         )
         return None
@@ -103,14 +103,14 @@ def _per_second(metric: Metric, named: str | None, scene: Scene) -> Decimal | No
         return TIME_UNITS[named]
     words = ", ".join(TIME_UNITS)
     if named is None:
-        scene.say(
+        context.say(
             place,
             f"the unit of {metric.namespace} {metric.metric} is not known: add unit: with one of"
             f" {words}",
         )
     else:
         where = (*place, "unit") if metric.unit else place
-        scene.say(
+        context.say(
             where,
             f"{told(named)} is not a duration's unit: {words}{did_you_mean(named, TIME_UNITS)}",
         )

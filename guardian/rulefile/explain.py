@@ -26,11 +26,11 @@ from guardian.core.model import (
 )
 from guardian.core.plan import Policy, PreExisting
 from guardian.core.wording import span
-from guardian.rulefile.doubts import Placed
 from guardian.rulefile.files import RuleSet, load
 from guardian.rulefile.kinds import UPWARD
-from guardian.rulefile.origins import Asked, Value, asked, at_line, values
-from guardian.rulefile.places import Lost, walked
+from guardian.rulefile.lint import Placed
+from guardian.rulefile.provenance import Asked, Value, asked, at_line, values
+from guardian.rulefile.resolve import Lost, walked
 from guardian.text.findings import Mark, Source, finding, refuse
 
 WIDTH: Final = 100

@@ -9,10 +9,10 @@ from pathlib import Path
 from guardian.core.model import Criterion
 from guardian.rulefile.build import build, measured
 from guardian.rulefile.combine import REPLACED, extended, included
-from guardian.rulefile.doubts import Placed, errors_of_lambda_only, warnings
+from guardian.rulefile.lint import Placed, errors_of_lambda_only, warnings
 from guardian.rulefile.model import CriterionModel, Defaults, RuleFile
-from guardian.rulefile.places import Found, Lost, located, walked
-from guardian.rulefile.query import Scene, unrouted
+from guardian.rulefile.query import BuildContext, unrouted
+from guardian.rulefile.resolve import Found, Lost, located, walked
 from guardian.text.findings import (
     Document,
     Finding,
@@ -204,9 +204,11 @@ def _criterion(node: Node, defaults: Defaults, declared: frozenset[str], request
     request.findings.extend(found)
     if model is None or (found and not measured(model)):
         return
-    scene = Scene(node=node, defaults=defaults, declared=declared, values=request.variables or {})
-    criterion = build(model, scene)
-    request.findings.extend(scene.findings)
+    context = BuildContext(
+        node=node, defaults=defaults, declared=declared, values=request.variables or {}
+    )
+    criterion = build(model, context)
+    request.findings.extend(context.findings)
     if criterion is not None and model.enabled:
         said = model.scope is not None
         request.placed.append(Placed(criterion=criterion, node=node, pooled_on_purpose=said))

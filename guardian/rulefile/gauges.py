@@ -10,9 +10,9 @@ from typing import Final
 from guardian.core.model import Gauge
 from guardian.namespaces import COUNT, PERCENT, SECONDS, unit
 from guardian.rulefile.durations import TIME_UNITS, in_units
-from guardian.rulefile.kinds import Kind, either
+from guardian.rulefile.kinds import MeasureSpec, either
 from guardian.rulefile.model import CriterionModel, Metric
-from guardian.rulefile.query import Scene, query_of
+from guardian.rulefile.query import BuildContext, query_of
 from guardian.text.findings import did_you_mean
 from guardian.text.units import exact_bytes, exact_number, exact_percent, told
 
@@ -52,19 +52,19 @@ UNITS: Final = frozenset(
 """CloudWatch's StandardUnit (API reference, MetricDatum)."""
 
 
-def gauge(model: CriterionModel, scene: Scene) -> Kind | None:
+def gauge(model: CriterionModel, context: BuildContext) -> MeasureSpec | None:
     """One metric's value."""
     metric = model.gauge
     assert metric is not None  # noqa: S101 - the caller looked
     held, usual = _KNOWN.get((metric.namespace, metric.metric), (None, _AVERAGE))
-    series = query_of(metric, ("gauge",), beside={}, stat=usual, scene=scene)
+    series = query_of(metric, ("gauge",), beside={}, stat=usual, context=context)
     named = series.unit or held
     if metric.unit:
-        _check_unit(metric, unit(metric.namespace, metric.metric) or held, scene)
+        _check_unit(metric, unit(metric.namespace, metric.metric) or held, context)
     if series.stat == "SampleCount":
         named = COUNT
     series = replace(series, unit=named)
-    return Kind(
+    return MeasureSpec(
         read=_reader(metric, named),
         refused=either,
         measure=lambda _: Gauge(series=series),
@@ -72,13 +72,13 @@ def gauge(model: CriterionModel, scene: Scene) -> Kind | None:
     )
 
 
-def _check_unit(metric: Metric, known: str | None, scene: Scene) -> None:
+def _check_unit(metric: Metric, known: str | None, context: BuildContext) -> None:
     where = ("gauge", "unit")
     if known and metric.unit != known:
-        scene.say(where, f"{metric.namespace} {metric.metric} is held in {known}: remove unit")
+        context.say(where, f"{metric.namespace} {metric.metric} is held in {known}: remove unit")
     elif metric.unit not in UNITS:
         meant = did_you_mean(str(metric.unit), UNITS)
-        scene.say(where, f"{told(metric.unit)} is not a unit of CloudWatch{meant}")
+        context.say(where, f"{told(metric.unit)} is not a unit of CloudWatch{meant}")
 
 
 def _reader(metric: Metric, named: str | None) -> Callable[[object], Decimal]:

@@ -11,7 +11,7 @@ from typing import Final
 from guardian.core.model import Direction, Incidents, Measure, Rate, Ratio, incident_query
 from guardian.namespaces import unit
 from guardian.rulefile.model import CriterionModel, Metric
-from guardian.rulefile.query import Scene, filled, query_of
+from guardian.rulefile.query import BuildContext, filled, query_of
 from guardian.text.findings import Place
 from guardian.text.units import exact_rate, exact_share, plain, told
 
@@ -24,7 +24,7 @@ MIN_BAD: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class MeasureSpec:
     """How the limits of one criterion are read, and the measure that a limit makes."""
 
     read: Callable[[object], Decimal]
@@ -49,19 +49,21 @@ def either(_: Direction) -> str | None:
 # --- ratios ------------------------------------------------------------------------------------
 
 
-def ratio(model: CriterionModel, scene: Scene) -> Kind | None:
+def ratio(model: CriterionModel, context: BuildContext) -> MeasureSpec | None:
     """A share of events."""
     of = model.ratio
     assert of is not None  # noqa: S101 - the caller looked
     counted = of.good or of.bad
     if counted is None or (of.bad is not None and of.good is not None):
-        scene.say(("ratio",), "a ratio counts either bad or good events: give exactly one of them")
+        context.say(
+            ("ratio",), "a ratio counts either bad or good events: give exactly one of them"
+        )
         return None
     side, beside = "bad" if of.good is None else "good", of.dimensions
-    part = query_of(counted, ("ratio", side), beside=beside, stat="Sum", scene=scene, part=True)
-    total = query_of(of.total, ("ratio", "total"), beside=beside, stat="Sum", scene=scene)
+    part = query_of(counted, ("ratio", side), beside=beside, stat="Sum", context=context, part=True)
+    total = query_of(of.total, ("ratio", "total"), beside=beside, stat="Sum", context=context)
     for name, metric in ((side, counted), ("total", of.total)):
-        counts(metric, ("ratio", name), scene, "a ratio")
+        counts(metric, ("ratio", name), context, "a ratio")
 
     def rate(share: Decimal) -> Decimal:
         return 1 - share if side == "good" else share
@@ -81,7 +83,7 @@ def ratio(model: CriterionModel, scene: Scene) -> Kind | None:
         example = "99.9%" if side == "good" else "0.1%"
         return never if rate(share) else f"{rng} {example}"
 
-    return Kind(
+    return MeasureSpec(
         read=exact_share,
         refused=refused,
         measure=lambda _: Ratio(
@@ -95,10 +97,10 @@ def ratio(model: CriterionModel, scene: Scene) -> Kind | None:
     )
 
 
-def counts(metric: Metric, place: Place, scene: Scene, who: str) -> None:
+def counts(metric: Metric, place: Place, context: BuildContext, who: str) -> None:
     """The metrics of a ratio and of a count hold counts."""
     if metric.stat not in (None, *COUNTING_STATS):
-        scene.say(
+        context.say(
             (*place, "stat"),
             f"{who} counts events: its stat is {' or '.join(COUNTING_STATS)}, not"
             f" {told(metric.stat)}",
@@ -107,7 +109,7 @@ def counts(metric: Metric, place: Place, scene: Scene, who: str) -> None:
     stated = metric.unit or known
     if stated not in (None, *COUNT_UNITS) and metric.stat != "SampleCount":
         where = (*place, "unit") if metric.unit else place
-        scene.say(
+        context.say(
             where,
             f"{who} counts events, and {metric.namespace} {metric.metric} holds {stated}:"
             " use a metric that counts, or stat: SampleCount",
@@ -117,13 +119,13 @@ def counts(metric: Metric, place: Place, scene: Scene, who: str) -> None:
 # --- counts ------------------------------------------------------------------------------------
 
 
-def count(model: CriterionModel, scene: Scene) -> Kind | None:
+def count(model: CriterionModel, context: BuildContext) -> MeasureSpec | None:
     """Events a minute."""
     metric = model.count
     assert metric is not None  # noqa: S101 - the caller looked
-    events = query_of(metric, ("count",), beside={}, stat="Sum", scene=scene)
-    counts(metric, ("count",), scene, "a count")
-    return Kind(
+    events = query_of(metric, ("count",), beside={}, stat="Sum", context=context)
+    counts(metric, ("count",), context, "a count")
+    return MeasureSpec(
         read=exact_rate,
         refused=either,
         measure=lambda _: Rate(events=events),
@@ -135,13 +137,13 @@ def count(model: CriterionModel, scene: Scene) -> Kind | None:
 # --- incidents ---------------------------------------------------------------------------------
 
 
-def incidents(model: CriterionModel, scene: Scene) -> Incidents:
+def incidents(model: CriterionModel, context: BuildContext) -> Incidents:
     """Open incidents; their priorities and services may hold the service's variables."""
     of = model.incidents
     assert of is not None  # noqa: S101 - the caller looked
 
     def each(key: str, texts: list[str]) -> tuple[str, ...]:
-        return tuple(filled(text, ("incidents", key, n), scene) for n, text in enumerate(texts))
+        return tuple(filled(text, ("incidents", key, n), context) for n, text in enumerate(texts))
 
     priorities, services = each("priorities", of.priorities), each("services", of.services)
     return Incidents(

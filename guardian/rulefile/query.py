@@ -24,7 +24,7 @@ _NO_PART: Final = (
 
 
 @dataclass(slots=True)
-class Scene:
+class BuildContext:
     """What a criterion is built with, and what was wrong with it."""
 
     node: Node
@@ -45,38 +45,40 @@ def query_of(
     *,
     beside: Dimensions,
     stat: str,
-    scene: Scene,
+    context: BuildContext,
     part: bool = False,
 ) -> Query:
     """A metric's query. `beside` are the dimensions that stand next to the metrics.
 
     `part`: it counts some of the events that another metric counts all of.
     """
-    defaults = scene.defaults
+    defaults = context.defaults
     if metric.absent is not None and not part:
-        scene.say((*place, "absent"), _NO_PART, key=True)
+        context.say((*place, "absent"), _NO_PART, key=True)
     group = place[:1]
     dimensions = {
-        name: filled(text, (*group, "dimensions", name), scene) for name, text in beside.items()
+        name: filled(text, (*group, "dimensions", name), context) for name, text in beside.items()
     }
     dimensions |= {
-        name: filled(text, (*place, "dimensions", name), scene)
+        name: filled(text, (*place, "dimensions", name), context)
         for name, text in metric.dimensions.items()
     }
     region, account = metric.region or defaults.region, metric.account_id or defaults.account_id
     return Query(
-        namespace=filled(metric.namespace, (*place, "namespace"), scene),
-        metric=filled(metric.metric, (*place, "metric"), scene),
+        namespace=filled(metric.namespace, (*place, "namespace"), context),
+        metric=filled(metric.metric, (*place, "metric"), context),
         stat=metric.stat or stat,
         dimensions=tuple(sorted(dimensions.items())),
         period_s=int(metric.period or defaults.period or 60),
         unit=metric.unit or unit(metric.namespace, metric.metric),
-        region=filled(region, (*place, "region"), scene, bound=False) if region else None,
-        account_id=filled(account, (*place, "account_id"), scene, bound=False) if account else None,
+        region=filled(region, (*place, "region"), context, bound=False) if region else None,
+        account_id=filled(account, (*place, "account_id"), context, bound=False)
+        if account
+        else None,
     )
 
 
-def filled(text: str, place: Place, scene: Scene, *, bound: bool = True) -> str:
+def filled(text: str, place: Place, context: BuildContext, *, bound: bool = True) -> str:
     """The text with the variables that have values; what is unknown is a finding.
 
     `bound` says whether the rollout fills in its own names later.
@@ -84,17 +86,17 @@ def filled(text: str, place: Place, scene: Scene, *, bound: bool = True) -> str:
 
     def fill(match: re.Match[str]) -> str:
         name = match[1]
-        if name not in scene.declared and not (bound and _OF_THE_ROLLOUT.fullmatch(name)):
+        if name not in context.declared and not (bound and _OF_THE_ROLLOUT.fullmatch(name)):
             of_rollout = ["canary", "stable", "router.<option>"] if bound else []
-            known = [*of_rollout, *sorted(scene.declared)]
+            known = [*of_rollout, *sorted(context.declared)]
             listed = ", ".join(f"${{{k}}}" for k in known)
             use = f", or use one of {listed}" if known else ""
             meant = did_you_mean(name, known)
-            scene.say(place, f"${{{name}}} is not known here{meant}: declare it under vars{use}")
-        return scene.values.get(name, match[0])
+            context.say(place, f"${{{name}}} is not known here{meant}: declare it under vars{use}")
+        return context.values.get(name, match[0])
 
     if "${" in _PLACEHOLDER.sub("", text):
-        scene.say(place, f"{told(text)} holds a placeholder that is not closed: write ${{name}}")
+        context.say(place, f"{told(text)} holds a placeholder that is not closed: write ${{name}}")
         return text
     return _PLACEHOLDER.sub(fill, text)
 

@@ -21,9 +21,9 @@ from guardian.core.model import (
 )
 from guardian.core.wording import span
 from guardian.namespaces import settle_s
-from guardian.rulefile.doubts import Placed
 from guardian.rulefile.durations import SAMPLES_ABOVE
 from guardian.rulefile.kinds import MIN_BAD
+from guardian.rulefile.lint import Placed
 from guardian.rulefile.query import names_canary
 from guardian.text.findings import Node, Place
 from guardian.text.units import plain

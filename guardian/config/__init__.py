@@ -4,6 +4,6 @@ Adapters' options stay as they stand in the file: `wiring` asks the adapter what
 """
 
 from guardian.config.files import absent, load, usable
-from guardian.config.values import Aws, Choice, Config, Lane, Mode, Service
+from guardian.config.values import AdapterRef, Aws, Config, Lane, Mode, Service
 
-__all__ = ["Aws", "Choice", "Config", "Lane", "Mode", "Service", "absent", "load", "usable"]
+__all__ = ["AdapterRef", "Aws", "Config", "Lane", "Mode", "Service", "absent", "load", "usable"]

@@ -22,7 +22,7 @@ from guardian.config.model import (
     ServiceModel,
 )
 from guardian.config.salvage import journal_of, top
-from guardian.config.values import Aws, Choice, Config, Lane, Mode, Service
+from guardian.config.values import AdapterRef, Aws, Config, Lane, Mode, Service
 from guardian.core.notices import Event
 from guardian.core.plan import Approval, Blind, LowTraffic, Policy, PreExisting, Unapproved
 from guardian.core.traffic import FULL, Step
@@ -258,14 +258,14 @@ class _Builder:
         key: str,
         own: frozenset[str],
         model: type[RouterModel | NotifyModel],
-    ) -> Choice | None:
+    ) -> AdapterRef | None:
         data = self._document.at(place)
         options = [k for k in data if k not in own] if isinstance(data, dict) else []
         checked, found = validate(model, self._document, place, without=options)
         self.findings.extend(found)
         if checked is None:
             return None
-        return Choice(
+        return AdapterRef(
             name=getattr(checked, key), node=Node(self._document, place), key=key, own=own
         )
 

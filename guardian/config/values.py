@@ -40,7 +40,7 @@ class Aws:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class AdapterRef:
     """An adapter by name, and its options as they stand in the file."""
 
     name: str
@@ -71,7 +71,7 @@ class Lane:
 
     name: str
     """Stays the same while the entries before it do: `slack`, `pagerduty`, `slack-2`."""
-    to: Choice
+    to: AdapterRef
     on: frozenset[Event] | None = None
     services: frozenset[str] | None = None
 
@@ -81,7 +81,7 @@ class Service:
     """One service as configured."""
 
     name: str
-    router: Choice
+    router: AdapterRef
     rules: tuple[str, ...]
     steps: tuple[Step, ...]
     mode: Mode

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from guardian.config import Aws, Choice
+from guardian.config import AdapterRef, Aws
 from guardian.core.plan import Reach
 from guardian.ports import ConfigError, UsageError
 
@@ -39,7 +39,7 @@ def router_variables() -> frozenset[str]:
     return frozenset(n for name in adapters("routers") for n in adapter("routers", name).VARIABLES)
 
 
-def chosen(room: str, choice: Choice) -> ModuleType:
+def chosen(room: str, choice: AdapterRef) -> ModuleType:
     """The adapter that a file names; ConfigError at its place when there is none of that name."""
     try:
         return adapter(room, choice.name)

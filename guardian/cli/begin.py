@@ -45,7 +45,7 @@ LETS_GO_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beginning:
+class StartRequest:
     """What a person asks to begin."""
 
     service: str
@@ -75,7 +75,7 @@ class NotBack(GuardianError):
     exit_code = Exit.STUCK.value
 
 
-def begin(wiring: Wiring, wanted: Beginning, output: Output) -> int:
+def begin(wiring: Wiring, wanted: StartRequest, output: Output) -> int:
     """Begin it; the exit code."""
     daemon = None if wanted.wait else _daemon(wiring, wanted.service)
     if wanted.supersede:
@@ -85,7 +85,7 @@ def begin(wiring: Wiring, wanted: Beginning, output: Output) -> int:
     return _here(wiring, wanted, output)
 
 
-def _here(wiring: Wiring, wanted: Beginning, output: Output) -> int:
+def _here(wiring: Wiring, wanted: StartRequest, output: Output) -> int:
     try:
         with beginning(wiring, output):
             task = _planned(wiring, wanted, output)
@@ -103,7 +103,7 @@ def _here(wiring: Wiring, wanted: Beginning, output: Output) -> int:
     return guard(wiring, [task], output, limits=wanted.limits, allow=wanted.allow)
 
 
-def _planned(wiring: Wiring, wanted: Beginning, output: Output) -> Task:
+def _planned(wiring: Wiring, wanted: StartRequest, output: Output) -> Task:
     """The task, once the version is there: just published, it is waited for within bounds."""
     ends_at, said = wiring.clock.now() + PENDING_S, False
     while True:
@@ -159,7 +159,7 @@ def _daemon(wiring: Wiring, service: str) -> str:
     return holder
 
 
-def _by_daemon(wiring: Wiring, wanted: Beginning, output: Output, daemon: str) -> int:
+def _by_daemon(wiring: Wiring, wanted: StartRequest, output: Output, daemon: str) -> int:
     options = {"again": "yes"} if wanted.again else {}
     if wanted.fixes:
         options["fixes"] = ",".join(wanted.fixes)
@@ -193,7 +193,7 @@ def _by_daemon(wiring: Wiring, wanted: Beginning, output: Output, daemon: str) -
     return 0
 
 
-def _told(wiring: Wiring, wanted: Beginning, order: Order, rollout: str) -> None:
+def _told(wiring: Wiring, wanted: StartRequest, order: Order, rollout: str) -> None:
     """The rollout's id, alone on its line for scripts, or a record."""
     from guardian.cli.output import show
 
@@ -216,7 +216,7 @@ def _told(wiring: Wiring, wanted: Beginning, order: Order, rollout: str) -> None
 # --- supersede ---------------------------------------------------------------------------------
 
 
-def _clear(wiring: Wiring, wanted: Beginning, output: Output) -> None:
+def _clear(wiring: Wiring, wanted: StartRequest, output: Output) -> None:
     """Take back a live rollout of another version; a watch, which moved nothing, just ends."""
     journal = wiring.journal
     live = [head for head in journal.live() if head.service == wanted.service]

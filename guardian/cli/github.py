@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from guardian.cli.closing import ERRORS, WORDS, Closing
+from guardian.cli.run_summary import ERRORS, WORDS, RunSummary
 from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.notices import Event, Notice
@@ -110,22 +110,22 @@ class GitHub:
         if level is not None:
             self._annotate(level, notice.title, notice.did)
 
-    def end(self, closings: Sequence[Closing], code: int) -> None:
+    def end(self, runs: Sequence[RunSummary], code: int) -> None:
         """The end: an annotation a service, the summary, the outputs."""
         self._close()
-        for closing in closings:
-            told = closing.notices[-1].did if closing.notices else ""
-            level = "error" if closing.exit in _WRONG else "warning"
-            level = "notice" if closing.exit is Exit.HEALTHY else level
-            self._annotate(level, _headline(closing), told or _headline(closing))
-        worst = _worst(closings)
-        self._append("GITHUB_STEP_SUMMARY", summary(closings))
+        for run in runs:
+            told = run.notices[-1].did if run.notices else ""
+            level = "error" if run.exit in _WRONG else "warning"
+            level = "notice" if run.exit is Exit.HEALTHY else level
+            self._annotate(level, _headline(run), told or _headline(run))
+        worst = _worst(runs)
+        self._append("GITHUB_STEP_SUMMARY", summary(runs))
         self._outputs(
             {
                 "exit_code": str(code),
                 "outcome": (worst.exit if worst is not None else Exit.HEALTHY).name.lower(),
                 **_facts(worst),
-                "rollouts": json.dumps([_record(closing) for closing in closings]),
+                "rollouts": json.dumps([_record(run) for run in runs]),
             }
         )
 
@@ -172,16 +172,16 @@ def output(name: str, value: str) -> str:
 # --- the step summary --------------------------------------------------------------------------
 
 
-def summary(closings: Sequence[Closing]) -> str:
+def summary(runs: Sequence[RunSummary]) -> str:
     """What happened to each service, as a page of Markdown."""
-    if not closings:
+    if not runs:
         return "## guardian: nothing to do\n"
-    return "\n".join(_section(closing) for closing in closings)
+    return "\n".join(_section(run) for run in runs)
 
 
-def _section(closing: Closing) -> str:
-    lines = [f"## guardian: {markdown(_headline(closing))}", "", *_table(closing), ""]
-    verdicts = closing.verdicts
+def _section(run: RunSummary) -> str:
+    lines = [f"## guardian: {markdown(_headline(run))}", "", *_table(run), ""]
+    verdicts = run.verdicts
     if verdicts:
         lines += [
             "| criterion | verdict | value | limit | samples | why |",
@@ -190,24 +190,24 @@ def _section(closing: Closing) -> str:
         ]
     else:
         lines.append("No criterion was judged by this process.")
-    told = closing.notices[-_TOLD:]
+    told = run.notices[-_TOLD:]
     if told:
         lines += ["", "### What guardian did", ""]
         lines += [f"- {_time(n)} **{markdown(n.title)}** {markdown(n.did)}" for n in told]
-    if closing.next:
-        lines += ["", "### What you can do", "", markdown(closing.next)]
+    if run.next:
+        lines += ["", "### What you can do", "", markdown(run.next)]
     return "\n".join([*lines, ""])
 
 
-def _table(closing: Closing) -> list[str]:
-    rollout, plan = closing.rollout, closing.rollout.plan
+def _table(run: RunSummary) -> list[str]:
+    rollout, plan = run.rollout, run.rollout.plan
     facts = {
         "canary": plan.canary,
         "stable": plan.stable,
         "target": plan.target,
         "rollout": f"{plan.rollout}, {rollout.phase.value.replace('_', ' ')}",
         "time": f"{rfc3339(rollout.started_at)} to {rfc3339(rollout.last_at)}",
-        "exit code": f"{closing.exit.value} ({closing.exit.name.lower()})",
+        "exit code": f"{run.exit.value} ({run.exit.name.lower()})",
     }
     rows = [f"| {name} | {markdown(value)} |" for name, value in facts.items()]
     return ["| | |", "|---|---|", *rows]
@@ -235,35 +235,35 @@ def _time(notice: Notice) -> str:
     return f"{rfc3339(notice.at)[11:19]}Z"
 
 
-def _headline(closing: Closing) -> str:
-    return f"{closing.rollout.plan.service}: {WORDS[closing.exit][1]}"
+def _headline(run: RunSummary) -> str:
+    return f"{run.rollout.plan.service}: {WORDS[run.exit][1]}"
 
 
 # --- the outputs -------------------------------------------------------------------------------
 
 
-def _worst(closings: Sequence[Closing]) -> Closing | None:
+def _worst(runs: Sequence[RunSummary]) -> RunSummary | None:
     """The service whose exit decides that of the command."""
-    return min(closings, key=lambda c: WORST_FIRST.index(c.exit), default=None)
+    return min(runs, key=lambda c: WORST_FIRST.index(c.exit), default=None)
 
 
-def _facts(closing: Closing | None) -> dict[str, str]:
+def _facts(run: RunSummary | None) -> dict[str, str]:
     """The single outputs: of the service that decided, where there are several."""
-    if closing is None:
+    if run is None:
         return dict.fromkeys(("service", "rollout", "phase", "stable", "canary"), "")
-    plan = closing.rollout.plan
+    plan = run.rollout.plan
     return {
         "service": plan.service,
         "rollout": plan.rollout,
-        "phase": closing.rollout.phase.value,
+        "phase": run.rollout.phase.value,
         "stable": plan.stable,
         "canary": plan.canary,
     }
 
 
-def _record(closing: Closing) -> dict[str, str | int]:
+def _record(run: RunSummary) -> dict[str, str | int]:
     return {
-        **_facts(closing),
-        "outcome": closing.exit.name.lower(),
-        "exit_code": closing.exit.value,
+        **_facts(run),
+        "outcome": run.exit.name.lower(),
+        "exit_code": run.exit.value,
     }

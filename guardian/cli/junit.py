@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import click
 
 from guardian.cli import whole_file
-from guardian.cli.closing import WORDS, Closing
+from guardian.cli.run_summary import WORDS, RunSummary
 from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.model import Criterion
@@ -34,11 +34,11 @@ def write(path: Path, root: ET.Element) -> None:
     whole_file.put(path, content)
 
 
-def report(closings: Sequence[Closing]) -> ET.Element:
+def report(runs: Sequence[RunSummary]) -> ET.Element:
     """The report on all services."""
     root = ET.Element("testsuites", name="guardian")
-    for closing in closings:
-        root.append(_suite(closing))
+    for run in runs:
+        root.append(_suite(run))
     return root
 
 
@@ -52,9 +52,9 @@ def failure(error: str) -> ET.Element:
     return root
 
 
-def _suite(closing: Closing) -> ET.Element:
-    rollout, plan = closing.rollout, closing.rollout.plan
-    verdicts = {v.criterion: v for v in closing.verdicts}
+def _suite(run: RunSummary) -> ET.Element:
+    rollout, plan = run.rollout, run.rollout.plan
+    verdicts = {v.criterion: v for v in run.verdicts}
     counts = Counter(_element(verdicts.get(c.name)) for c in plan.criteria)
     suite = ET.Element(
         "testsuite",
@@ -68,8 +68,8 @@ def _suite(closing: Closing) -> ET.Element:
     )
     properties = ET.SubElement(suite, "properties")
     for name, value in {
-        "outcome": closing.exit.name.lower(),
-        "exit_code": str(closing.exit.value),
+        "outcome": run.exit.name.lower(),
+        "exit_code": str(run.exit.value),
         "rollout": plan.rollout,
         "phase": rollout.phase.value,
         "target": plan.target,
@@ -78,15 +78,15 @@ def _suite(closing: Closing) -> ET.Element:
     }.items():
         ET.SubElement(properties, "property", name=name, value=_legal(value))
     for criterion in plan.criteria:
-        suite.append(_case(closing, criterion, verdicts.get(criterion.name)))
-    told = "\n".join(f"{rfc3339(n.at)} {n.title} {n.did}" for n in closing.notices)
-    out = f"{plan.service}: {WORDS[closing.exit][1]}\n{told}"
+        suite.append(_case(run, criterion, verdicts.get(criterion.name)))
+    told = "\n".join(f"{rfc3339(n.at)} {n.title} {n.did}" for n in run.notices)
+    out = f"{plan.service}: {WORDS[run.exit][1]}\n{told}"
     ET.SubElement(suite, "system-out").text = _legal(out)
     return suite
 
 
-def _case(closing: Closing, criterion: Criterion, verdict: Verdict | None) -> ET.Element:
-    plan = closing.rollout.plan
+def _case(run: RunSummary, criterion: Criterion, verdict: Verdict | None) -> ET.Element:
+    plan = run.rollout.plan
     case = ET.Element(
         "testcase", name=_legal(criterion.name), classname=_legal(f"guardian.{plan.service}")
     )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from guardian.cli.closing import WORDS, Closing
 from guardian.cli.lines import fitting
+from guardian.cli.run_summary import WORDS, RunSummary
 from guardian.cli.streams import drain, silence, write_line
 from guardian.clock import SystemClock
 from guardian.core import reasons
@@ -139,7 +139,7 @@ class Output:
         driven: frozenset[str] = frozenset(),
     ) -> None:
         """The outcome of the whole command; another process still drives the `driven` services."""
-        closings = [self._closing(rollout, exit_) for rollout, exit_ in results]
+        runs = [self._run_summary(rollout, exit_) for rollout, exit_ in results]
         if self._records:
             self._end(results, code, now)
         for rollout, exit_ in results:
@@ -149,18 +149,18 @@ class Output:
             elif not self._records:
                 write_line(last)
         if self._github is not None:
-            self._github.end(closings, code)
+            self._github.end(runs, code)
         if self._junit is not None:
             from guardian.cli import junit
 
-            self._report(self._junit, junit.report(closings))
+            self._report(self._junit, junit.report(runs))
         if lost := drain():
             self.say(f"{lost} lines of this were not written: nobody reads them")
 
-    def _closing(self, rollout: Rollout, exit_: Exit) -> Closing:
+    def _run_summary(self, rollout: Rollout, exit_: Exit) -> RunSummary:
         name = rollout.plan.rollout
         told = tuple(self._told.get(name, ()))
-        return Closing(rollout=rollout, exit=exit_, seen=self._seen.get(name, ()), notices=told)
+        return RunSummary(rollout=rollout, exit=exit_, seen=self._seen.get(name, ()), notices=told)
 
     def _report(self, path: Path, root: Element) -> None:
         """Write the report; a disk that is full by now never changes what the command found."""

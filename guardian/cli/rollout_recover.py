@@ -46,8 +46,8 @@ def recover(
     For a pipeline, as the step that always runs. What a living process drives is left alone.
     Without the rollout's journal, a SERVICE that is named is put back by guardian's stamp on it.
     """
-    from guardian.cli.left_behind import Recovery, recovered
     from guardian.cli.output import Output
+    from guardian.cli.recover import Recovery, recovered
     from guardian.engine.in_process import Limits
     from guardian.wiring import need, open_in_need
 

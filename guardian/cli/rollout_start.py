@@ -10,7 +10,7 @@ import click
 from guardian.cli.options import DURATION, FIXES, colour, config_option, output_options
 
 if TYPE_CHECKING:
-    from guardian.cli.begin import Beginning
+    from guardian.cli.begin import StartRequest
 
 
 @click.command()
@@ -88,7 +88,7 @@ def start(
 
     Without --wait the daemon (`guardian run`) drives it, and the command ends with its answer.
     """
-    from guardian.cli.begin import Beginning, begin
+    from guardian.cli.begin import StartRequest, begin
     from guardian.cli.guard import actor, allowed
     from guardian.cli.output import Output
     from guardian.engine.in_process import Limits
@@ -102,7 +102,7 @@ def start(
         leave_on_exit=on_exit == "leave",
         leave_on_timeout=timeout_then == "leave",
     )
-    wanted = Beginning(
+    wanted = StartRequest(
         service=service,
         to=to,
         actor=actor(),
@@ -182,11 +182,11 @@ def retry(
 
 def _anew(
     journal: object, service: str, reason: str, *, wait: bool, timeout: float | None, form: str
-) -> Beginning:
+) -> StartRequest:
     """The start that tries a version again; ConfigError when none was rolled back."""
     from typing import cast
 
-    from guardian.cli.begin import Beginning
+    from guardian.cli.begin import StartRequest
     from guardian.cli.guard import actor
     from guardian.cli.orders import phase_of, state
     from guardian.core.rollout import Phase
@@ -209,7 +209,7 @@ def _anew(
             f"version {last.plan.canary} was rolled back: say with --reason why it may be tried"
             " again"
         )
-    return Beginning(
+    return StartRequest(
         service=service,
         to=last.plan.canary,
         actor=actor(),

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardian.cli.closing import WORDS, Closing
 from guardian.cli.github import GitHub, command, markdown, output, plain, summary
 from guardian.cli.output import Output
+from guardian.cli.run_summary import WORDS, RunSummary
 from guardian.core.entries import Held, HoldReason
 from guardian.core.notices import Notice, notice
 from guardian.core.rollout import Phase, apply
@@ -51,20 +51,20 @@ def held(detail: str) -> Notice:
     return replace(found, title=detail, did=detail, todo=detail)
 
 
-def closing(phase: Phase, *notices: Notice, service: str = SERVICE) -> Closing:
+def run(phase: Phase, *notices: Notice, service: str = SERVICE) -> RunSummary:
     """A rollout that a command leaves in a phase."""
     state = in_phase(phase)
     named = replace(state, plan=replace(state.plan, service=service))
-    return Closing(rollout=named, exit=outcome(named), seen=(FAIL,), notices=notices)
+    return RunSummary(rollout=named, exit=outcome(named), seen=(FAIL,), notices=notices)
 
 
 def ended(
-    folder: Path, *closings: Closing, code: int = 0
+    folder: Path, *runs: RunSummary, code: int = 0
 ) -> tuple[list[Command], str, dict[str, str]]:
     """The commands, the summary and the outputs of an end."""
     console = Console()
     files = {"GITHUB_STEP_SUMMARY": str(folder / "sum"), "GITHUB_OUTPUT": str(folder / "out")}
-    GitHub(files, console.show).end(closings, code)
+    GitHub(files, console.show).end(runs, code)
     return commands(console.log), (folder / "sum").read_text(), outputs(folder / "out")
 
 
@@ -134,7 +134,7 @@ def test_a_hostile_notice_becomes_one_annotation_and_harmless_lines(tmp_path: Pa
     rendering = GitHub({}, console.show)
     rendering.notice(told, HOSTILE)
     rendering.progress(HOSTILE, HOSTILE)
-    rendering.end([closing(Phase.ROLLED_BACK, told)], 4)
+    rendering.end([run(Phase.ROLLED_BACK, told)], 4)
     names = [found.name for found in commands(console.log)]
     assert names == ["warning", "group", "endgroup", "error"]
 
@@ -160,7 +160,7 @@ def test_polls_are_folded_and_what_is_told_is_not() -> None:
 @pytest.mark.parametrize("exit_", Exit)
 def test_every_end_is_annotated(tmp_path: Path, exit_: Exit) -> None:
     """Health is a notice; a breach, a rollback that is stuck and blindness are errors."""
-    left = replace(closing(Phase.COMPLETED), exit=exit_)
+    left = replace(run(Phase.COMPLETED), exit=exit_)
     found, page, values = ended(tmp_path, left, code=exit_.value)
     wrong = exit_ in (Exit.ROLLED_BACK, Exit.STUCK, Exit.BLIND, Exit.GATE_FAILED)
     level = "notice" if exit_ is Exit.HEALTHY else "error" if wrong else "warning"
@@ -173,8 +173,8 @@ def test_every_end_is_annotated(tmp_path: Path, exit_: Exit) -> None:
 
 def test_the_single_outputs_are_those_of_the_service_that_decided(tmp_path: Path) -> None:
     """Two services: the worst one's facts, and a list of both."""
-    fine = closing(Phase.CANCELLED, service="fine")
-    back = closing(Phase.ROLLED_BACK, service="back")
+    fine = run(Phase.CANCELLED, service="fine")
+    back = run(Phase.ROLLED_BACK, service="back")
     _, page, values = ended(tmp_path, fine, back, code=4)
     assert (values["outcome"], values["service"]) == ("rolled_back", "back")
     assert (values["stable"], values["canary"], values["phase"]) == ("41", "42", "rolled_back")
@@ -218,7 +218,7 @@ def test_the_summary_says_on_what_a_rollback_rests() -> None:
     state = in_phase(Phase.ROLLED_BACK)
     assert state.rollback is not None
     breached = replace(state, rollback=replace(state.rollback, verdicts=(FAIL,)))
-    left = Closing(rollout=breached, exit=Exit.ROLLED_BACK, seen=(PASS,))
+    left = RunSummary(rollout=breached, exit=Exit.ROLLED_BACK, seen=(PASS,))
     assert [v.outcome for v in left.verdicts] == [Outcome.FAIL]
     page = summary([left])
     assert "| error-rate | fail |" in page
@@ -227,7 +227,7 @@ def test_the_summary_says_on_what_a_rollback_rests() -> None:
 
 def test_a_verdict_on_a_criterion_that_the_plan_lacks_is_left_out() -> None:
     """The table has the plan's criteria, in its order."""
-    left = replace(closing(Phase.BAKING), seen=(verdict(Outcome.PASS, "unknown"), PASS))
+    left = replace(run(Phase.BAKING), seen=(verdict(Outcome.PASS, "unknown"), PASS))
     assert [v.criterion for v in left.verdicts] == ["error-rate"]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardian.cli import junit
-from guardian.cli.closing import Closing
+from guardian.cli.run_summary import RunSummary
 from guardian.core.rollout import Phase
 from guardian.core.verdict import Outcome
 from guardian.engine.outcome import Exit
@@ -27,18 +27,18 @@ ELEMENTS = {
 }
 
 
-def closing(*outcomes: Outcome, service: str = SERVICE, unjudged: int = 0) -> Closing:
+def run(*outcomes: Outcome, service: str = SERVICE, unjudged: int = 0) -> RunSummary:
     """A watch that ends with these verdicts, one criterion each, and criteria without one."""
     names = [f"c{number}" for number in range(len(outcomes) + unjudged)]
     plan = replace(PLAN, service=service, criteria=tuple(criterion(name) for name in names))
     seen = tuple(verdict(o, name) for o, name in zip(outcomes, names, strict=False))
-    return Closing(rollout=in_phase(Phase.BAKING, plan=plan), exit=Exit.WAITING, seen=seen)
+    return RunSummary(rollout=in_phase(Phase.BAKING, plan=plan), exit=Exit.WAITING, seen=seen)
 
 
-def written(folder: Path, *closings: Closing) -> ET.Element:
+def written(folder: Path, *runs: RunSummary) -> ET.Element:
     """The report as a reader finds it."""
     path = folder / "report.xml"
-    junit.write(path, junit.report(closings))
+    junit.write(path, junit.report(runs))
     return read(path)
 
 
@@ -50,7 +50,7 @@ def read(path: Path) -> ET.Element:
 @pytest.mark.parametrize("outcome", Outcome)
 def test_each_verdict_has_its_element(tmp_path: Path, outcome: Outcome) -> None:
     """A breach is a failure; what is not known is skipped; what could not be read is an error."""
-    (case,) = written(tmp_path, closing(outcome)).iter("testcase")
+    (case,) = written(tmp_path, run(outcome)).iter("testcase")
     wanted = ELEMENTS[outcome]
     assert [child.tag for child in case] == ([wanted] if wanted else [])
     if wanted:
@@ -60,7 +60,7 @@ def test_each_verdict_has_its_element(tmp_path: Path, outcome: Outcome) -> None:
 
 def test_each_service_is_a_suite_that_counts_its_cases(tmp_path: Path) -> None:
     """Tests, failures, errors and skipped ones add up; a criterion without verdict is skipped."""
-    root = written(tmp_path, closing(*Outcome, unjudged=1), closing(Outcome.PASS, service="b"))
+    root = written(tmp_path, run(*Outcome, unjudged=1), run(Outcome.PASS, service="b"))
     first, second = root
     assert [suite.get("name") for suite in root] == [SERVICE, "b"]
     counts = {key: first.get(key) for key in ("tests", "failures", "errors", "skipped")}
@@ -77,7 +77,7 @@ def test_any_text_makes_a_valid_document(
     tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
     """Control characters, half of a surrogate pair, brackets, entities: it can be read again."""
-    left = closing(Outcome.FAIL, service=text)
+    left = run(Outcome.FAIL, service=text)
     odd = replace(left, seen=(replace(left.seen[0], why=text),))
     root = written(tmp_path_factory.mktemp("junit"), odd)
     assert root[0].get("tests") == "1"
@@ -89,7 +89,7 @@ def test_any_text_makes_a_valid_document(
 
 def test_ordinary_text_comes_out_as_it_went_in(tmp_path: Path) -> None:
     """Accents, emoji and angle brackets are no reason to lose anything."""
-    left = closing(Outcome.FAIL)
+    left = run(Outcome.FAIL)
     why = 'p95 < 10 s & "später" 🚀'
     root = written(tmp_path, replace(left, seen=(replace(left.seen[0], why=why),)))
     assert next(root.iter("failure")).get("message") == why
@@ -98,7 +98,7 @@ def test_ordinary_text_comes_out_as_it_went_in(tmp_path: Path) -> None:
 def test_a_report_takes_the_old_ones_place_at_once(tmp_path: Path) -> None:
     """Nothing else is left in the folder, and a link's target is not followed half-way."""
     (tmp_path / "report.xml").write_text("old")
-    written(tmp_path, closing(Outcome.PASS))
+    written(tmp_path, run(Outcome.PASS))
     assert [path.name for path in tmp_path.iterdir()] == ["report.xml"]
 
 

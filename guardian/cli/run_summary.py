@@ -29,7 +29,7 @@ ERRORS = {1: "internal_error", 2: "usage", 3: "config", 8: "blind"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closing:
+class RunSummary:
     """One rollout as its command leaves it."""
 
     rollout: Rollout

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from guardian.engine.daemon import Daemon
     from guardian.engine.host import Dependencies
     from guardian.engine.vigil import Vigil
-    from guardian.ports.overview import Overview
+    from guardian.ports.daemon_status import DaemonStatus
     from guardian.web.app import Listener
     from guardian.wiring import Wiring
     from guardian.wiring.configured import ConfiguredCatalog
@@ -155,7 +155,7 @@ def _serve(
     return daemon.settled
 
 
-def _overview(serving: list[Vigil | Daemon]) -> Overview:
+def _overview(serving: list[Vigil | Daemon]) -> DaemonStatus:
     return serving[-1].overview()
 
 

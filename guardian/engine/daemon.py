@@ -20,7 +20,7 @@ from guardian.engine.patrol import Patrol
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import STALL_S
 from guardian.ports import ConfigError, JournalError
-from guardian.ports.overview import Overview
+from guardian.ports.daemon_status import DaemonStatus
 
 TURN_S = 1.0
 """Real seconds between two looks at orders and at what nobody drives."""
@@ -267,14 +267,14 @@ class Daemon:
 
     # --- what others see -----------------------------------------------------------------------
 
-    def overview(self) -> Overview:
+    def overview(self) -> DaemonStatus:
         """How the daemon is; asks nobody, and may be called in any thread."""
         state, host = self._state, self._host
         monotonic = self._clock.monotonic()
         planes = list(host.planes.values())
         late = {p.name: 0.0 if p.due_by is None else max(0.0, monotonic - p.due_by) for p in planes}
         shown = [host.pictures.get(runner.id) for runner in host.runners]
-        return Overview(
+        return DaemonStatus(
             at=self._clock.now(),
             pictures=tuple(picture for picture in shown if picture is not None),
             claims=state.held,

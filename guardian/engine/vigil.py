@@ -11,7 +11,7 @@ from guardian.core.notices import Notice
 from guardian.engine.call_pool import ThreadCallPool
 from guardian.engine.outbox import DIRECT_RETRY_S, Lane
 from guardian.ports import Clock, JournalError
-from guardian.ports.overview import Overview
+from guardian.ports.daemon_status import DaemonStatus
 
 RETRY_S = 2.0
 """Real seconds between two tries."""
@@ -76,9 +76,9 @@ class Vigil:
     def reload(self) -> None:
         """There is nothing yet that could be read again."""
 
-    def overview(self) -> Overview:
+    def overview(self) -> DaemonStatus:
         """How it is; may be called in any thread."""
-        return Overview(at=self._clock.now(), ready=self._trouble or "it is starting")
+        return DaemonStatus(at=self._clock.now(), ready=self._trouble or "it is starting")
 
     def _troubled(self, trouble: str) -> None:
         if trouble != self._trouble:

@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol
 
 from guardian.clock import SystemClock
 from guardian.ports import Clock, ConfigError
-from guardian.ports.overview import Overview
+from guardian.ports.daemon_status import DaemonStatus
 
 LOOPBACK: Final = "127.0.0.1"
 MAX_CONNECTIONS: Final = 32
@@ -46,7 +46,7 @@ class Scraped(Protocol):
     """Makes the page of metrics: `guardian.web.metrics.PrometheusMeter`."""
 
     def page(
-        self, overview: Overview, *, accept: str = "", encodings: str = ""
+        self, overview: DaemonStatus, *, accept: str = "", encodings: str = ""
     ) -> tuple[bytes, dict[str, str]]:
         """The body and its headers."""
         ...
@@ -84,7 +84,7 @@ class Listener:
 def serve(
     listen: str,
     *,
-    overview: Callable[[], Overview],
+    overview: Callable[[], DaemonStatus],
     metrics: Scraped,
     clock: Clock | None = None,
     hosts: Collection[str] = (),
@@ -149,7 +149,7 @@ class _Server(ThreadingHTTPServer):
         self,
         family: int,
         address: Any,
-        overview: Callable[[], Overview],
+        overview: Callable[[], DaemonStatus],
         metrics: Scraped,
         clock: Clock,
     ) -> None:
@@ -330,7 +330,7 @@ def _is_ours(host: str, names: Collection[str]) -> bool:
     return True
 
 
-def _remarks(overview: Overview) -> str:
+def _remarks(overview: DaemonStatus) -> str:
     """What is amiss outside of this process: no reason to end or to replace it."""
     unseen = {f"{s}: its target cannot be seen": why for s, why in sorted(overview.unseen.items())}
     refusing = {f"{name} refuses what it is given": why for name, why in overview.notifiers.items()}

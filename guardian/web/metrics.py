@@ -24,7 +24,7 @@ from guardian.core.model import Instant
 from guardian.core.rollout import LIVE, Phase
 from guardian.core.status import Picture
 from guardian.core.verdict import Evidence, Outcome
-from guardian.ports.overview import Overview
+from guardian.ports.daemon_status import DaemonStatus
 
 USD_PER_METRIC: Final = 0.01 / 1000
 """GetMetricData: $0.01 for 1,000 metrics requested, up to five statistics of one metric counting
@@ -199,7 +199,7 @@ _BY_NAME: Final = {family.name: family for family in FAMILIES}
 
 
 class PrometheusMetrics:
-    """Metrics that count in its own registry, and renders it with an Overview for a scrape.
+    """Metrics that count in its own registry, and renders it with a DaemonStatus for a scrape.
 
     `notifiers` are the configured lanes' names: their counters begin at 0, so that the first
     failure is already an increase. Thread-safe.
@@ -267,7 +267,7 @@ class PrometheusMetrics:
     # --- the page --------------------------------------------------------------------------------
 
     def page(
-        self, overview: Overview, *, accept: str = "", encodings: str = ""
+        self, overview: DaemonStatus, *, accept: str = "", encodings: str = ""
     ) -> tuple[bytes, dict[str, str]]:
         """What a scrape gets, and its HTTP headers, by the scraper's two `Accept` headers.
 
@@ -288,7 +288,7 @@ class PrometheusMetrics:
 class _Scrape(CollectorRegistry):
     """What the client's encoders walk over: the overview's gauges, then the counts."""
 
-    def __init__(self, overview: Overview, counts: CollectorRegistry) -> None:
+    def __init__(self, overview: DaemonStatus, counts: CollectorRegistry) -> None:
         super().__init__(auto_describe=False)
         self._overview = overview
         self._counts = counts
@@ -307,7 +307,7 @@ class _Scrape(CollectorRegistry):
 class _State:
     """Gauges of one overview."""
 
-    def __init__(self, overview: Overview) -> None:
+    def __init__(self, overview: DaemonStatus) -> None:
         self._at = overview.at
         self._gauges = {
             family.name: GaugeMetricFamily(family.name, family.meaning, labels=family.labels)
@@ -381,7 +381,7 @@ def _newest(pictures: Iterable[Picture]) -> list[Picture]:
     return [found[service] for service in sorted(found)]
 
 
-def _unread(overview: Overview) -> dict[tuple[str, str], int]:
+def _unread(overview: DaemonStatus) -> dict[tuple[str, str], int]:
     """By account and region, how many series could not be read."""
     found: dict[tuple[str, str], int] = {}
     for plane, count in overview.unread.items():
@@ -390,7 +390,7 @@ def _unread(overview: Overview) -> dict[tuple[str, str], int]:
     return found
 
 
-def _last_ticks(overview: Overview) -> dict[tuple[str, str], Instant]:
+def _last_ticks(overview: DaemonStatus) -> dict[tuple[str, str], Instant]:
     """By account and region, the end of the last tick; of several roles, the one that is behind."""
     found: dict[tuple[str, str], Instant] = {}
     for plane, (at, _) in overview.planes.items():

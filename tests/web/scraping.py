@@ -16,7 +16,7 @@ from guardian.core.status import Picture
 from guardian.core.traffic import Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Clock
-from guardian.ports.overview import Overview
+from guardian.ports.daemon_status import DaemonStatus
 from guardian.web.app import Listener, serve
 from guardian.web.metrics import PrometheusMetrics
 from tests.core.builders import FIVE_PERCENT, share
@@ -77,9 +77,9 @@ def shown(phase: Phase = Phase.BAKING, *, service: str = SERVICE, **changes: obj
     return replace(plain, **changes)  # type: ignore[arg-type] # the tests name real fields
 
 
-def at_work(*pictures: Picture) -> Overview:
+def at_work(*pictures: Picture) -> DaemonStatus:
     """A healthy daemon in the middle of these."""
-    return Overview(
+    return DaemonStatus(
         at=NOW,
         pictures=pictures or (shown(),),
         claims={SERVICE: True, "worker": False},
@@ -105,7 +105,7 @@ def busy(metrics: PrometheusMetrics) -> PrometheusMetrics:
 
 @contextmanager
 def listening(
-    overview: Callable[[], Overview] = at_work,
+    overview: Callable[[], DaemonStatus] = at_work,
     *,
     metrics: PrometheusMetrics | None = None,
     clock: Clock | None = None,

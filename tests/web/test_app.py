@@ -14,7 +14,7 @@ from http.client import RemoteDisconnected
 import pytest
 
 from guardian.ports import ConfigError
-from guardian.ports.overview import Overview
+from guardian.ports.daemon_status import DaemonStatus
 from guardian.web.app import MAX_CONNECTIONS, MAX_HEAD, parse_listen, serve
 from guardian.web.metrics import PrometheusMetrics
 from tests.contracts.journal_values import ManualClock
@@ -135,7 +135,7 @@ def test_a_scrape_shows_the_overview_of_its_moment() -> None:
     """Nothing is kept from one scrape to the next."""
     pending = iter(range(5, 10))
 
-    def overview() -> Overview:
+    def overview() -> DaemonStatus:
         return replace(at_work(), pending=next(pending))
 
     with listening(overview) as listener:
@@ -248,7 +248,7 @@ def test_a_page_that_cannot_be_made_is_a_500_and_the_next_one_is_well(
     """The log has the reason; the client learns nothing of it."""
     broken = [True]
 
-    def overview() -> Overview:
+    def overview() -> DaemonStatus:
         if broken[0]:
             raise RuntimeError("xoxb-secret")
         return at_work()
@@ -268,7 +268,7 @@ def test_health_is_answered_while_a_scrape_hangs() -> None:
 
     class Slow(PrometheusMetrics):
         def page(
-            self, overview: Overview, *, accept: str = "", encodings: str = ""
+            self, overview: DaemonStatus, *, accept: str = "", encodings: str = ""
         ) -> tuple[bytes, dict[str, str]]:
             inside.set()
             go_on.wait(PATIENCE_S)

@@ -14,7 +14,7 @@ from guardian.core.entries import HoldReason
 from guardian.core.model import Gauge, Judge
 from guardian.core.rollout import LIVE, Phase
 from guardian.core.verdict import Outcome
-from guardian.ports.overview import Overview
+from guardian.ports.daemon_status import DaemonStatus
 from guardian.web.metrics import (
     DELIVERIES,
     FAMILIES,
@@ -48,7 +48,7 @@ CRITERION = {
 SUFFIXES = re.compile(r"_(bucket|count|sum)$")
 
 
-def page(overview: Overview | None = None, metrics: PrometheusMetrics | None = None) -> str:
+def page(overview: DaemonStatus | None = None, metrics: PrometheusMetrics | None = None) -> str:
     """What a scraper without wishes gets."""
     given = metrics or PrometheusMetrics()
     return given.page(overview or at_work())[0].decode()
@@ -141,7 +141,7 @@ def test_criterion_series_exist_only_while_a_rollout_is_live(phase: Phase) -> No
 
 def test_without_a_rollout_there_are_no_rollout_series() -> None:
     """A service at rest has no phase."""
-    names = {name for name, _ in samples(page(Overview(at=NOW, claims={SERVICE: True})))}
+    names = {name for name, _ in samples(page(DaemonStatus(at=NOW, claims={SERVICE: True})))}
     assert not names & {*CRITERION, "guardian_rollout_phase", "guardian_rollout_held"}
 
 

@@ -10,7 +10,7 @@ from guardian.core.status import Picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class DaemonStatus:
     """A daemon at one instant."""
 
     at: Instant

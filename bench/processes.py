@@ -20,8 +20,8 @@ RUNS = 15
 IMPORTS = (
     "guardian.cli.main",
     "guardian.core.decide",
-    "guardian.rulefile",
-    "guardian.config",
+    "guardian.files.rules",
+    "guardian.files.config",
     "guardian.engine.in_process",
     "guardian.wiring",
     "guardian.aws",

@@ -14,9 +14,12 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 from pydantic import BaseModel
 
-from guardian import config, rulefile
 from guardian.cli.main import COMMANDS, guardian
-from guardian.config.model import (
+from guardian.core.notices import Event
+from guardian.core.rollout import REMEMBERED, TRANSITIONS
+from guardian.engine.outcome import WORST_FIRST, Exit
+from guardian.files import config, rules
+from guardian.files.config.model import (
     ApprovalModel,
     AwsModel,
     ConfigModel,
@@ -25,9 +28,6 @@ from guardian.config.model import (
     ServiceModel,
     StepModel,
 )
-from guardian.core.notices import Event
-from guardian.core.rollout import REMEMBERED, TRANSITIONS
-from guardian.engine.outcome import WORST_FIRST, Exit
 from guardian.ports import GuardianError
 from guardian.settings import Settings
 from guardian.wiring import services
@@ -108,8 +108,8 @@ def test_rule_files_in_the_documents_load(text: str, tmp_path: Path) -> None:
     """Every example of a rule file is one, once it has a head."""
     file = tmp_path / "example.yaml"
     file.write_text(completed(text, version="1", name="example"), encoding="utf-8")
-    assert [str(found) for found in rulefile.lint([file]) if found.severity == "error"] == []
-    assert rulefile.load([file]).criteria
+    assert [str(found) for found in rules.lint([file]) if found.severity == "error"] == []
+    assert rules.load([file]).criteria
 
 
 @pytest.mark.parametrize("text", of("yaml config"))

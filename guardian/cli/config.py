@@ -27,7 +27,7 @@ def lint(*, paths: tuple[Path, ...], config: Path | None, strict: bool, form: st
     """
     import os
 
-    from guardian.text.findings import counted
+    from guardian.files.findings import counted
     from guardian.wiring.lint import lint_file
 
     found = [lint_file(path, os.environ) for path in paths or (config,)]
@@ -50,7 +50,7 @@ def lint(*, paths: tuple[Path, ...], config: Path | None, strict: bool, form: st
 @form_option("json: one document with every value and its origin.")
 def show(*, service: str | None, config: Path | None, form: str) -> int:
     """Print the configuration as merged, or one SERVICE of it, with each value's file and line."""
-    from guardian.config.show import aligned, record, shown
+    from guardian.files.config.show import aligned, record, shown
     from guardian.wiring import open_wiring
     from guardian.wiring.lint import check_names
 

@@ -22,7 +22,7 @@ class Duration(click.ParamType[float]):
         """Seconds from the text; a usage error says how to write it."""
         if isinstance(value, int | float):
             return float(value)
-        from guardian.text.units import exact_seconds
+        from guardian.files.units import exact_seconds
 
         try:
             seconds = float(exact_seconds(str(value)))

@@ -22,8 +22,8 @@ def rules() -> None:
 @form_option("json: one document with every finding.")
 def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
     """Check rule files and folders of them: every error of every file, with its place."""
-    from guardian.rulefile.report import lint as check
-    from guardian.text.findings import counted
+    from guardian.files.findings import counted
+    from guardian.files.rules.report import lint as check
     from guardian.wiring.adapters import router_variables
 
     report = check(paths, routed=router_variables())
@@ -51,7 +51,7 @@ def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
 @form_option("json: one document with every value and its origin.")
 def explain(*, paths: tuple[str, ...], config: Path | None, form: str) -> int:
     """Put rule files into plain English, with every default and where each value is written."""
-    from guardian.rulefile.explain import explained
+    from guardian.files.rules.explain import explained
 
     if config is None:
         found = explained(paths)
@@ -72,9 +72,9 @@ def explain(*, paths: tuple[str, ...], config: Path | None, form: str) -> int:
 def _explain_service(config: Path, name: str, form: str) -> None:
     import os
 
-    from guardian.config import load
     from guardian.core.wording import span
-    from guardian.rulefile.explain import explain as put_into_words
+    from guardian.files.config import load
+    from guardian.files.rules.explain import explain as put_into_words
     from guardian.wiring.services import service_criteria
 
     loaded = load(config, environ=os.environ)
@@ -102,7 +102,7 @@ def _explain_service(config: Path, name: str, form: str) -> None:
 @rules.command()
 def schema() -> int:
     """Print the JSON Schema of rule files, for editors and other programs."""
-    from guardian.rulefile.schema import rule_schema
+    from guardian.files.rules.schema import rule_schema
 
     click.echo(json.dumps(rule_schema(), indent=2))
     return 0

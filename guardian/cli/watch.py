@@ -160,7 +160,7 @@ def _announce(output: Output, tasks: Sequence[Task], duration_s: float, now: flo
 def _first_words(plan: Plan, duration_s: float, now: float) -> str:
     """Before the first read: what is guarded, what would be restored, and until when."""
     from guardian.core.codec import rfc3339
-    from guardian.text.findings import counted
+    from guardian.files.findings import counted
 
     settle_s = max((c.settle_s for c in plan.criteria), default=0.0)
     until = rfc3339(now + duration_s)[11:16]

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from guardian.config import AdapterRef, Aws
 from guardian.core.plan import Reach
+from guardian.files.config import AdapterRef, Aws
 from guardian.ports import ConfigError, UsageError
 
 M = TypeVar("M", bound=BaseModel)

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from guardian.config import Mode
 from guardian.core.entries import Order
 from guardian.core.plan import Plan
 from guardian.core.rollout import IllegalEntry, fold
@@ -16,9 +15,10 @@ from guardian.engine.catalog import Duty, Served
 from guardian.engine.outbox import Lane
 from guardian.engine.start import resolved
 from guardian.engine.task import Task
+from guardian.files.config import Mode
+from guardian.files.regular import head_of
+from guardian.files.yaml import MAX_BYTES
 from guardian.ports import ConfigError, Damaged, Router, Source
-from guardian.text.regular import head_of
-from guardian.text.yaml import MAX_BYTES
 from guardian.wiring.lanes import usable_lanes
 from guardian.wiring.process import Wiring
 from guardian.wiring.services import service_criteria

@@ -9,7 +9,6 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from guardian.config import Config, Lane
 from guardian.core.binding import UnboundVariable, bind, swapped
 from guardian.core.model import (
     Criterion,
@@ -25,6 +24,7 @@ from guardian.core.model import (
 from guardian.core.reasons import duration
 from guardian.engine.patrol import orphaned
 from guardian.engine.start import Service, is_gate
+from guardian.files.config import Config, Lane
 from guardian.ports import Ask, ConfigError, EdgeError, GuardianError, Router
 from guardian.ports.health import Examined, Health, Level
 from guardian.wiring.lanes import lane_of

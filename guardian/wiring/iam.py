@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final
 
-from guardian.config import Aws
+from guardian.files.config import Aws
 from guardian.wiring.adapters import adapter
 from guardian.wiring.process import METRICS, Wiring
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from guardian import config
 from guardian.engine.outbox import Lane
+from guardian.files import config
 from guardian.ports import ConfigError, Notifier
 from guardian.wiring.adapters import adapter, chosen
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from guardian import config
 from guardian.core.binding import UnboundVariable, bind
+from guardian.files import config
+from guardian.files.findings import Finding, Node, is_secret, refuse
+from guardian.files.units import LITERAL
 from guardian.ports import ConfigError, GuardianError
 from guardian.settings import Settings
 from guardian.settings import load as load_settings
-from guardian.text.findings import Finding, Node, is_secret, refuse
-from guardian.text.units import LITERAL
 from guardian.wiring.adapters import chosen
 from guardian.wiring.lanes import lane_of
 from guardian.wiring.opening import config_file

@@ -7,11 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from guardian.config import Mode
 from guardian.core.entries import RolloutStarted
 from guardian.core.plan import Plan
 from guardian.engine.rollback_plan import RollbackPlan, plan_rollback
 from guardian.engine.start import Service
+from guardian.files.config import Mode
 from guardian.ports import ConfigError, JournalError, UsageError
 from guardian.wiring.process import Wiring
 

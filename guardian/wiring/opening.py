@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from guardian import config
+from guardian.files import config
 from guardian.ports import ConfigError
 from guardian.settings import Settings
 from guardian.settings import load as load_settings

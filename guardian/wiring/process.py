@@ -8,7 +8,6 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
-from guardian import config
 from guardian.aws import Account, Sessions
 from guardian.clock import SystemRandom
 from guardian.core.codec import rfc3339
@@ -25,6 +24,7 @@ from guardian.engine.start import (
     resolved,
 )
 from guardian.engine.task import Busy, Task
+from guardian.files import config
 from guardian.ports import (
     ConfigError,
     Context,
@@ -207,7 +207,7 @@ class Wiring:
 
     def add_lambda(self, text: str) -> str:
         """A service from `FUNCTION:ALIAS` alone, in the account that the credentials belong to."""
-        from guardian import rulefile
+        from guardian.files import rules
 
         function, _, alias = text.partition(":")
         if not function or not alias:
@@ -217,7 +217,7 @@ class Wiring:
             raise ConfigError("--lambda needs to know the region: set AWS_REGION")
         account_id = self._sessions.account(region=region, environment="ci").identity()
         aws = config.Aws(account_id=account_id, region=region)
-        rules = rulefile.load(["preset:lambda"])
+        preset = rules.load(["preset:lambda"])
         module = adapter("routers", "lambda_alias")
         options = checked(module.Options, {"function": function, "alias": alias})
         router, reach = self._routed(text, module, options, aws)
@@ -226,8 +226,8 @@ class Wiring:
             name=text,
             environment=self.environ.get("ENVIRONMENT", "ci"),
             router=router,
-            criteria=rules.criteria,
-            rules=rules.files,
+            criteria=preset.criteria,
+            rules=preset.files,
             steps=(),
             policy=Policy(),
             reach=reach,

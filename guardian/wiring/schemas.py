@@ -7,8 +7,14 @@ from typing import Any, Final
 
 from pydantic import BaseModel, SecretStr
 
-from guardian.config.model import ApprovalModel, ConfigModel, NotifyModel, RouterModel, ServiceModel
 from guardian.core.notices import Event
+from guardian.files.config.model import (
+    ApprovalModel,
+    ConfigModel,
+    NotifyModel,
+    RouterModel,
+    ServiceModel,
+)
 from guardian.wiring.adapters import adapter, adapters
 
 _DEFS: Final = "#/$defs/{model}"

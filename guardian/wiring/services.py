@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from guardian.config import Config
-from guardian.text.findings import Node
+from guardian.files.config import Config
+from guardian.files.findings import Node
 
 if TYPE_CHECKING:
-    from guardian.rulefile import RuleSet
+    from guardian.files.rules import RuleSet
 
 
 def service_criteria(config: Config, name: str) -> RuleSet:
     """A service's criteria, with its variables and overrides. Raises ConfigError."""
-    from guardian import rulefile  # most commands judge nothing, and start without it
+    from guardian.files import rules
 
     service = config.service(name)
     node = service.node
@@ -21,7 +21,7 @@ def service_criteria(config: Config, name: str) -> RuleSet:
     def below(key: str) -> Node:
         return Node(node.document, (*node.place, key))
 
-    return rulefile.load(
+    return rules.load(
         service.rules,
         base=config.folder,
         root=config.root,

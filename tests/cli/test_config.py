@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from guardian.cli.main import guardian
+from guardian.files.yaml import parse
 from guardian.ports import ConfigError
-from guardian.text.yaml import parse
 from guardian.wiring.schemas import config_schema
 
 ROOT = Path(__file__).parents[2]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from guardian import config, rulefile
 from guardian.cli.first_files import Answers, files
 from guardian.cli.main import COMMANDS
+from guardian.files import config, rules
 from guardian.routers.lambda_alias import Options
 from guardian.wiring.services import service_criteria
 from tests.cli.linters import faults_in
@@ -147,4 +147,4 @@ def test_names_that_yaml_takes_for_something_else_stay_names(tmp_path: Path, nam
     found = config.load(tmp_path / FILES[0], environ={})
     assert list(found.services) == [service]
     assert found.services[service].router.options(Options, environ={}).alias == "on"
-    assert rulefile.load([tmp_path / FILES[1]]).criteria
+    assert rules.load([tmp_path / FILES[1]]).criteria

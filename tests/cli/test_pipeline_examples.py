@@ -12,10 +12,10 @@ import click
 import pytest
 from ruamel.yaml import YAML
 
-from guardian import config
 from guardian.cli.first_files import Answers, files
 from guardian.cli.github import GitHub
 from guardian.cli.main import guardian
+from guardian.files import config
 from tests.cli.linters import faults_in
 from tests.cli.runner import outputs
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from guardian import rulefile
 from guardian.core.model import Criterion, OnFail
+from guardian.files import rules
+from guardian.files.findings import node_of
+from guardian.files.rules.report import lint
 from guardian.ports import ConfigError
-from guardian.rulefile.report import lint
-from guardian.text.findings import node_of
 
 RATIO = """\
     ratio:
@@ -52,7 +52,7 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
 
 def load(folder: Path, files: Mapping[str, str]) -> dict[str, Criterion]:
     """What `own.yaml` comes to."""
-    found = rulefile.load(["own.yaml"], base=write(folder, files))
+    found = rules.load(["own.yaml"], base=write(folder, files))
     return {c.name: c for c in found.criteria}
 
 
@@ -102,12 +102,12 @@ def test_what_is_wrong_is_shown_in_the_file_that_says_it(tmp_path: Path) -> None
 def test_overrides_and_variables_reach_what_is_inherited(tmp_path: Path) -> None:
     """A service changes a criterion wherever it stands."""
     own = head("own", "extends: base.yaml")
-    rules = write(tmp_path, {"base.yaml": BASE, "own.yaml": own})
+    folder = write(tmp_path, {"base.yaml": BASE, "own.yaml": own})
     over = node_of({"error-rate": {"fail_if": {"above": "1%"}}}, "override")
-    found = rulefile.load(["own.yaml"], base=rules, variables={"stage": "live"}, overrides=over)
+    found = rules.load(["own.yaml"], base=folder, variables={"stage": "live"}, overrides=over)
     assert str(found.criteria[0].fail_if) == "above 1%"
     with pytest.raises(ConfigError, match=r"base.yaml:4:8: the service 'api' does not set"):
-        rulefile.load(["own.yaml"], base=rules, variables={}, service="api")
+        rules.load(["own.yaml"], base=folder, variables={}, service="api")
 
 
 @pytest.mark.parametrize(
@@ -214,9 +214,9 @@ def test_an_include_that_cannot_be_is_refused(tmp_path: Path, written: str, said
 
 def test_what_is_no_file_is_not_called_missing(tmp_path: Path) -> None:
     """A pipe or a folder where a file should be: it is there, and cannot be read."""
-    rules = write(tmp_path, {"base.yaml": BASE})
-    os.mkfifo(rules / "pipe.yaml")
-    (rules / "folder.yaml").mkdir()
+    folder = write(tmp_path, {"base.yaml": BASE})
+    os.mkfifo(folder / "pipe.yaml")
+    (folder / "folder.yaml").mkdir()
     for name in ("pipe.yaml", "folder.yaml"):
         own = {"own.yaml": head("own", f"extends: {name}")}
         said = refused(tmp_path, own)
@@ -227,12 +227,12 @@ def test_a_link_cannot_lead_out_of_the_configurations_folder(tmp_path: Path) -> 
     """What counts is where a path leads."""
     root = tmp_path / "root"
     own = head("own", "include: [link.yaml]") + "criteria:\n" + criterion("own-rate")
-    rules = write(root, {"own.yaml": own})
+    folder = write(root, {"own.yaml": own})
     (tmp_path / "secret.yaml").write_text(BASE, encoding="utf-8")
-    (rules / "link.yaml").symlink_to(tmp_path / "secret.yaml")
+    (folder / "link.yaml").symlink_to(tmp_path / "secret.yaml")
     with pytest.raises(ConfigError, match="lies outside"):
-        rulefile.load(["own.yaml"], base=rules, root=root)
-    assert "lies outside" in rulefile.lint([rules / "own.yaml"])[0].message
+        rules.load(["own.yaml"], base=folder, root=root)
+    assert "lies outside" in rules.lint([folder / "own.yaml"])[0].message
 
 
 def test_lint_says_each_thing_once(tmp_path: Path) -> None:

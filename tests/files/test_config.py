@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from guardian import config
-from guardian.config import Aws, Mode
 from guardian.core.notices import Event
 from guardian.core.plan import Blind, LowTraffic, Policy, PreExisting
 from guardian.core.traffic import Step, Weight
+from guardian.files import config
+from guardian.files.config import Aws, Mode
 from guardian.ports import ConfigError
 from guardian.wiring import services
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from guardian import config
-from guardian.config import Config, Mode
+from guardian.files import config
+from guardian.files.config import Config, Mode
 from guardian.ports import ConfigError
 
 TEXT = """\

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from pydantic import BaseModel
 
-from guardian import rulefile
 from guardian.cli.main import guardian
+from guardian.files import rules
+from guardian.files.rules.explain import Explained, explain
+from guardian.files.rules.model import CompareModel, CriterionModel, IncidentsModel, Metric
 from guardian.ports import ConfigError, UsageError
-from guardian.rulefile.explain import Explained, explain
-from guardian.rulefile.model import CompareModel, CriterionModel, IncidentsModel, Metric
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "data" / "explain"
@@ -99,7 +99,7 @@ def optional(model: type[BaseModel]) -> set[str]:
 
 def explained(path: Path) -> Iterator[Explained]:
     """Each criterion of a file, in words."""
-    yield from explain(rulefile.load([path])).criteria
+    yield from explain(rules.load([path])).criteria
 
 
 def test_every_key_that_may_be_left_out_is_explained(every_kind: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from guardian import config, rulefile
+from guardian.files import config, rules
 from guardian.ports import ConfigError
 from guardian.wiring import services
 
@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent.parent / "data" / "invalid"
 
 def of_rules(path: Path) -> None:
     """Load a rule file as a command without a service would."""
-    rulefile.load([path])
+    rules.load([path])
 
 
 def of_config(path: Path) -> None:

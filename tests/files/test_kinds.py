@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from guardian import rulefile
 from guardian.core.model import (
     Criterion,
     Gauge,
@@ -19,8 +18,9 @@ from guardian.core.model import (
     Scope,
     incident_query,
 )
+from guardian.files import rules
+from guardian.files.findings import node_of
 from guardian.ports import ConfigError
-from guardian.text.findings import node_of
 
 HEAD = "version: 1\nname: example\nvars: {tracker: {description: its id}}\n"
 GAUGE = """
@@ -62,7 +62,7 @@ def load(folder: Path, criteria: str, head: str = HEAD) -> tuple[Criterion, ...]
     """The criteria of one rule file."""
     path = folder / "rules.yaml"
     path.write_text(f"{head}criteria:{criteria}", encoding="utf-8")
-    return rulefile.load([path]).criteria
+    return rules.load([path]).criteria
 
 
 def refused(folder: Path, criteria: str, head: str = HEAD) -> str:
@@ -76,7 +76,7 @@ def warned(folder: Path, criteria: str) -> list[str]:
     """What lint says."""
     path = folder / "rules.yaml"
     path.write_text(f"{HEAD}criteria:{criteria}", encoding="utf-8")
-    return [found.message for found in rulefile.lint([path])]
+    return [found.message for found in rules.lint([path])]
 
 
 # --- gauges ------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def test_an_incident_criterion_asks_its_source_and_gates(tmp_path: Path) -> None
 def test_an_incident_criterions_variables_are_filled_in_everywhere(tmp_path: Path) -> None:
     """In the query and beside it alike."""
     load(tmp_path, INCIDENT)
-    (criterion,) = rulefile.load([tmp_path / "rules.yaml"], variables={"tracker": "PABC"}).criteria
+    (criterion,) = rules.load([tmp_path / "rules.yaml"], variables={"tracker": "PABC"}).criteria
     assert isinstance(criterion.measure, Incidents)
     assert criterion.measure.services == ("PABC", "PXYZ")
     assert ("service", "PABC") in criterion.measure.open.dimensions
@@ -341,7 +341,7 @@ def test_overrides_work_with_every_kind(tmp_path: Path) -> None:
     path.write_text(f"{HEAD}criteria:{GAUGE}    warn_if: {{above: 1m}}\n", encoding="utf-8")
     change = {"fail_if": {"at_or_above": "9m"}, "warn_if": None, "datapoints": "1 of 1"}
     over = node_of({"queue-age": change}, "override")
-    (criterion,) = rulefile.load([path], overrides=over).criteria
+    (criterion,) = rules.load([path], overrides=over).criteria
     assert (str(criterion.fail_if), criterion.warn_if) == ("at or above 9m", None)
     assert criterion.datapoints == (1, 1)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from guardian.rulefile.model import (
+from guardian.files.rules.model import (
     CompareModel,
     CriterionModel,
     Defaults,
@@ -18,8 +18,8 @@ from guardian.rulefile.model import (
     RuleFile,
     Threshold,
 )
+from guardian.files.yaml import read
 from guardian.shipped import presets
-from guardian.text.yaml import read
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "rule-files.md").read_text(encoding="utf-8")
 

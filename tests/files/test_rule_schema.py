@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from guardian.cli.main import guardian
-from guardian.rulefile.model import (
+from guardian.files.rules.model import (
     CompareModel,
     CriterionModel,
     Defaults,
@@ -24,7 +24,7 @@ from guardian.rulefile.model import (
     Threshold,
     Variable,
 )
-from guardian.rulefile.schema import rule_schema
+from guardian.files.rules.schema import rule_schema
 from tests.files.editor import Editor
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from guardian import rulefile
 from guardian.core.model import (
     Criterion,
     Direction,
@@ -16,9 +15,10 @@ from guardian.core.model import (
     Ratio,
     Scope,
 )
+from guardian.files import rules
+from guardian.files.findings import node_of
+from guardian.files.rules.report import lint
 from guardian.ports import ConfigError
-from guardian.rulefile.report import lint
-from guardian.text.findings import node_of
 
 HEAD = "version: 1\nname: example\n"
 DIMENSIONS = '{Version: "${canary}"}'
@@ -50,7 +50,7 @@ def load(folder: Path, criteria: str, head: str = HEAD) -> tuple[Criterion, ...]
     """The criteria of one rule file."""
     path = folder / "rules.yaml"
     path.write_text(f"{head}criteria:{criteria}", encoding="utf-8")
-    return rulefile.load([path]).criteria
+    return rules.load([path]).criteria
 
 
 def test_a_ratio_asks_for_two_sums_with_the_dimensions_beside_them(write: Path) -> None:
@@ -193,7 +193,7 @@ def test_variables_are_filled_in_and_the_rollouts_own_names_stay(write: Path) ->
         head + RATIO.replace(DIMENSIONS, '{Stage: "${stage}", Version: "${canary}-${router.x}"}'),
         encoding="utf-8",
     )
-    filled = rulefile.load([path], variables={"stage": "live"}).criteria[0]
+    filled = rules.load([path], variables={"stage": "live"}).criteria[0]
     assert dict(next(filled.queries()).dimensions) == {
         "Stage": "live",
         "Version": "${canary}-${router.x}",
@@ -201,7 +201,7 @@ def test_variables_are_filled_in_and_the_rollouts_own_names_stay(write: Path) ->
     with pytest.raises(
         ConfigError, match=r"3:8: the service 'api' does not set .* 'stage' \(which"
     ):
-        rulefile.load([path], variables={}, service="api")
+        rules.load([path], variables={}, service="api")
 
 
 def test_a_criterion_can_be_turned_off(write: Path) -> None:
@@ -218,17 +218,17 @@ def test_an_override_changes_what_it_names_and_is_blamed_for_its_errors(write: P
     path.write_text(f"{HEAD}criteria:{RATIO}    min_samples: 10\n", encoding="utf-8")
     change = {"fail_if": {"at_or_above": "2%"}, "on_fail": "hold", "min_samples": None}
     over = node_of({"error-rate": change}, "override")
-    (criterion,) = rulefile.load([path], overrides=over).criteria
+    (criterion,) = rules.load([path], overrides=over).criteria
     assert str(criterion.fail_if) == "at or above 2%"
     assert (criterion.on_fail, criterion.min_samples) == (OnFail.HOLD, 150)
     with pytest.raises(ConfigError, match=r"no criterion 'slow'"):
-        rulefile.load([path], overrides=node_of({"slow": {}}, "override"))
+        rules.load([path], overrides=node_of({"slow": {}}, "override"))
 
 
 def test_presets_and_files_are_combined_in_order(write: Path) -> None:
     """A preset is named, a file has a path from the base."""
     (write / "own.yaml").write_text(f"{HEAD}criteria:{RATIO}", encoding="utf-8")
-    found = rulefile.load(["preset:lambda", "own.yaml"], base=write)
+    found = rules.load(["preset:lambda", "own.yaml"], base=write)
     assert [c.name for c in found.criteria] == [
         "lambda-crash-rate",
         "lambda-duration-p95",
@@ -245,7 +245,7 @@ def test_a_path_cannot_leave_the_root_by_a_link_either(write: Path) -> None:
     (write / "secret.yaml").write_text(f"{HEAD}criteria:{RATIO}", encoding="utf-8")
     (root / "link.yaml").symlink_to(write / "secret.yaml")
     with pytest.raises(ConfigError, match="lies outside"):
-        rulefile.load(["link.yaml"], base=root, root=root)
+        rules.load(["link.yaml"], base=root, root=root)
 
 
 def test_errors_of_all_files_come_in_one_run(write: Path) -> None:
@@ -254,7 +254,7 @@ def test_errors_of_all_files_come_in_one_run(write: Path) -> None:
         text = f"{HEAD}criteria:{RATIO.replace('error-rate', name).replace('5%', '5')}"
         (write / f"{name}.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as raised:
-        rulefile.load(["a.yaml", "b.yaml"], base=write)
+        rules.load(["a.yaml", "b.yaml"], base=write)
     assert str(raised.value).count("write 5%") == 2
 
 
@@ -265,7 +265,7 @@ def warned(folder: Path, criteria: str) -> list[str]:
     """What lint says of a file's criteria."""
     path = folder / "rules.yaml"
     path.write_text(f"{HEAD}criteria:{criteria}", encoding="utf-8")
-    found = rulefile.lint([path])
+    found = rules.lint([path])
     assert all(f.severity == "warning" for f in found)
     return [f.message for f in found]
 
@@ -318,7 +318,7 @@ def test_lint_raises_nothing(write: Path) -> None:
     """What is not there is a finding too."""
     empty = write / "empty"
     empty.mkdir()
-    found = rulefile.lint([write / "none.yaml", empty, "preset:lamda"])
+    found = rules.lint([write / "none.yaml", empty, "preset:lamda"])
     assert [f.severity for f in found] == ["error"] * 3
     assert "did you mean 'lambda'?" in found[2].message
 

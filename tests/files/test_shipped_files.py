@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from guardian import config, rulefile, shipped
-from guardian.rulefile.report import lint
+from guardian import shipped
+from guardian.files import config, rules
+from guardian.files.rules.report import lint
 from guardian.wiring import services
 
 ROOT = Path(__file__).parent.parent.parent
@@ -19,7 +20,7 @@ ENVIRON = {"GUARDIAN_PAGERDUTY_ROUTING_KEY": "k" * 32}
 
 def limits(*references: str) -> dict[str, str]:
     """Each criterion's limit in words."""
-    found = rulefile.load(references, base=ROOT).criteria
+    found = rules.load(references, base=ROOT).criteria
     return {c.name: str(c.fail_if) for c in found}
 
 
@@ -49,12 +50,12 @@ def test_staging_is_gated_by_the_pipelines_targets() -> None:
         "agent-response-p95": "above 30s",
         "artifact-generation-p95": "above 60s",
     }
-    assert all(c.gating for c in rulefile.load(["rules/staging.yaml"], base=ROOT).criteria)
+    assert all(c.gating for c in rules.load(["rules/staging.yaml"], base=ROOT).criteria)
 
 
 def test_the_lambda_preset_needs_nothing_but_an_alias() -> None:
     """Crashes and durations by version, as Lambda reports them."""
-    found = rulefile.load(["preset:lambda"])
+    found = rules.load(["preset:lambda"])
     assert {c.name: str(c.fail_if) for c in found.criteria} == {
         "lambda-crash-rate": "above 5%",
         "lambda-duration-p95": "above 10s",
@@ -84,7 +85,7 @@ def test_the_lambda_preset_needs_nothing_but_an_alias() -> None:
 )
 def test_presets_are_usable_by_name(preset: str, limits_of_it: dict[str, str]) -> None:
     """With nothing but their variables set."""
-    found = rulefile.load([f"preset:{preset}"])
+    found = rules.load([f"preset:{preset}"])
     assert limits(f"preset:{preset}") == limits_of_it
     assert found.warnings == ()
 
@@ -128,9 +129,9 @@ def test_the_demo_is_found_beside_the_rules_that_it_names() -> None:
 def test_checking_rules_imports_no_sdk_no_settings_and_no_configuration() -> None:
     """`rules lint` starts fast."""
     code = (
-        "import sys; from guardian.rulefile.report import lint; lint(['rules']);"
+        "import sys; from guardian.files.rules.report import lint; lint(['rules']);"
         "print([m for m in ('boto3', 'botocore', 'slack_sdk', 'pydantic_settings', 'click',"
-        " 'guardian.config', 'guardian.settings') if m in sys.modules])"
+        " 'guardian.files.config', 'guardian.settings') if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

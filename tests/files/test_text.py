@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guardian.files.findings import Document, refuse
+from guardian.files.yaml import MAX_BYTES, MAX_DEPTH, parse, read
 from guardian.ports import ConfigError
-from guardian.text.findings import Document, refuse
-from guardian.text.yaml import MAX_BYTES, MAX_DEPTH, parse, read
 
 
 def of(text: str | bytes) -> Document:

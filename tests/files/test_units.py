@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardian.ports import ConfigError
-from guardian.text.units import (
+from guardian.files.units import (
     SecretRef,
     exact_points,
     exact_seconds,
@@ -19,6 +18,7 @@ from guardian.text.units import (
     secret_reference,
     secret_value,
 )
+from guardian.ports import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from guardian.text.findings import Node
-from guardian.text.validation import Strict, validate, validate_options
-from guardian.text.yaml import parse
+from guardian.files.findings import Node
+from guardian.files.validation import Strict, validate, validate_options
+from guardian.files.yaml import parse
 
 
 class Colour(Enum):

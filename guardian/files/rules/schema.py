@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from guardian.rulefile.build import MEASURES
-from guardian.rulefile.model import CriterionModel, RuleFile
+from guardian.files.rules.build import MEASURES
+from guardian.files.rules.model import CriterionModel, RuleFile
 
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 """yaml-language-server reads this draft without reservation."""

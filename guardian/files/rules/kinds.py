@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Final
 
 from guardian.core.model import Direction, Incidents, Measure, Rate, Ratio, incident_query
+from guardian.files.findings import Place
+from guardian.files.rules.model import CriterionModel, Metric
+from guardian.files.rules.query import BuildContext, filled, query_of
+from guardian.files.units import exact_rate, exact_share, plain, told
 from guardian.namespaces import unit
-from guardian.rulefile.model import CriterionModel, Metric
-from guardian.rulefile.query import BuildContext, filled, query_of
-from guardian.text.findings import Place
-from guardian.text.units import exact_rate, exact_share, plain, told
 
 UPWARD: Final = frozenset({Direction.ABOVE, Direction.AT_OR_ABOVE})
 """The directions in which more is worse."""

@@ -22,14 +22,14 @@ from guardian.core.model import (
     Scope,
     queries_of,
 )
+from guardian.files.findings import Place
+from guardian.files.rules.durations import latency
+from guardian.files.rules.gauges import gauge
+from guardian.files.rules.kinds import UPWARD, MeasureSpec, count, incidents, ratio
+from guardian.files.rules.model import CompareModel, CriterionModel, LimitModel
+from guardian.files.rules.query import BuildContext, names_canary, of_stable
+from guardian.files.units import MAX_DATAPOINTS
 from guardian.namespaces import settle_s
-from guardian.rulefile.durations import latency
-from guardian.rulefile.gauges import gauge
-from guardian.rulefile.kinds import UPWARD, MeasureSpec, count, incidents, ratio
-from guardian.rulefile.model import CompareModel, CriterionModel, LimitModel
-from guardian.rulefile.query import BuildContext, names_canary, of_stable
-from guardian.text.findings import Place
-from guardian.text.units import MAX_DATAPOINTS
 
 MEASURES: Final = ("ratio", "latency", "gauge", "count", "incidents")
 """The keys of which a criterion has exactly one."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from guardian.core.model import Query
+from guardian.files.findings import Finding, Node, Place, did_you_mean
+from guardian.files.rules.model import Defaults, Dimensions, Metric
+from guardian.files.units import told
 from guardian.namespaces import unit
-from guardian.rulefile.model import Defaults, Dimensions, Metric
-from guardian.text.findings import Finding, Node, Place, did_you_mean
-from guardian.text.units import told
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([^{}]*)\}")
 _OF_THE_ROUTER: Final = re.compile(r"\$\{router\.([A-Za-z_]\w*)\}")

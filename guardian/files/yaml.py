@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from guardian.text.findings import (
+from guardian.files.findings import (
     Document,
     Mark,
     Marks,
@@ -28,7 +28,7 @@ from guardian.text.findings import (
     in_order,
     is_secret,
 )
-from guardian.text.regular import NotRegular, head_of
+from guardian.files.regular import NotRegular, head_of
 
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 50

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from guardian.files.findings import did_you_mean
+from guardian.files.regular import nothing_to_read
 from guardian.shipped import presets
-from guardian.text.findings import did_you_mean
-from guardian.text.regular import nothing_to_read
 
 PRESET: Final = "preset:"
 TESTS: Final = ".test.yaml"

@@ -3,7 +3,7 @@
 Adapters' options stay as they stand in the file: `wiring` asks the adapter what they mean.
 """
 
-from guardian.config.files import absent, load, usable
-from guardian.config.values import AdapterRef, Aws, Config, Lane, Mode, Service
+from guardian.files.config.files import absent, load, usable
+from guardian.files.config.values import AdapterRef, Aws, Config, Lane, Mode, Service
 
 __all__ = ["AdapterRef", "Aws", "Config", "Lane", "Mode", "Service", "absent", "load", "usable"]

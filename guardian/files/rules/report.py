@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from guardian import rulefile
-from guardian.text.findings import Finding
+from guardian.files import rules
+from guardian.files.findings import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ def lint(paths: Sequence[str | Path], *, routed: Collection[str] | None = None) 
 
     `routed` are the names that `${router.NAME}` may have; with None any will do.
     """
-    surveyed = list(rulefile.survey(paths, routed=routed))
+    surveyed = list(rules.survey(paths, routed=routed))
     return Report(
         files=len(surveyed),
         criteria=sum(file.criteria for file in surveyed),

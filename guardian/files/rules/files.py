@@ -7,13 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from guardian.core.model import Criterion
-from guardian.rulefile.build import build, measured
-from guardian.rulefile.combine import REPLACED, extended, included
-from guardian.rulefile.lint import Placed, errors_of_lambda_only, warnings
-from guardian.rulefile.model import CriterionModel, Defaults, RuleFile
-from guardian.rulefile.query import BuildContext, unrouted
-from guardian.rulefile.resolve import Found, Lost, located, walked
-from guardian.text.findings import (
+from guardian.files.findings import (
     Document,
     Finding,
     Mark,
@@ -25,8 +19,14 @@ from guardian.text.findings import (
     overlaid,
     refuse,
 )
-from guardian.text.validation import validate
-from guardian.text.yaml import read
+from guardian.files.rules.build import build, measured
+from guardian.files.rules.combine import REPLACED, extended, included
+from guardian.files.rules.lint import Placed, errors_of_lambda_only, warnings
+from guardian.files.rules.model import CriterionModel, Defaults, RuleFile
+from guardian.files.rules.query import BuildContext, unrouted
+from guardian.files.rules.resolve import Found, Lost, located, walked
+from guardian.files.validation import validate
+from guardian.files.yaml import read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

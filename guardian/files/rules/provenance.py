@@ -20,13 +20,13 @@ from guardian.core.model import (
     Ratio,
 )
 from guardian.core.wording import span
+from guardian.files.findings import Node, Place
+from guardian.files.rules.durations import SAMPLES_ABOVE
+from guardian.files.rules.kinds import MIN_BAD
+from guardian.files.rules.lint import Placed
+from guardian.files.rules.query import names_canary
+from guardian.files.units import plain
 from guardian.namespaces import settle_s
-from guardian.rulefile.durations import SAMPLES_ABOVE
-from guardian.rulefile.kinds import MIN_BAD
-from guardian.rulefile.lint import Placed
-from guardian.rulefile.query import names_canary
-from guardian.text.findings import Node, Place
-from guardian.text.units import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,12 +26,12 @@ from guardian.core.model import (
 )
 from guardian.core.plan import Policy, PreExisting
 from guardian.core.wording import span
-from guardian.rulefile.files import RuleSet, load
-from guardian.rulefile.kinds import UPWARD
-from guardian.rulefile.lint import Placed
-from guardian.rulefile.provenance import Asked, Value, asked, at_line, values
-from guardian.rulefile.resolve import Lost, walked
-from guardian.text.findings import Mark, Source, finding, refuse
+from guardian.files.findings import Mark, Source, finding, refuse
+from guardian.files.rules.files import RuleSet, load
+from guardian.files.rules.kinds import UPWARD
+from guardian.files.rules.lint import Placed
+from guardian.files.rules.provenance import Asked, Value, asked, at_line, values
+from guardian.files.rules.resolve import Lost, walked
 
 WIDTH: Final = 100
 _PLACEHOLDER: Final = re.compile(r"\$\{[^{}]*\}")

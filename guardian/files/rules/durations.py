@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import Final
 
 from guardian.core.model import Direction, Judge, Latency, Measure, Percentile
+from guardian.files.findings import Place, did_you_mean
+from guardian.files.rules.kinds import MIN_BAD, UPWARD, MeasureSpec
+from guardian.files.rules.model import CriterionModel, LatencyModel, Metric
+from guardian.files.rules.query import BuildContext, query_of
+from guardian.files.units import exact_seconds, plain, told
 from guardian.namespaces import MILLISECONDS, SECONDS, unit
-from guardian.rulefile.kinds import MIN_BAD, UPWARD, MeasureSpec
-from guardian.rulefile.model import CriterionModel, LatencyModel, Metric
-from guardian.rulefile.query import BuildContext, query_of
-from guardian.text.findings import Place, did_you_mean
-from guardian.text.units import exact_seconds, plain, told
 
 TIME_UNITS: Final[Mapping[str, Decimal]] = {
     SECONDS: Decimal(1),

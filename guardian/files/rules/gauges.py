@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import Final
 
 from guardian.core.model import Gauge
+from guardian.files.findings import did_you_mean
+from guardian.files.rules.durations import TIME_UNITS, in_units
+from guardian.files.rules.kinds import MeasureSpec, either
+from guardian.files.rules.model import CriterionModel, Metric
+from guardian.files.rules.query import BuildContext, query_of
+from guardian.files.units import exact_bytes, exact_number, exact_percent, told
 from guardian.namespaces import COUNT, PERCENT, SECONDS, unit
-from guardian.rulefile.durations import TIME_UNITS, in_units
-from guardian.rulefile.kinds import MeasureSpec, either
-from guardian.rulefile.model import CriterionModel, Metric
-from guardian.rulefile.query import BuildContext, query_of
-from guardian.text.findings import did_you_mean
-from guardian.text.units import exact_bytes, exact_number, exact_percent, told
 
 BYTES: Final = "Bytes"
 _AVERAGE: Final = "Average"

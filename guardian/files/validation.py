@@ -11,8 +11,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar, Union, get_args, ge
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from guardian.ports import ConfigError
-from guardian.text.findings import (
+from guardian.files.findings import (
     SERIES,
     Document,
     Finding,
@@ -24,7 +23,8 @@ from guardian.text.findings import (
     near,
     not_yet,
 )
-from guardian.text.units import is_number, secret_reference, secret_value, told
+from guardian.files.units import is_number, secret_reference, secret_value, told
+from guardian.ports import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
 

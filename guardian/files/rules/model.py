@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from guardian.text.fields import Pause, Region, Silence, Version
-from guardian.text.findings import not_yet
-from guardian.text.units import LIMIT_SCHEMA, Duration, MofN, Points, pattern, told
-from guardian.text.validation import Strict
+from guardian.files.fields import Pause, Region, Silence, Version
+from guardian.files.findings import not_yet
+from guardian.files.units import LIMIT_SCHEMA, Duration, MofN, Points, pattern, told
+from guardian.files.validation import Strict
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}|\$\{\w+\}")

@@ -19,11 +19,11 @@ from guardian.core.model import (
     Rate,
     Ratio,
 )
+from guardian.files.findings import Finding, Node
+from guardian.files.rules.durations import SAMPLES_ABOVE, TIME_UNITS
+from guardian.files.rules.query import names_canary
+from guardian.files.units import exact_seconds, plain
 from guardian.namespaces import ONLY_NONZERO, PERCENT, settle_s
-from guardian.rulefile.durations import SAMPLES_ABOVE, TIME_UNITS
-from guardian.rulefile.query import names_canary
-from guardian.text.findings import Finding, Node
-from guardian.text.units import exact_seconds, plain
 
 CANARY_SHARE: Final = 0.10
 """The usual first step, for the arithmetic of pooled metrics."""

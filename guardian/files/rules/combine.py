@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from guardian.rulefile.resolve import Found, Lost, matched
-from guardian.text.findings import Document, Finding, Node, Place, combined
-from guardian.text.yaml import read
+from guardian.files.findings import Document, Finding, Node, Place, combined
+from guardian.files.rules.resolve import Found, Lost, matched
+from guardian.files.yaml import read
 
 REPLACED: Final = frozenset(
     {"fail_if", "warn_if", "ratio", "latency", "gauge", "count", "incidents"}

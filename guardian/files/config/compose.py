@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from guardian.text.findings import Document, Finding, Marks, Node, Place, overlaid
-from guardian.text.regular import nothing_to_read
-from guardian.text.yaml import read
+from guardian.files.findings import Document, Finding, Marks, Node, Place, overlaid
+from guardian.files.regular import nothing_to_read
+from guardian.files.yaml import read
 
 MAX_INCLUDED: Final = 200
 """Files that one configuration may include."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from guardian.config.compose import folder_of
-from guardian.config.model import AwsModel, ConfigModel
-from guardian.text.findings import Document, Finding, Node
-from guardian.text.validation import validate
+from guardian.files.config.compose import folder_of
+from guardian.files.config.model import AwsModel, ConfigModel
+from guardian.files.findings import Document, Finding, Node
+from guardian.files.validation import validate
 
 _LINE: Final = r"""%s:\s+["']?([A-Za-z0-9][^\s"'#]*)["']?\s*(?:#.*)?"""
 

@@ -17,9 +17,9 @@ from typing import Annotated, Final, Literal, get_args
 from pydantic import PlainValidator, WithJsonSchema
 
 from guardian.core.traffic import Weight
+from guardian.files.findings import not_yet
+from guardian.files.regular import head_of
 from guardian.ports import ConfigError
-from guardian.text.findings import not_yet
-from guardian.text.regular import head_of
 
 _SECONDS: Final = {
     "ms": Decimal("0.001"),

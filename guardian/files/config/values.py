@@ -10,13 +10,13 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from guardian.config.compose import folder_of
 from guardian.core.notices import Event
 from guardian.core.plan import Approval, Policy
 from guardian.core.traffic import Step
+from guardian.files.config.compose import folder_of
+from guardian.files.findings import Document, Node, did_you_mean, refuse
+from guardian.files.validation import validate_options
 from guardian.ports import ConfigError
-from guardian.text.findings import Document, Node, did_you_mean, refuse
-from guardian.text.validation import validate_options
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from guardian.config.model import PolicyModel
-from guardian.config.values import Config
 from guardian.core.plan import Policy
-from guardian.text.findings import Document, Place, is_secret, masked
+from guardian.files.config.model import PolicyModel
+from guardian.files.config.values import Config
+from guardian.files.findings import Document, Place, is_secret, masked
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/$%.][A-Za-z0-9_./$%+@=:;-]*(?<!:)")
 _OTHERWISE: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
@@ -63,7 +63,7 @@ def aligned(lines: tuple[Shown, ...]) -> str:
 def record(lines: tuple[Shown, ...]) -> dict[str, Any]:
     """The same for programs."""
     return {
-        "schema": "guardian/config/1",
+        "schema": "guardian/files/config/1",
         "values": [
             {"path": [str(p) for p in line.place], "value": line.value, "origin": line.origin}
             for line in lines

@@ -7,8 +7,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, WithJsonSchema
 
-from guardian.text.findings import SERIES
-from guardian.text.units import Duration, pattern, told
+from guardian.files.findings import SERIES
+from guardian.files.units import Duration, pattern, told
 
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]|\$\{\w+\}")
 _DAY_S: Final = 86400.0

@@ -10,8 +10,11 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
-from guardian.config.compose import composed, folder_of
-from guardian.config.model import (
+from guardian.core.notices import Event
+from guardian.core.plan import Approval, Blind, LowTraffic, Policy, PreExisting, Unapproved
+from guardian.core.traffic import FULL, Step
+from guardian.files.config.compose import composed, folder_of
+from guardian.files.config.model import (
     EVENTS,
     ApprovalModel,
     AwsModel,
@@ -21,14 +24,11 @@ from guardian.config.model import (
     RouterModel,
     ServiceModel,
 )
-from guardian.config.salvage import journal_of, top
-from guardian.config.values import AdapterRef, Aws, Config, Lane, Mode, Service
-from guardian.core.notices import Event
-from guardian.core.plan import Approval, Blind, LowTraffic, Policy, PreExisting, Unapproved
-from guardian.core.traffic import FULL, Step
+from guardian.files.config.salvage import journal_of, top
+from guardian.files.config.values import AdapterRef, Aws, Config, Lane, Mode, Service
+from guardian.files.findings import Document, Finding, Node, Place, did_you_mean, errors_of
+from guardian.files.validation import validate
 from guardian.ports import ConfigError
-from guardian.text.findings import Document, Finding, Node, Place, did_you_mean, errors_of
-from guardian.text.validation import validate
 
 M = TypeVar("M", bound=BaseModel)
 

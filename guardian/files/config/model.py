@@ -9,10 +9,10 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import AfterValidator, Field
 
 from guardian.core.notices import Event
-from guardian.text.fields import Region, Silence, Version
-from guardian.text.findings import not_yet
-from guardian.text.units import Duration, Share, WeightField, told
-from guardian.text.validation import Strict
+from guardian.files.fields import Region, Silence, Version
+from guardian.files.findings import not_yet
+from guardian.files.units import Duration, Share, WeightField, told
+from guardian.files.validation import Strict
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}", re.ASCII)

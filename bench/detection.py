@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from bench import examples
 from bench.table import Row
-from guardian.core.criteria import judge
+from guardian.core.judging.judge import judge
 from guardian.core.model import Datapoint, Instant, Measurement, Query, Ratio
 from guardian.core.verdict import Outcome
 

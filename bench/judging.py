@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bench import examples
 from bench.table import Row, per_call_us
-from guardian.core.criteria import judge
+from guardian.core.judging.judge import judge
+from guardian.core.judging.sequential import LimitTest
 from guardian.core.model import Criterion, Datapoint, Measurement, Query, Ratio
-from guardian.core.sequential import LimitTest
 
 MINUTES = 60
 

@@ -25,7 +25,8 @@ CORE = Room(
 COMMANDS = tuple(f"tests/cli/test_{name}.py" for name in ("orders", "output", "status"))
 ENGINE = Room(name="engine", tests=("tests/engine", *COMMANDS), last=("tests/simulation",))
 EQUAL = {
-    "core/sequential.py: log_e_rate_above(errors=middle, total=total, limit=limit) >= -log(alpha)"
+    "judging/sequential.py: "
+    "log_e_rate_above(errors=middle, total=total, limit=limit) >= -log(alpha)"
     "  ->  log_e_rate_above(errors=middle, total=total, limit=limit) > -log(alpha)": (
         "a number of errors whose evidence is the threshold to the last bit does not exist"
     ),
@@ -59,7 +60,7 @@ def main() -> None:
         unused = shutil.ignore_patterns(".*", "__pycache__", "node_modules")
         shutil.copytree(ROOT, copy, ignore=unused)
         for room, number in ((CORE, asked.core), (ENGINE, asked.engine)):
-            paths = sorted((copy / "guardian" / room.name).glob(f"{asked.module}.py"))
+            paths = sorted((copy / "guardian" / room.name).rglob(f"{asked.module}.py"))
             drawn = [m for m in sample(paths, number, asked.seed) if m.name not in EQUAL]
             found = 0
             for mutant in survivors(copy, room, drawn) if drawn else ():

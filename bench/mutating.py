@@ -28,9 +28,9 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Div: ast.Mult,
 }
 JUDGES = """
-    alike counts criteria decide gates observed orders pre_existing rollout sequential silence
-    stable standing standstill threshold waiting wishes
-    charge emergency engine known recorder session tick
+    alike counts judge decide preconditions observed orders pre_existing machine sequential silence
+    stable progress standstill threshold timeouts desired
+    runner rollback_plan host known recorder in_process tick
 """
 """The modules that judge, decide and act: twice as many of their mutants are drawn."""
 

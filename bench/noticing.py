@@ -156,7 +156,7 @@ def noticed(copy: Path, room: Room, seen: Observation, mutant: Mutant) -> bool:
     asked = seen.asked(mutant, mutant.path.name)
     first = likeliest(asked, mutant.path.stem)
     rest = [test for test in asked if test not in first]
-    module = f"guardian.{room.name}.{mutant.path.stem}"
+    module = ".".join(mutant.path.relative_to(copy).with_suffix("").parts)
     for tests, chosen in ((files(first), first), (files(rest), rest), (room.last, None)):
         if not tests:
             continue

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from guardian.core.counts import sought
+from guardian.core.judging.counts import sought
 from guardian.core.model import (
     Incidents,
     Instant,

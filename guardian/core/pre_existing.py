@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from guardian.core.binding import sibling, swapped
-from guardian.core.criteria import judge
-from guardian.core.evaluation import Window
+from guardian.core.judging.evaluation import Window
+from guardian.core.judging.judge import judge
 from guardian.core.model import (
     MINUTE_S,
     Compare,

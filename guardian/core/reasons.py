@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from guardian.core import figures
 from guardian.core.figures import Unit
+from guardian.core.judging.observed import bound, slower_than
 from guardian.core.model import MINUTE_S, Criterion, Incidents
-from guardian.core.observed import bound, slower_than
 from guardian.core.verdict import Basis, Datapoints, Evidence, Outcome, Verdict
 from guardian.core.wording import hour_minute
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from guardian.core.binding import swapped
-from guardian.core.evaluation import Window
-from guardian.core.incidents import before_shift
+from guardian.core.judging.evaluation import Window
+from guardian.core.judging.incidents import before_shift
 from guardian.core.model import (
     Criterion,
     Incidents,

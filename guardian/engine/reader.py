@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from guardian.core.binding import sibling
-from guardian.core.counts import queried, sought
+from guardian.core.judging.counts import queried, sought
 from guardian.core.model import Instant, Measurement, Problem, Query, Reason
 from guardian.engine.needs import merged
 from guardian.engine.runner import RolloutRunner

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from guardian.core.beside import beside
-from guardian.core.criteria import JudgeState, Window, judge
 from guardian.core.decide import decide
 from guardian.core.desired import (
     DesiredTraffic,
@@ -28,6 +27,8 @@ from guardian.core.entries import (
     Superseded,
     WeightConfirmed,
 )
+from guardian.core.judging.judge import JudgeState, Window, judge
+from guardian.core.judging.together import together
 from guardian.core.model import (
     Criterion,
     Incidents,
@@ -43,7 +44,6 @@ from guardian.core.plan import Drive
 from guardian.core.progress import Observation, observed_until
 from guardian.core.rollout import LIVE, Phase, Rollout, apply
 from guardian.core.status import Picture, picture
-from guardian.core.together import together
 from guardian.core.traffic import Reading, Stamp, WayBack
 from guardian.core.verdict import Verdict
 from guardian.engine.needs import (

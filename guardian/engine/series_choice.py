@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from guardian.core.binding import swapped
+from guardian.core.judging.threshold import percentile_note
 from guardian.core.model import Criterion, Judge, Latency, Percentile, Query
-from guardian.core.threshold import percentile_note
 from guardian.ports import Router
 
 HasData: TypeAlias = Callable[[Sequence[Query]], frozenset[Query]]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from guardian.core import figures
 from guardian.core.codec import rfc3339
-from guardian.core.judge_state import sequential
+from guardian.core.judging.judge_state import sequential
 from guardian.core.model import Criterion, Incidents, Instant, Query
 from guardian.core.reasons import fails_on
 from guardian.core.wording import span as length

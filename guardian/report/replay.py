@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from guardian.core import figures
-from guardian.core.counts import Countable, Span, count, values
-from guardian.core.criteria import JudgeState, Window, judge
 from guardian.core.figures import Figure
-from guardian.core.judge_state import sequential
+from guardian.core.judging.counts import Countable, Span, count, values
+from guardian.core.judging.judge import JudgeState, Window, judge
+from guardian.core.judging.judge_state import sequential
+from guardian.core.judging.observed import bound, figure, observed, over_limit
+from guardian.core.judging.tally import Count
 from guardian.core.model import (
     Criterion,
     Gauge,
@@ -28,10 +30,8 @@ from guardian.core.model import (
     floor_to,
     queries_of,
 )
-from guardian.core.observed import bound, figure, observed, over_limit
 from guardian.core.plan import Drive
 from guardian.core.rollout import Rollout
-from guardian.core.tally import Count
 from guardian.core.verdict import Outcome
 
 MOST_LOOKS = 720

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from guardian.core.criteria import Window, judge
 from guardian.core.figures import Bound, Figure, Unit
+from guardian.core.judging.judge import Window, judge
 from guardian.core.model import (
     Compare,
     Criterion,

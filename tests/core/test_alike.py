@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.criteria import judge
 from guardian.core.decide import decide
 from guardian.core.entries import StepEntered, Warned
+from guardian.core.judging.judge import judge
 from guardian.core.model import Latency, Measurement, Query
 from guardian.core.notices import notice
 from guardian.core.rollout import Phase, apply

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from guardian.core import reasons
-from guardian.core.criteria import judge
+from guardian.core.judging.judge import judge
 from guardian.core.model import Criterion, Datapoint, Direction, Latency, Query, Ratio, Scope
 from guardian.core.verdict import Outcome
 from tests.core.builders import (

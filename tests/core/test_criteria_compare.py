@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardian.core import reasons
-from guardian.core.criteria import judge
+from guardian.core.judging.judge import judge
 from guardian.core.model import Compare, Criterion, Measurement
 from guardian.core.verdict import Outcome
 from tests.core.builders import (

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from guardian.core import reasons
-from guardian.core.counts import sought
-from guardian.core.criteria import judge
+from guardian.core.judging.counts import sought
+from guardian.core.judging.judge import judge
 from guardian.core.model import Criterion, Datapoint, Measurement, Query, Ratio, Scope
 from guardian.core.verdict import Outcome
 from tests.core.builders import (

@@ -14,9 +14,9 @@ from random import Random
 
 import pytest
 
-from guardian.core.criteria import JudgeState, Window, judge
+from guardian.core.judging.judge import JudgeState, Window, judge
+from guardian.core.judging.sequential import LimitTest
 from guardian.core.model import Criterion, Datapoint, Direction, Limit, Measurement, Query, Ratio
-from guardian.core.sequential import LimitTest
 from guardian.core.traffic import Weight
 from guardian.core.verdict import Outcome
 

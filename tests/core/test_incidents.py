@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from guardian.core import reasons
-from guardian.core.criteria import judge
-from guardian.core.evaluation import Window
-from guardian.core.incidents import before_shift
-from guardian.core.judge_state import JudgeState
+from guardian.core.judging.evaluation import Window
+from guardian.core.judging.incidents import before_shift
+from guardian.core.judging.judge import judge
+from guardian.core.judging.judge_state import JudgeState
 from guardian.core.model import (
     Criterion,
     Direction,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from guardian.core.observed import worst_stretch
-from guardian.core.tally import Count
+from guardian.core.judging.observed import worst_stretch
+from guardian.core.judging.tally import Count
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.criteria import judge
 from guardian.core.decide import decide
 from guardian.core.entries import Entry, Held, HoldReason, Resumed, StepEntered
 from guardian.core.figures import Bound, Figure, Unit
 from guardian.core.invariants import check
+from guardian.core.judging.judge import judge
 from guardian.core.model import (
     Compare,
     Criterion,

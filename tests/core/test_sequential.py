@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardian.core import sequential
-from guardian.core.sequential import (
+from guardian.core.judging import sequential
+from guardian.core.judging.sequential import (
     ODDS_RATIOS,
     RATE_RATIOS,
     CompareTest,

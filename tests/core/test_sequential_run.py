@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardian.core.sequential import MARKED, ODDS_RATIOS, LimitTest, Run, Track
+from guardian.core.judging.sequential import MARKED, ODDS_RATIOS, LimitTest, Run, Track
 from tests.core.test_sequential import go_through, horizons, pairs, steady
 
 

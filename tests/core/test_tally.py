@@ -8,7 +8,8 @@ from math import inf, nan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardian.core.counts import Countable, Counts, Ledger, Span, count
+from guardian.core.judging.counts import Countable, Counts, Ledger, Span, count
+from guardian.core.judging.tally import Count, Tally, common
 from guardian.core.model import (
     Datapoint,
     Direction,
@@ -21,7 +22,6 @@ from guardian.core.model import (
     Ratio,
     queries_of,
 )
-from guardian.core.tally import Count, Tally, common
 from tests.core.builders import BAD, COUNT, GOOD, T0, TOTAL, WITHIN
 
 steady = settings(deadline=None, derandomize=True, max_examples=120)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from guardian.core import reasons
-from guardian.core.criteria import Window, judge
+from guardian.core.judging.judge import Window, judge
 from guardian.core.model import (
     Criterion,
     Datapoint,

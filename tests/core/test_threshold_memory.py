@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardian.core.criteria import judge
+from guardian.core.judging.judge import judge
 from guardian.core.model import Criterion, Datapoint, Measurement, Missing, Query, queries_of
 from guardian.core.verdict import Outcome
 from tests.core.builders import T0, window

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from guardian.core.judging.together import MANY, together
 from guardian.core.model import Criterion, Measurement, Query, Scope
-from guardian.core.together import MANY, together
 from tests.core.builders import COUNT, ERRORS, P95, PROBLEM, WITHIN, read, verdict
 from tests.core.rollouts import PAGED
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import guardian.core.evaluation as case_module
+import guardian.core.judging.evaluation as case_module
 from guardian.core.notices import Event
 from guardian.core.rollout import Phase
 from guardian.core.traffic import Traffic

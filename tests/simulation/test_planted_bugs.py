@@ -17,7 +17,6 @@ import guardian.core.decide as decide_module
 import guardian.core.desired as desired_module
 import guardian.core.preconditions as gates_module
 import guardian.engine.runner as charge_module
-from guardian.core.criteria import judge
 from guardian.core.desired import DesiredTraffic
 from guardian.core.entries import (
     Approved,
@@ -29,9 +28,10 @@ from guardian.core.entries import (
     Waived,
     WeightConfirmed,
 )
-from guardian.core.evaluation import Window
 from guardian.core.invariants import InvariantBroken
-from guardian.core.judge_state import JudgeState
+from guardian.core.judging.evaluation import Window
+from guardian.core.judging.judge import judge
+from guardian.core.judging.judge_state import JudgeState
 from guardian.core.model import Criterion, Instant, Latency, Measurement, Query, Ratio
 from guardian.core.plan import Drive, Plan
 from guardian.core.progress import Observation

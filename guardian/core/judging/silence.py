@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from guardian.core.counts import heard_by, queried, settled_until
-from guardian.core.evaluation import Answer, Evaluation, growth
+from guardian.core.judging.counts import heard_by, queried, settled_until
+from guardian.core.judging.evaluation import Answer, Evaluation, growth
 from guardian.core.model import Criterion, Gauge, Instant, Rate, ceil_to, floor_to
 from guardian.core.reasons import duration
 from guardian.core.verdict import Outcome

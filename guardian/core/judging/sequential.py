@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from math import exp, inf, log, log1p
 from typing import Final, NamedTuple, TypeAlias
 
-from guardian.core.tally import common
+from guardian.core.judging.tally import common
 
 ODDS_RATIOS: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
 """Alternatives to a limit: the odds of an error are this many times those at the limit."""

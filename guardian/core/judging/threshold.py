@@ -11,10 +11,10 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
-from guardian.core.evaluation import Answer, Evaluation, Ground
+from guardian.core.judging.evaluation import Answer, Evaluation, Ground
+from guardian.core.judging.observed import rising
+from guardian.core.judging.points import Point
 from guardian.core.model import Criterion, Gauge, Missing, Percentile, Rate
-from guardian.core.observed import rising
-from guardian.core.points import Point
 from guardian.core.verdict import Datapoints, Outcome
 
 _start = attrgetter("start")

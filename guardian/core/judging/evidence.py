@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guardian.core import threshold
-from guardian.core.evaluation import Answer, Evaluation, Ground
 from guardian.core.figures import Figure
-from guardian.core.judge_state import sequential
-from guardian.core.model import MINUTE_S, Instant, Rate
-from guardian.core.observed import (
+from guardian.core.judging import threshold
+from guardian.core.judging.evaluation import Answer, Evaluation, Ground
+from guardian.core.judging.judge_state import sequential
+from guardian.core.judging.observed import (
     both_sides,
     bound,
     figure,
@@ -19,9 +18,10 @@ from guardian.core.observed import (
     total,
     warned,
 )
-from guardian.core.sequential import Run
-from guardian.core.silence import observed_until
-from guardian.core.tally import Count, Tally
+from guardian.core.judging.sequential import Run
+from guardian.core.judging.silence import observed_until
+from guardian.core.judging.tally import Count, Tally
+from guardian.core.model import MINUTE_S, Instant, Rate
 from guardian.core.verdict import Basis, Evidence, Stable, Unsettled
 
 

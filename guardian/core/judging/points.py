@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from guardian.core.counts import Ledger, values
+from guardian.core.judging.counts import Ledger, values
+from guardian.core.judging.observed import observed, over_limit
+from guardian.core.judging.tally import Count
 from guardian.core.model import Criterion, Gauge, Instant, Measurement, Percentile, Query, Rate
-from guardian.core.observed import observed, over_limit
-from guardian.core.tally import Count
 
 
 class Point(NamedTuple):

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from guardian.core.counts import Counts
+from guardian.core.judging.counts import Counts
+from guardian.core.judging.observed import total
+from guardian.core.judging.sequential import CompareTest, Run
+from guardian.core.judging.tally import Count
 from guardian.core.model import Compare, Criterion, Instant
-from guardian.core.observed import total
-from guardian.core.sequential import CompareTest, Run
-from guardian.core.tally import Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,9 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from guardian.core.evaluation import Answer, Window, usable
-from guardian.core.judge_state import JudgeState
+from guardian.core.judging.evaluation import Answer, Window, usable
+from guardian.core.judging.judge_state import JudgeState
+from guardian.core.judging.observed import bound, figure
 from guardian.core.model import (
     Criterion,
     Incident,
@@ -16,7 +17,6 @@ from guardian.core.model import (
     Measurement,
     Query,
 )
-from guardian.core.observed import bound, figure
 from guardian.core.reasons import duration
 from guardian.core.verdict import Basis, Evidence, Outcome, Verdict
 

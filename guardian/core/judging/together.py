@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from guardian.core.counts import heard_by, queried
+from guardian.core.judging.counts import heard_by, queried
 from guardian.core.model import Criterion, Incidents, Latency, Measurement, Query, Ratio, Scope
 from guardian.core.verdict import Outcome, Verdict
 

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from guardian.core import reasons, silence, threshold
-from guardian.core.counts import queried
-from guardian.core.evaluation import Answer, Evaluation, Ground, Window, examine, worst
-from guardian.core.evidence import evidence, proven_worse
-from guardian.core.incidents import presence
-from guardian.core.judge_state import JudgeState, sequential
+from guardian.core import reasons
+from guardian.core.judging import silence, threshold
+from guardian.core.judging.counts import queried
+from guardian.core.judging.evaluation import Answer, Evaluation, Ground, Window, examine, worst
+from guardian.core.judging.evidence import evidence, proven_worse
+from guardian.core.judging.incidents import presence
+from guardian.core.judging.judge_state import JudgeState, sequential
+from guardian.core.judging.observed import both_sides
 from guardian.core.model import (
     Criterion,
     Incidents,
@@ -31,7 +33,6 @@ from guardian.core.model import (
     Query,
     Ratio,
 )
-from guardian.core.observed import both_sides
 from guardian.core.reasons import duration
 from guardian.core.verdict import Outcome, Verdict
 

@@ -10,6 +10,7 @@ from math import inf, isfinite
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias, assert_never
 
+from guardian.core.judging.tally import Count, common
 from guardian.core.model import (
     MINUTE_S,
     Criterion,
@@ -28,7 +29,6 @@ from guardian.core.model import (
     floor_to,
     queries_of,
 )
-from guardian.core.tally import Count, common
 
 _start = attrgetter("start")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guardian.core.counts import Counts
 from guardian.core.figures import Bound, Figure, Unit
+from guardian.core.judging.counts import Counts
+from guardian.core.judging.tally import Count
 from guardian.core.model import Criterion, Direction, Incidents, Latency, Rate, Ratio, queries_of
-from guardian.core.tally import Count
 
 MOST_USED = 1000.0
 """No value is shown as more times its limit than this."""

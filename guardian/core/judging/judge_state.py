@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from guardian.core.counts import Ledger
+from guardian.core.judging.counts import Ledger
+from guardian.core.judging.observed import rising
+from guardian.core.judging.points import Point
+from guardian.core.judging.sequential import CompareTest, LimitTest, RateTest, Run
+from guardian.core.judging.tally import Tally
 from guardian.core.model import (
     MINUTE_S,
     Criterion,
@@ -16,10 +20,6 @@ from guardian.core.model import (
     Percentile,
     Rate,
 )
-from guardian.core.observed import rising
-from guardian.core.points import Point
-from guardian.core.sequential import CompareTest, LimitTest, RateTest, Run
-from guardian.core.tally import Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,13 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import NamedTuple
 
-from guardian.core.alike import Shared, alike, heard, without
-from guardian.core.counts import Countable, Counts, Span, count
-from guardian.core.judge_state import JudgeState, blank, compare_test, sequential
+from guardian.core.judging.alike import Shared, alike, heard, without
+from guardian.core.judging.counts import Countable, Counts, Span, count
+from guardian.core.judging.judge_state import JudgeState, blank, compare_test, sequential
+from guardian.core.judging.observed import over_limit, rising, worst_stretch
+from guardian.core.judging.points import points
+from guardian.core.judging.sequential import Minute, RateTest, Run, Track
+from guardian.core.judging.tally import Count, Tally, common
 from guardian.core.model import (
     Criterion,
     Instant,
@@ -24,10 +28,6 @@ from guardian.core.model import (
     ceil_to,
     queries_of,
 )
-from guardian.core.observed import over_limit, rising, worst_stretch
-from guardian.core.points import points
-from guardian.core.sequential import Minute, RateTest, Run, Track
-from guardian.core.tally import Count, Tally, common
 from guardian.core.traffic import Weight
 from guardian.core.verdict import Datapoints, Outcome
 

@@ -14,9 +14,9 @@ from bench import examples
 from bench.table import Row
 from guardian.aws import Sessions
 from guardian.clock import SystemClock, SystemRandom
-from guardian.core.entries import Held, HoldReason, Resumed, RolloutStarted
 from guardian.core.judging.judge import judge
 from guardian.core.model import Criterion, Instant, floor_to
+from guardian.core.rollout.entries import Held, HoldReason, Resumed, RolloutStarted
 from guardian.journals import sqlite
 from guardian.ports import Ask, Context
 from guardian.sim.server import Simulator

@@ -14,10 +14,10 @@ from pathlib import Path
 from bench import edges, examples, slow
 from bench.table import Row
 from guardian.clock import SystemClock, SystemRandom
-from guardian.core.entries import Entry, RolloutStarted, StepEntered, WeightConfirmed
 from guardian.core.model import Criterion, Instant, Ratio
 from guardian.core.plan import Plan
-from guardian.core.rollout import fold
+from guardian.core.rollout.entries import Entry, RolloutStarted, StepEntered, WeightConfirmed
+from guardian.core.rollout.machine import fold
 from guardian.core.traffic import Reading, Step, Traffic, Weight
 from guardian.core.verdict import Outcome
 from guardian.engine.call_pool import ThreadCallPool

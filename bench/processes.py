@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 RUNS = 15
 IMPORTS = (
     "guardian.cli.main",
-    "guardian.core.decide",
+    "guardian.core.rollout.decide",
     "guardian.files.rules",
     "guardian.files.config",
     "guardian.engine.in_process",

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from guardian.cli.main import COMMANDS, guardian
 from guardian.core.notices import Event
-from guardian.core.rollout import REMEMBERED, TRANSITIONS
+from guardian.core.rollout.machine import REMEMBERED, TRANSITIONS
 from guardian.engine.outcome import WORST_FIRST, Exit
 from guardian.files import config, rules
 from guardian.files.config.model import (

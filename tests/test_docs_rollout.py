@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from guardian.core.rollout import REMEMBERED, TRANSITIONS, Phase
+from guardian.core.rollout.machine import REMEMBERED, TRANSITIONS, Phase
 
 PAGE = Path(__file__).parent.parent / "docs" / "rollout.md"
 WRITE = "GUARDIAN_WRITE_DOCS"

@@ -16,7 +16,7 @@ from typing import get_args
 import pytest
 
 from guardian.clock import ScaledClock
-from guardian.core.entries import Entry
+from guardian.core.rollout.entries import Entry
 from guardian.sim.server import Simulator
 from guardian.wiring import open_wiring
 from guardian.wiring.adapters import ROOMS, adapters

@@ -24,10 +24,10 @@ from guardian.cli.orders import (
 from guardian.cli.output import Output
 from guardian.clock import SystemClock
 from guardian.core.codec import rfc3339
-from guardian.core.entries import Order, OrderKind, for_service
 from guardian.core.model import Reason
 from guardian.core.plan import Drive, Plan
-from guardian.core.rollout import Rollout
+from guardian.core.rollout.entries import Order, OrderKind, for_service
+from guardian.core.rollout.machine import Rollout
 from guardian.core.wording import span
 from guardian.engine.in_process import Limits
 from guardian.engine.leadership import post

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 from guardian.core.codec import encode_entry, rfc3339
-from guardian.core.entries import (
+from guardian.core.model import Instant
+from guardian.core.plan import Plan
+from guardian.core.rollout.entries import (
     Approved,
     Cancelled,
     Completed,
@@ -31,8 +33,6 @@ from guardian.core.entries import (
     WayBackSeen,
     WeightConfirmed,
 )
-from guardian.core.model import Instant
-from guardian.core.plan import Plan
 from guardian.core.verdict import Verdict
 from guardian.ports import Record
 

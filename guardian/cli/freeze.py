@@ -12,7 +12,7 @@ import click
 from guardian.cli.options import DURATION, config_option, form_option
 
 if TYPE_CHECKING:
-    from guardian.core.entries import Freeze
+    from guardian.core.rollout.entries import Freeze
     from guardian.wiring import Wiring
 
 SCHEMA = "guardian/freezes/v1"
@@ -50,7 +50,7 @@ def freeze(
     """Stop all advances of SERVICE for a time. Traffic stays, breaches still roll back."""
     from guardian.cli.guard import actor
     from guardian.cli.orders import opened
-    from guardian.core.entries import Freeze
+    from guardian.core.rollout.entries import Freeze
     from guardian.ports import UsageError
 
     if listed and (services or everything or until is not None):

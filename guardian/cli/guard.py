@@ -13,10 +13,10 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from guardian.cli.output import Output
-from guardian.core.entries import HoldReason, OrderKind
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
-from guardian.core.rollout import Rollout, fold
+from guardian.core.rollout.entries import HoldReason, OrderKind
+from guardian.core.rollout.machine import Rollout, fold
 from guardian.core.scrub import scrub
 from guardian.engine.in_process import InProcessRun, Limits, Task
 from guardian.engine.outbox import DUE_LIMIT, TAKEN_S

@@ -16,10 +16,10 @@ import click
 from guardian.cli.entries import sentence
 from guardian.clock import SystemClock
 from guardian.core.codec import rfc3339
-from guardian.core.entries import Answer, Order, OrderKind
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
-from guardian.core.rollout import Phase, Rollout, fold
+from guardian.core.rollout.entries import Answer, Order, OrderKind
+from guardian.core.rollout.machine import Phase, Rollout, fold
 from guardian.engine.leadership import post
 from guardian.engine.outcome import Exit
 from guardian.ports import ConfigError, EdgeError, GuardianError, Head, Journal

@@ -18,12 +18,12 @@ from guardian.cli.streams import drain, silence, write_line
 from guardian.clock import SystemClock
 from guardian.core import reasons
 from guardian.core.codec import rfc3339
-from guardian.core.entries import StepEntered
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.numbers import numbers
 from guardian.core.plan import Drive
-from guardian.core.rollout import Phase, Rollout
+from guardian.core.rollout.entries import StepEntered
+from guardian.core.rollout.machine import Phase, Rollout
 from guardian.core.status import Picture
 from guardian.core.verdict import Outcome, Verdict
 from guardian.engine.outcome import Exit

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from guardian.cli.guard import actor, carry_out, tell_what_is_left
 from guardian.cli.orders import phase_of
 from guardian.cli.output import Output
-from guardian.core.entries import OrderKind
 from guardian.core.plan import Drive
-from guardian.core.rollout import Phase, Rollout
+from guardian.core.rollout.entries import OrderKind
+from guardian.core.rollout.machine import Phase, Rollout
 from guardian.core.traffic import Reading, Stamp
 from guardian.engine.in_process import Limits
 from guardian.engine.leadership import post

@@ -66,7 +66,7 @@ def report(
 def _facts(wiring: Wiring, name: str, *, metrics: bool) -> Facts:
     from guardian.cli.entries import sentence
     from guardian.cli.report_readings import ALONE, readings
-    from guardian.core.rollout import fold
+    from guardian.core.rollout.machine import fold
     from guardian.report import Readings, gathered
 
     id_ = _found(wiring, name)

@@ -17,7 +17,7 @@ from guardian.core.model import (
     ceil_to,
     floor_to,
 )
-from guardian.core.rollout import Rollout
+from guardian.core.rollout.machine import Rollout
 from guardian.ports import Ask, ConfigError, GuardianError, Record
 from guardian.report import Readings
 from guardian.report.facts import span_of

@@ -42,7 +42,7 @@ def rollback(
 ) -> int:
     """Put all traffic of SERVICE back on its stable version, now."""
     from guardian.cli.output import Output
-    from guardian.core.rollout import IllegalEntry
+    from guardian.core.rollout.machine import IllegalEntry
     from guardian.engine.in_process import Limits
     from guardian.ports import OutcomeUnknown, Unavailable
     from guardian.wiring import need, open_in_need
@@ -79,7 +79,7 @@ class Wanted:
 def _back(wiring: Wiring, wanted: Wanted, output: Output) -> int:
     """Put it back by what this journal and the target say; the exit code."""
     from guardian.cli.guard import actor, guard, tell_what_is_left
-    from guardian.core.entries import OrderKind
+    from guardian.core.rollout.entries import OrderKind
     from guardian.engine.outcome import Exit
     from guardian.engine.task import Task
     from guardian.wiring import need

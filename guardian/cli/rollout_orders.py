@@ -98,7 +98,7 @@ def ordering(kind: str) -> Callable[[Command], Callable[..., int]]:
         ) -> int:
             from guardian.cli.guard import actor
             from guardian.cli.orders import Wanted, addressed, give, opened
-            from guardian.core.entries import OrderKind
+            from guardian.core.rollout.entries import OrderKind
 
             def run() -> int:
                 with opened(config, in_need=kind == "abort") as wiring, _way_out(kind, rollout):

@@ -164,7 +164,7 @@ def retry(
     from guardian.cli.guard import actor
     from guardian.cli.orders import ANSWER_S, Wanted, give, live_rollout
     from guardian.cli.output import Output
-    from guardian.core.entries import OrderKind
+    from guardian.core.rollout.entries import OrderKind
     from guardian.wiring import open_wiring
 
     colour(no_color)
@@ -189,7 +189,7 @@ def _anew(
     from guardian.cli.begin import StartRequest
     from guardian.cli.guard import actor
     from guardian.cli.orders import phase_of, state
-    from guardian.core.rollout import Phase
+    from guardian.core.rollout.machine import Phase
     from guardian.engine.in_process import Limits
     from guardian.ports import ConfigError, Journal, UsageError
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from guardian.core.entries import GateFailed
 from guardian.core.notices import Notice
-from guardian.core.rollout import Rollout
+from guardian.core.rollout.entries import GateFailed
+from guardian.core.rollout.machine import Rollout
 from guardian.core.verdict import Verdict
 from guardian.engine.outcome import Exit
 

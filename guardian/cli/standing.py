@@ -11,10 +11,10 @@ from guardian.cli.entries import lasting, line, moment, record_of, sentence, ver
 from guardian.cli.orders import driver, phase_of
 from guardian.cli.output import short, verdict_record
 from guardian.core.codec import rfc3339
-from guardian.core.entries import Freeze, HoldReason, Order, Waived, freeze_in_force
 from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive
-from guardian.core.rollout import IllegalEntry, Phase, Rollout, fold
+from guardian.core.rollout.entries import Freeze, HoldReason, Order, Waived, freeze_in_force
+from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, fold
 from guardian.core.status import Look, confirmed_weight
 from guardian.core.verdict import Outcome, Verdict
 from guardian.engine.outcome import Exit, outcome

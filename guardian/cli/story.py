@@ -11,7 +11,8 @@ import click
 
 from guardian.cli.output import long, short
 from guardian.core.codec import rfc3339
-from guardian.core.entries import (
+from guardian.core.model import Instant
+from guardian.core.rollout.entries import (
     Completed,
     Entry,
     PrimaryConfirmed,
@@ -21,7 +22,6 @@ from guardian.core.entries import (
     StepEntered,
     WeightConfirmed,
 )
-from guardian.core.model import Instant
 from guardian.core.status import Picture
 from guardian.core.verdict import Verdict
 

@@ -20,8 +20,8 @@ from functools import cache
 from types import UnionType
 from typing import Any, Final, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from guardian.core.entries import Entry
 from guardian.core.model import Instant
+from guardian.core.rollout.entries import Entry
 from guardian.core.traffic import Weight
 
 VERSION: Final = 1

@@ -7,7 +7,11 @@ from enum import Enum
 from typing import TypeAlias, assert_never
 
 from guardian.core import standstill, telling
-from guardian.core.entries import (
+from guardian.core.keys import page_key
+from guardian.core.model import Instant
+from guardian.core.phrases import Words
+from guardian.core.plan import Drive
+from guardian.core.rollout.entries import (
     Approved,
     Cancelled,
     Completed,
@@ -32,11 +36,7 @@ from guardian.core.entries import (
     WayBackSeen,
     WeightConfirmed,
 )
-from guardian.core.keys import page_key
-from guardian.core.model import Instant
-from guardian.core.phrases import Words
-from guardian.core.plan import Drive
-from guardian.core.rollout import Rollout, of_blindness
+from guardian.core.rollout.machine import Rollout, of_blindness
 from guardian.core.status import confirmed_weight
 from guardian.core.traffic import NONE
 from guardian.core.verdict import Verdict

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guardian.core.plan import Drive, Plan
-from guardian.core.pre_existing import broken, unseen
 from guardian.core.reasons import against, measured
-from guardian.core.rollout import Rollout
+from guardian.core.rollout.machine import Rollout
+from guardian.core.rollout.pre_existing import broken, unseen
 from guardian.core.verdict import Outcome, Verdict
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import assert_never
 
 from guardian.core import reasons
-from guardian.core.entries import Approved, Held, HoldReason, Resumed, Waived, Warned
 from guardian.core.phrases import (
     Words,
     breach_of,
@@ -17,8 +16,9 @@ from guardian.core.phrases import (
     take_back,
 )
 from guardian.core.plan import Drive, Plan, Unapproved
-from guardian.core.preconditions import approval_due, approval_of
-from guardian.core.rollout import Phase, Rollout, of_blindness
+from guardian.core.rollout.entries import Approved, Held, HoldReason, Resumed, Waived, Warned
+from guardian.core.rollout.machine import Phase, Rollout, of_blindness
+from guardian.core.rollout.preconditions import approval_due, approval_of
 from guardian.core.status import confirmed_weight
 from guardian.core.wording import because, moment, span
 

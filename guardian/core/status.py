@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guardian.core.entries import HoldReason
 from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive, Plan
-from guardian.core.preconditions import approval_due, approval_of, unknown
-from guardian.core.progress import (
+from guardian.core.rollout.entries import HoldReason
+from guardian.core.rollout.machine import Hold, Phase, Rollout
+from guardian.core.rollout.preconditions import approval_due, approval_of, unknown
+from guardian.core.rollout.progress import (
     Observation,
     baked_at,
     calm_until,
@@ -17,7 +18,6 @@ from guardian.core.progress import (
     short_of_pass,
     waited_s,
 )
-from guardian.core.rollout import Hold, Phase, Rollout
 from guardian.core.traffic import Traffic, Weight
 from guardian.core.verdict import Verdict
 from guardian.core.wording import hour_minute, moment

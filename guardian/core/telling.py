@@ -2,19 +2,6 @@
 
 from __future__ import annotations
 
-from guardian.core.entries import (
-    Cancelled,
-    Cause,
-    Completed,
-    GateFailed,
-    PromotionStuck,
-    RollbackConfirmed,
-    RollbackStarted,
-    RollbackStuck,
-    StepEntered,
-    Superseded,
-    TrafficSeen,
-)
 from guardian.core.phrases import (
     Words,
     breach_of,
@@ -30,7 +17,20 @@ from guardian.core.phrases import (
 )
 from guardian.core.plan import Drive
 from guardian.core.reasons import fails_on
-from guardian.core.rollout import Rollout
+from guardian.core.rollout.entries import (
+    Cancelled,
+    Cause,
+    Completed,
+    GateFailed,
+    PromotionStuck,
+    RollbackConfirmed,
+    RollbackStarted,
+    RollbackStuck,
+    StepEntered,
+    Superseded,
+    TrafficSeen,
+)
+from guardian.core.rollout.machine import Rollout
 from guardian.core.status import confirmed_weight, live_traffic
 from guardian.core.wording import because, hour_minute, span
 

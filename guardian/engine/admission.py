@@ -8,11 +8,11 @@ from contextlib import suppress
 
 from guardian.core.alarms import unreadable
 from guardian.core.codec import rfc3339
-from guardian.core.decide import retired
-from guardian.core.entries import Answer, Order, OrderKind, for_service
 from guardian.core.notices import Notice, unguarded
 from guardian.core.plan import Drive, Plan
-from guardian.core.rollout import Phase, Rollout, fold
+from guardian.core.rollout.decide import retired
+from guardian.core.rollout.entries import Answer, Order, OrderKind, for_service
+from guardian.core.rollout.machine import Phase, Rollout, fold
 from guardian.core.traffic import Reading
 from guardian.engine.catalog import Catalog, Duty
 from guardian.engine.host import Host

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from guardian.core.entries import Order
 from guardian.core.plan import Plan
+from guardian.core.rollout.entries import Order
 from guardian.engine.outbox import Lane
 from guardian.engine.task import Task
 from guardian.ports import Router, Source

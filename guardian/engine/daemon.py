@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from guardian.core.alarms import files_refused, files_right, files_wrong
 from guardian.core.notices import Notice, quarantined
-from guardian.core.rollout import Rollout
+from guardian.core.rollout.machine import Rollout
 from guardian.core.scrub import scrub
 from guardian.engine.admission import Admission
 from guardian.engine.call_pool import ThreadCallPool

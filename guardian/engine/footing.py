@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from guardian.core.model import Instant
-from guardian.core.state import Phase
-from guardian.core.timeouts import seeks_way_back
+from guardian.core.rollout.state import Phase
+from guardian.core.rollout.timeouts import seeks_way_back
 from guardian.engine.runner import RolloutRunner
 
 ASKS = 5

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from guardian.core.entries import Cause, Order, OrderKind
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
-from guardian.core.rollout import IllegalEntry, Phase, Rollout, fold
+from guardian.core.rollout.entries import Cause, Order, OrderKind
+from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, fold
 from guardian.ports import Clock, Damaged, Journal, JournalError
 
 LOOK_S = 1.0

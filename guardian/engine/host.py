@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from guardian.core.decide import opening
-from guardian.core.entries import Answer, Cancelled, Entry, Order, OrderKind, Superseded
 from guardian.core.notices import Notice, unguarded
 from guardian.core.phrases import joined
 from guardian.core.plan import Plan
-from guardian.core.progress import Observation
-from guardian.core.rollout import Rollout, fold
+from guardian.core.rollout.decide import opening
+from guardian.core.rollout.entries import Answer, Cancelled, Entry, Order, OrderKind, Superseded
+from guardian.core.rollout.machine import Rollout, fold
+from guardian.core.rollout.progress import Observation
 from guardian.core.status import Picture, picture
 from guardian.core.traffic import Reading
 from guardian.core.wording import because

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from signal import SIGINT
 
-from guardian.core.entries import Cause, OrderKind
 from guardian.core.model import Instant
 from guardian.core.notices import quarantined
 from guardian.core.plan import Drive
-from guardian.core.rollout import Phase, Rollout
+from guardian.core.rollout.entries import Cause, OrderKind
+from guardian.core.rollout.machine import Phase, Rollout
 from guardian.engine.host import Dependencies, Host
 from guardian.engine.outbox import Lane
 from guardian.engine.outcome import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from guardian.core.model import Instant
-from guardian.core.rollout import Rollout, fold
-from guardian.core.stable import Contradiction, Record, Sides, records, sides
+from guardian.core.rollout.machine import Rollout, fold
+from guardian.core.rollout.stable import Contradiction, Record, Sides, records, sides
 from guardian.core.traffic import Reading, Snapshot, Traffic
 from guardian.ports import ConfigError, Journal, Router, RouterError
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from guardian.core.model import Instant
 from guardian.core.reasons import duration
-from guardian.core.timeouts import CLOCK_STEP_S
+from guardian.core.rollout.timeouts import CLOCK_STEP_S
 from guardian.engine.runner import RolloutRunner
 from guardian.ports import Clock
 

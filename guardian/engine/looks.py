@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from guardian.core.rollout import Phase
+from guardian.core.rollout.machine import Phase
 from guardian.engine.runner import RolloutRunner
 
 LOOKS = 10

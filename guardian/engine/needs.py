@@ -19,8 +19,8 @@ from guardian.core.model import (
     queries_of,
 )
 from guardian.core.plan import Drive, Plan
-from guardian.core.pre_existing import for_stable, since, stands
-from guardian.core.rollout import Rollout
+from guardian.core.rollout.machine import Rollout
+from guardian.core.rollout.pre_existing import for_stable, since, stands
 from guardian.core.verdict import Outcome, Verdict
 from guardian.ports import Router
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from guardian.core.entries import Freeze, OrderKind
+from guardian.core.rollout.entries import Freeze, OrderKind
 from guardian.ports import Journal, JournalError
 
 BELL_S = 1.0

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from guardian.core.entries import (
+from guardian.core.model import Instant
+from guardian.core.plan import Drive
+from guardian.core.rollout.entries import (
     Cancelled,
     Cause,
     Completed,
@@ -15,9 +17,7 @@ from guardian.core.entries import (
     RollbackConfirmed,
     Superseded,
 )
-from guardian.core.model import Instant
-from guardian.core.plan import Drive
-from guardian.core.rollout import Phase, Rollout
+from guardian.core.rollout.machine import Phase, Rollout
 from guardian.core.verdict import Outcome
 from guardian.ports import Metrics
 

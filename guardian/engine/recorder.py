@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from guardian.core.desired import desired_traffic
-from guardian.core.entries import Answer, Entry
-from guardian.core.invariants import check
 from guardian.core.notices import Notice, notice
-from guardian.core.rollout import Phase, Rollout, apply, start
+from guardian.core.rollout.desired import desired_traffic
+from guardian.core.rollout.entries import Answer, Entry
+from guardian.core.rollout.invariants import check
+from guardian.core.rollout.machine import Phase, Rollout, apply, start
 from guardian.engine.outbox import Outbox
 from guardian.engine.outcome import count
 from guardian.engine.tick_result import Recorded

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from guardian.core.decide import retired
-from guardian.core.rollout import Phase, Rollout
+from guardian.core.rollout.decide import retired
+from guardian.core.rollout.machine import Phase, Rollout
 from guardian.engine.host import Host
 from guardian.ports import Clock, Head, Journal
 

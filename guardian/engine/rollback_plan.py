@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guardian.core.plan import Drive, Plan
-from guardian.core.rollout import IllegalEntry, Phase, Rollout, fold
-from guardian.core.stable import sides
+from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, fold
+from guardian.core.rollout.stable import sides
 from guardian.core.traffic import Reading, Snapshot, Traffic
 from guardian.engine.known import decided, known
 from guardian.engine.start import Request, Service, is_gate, resolved

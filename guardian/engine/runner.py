@@ -6,27 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from guardian.core.beside import beside
-from guardian.core.decide import decide
-from guardian.core.desired import (
-    DesiredTraffic,
-    Verb,
-    desired_traffic,
-    must_write,
-    unknown_versions,
-)
-from guardian.core.entries import (
-    Completed,
-    Entry,
-    Freeze,
-    Order,
-    RollbackConfirmed,
-    RollbackStarted,
-    RollbackStuck,
-    StepEntered,
-    Superseded,
-    WeightConfirmed,
-)
 from guardian.core.judging.judge import JudgeState, Window, judge
 from guardian.core.judging.together import together
 from guardian.core.model import (
@@ -39,10 +18,31 @@ from guardian.core.model import (
     Ratio,
     Reason,
 )
-from guardian.core.orders import Decision
 from guardian.core.plan import Drive
-from guardian.core.progress import Observation, observed_until
-from guardian.core.rollout import LIVE, Phase, Rollout, apply
+from guardian.core.rollout.beside import beside
+from guardian.core.rollout.decide import decide
+from guardian.core.rollout.desired import (
+    DesiredTraffic,
+    Verb,
+    desired_traffic,
+    must_write,
+    unknown_versions,
+)
+from guardian.core.rollout.entries import (
+    Completed,
+    Entry,
+    Freeze,
+    Order,
+    RollbackConfirmed,
+    RollbackStarted,
+    RollbackStuck,
+    StepEntered,
+    Superseded,
+    WeightConfirmed,
+)
+from guardian.core.rollout.machine import LIVE, Phase, Rollout, apply
+from guardian.core.rollout.orders import Decision
+from guardian.core.rollout.progress import Observation, observed_until
 from guardian.core.status import Picture, picture
 from guardian.core.traffic import Reading, Stamp, WayBack
 from guardian.core.verdict import Verdict

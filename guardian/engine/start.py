@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from guardian.core.binding import UnboundVariable, bind
-from guardian.core.entries import Cause
 from guardian.core.keys import page_key
 from guardian.core.model import MINUTE_S, Criterion, Instant, Reason, Scope
 from guardian.core.plan import Approval, Drive, Plan, Policy, Reach
-from guardian.core.rollout import Phase, Rollout, fold
-from guardian.core.stable import canary_by_shape
+from guardian.core.rollout.entries import Cause
+from guardian.core.rollout.machine import Phase, Rollout, fold
+from guardian.core.rollout.stable import canary_by_shape
 from guardian.core.traffic import Reading, Snapshot, Step, Traffic
 from guardian.engine.known import check_published, decided, history, known
 from guardian.engine.series_choice import HasData, choose_series, percentile_fallback

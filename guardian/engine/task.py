@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guardian.core.entries import OrderKind
 from guardian.core.plan import Plan
-from guardian.core.rollout import Rollout
+from guardian.core.rollout.entries import OrderKind
+from guardian.core.rollout.machine import Rollout
 from guardian.engine.outcome import Exit
 from guardian.ports import GuardianError, Router
 

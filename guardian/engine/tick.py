@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from guardian.core.desired import DesiredTraffic, Verb
-from guardian.core.entries import (
+from guardian.core.model import Instant, floor_to
+from guardian.core.rollout.desired import DesiredTraffic, Verb
+from guardian.core.rollout.entries import (
     Entry,
     Freeze,
     Order,
@@ -16,9 +17,8 @@ from guardian.core.entries import (
     WeightConfirmed,
     freeze_in_force,
 )
-from guardian.core.model import Instant, floor_to
-from guardian.core.orders import Decision
-from guardian.core.rollout import LIVE, fold
+from guardian.core.rollout.machine import LIVE, fold
+from guardian.core.rollout.orders import Decision
 from guardian.core.status import Look, Picture
 from guardian.engine.footing import asking
 from guardian.engine.leaps import Leaps

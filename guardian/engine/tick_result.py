@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guardian.core.entries import Entry
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
+from guardian.core.rollout.entries import Entry
 from guardian.core.status import Picture
 
 

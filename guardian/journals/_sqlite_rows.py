@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from guardian.core.codec import CodecError, decode, decode_entry, from_rfc3339, rfc3339
-from guardian.core.entries import Entry, RolloutStarted
-from guardian.core.rollout import IllegalEntry
+from guardian.core.rollout.entries import Entry, RolloutStarted
+from guardian.core.rollout.machine import IllegalEntry
 from guardian.ports import Claim, Conflict, Head, Outgoing, Record
 
 GENESIS: Final = "0" * 64

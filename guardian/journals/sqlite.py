@@ -17,10 +17,10 @@ from guardian.core.codec import (
     encode_entry,
     rfc3339,
 )
-from guardian.core.entries import Entry
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.queue import leaving
+from guardian.core.rollout.entries import Entry
 from guardian.core.traffic import Snapshot
 from guardian.journals import _sqlite_leases as leases
 from guardian.journals import _sqlite_rows as stored

@@ -16,7 +16,7 @@ GuardianError                 a sentence for people, never a secret; carries an 
     └── OutcomeUnknown           it may have been written: read and compare by txid
 """
 
-from guardian.core.entries import Answer, Freeze, Order
+from guardian.core.rollout.entries import Answer, Freeze, Order
 from guardian.ports.errors import (
     ConfigError,
     Conflict,

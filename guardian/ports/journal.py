@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from guardian.core.entries import Answer, Entry, Freeze, Order
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
+from guardian.core.rollout.entries import Answer, Entry, Freeze, Order
 from guardian.core.status import Look
 from guardian.core.traffic import Snapshot
 

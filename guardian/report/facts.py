@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from guardian.core.entries import (
+from guardian.core.model import Instant, Measurement, Query, ceil_to
+from guardian.core.notices import Notice, notice
+from guardian.core.plan import Plan
+from guardian.core.rollout.entries import (
     Completed,
     Entry,
     GateFailed,
@@ -18,10 +21,7 @@ from guardian.core.entries import (
     Waived,
     Warned,
 )
-from guardian.core.model import Instant, Measurement, Query, ceil_to
-from guardian.core.notices import Notice, notice
-from guardian.core.plan import Plan
-from guardian.core.rollout import Rollout, apply, fold, start
+from guardian.core.rollout.machine import Rollout, apply, fold, start
 from guardian.core.status import confirmed_weight
 from guardian.core.traffic import Weight
 from guardian.core.verdict import Verdict

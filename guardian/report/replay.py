@@ -31,7 +31,7 @@ from guardian.core.model import (
     queries_of,
 )
 from guardian.core.plan import Drive
-from guardian.core.rollout import Rollout
+from guardian.core.rollout.machine import Rollout
 from guardian.core.verdict import Outcome
 
 MOST_LOOKS = 720

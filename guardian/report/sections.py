@@ -7,16 +7,16 @@ from typing import Literal
 
 from guardian.core import reasons
 from guardian.core.codec import rfc3339
-from guardian.core.entries import (
+from guardian.core.model import Instant
+from guardian.core.plan import Drive
+from guardian.core.rollout.entries import (
     Completed,
     GateFailed,
     RollbackConfirmed,
     RollbackStarted,
     StepEntered,
 )
-from guardian.core.model import Instant
-from guardian.core.plan import Drive
-from guardian.core.rollout import Rollout
+from guardian.core.rollout.machine import Rollout
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wording import span as length
 from guardian.report.blocks import Block, Heading, Line, Paragraph, Plot, Table

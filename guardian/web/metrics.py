@@ -19,9 +19,9 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 import guardian
-from guardian.core.entries import HoldReason
 from guardian.core.model import Instant
-from guardian.core.rollout import LIVE, Phase
+from guardian.core.rollout.entries import HoldReason
+from guardian.core.rollout.machine import LIVE, Phase
 from guardian.core.status import Picture
 from guardian.core.verdict import Evidence, Outcome
 from guardian.ports.daemon_status import DaemonStatus

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from guardian.core.entries import Order
 from guardian.core.plan import Plan
-from guardian.core.rollout import IllegalEntry, fold
+from guardian.core.rollout.entries import Order
+from guardian.core.rollout.machine import IllegalEntry, fold
 from guardian.engine.catalog import Duty, Served
 from guardian.engine.outbox import Lane
 from guardian.engine.start import resolved

@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from guardian.core.entries import RolloutStarted
 from guardian.core.plan import Plan
+from guardian.core.rollout.entries import RolloutStarted
 from guardian.engine.rollback_plan import RollbackPlan, plan_rollback
 from guardian.engine.start import Service
 from guardian.files.config import Mode

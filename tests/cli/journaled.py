@@ -15,7 +15,9 @@ from click.testing import CliRunner
 
 from guardian.cli.main import guardian
 from guardian.clock import SystemClock
-from guardian.core.entries import (
+from guardian.core.model import Criterion, Direction, Instant, Limit, Query, Ratio
+from guardian.core.plan import Approval, Plan
+from guardian.core.rollout.entries import (
     Answer,
     Entry,
     Order,
@@ -23,11 +25,9 @@ from guardian.core.entries import (
     StepEntered,
     WeightConfirmed,
 )
-from guardian.core.model import Criterion, Direction, Instant, Limit, Query, Ratio
-from guardian.core.orders import obey
-from guardian.core.plan import Approval, Plan
-from guardian.core.progress import Observation
-from guardian.core.rollout import apply, fold
+from guardian.core.rollout.machine import apply, fold
+from guardian.core.rollout.orders import obey
+from guardian.core.rollout.progress import Observation
 from guardian.journals.sqlite import Options, build
 from guardian.ports import Claim, GuardianError, Journal
 from tests.contracts.journal_values import TARGET, plan

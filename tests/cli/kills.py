@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from guardian.core.entries import Cause
-from guardian.core.rollout import IllegalEntry, Phase, Rollout
+from guardian.core.rollout.entries import Cause
+from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout
 from guardian.ports import GuardianError
 from guardian.sim.traffic import Behaviour
 from tests.cli.forks import Forked, Nursery, nursery

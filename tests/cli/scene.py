@@ -10,7 +10,7 @@ from threading import Event
 from typing import Final
 
 from guardian.clock import SystemClock
-from guardian.core.rollout import Rollout, fold
+from guardian.core.rollout.machine import Rollout, fold
 from guardian.engine.leadership import post
 from tests.cli.forks import Forked, Nursery
 from tests.cli.stage import SERVICE, Stage

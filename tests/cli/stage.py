@@ -16,7 +16,7 @@ from typing import Any
 
 from guardian.clock import ScaledClock, SystemClock
 from guardian.core.codec import decode_entry
-from guardian.core.entries import Entry
+from guardian.core.rollout.entries import Entry
 from guardian.sim.aliases import AliasState
 from guardian.sim.server import Simulator
 from guardian.sim.traffic import Behaviour

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from guardian.clock import SystemClock
-from guardian.core.entries import Held, HoldReason, WeightConfirmed
+from guardian.core.rollout.entries import Held, HoldReason, WeightConfirmed
 from guardian.sim.traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from guardian.core.entries import Held, HoldReason, StepEntered
+from guardian.core.rollout.entries import Held, HoldReason, StepEntered
 from guardian.sim.traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
 

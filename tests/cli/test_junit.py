@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from guardian.cli import junit
 from guardian.cli.run_summary import RunSummary
-from guardian.core.rollout import Phase
+from guardian.core.rollout.machine import Phase
 from guardian.core.verdict import Outcome
 from guardian.engine.outcome import Exit
 from tests.cli.stage import SERVICE, stage

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from guardian.cli.guard import deliver_left
 from guardian.clock import SystemClock
-from guardian.core.entries import RolloutStarted
+from guardian.core.rollout.entries import RolloutStarted
 from guardian.ports import Journal, Outgoing, Sent
 from tests.cli.journaled import Desk
 from tests.contracts.journal_values import notice, plan

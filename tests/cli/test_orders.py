@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from guardian.core.entries import (
+from guardian.core.rollout.entries import (
     Completed,
     Held,
     HoldReason,
@@ -15,7 +15,7 @@ from guardian.core.entries import (
     PrimaryConfirmed,
     for_service,
 )
-from guardian.core.rollout import Phase, Rollout, fold
+from guardian.core.rollout.machine import Phase, Rollout, fold
 from guardian.engine.leadership import post
 from tests.cli.journaled import SERVICE, Desk, Driving, before_step, criterion, waiting
 from tests.contracts.journal_values import plan

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from guardian.core.entries import WeightConfirmed
+from guardian.core.rollout.entries import WeightConfirmed
 from tests.cli.stage import SERVICE, Stage, finish, stage
 
 START = ("rollout", "start", SERVICE, "--wait", "--rollback-timeout", "10h")

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from guardian.cli.output import Output
-from guardian.core.entries import StepEntered
-from guardian.core.rollout import Phase
+from guardian.core.rollout.entries import StepEntered
+from guardian.core.rollout.machine import Phase
 from guardian.core.status import picture
 from guardian.engine.tick_result import Recorded, TickResult
 from tests.core.rollouts import PASS, T0, at_last_step, in_phase, saw

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from guardian.cli.report_readings import DAY_S, kept_s
-from guardian.core.entries import Cause, RollbackConfirmed, RollbackStarted
+from guardian.core.rollout.entries import Cause, RollbackConfirmed, RollbackStarted
 from guardian.sim.traffic import Behaviour
 from tests.cli.journaled import SERVICE as AGENTS
 from tests.cli.journaled import Desk

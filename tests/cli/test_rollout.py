@@ -6,7 +6,7 @@ import json
 import signal
 from pathlib import Path
 
-from guardian.core.entries import WeightConfirmed
+from guardian.core.rollout.entries import WeightConfirmed
 from guardian.sim.traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from guardian.clock import SystemClock
-from guardian.core.entries import OrderKind
+from guardian.core.rollout.entries import OrderKind
 from guardian.engine.leadership import post
 from tests.cli.stage import SERVICE, finish
 from tests.cli.theatre import BAD, NEW, OLD, OTHERS, THREE, Theatre, stop, theatre

@@ -12,7 +12,7 @@ from threading import Timer
 
 import pytest
 
-from guardian.core.entries import (
+from guardian.core.rollout.entries import (
     Cause,
     Completed,
     Entry,

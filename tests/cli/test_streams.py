@@ -13,7 +13,7 @@ from typing import IO
 import pytest
 
 from guardian.cli import streams
-from guardian.core.entries import RollbackConfirmed
+from guardian.core.rollout.entries import RollbackConfirmed
 from guardian.sim.traffic import Behaviour
 from tests.cli.stage import SERVICE, finish, interrupt, stage
 from tests.cli.test_attacks import at_stable, shifted

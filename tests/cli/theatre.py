@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from guardian.clock import SystemClock
-from guardian.core.entries import Answer, Order, OrderKind, for_service
-from guardian.core.rollout import Rollout, fold
+from guardian.core.rollout.entries import Answer, Order, OrderKind, for_service
+from guardian.core.rollout.machine import Rollout, fold
 from guardian.engine.leadership import post
 from guardian.journals import sqlite
 from guardian.ports import Context, Journal

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.entries import Entry, RolloutStarted
-from guardian.core.rollout import IllegalEntry
+from guardian.core.rollout.entries import Entry, RolloutStarted
+from guardian.core.rollout.machine import IllegalEntry
 from guardian.ports import Answer, Claim, Conflict, Ending, Fenced, Head, Journal, JournalError
 from tests.contracts.journal_claim_contract import OTHER, ClaimContract, JournalStore, claimed
 from tests.contracts.journal_model import agrees_with_a_model

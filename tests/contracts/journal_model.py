@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from guardian.core.entries import Answer, Entry, Freeze
+from guardian.core.rollout.entries import Answer, Entry, Freeze
 from guardian.ports import (
     Claim,
     Conflict,

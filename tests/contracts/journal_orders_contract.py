@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.entries import Answer, Cancelled, Freeze, OrderKind, for_service
+from guardian.core.rollout.entries import Answer, Cancelled, Freeze, OrderKind, for_service
 from guardian.ports import Claim, Conflict, Journal
 from tests.contracts.journal_claim_contract import JournalStore, claimed
 from tests.contracts.journal_values import HOLD, START, freeze, look, order, started

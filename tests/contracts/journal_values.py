@@ -10,7 +10,10 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from guardian.core.entries import (
+from guardian.core.model import Instant
+from guardian.core.notices import Event, Notice, Page, Severity
+from guardian.core.plan import Drive, Plan, Policy
+from guardian.core.rollout.entries import (
     Approved,
     Cancelled,
     Cause,
@@ -39,9 +42,6 @@ from guardian.core.entries import (
     WayBackSeen,
     WeightConfirmed,
 )
-from guardian.core.model import Instant
-from guardian.core.notices import Event, Notice, Page, Severity
-from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.status import Look
 from guardian.core.traffic import Snapshot, Step, Traffic, WayBack, Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from guardian.core.entries import (
+from guardian.core.model import (
+    Criterion,
+    Direction,
+    Incidents,
+    Instant,
+    Limit,
+    OnFail,
+    Query,
+    Ratio,
+    Scope,
+    incident_query,
+)
+from guardian.core.plan import Approval, Drive, Plan, Policy, Unapproved
+from guardian.core.rollout.entries import (
     Approved,
     Cancelled,
     Cause,
@@ -32,22 +45,9 @@ from guardian.core.entries import (
     WayBackSeen,
     WeightConfirmed,
 )
-from guardian.core.model import (
-    Criterion,
-    Direction,
-    Incidents,
-    Instant,
-    Limit,
-    OnFail,
-    Query,
-    Ratio,
-    Scope,
-    incident_query,
-)
-from guardian.core.orders import Decision
-from guardian.core.plan import Approval, Drive, Plan, Policy, Unapproved
-from guardian.core.progress import Observation
-from guardian.core.rollout import Phase, Rollout, fold, step_traffic
+from guardian.core.rollout.machine import Phase, Rollout, fold, step_traffic
+from guardian.core.rollout.orders import Decision
+from guardian.core.rollout.progress import Observation
 from guardian.core.traffic import FULL, Reading, Snapshot, Stamp, Step, Traffic, WayBack, Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from tests.core.builders import FIVE_PERCENT

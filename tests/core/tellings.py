@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from guardian.core.entries import (
+from guardian.core.model import Criterion, Direction, Limit, Query, Ratio
+from guardian.core.notices import Notice, notice
+from guardian.core.plan import Drive, Plan, Policy
+from guardian.core.rollout.entries import (
     Cause,
     Completed,
     Entry,
@@ -18,10 +21,7 @@ from guardian.core.entries import (
     StepEntered,
     WeightConfirmed,
 )
-from guardian.core.model import Criterion, Direction, Limit, Query, Ratio
-from guardian.core.notices import Notice, notice
-from guardian.core.plan import Drive, Plan, Policy
-from guardian.core.rollout import Rollout, apply, start
+from guardian.core.rollout.machine import Rollout, apply, start
 from guardian.core.traffic import FULL, Snapshot, Step, Traffic, Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from tests.core.builders import FIVE_PERCENT, share

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide
-from guardian.core.entries import StepEntered, Warned
 from guardian.core.judging.judge import judge
 from guardian.core.model import Latency, Measurement, Query
 from guardian.core.notices import notice
-from guardian.core.rollout import Phase, apply
+from guardian.core.rollout.decide import decide
+from guardian.core.rollout.entries import StepEntered, Warned
+from guardian.core.rollout.machine import Phase, apply
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.builders import (
     COMPARED,

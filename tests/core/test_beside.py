@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from guardian.core.beside import beside
-from guardian.core.rollout import Phase
+from guardian.core.rollout.beside import beside
+from guardian.core.rollout.machine import Phase
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Basis
 from tests.core.builders import COMPARED

@@ -22,7 +22,6 @@ from guardian.core.codec import (
     plain,
     rfc3339,
 )
-from guardian.core.entries import Entry, Held, Order, RolloutStarted, WeightConfirmed
 from guardian.core.model import (
     Criterion,
     Datapoint,
@@ -36,7 +35,8 @@ from guardian.core.model import (
 )
 from guardian.core.notices import Notice
 from guardian.core.plan import Plan
-from guardian.core.rollout import Phase, Rollout
+from guardian.core.rollout.entries import Entry, Held, Order, RolloutStarted, WeightConfirmed
+from guardian.core.rollout.machine import Phase, Rollout
 from guardian.core.traffic import Reading, Snapshot, Traffic, Weight
 from guardian.core.verdict import Outcome, Verdict
 from tests.contracts.journal_values import HOLD, LATER, START, plan, snapshot, started, values

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide, opening
-from guardian.core.desired import DesiredTraffic, Verb, desired_traffic
-from guardian.core.entries import (
+from guardian.core.model import Criterion, OnFail, Scope
+from guardian.core.plan import Plan
+from guardian.core.rollout.decide import decide, opening
+from guardian.core.rollout.desired import DesiredTraffic, Verb, desired_traffic
+from guardian.core.rollout.entries import (
     Cancelled,
     Cause,
     Completed,
@@ -24,11 +26,9 @@ from guardian.core.entries import (
     Warned,
     WeightConfirmed,
 )
-from guardian.core.model import Criterion, OnFail, Scope
-from guardian.core.orders import Decision
-from guardian.core.plan import Plan
-from guardian.core.progress import Observation
-from guardian.core.rollout import LIVE, Phase, Rollout, apply, fold, step_traffic
+from guardian.core.rollout.machine import LIVE, Phase, Rollout, apply, fold, step_traffic
+from guardian.core.rollout.orders import Decision
+from guardian.core.rollout.progress import Observation
 from guardian.core.traffic import FULL, NONE, Traffic
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.rollouts import (

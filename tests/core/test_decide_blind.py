@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide
-from guardian.core.entries import (
+from guardian.core.model import OnFail
+from guardian.core.notices import notice
+from guardian.core.plan import Blind
+from guardian.core.rollout.decide import decide
+from guardian.core.rollout.entries import (
     Cause,
     Completed,
     Held,
@@ -17,10 +20,7 @@ from guardian.core.entries import (
     Sighted,
     StepEntered,
 )
-from guardian.core.model import OnFail
-from guardian.core.notices import notice
-from guardian.core.plan import Blind
-from guardian.core.rollout import Phase, apply
+from guardian.core.rollout.machine import Phase, apply
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.rollouts import (
     FAIL,

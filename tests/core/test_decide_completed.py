@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide, retired
-from guardian.core.entries import (
+from guardian.core.rollout.decide import decide, retired
+from guardian.core.rollout.entries import (
     Completed,
     Entry,
     PrimaryConfirmed,
     PromotionStuck,
     Superseded,
 )
-from guardian.core.progress import Observation
-from guardian.core.rollout import Phase, Rollout, apply, step_traffic
+from guardian.core.rollout.machine import Phase, Rollout, apply, step_traffic
+from guardian.core.rollout.progress import Observation
 from guardian.core.traffic import Traffic
 from tests.core.rollouts import CANARY, PLAN, STABLE, T0, at_last_step, in_phase, saw
 

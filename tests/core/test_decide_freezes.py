@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide
-from guardian.core.entries import (
+from guardian.core.model import OnFail
+from guardian.core.plan import Blind, LowTraffic, Policy
+from guardian.core.rollout.decide import decide
+from guardian.core.rollout.entries import (
     Cancelled,
     Cause,
     Completed,
@@ -25,11 +27,9 @@ from guardian.core.entries import (
     WeightConfirmed,
     freeze_in_force,
 )
-from guardian.core.invariants import check
-from guardian.core.model import OnFail
-from guardian.core.plan import Blind, LowTraffic, Policy
-from guardian.core.progress import Observation, freeze_detail
-from guardian.core.rollout import Phase, Rollout, apply, step_traffic
+from guardian.core.rollout.invariants import check
+from guardian.core.rollout.machine import Phase, Rollout, apply, step_traffic
+from guardian.core.rollout.progress import Observation, freeze_detail
 from guardian.core.verdict import Outcome
 from tests.core.rollouts import (
     BACK,

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide
-from guardian.core.entries import (
+from guardian.core.model import OnFail
+from guardian.core.plan import Plan, Unapproved
+from guardian.core.rollout.decide import decide
+from guardian.core.rollout.entries import (
     Approved,
     Cancelled,
     Cause,
@@ -20,12 +22,10 @@ from guardian.core.entries import (
     StepEntered,
     Waived,
 )
-from guardian.core.invariants import check
-from guardian.core.model import OnFail
-from guardian.core.plan import Plan, Unapproved
-from guardian.core.preconditions import approval_due
-from guardian.core.progress import Observation
-from guardian.core.rollout import IllegalEntry, Phase, Rollout, apply
+from guardian.core.rollout.invariants import check
+from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, apply
+from guardian.core.rollout.preconditions import approval_due
+from guardian.core.rollout.progress import Observation
 from guardian.core.verdict import Outcome
 from tests.core.rollouts import (
     CANARY,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide
-from guardian.core.desired import Verb, must_write
-from guardian.core.entries import (
+from guardian.core.rollout.decide import decide
+from guardian.core.rollout.desired import Verb, must_write
+from guardian.core.rollout.entries import (
     Cause,
     Entry,
     HoldReason,
@@ -16,8 +16,8 @@ from guardian.core.entries import (
     RollbackStarted,
     RollbackStuck,
 )
-from guardian.core.progress import Observation
-from guardian.core.rollout import Phase, Rollout, apply
+from guardian.core.rollout.machine import Phase, Rollout, apply
+from guardian.core.rollout.progress import Observation
 from guardian.core.traffic import Traffic
 from tests.core.rollouts import (
     BACK,

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide
-from guardian.core.entries import Entry, Held, HoldReason, Resumed, StepEntered
 from guardian.core.plan import Plan
-from guardian.core.progress import Observation
-from guardian.core.rollout import Phase, Rollout, apply
+from guardian.core.rollout.decide import decide
+from guardian.core.rollout.entries import Entry, Held, HoldReason, Resumed, StepEntered
+from guardian.core.rollout.machine import Phase, Rollout, apply
+from guardian.core.rollout.progress import Observation
 from tests.core.rollouts import PASS, PLAN, T0, WATCH, in_phase, saw
 
 

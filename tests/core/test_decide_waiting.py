@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide
-from guardian.core.entries import (
+from guardian.core.model import OnFail
+from guardian.core.plan import LowTraffic, Plan, Policy
+from guardian.core.rollout.decide import decide
+from guardian.core.rollout.entries import (
     Cause,
     Completed,
     Entry,
@@ -19,10 +21,8 @@ from guardian.core.entries import (
     Sighted,
     StepEntered,
 )
-from guardian.core.model import OnFail
-from guardian.core.plan import LowTraffic, Plan, Policy
-from guardian.core.progress import Observation, observed_until, waited_s
-from guardian.core.rollout import Phase, Rollout, apply
+from guardian.core.rollout.machine import Phase, Rollout, apply
+from guardian.core.rollout.progress import Observation, observed_until, waited_s
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.rollouts import (
     BACK,

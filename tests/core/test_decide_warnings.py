@@ -6,11 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide
-from guardian.core.entries import Entry, Held, HoldReason, Resumed, RollbackStarted, Waived, Warned
 from guardian.core.model import OnFail
-from guardian.core.progress import Observation
-from guardian.core.rollout import Phase, Rollout, apply
+from guardian.core.rollout.decide import decide
+from guardian.core.rollout.entries import (
+    Entry,
+    Held,
+    HoldReason,
+    Resumed,
+    RollbackStarted,
+    Waived,
+    Warned,
+)
+from guardian.core.rollout.machine import Phase, Rollout, apply
+from guardian.core.rollout.progress import Observation
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.builders import FIVE_PERCENT
 from tests.core.rollouts import (

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide
-from guardian.core.desired import must_write
-from guardian.core.entries import (
+from guardian.core.notices import Event, Severity, notice
+from guardian.core.plan import Plan
+from guardian.core.rollout.decide import decide
+from guardian.core.rollout.desired import must_write
+from guardian.core.rollout.entries import (
     Cause,
     Completed,
     Entry,
@@ -23,10 +25,8 @@ from guardian.core.entries import (
     TrafficSeen,
     WeightConfirmed,
 )
-from guardian.core.notices import Event, Severity, notice
-from guardian.core.plan import Plan
-from guardian.core.progress import Observation
-from guardian.core.rollout import IllegalEntry, Phase, Rollout, apply
+from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, apply
+from guardian.core.rollout.progress import Observation
 from guardian.core.status import confirmed_weight, picture
 from guardian.core.traffic import FULL, Traffic, Weight
 from tests.core.rollouts import (

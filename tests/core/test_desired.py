@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from guardian.core.desired import (
+from guardian.core.plan import Plan
+from guardian.core.rollout.desired import (
     Verb,
     changed_after_completion,
     desired_traffic,
     must_write,
     unknown_versions,
 )
-from guardian.core.entries import Completed, HoldReason
-from guardian.core.plan import Plan
-from guardian.core.rollout import Phase, apply, step_traffic
+from guardian.core.rollout.entries import Completed, HoldReason
+from guardian.core.rollout.machine import Phase, apply, step_traffic
 from guardian.core.traffic import FULL, Traffic
 from tests.core.rollouts import (
     CANARY,

@@ -9,7 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from guardian.core.entries import (
+from guardian.core.plan import Plan
+from guardian.core.rollout.entries import (
     Completed,
     Entry,
     GateFailed,
@@ -22,7 +23,7 @@ from guardian.core.entries import (
     Waived,
     WeightConfirmed,
 )
-from guardian.core.invariants import (
+from guardian.core.rollout.invariants import (
     InvariantBroken,
     check,
     check_fold,
@@ -30,8 +31,7 @@ from guardian.core.invariants import (
     check_traffic,
     wished_weight,
 )
-from guardian.core.plan import Plan
-from guardian.core.rollout import TRANSITIONS, IllegalEntry, Phase, Rollout, apply, start
+from guardian.core.rollout.machine import TRANSITIONS, IllegalEntry, Phase, Rollout, apply, start
 from guardian.core.traffic import Traffic
 from guardian.core.verdict import Outcome
 from tests.core.rollouts import (

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import opening
-from guardian.core.entries import (
+from guardian.core.notices import Event, Severity
+from guardian.core.plan import Approval, Plan
+from guardian.core.rollout.decide import opening
+from guardian.core.rollout.entries import (
     Approved,
     Cancelled,
     Cause,
@@ -34,8 +36,6 @@ from guardian.core.entries import (
     WayBackSeen,
     WeightConfirmed,
 )
-from guardian.core.notices import Event, Severity
-from guardian.core.plan import Approval, Plan
 from guardian.core.traffic import FULL, WayBack, Weight
 from tests.core.tellings import (
     AT_FULL,

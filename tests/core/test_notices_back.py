@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from guardian.core import reasons
-from guardian.core.entries import (
+from guardian.core.keys import page_key
+from guardian.core.notices import Event, Severity, notice, routing_events
+from guardian.core.phrases import take_back
+from guardian.core.plan import Drive
+from guardian.core.reasons import samples, window, worst_first
+from guardian.core.rollout.entries import (
     Cancelled,
     Cause,
     GateFailed,
@@ -16,12 +21,7 @@ from guardian.core.entries import (
     Superseded,
     WeightConfirmed,
 )
-from guardian.core.keys import page_key
-from guardian.core.notices import Event, Severity, notice, routing_events
-from guardian.core.phrases import take_back
-from guardian.core.plan import Drive
-from guardian.core.reasons import samples, window, worst_first
-from guardian.core.rollout import apply, start
+from guardian.core.rollout.machine import apply, start
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Evidence, Outcome
 from guardian.core.wording import span

@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.entries import (
+from guardian.core.model import OnFail
+from guardian.core.notices import Event, Notice, Severity, quarantined, routing_events, unguarded
+from guardian.core.plan import Approval, Unapproved
+from guardian.core.rollout.entries import (
     Approved,
     Cause,
     Held,
@@ -20,9 +23,6 @@ from guardian.core.entries import (
     Warned,
     WeightConfirmed,
 )
-from guardian.core.model import OnFail
-from guardian.core.notices import Event, Notice, Severity, quarantined, routing_events, unguarded
-from guardian.core.plan import Approval, Unapproved
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Outcome
 from tests.core.tellings import (

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.entries import (
+from guardian.core.plan import Plan
+from guardian.core.rollout.entries import (
     Answer,
     Cancelled,
     Cause,
@@ -22,10 +23,9 @@ from guardian.core.entries import (
     StepEntered,
     for_service,
 )
-from guardian.core.orders import Decision, obey
-from guardian.core.plan import Plan
-from guardian.core.progress import Observation
-from guardian.core.rollout import Phase, Rollout, apply
+from guardian.core.rollout.machine import Phase, Rollout, apply
+from guardian.core.rollout.orders import Decision, obey
+from guardian.core.rollout.progress import Observation
 from guardian.core.verdict import Outcome
 from tests.core.rollouts import (
     FEW,

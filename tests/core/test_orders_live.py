@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide
-from guardian.core.entries import (
+from guardian.core.rollout.decide import decide
+from guardian.core.rollout.entries import (
     Approved,
     Cancelled,
     Cause,
@@ -23,9 +23,9 @@ from guardian.core.entries import (
     StepEntered,
     Waived,
 )
-from guardian.core.orders import obey
-from guardian.core.progress import Observation
-from guardian.core.rollout import Phase, Rollout, apply
+from guardian.core.rollout.machine import Phase, Rollout, apply
+from guardian.core.rollout.orders import obey
+from guardian.core.rollout.progress import Observation
 from guardian.core.verdict import Outcome
 from tests.core.rollouts import (
     BACK,

@@ -7,10 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide
-from guardian.core.entries import Entry, Held, HoldReason, Resumed, StepEntered
 from guardian.core.figures import Bound, Figure, Unit
-from guardian.core.invariants import check
 from guardian.core.judging.judge import judge
 from guardian.core.model import (
     Compare,
@@ -25,11 +22,14 @@ from guardian.core.model import (
     Scope,
 )
 from guardian.core.notices import Event, notice
-from guardian.core.orders import Decision
 from guardian.core.plan import Plan, Policy, PreExisting
-from guardian.core.pre_existing import bearing, broken, for_stable, of_stable, since, stands
-from guardian.core.progress import gating
-from guardian.core.rollout import Rollout, apply
+from guardian.core.rollout.decide import decide
+from guardian.core.rollout.entries import Entry, Held, HoldReason, Resumed, StepEntered
+from guardian.core.rollout.invariants import check
+from guardian.core.rollout.machine import Rollout, apply
+from guardian.core.rollout.orders import Decision
+from guardian.core.rollout.pre_existing import bearing, broken, for_stable, of_stable, since, stands
+from guardian.core.rollout.progress import gating
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from tests.core import builders

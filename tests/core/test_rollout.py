@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from guardian.core.entries import (
+from guardian.core.rollout.entries import (
     Approved,
     Cancelled,
     Cause,
@@ -25,8 +25,8 @@ from guardian.core.entries import (
     TrafficSeen,
     WeightConfirmed,
 )
-from guardian.core.invariants import check_table
-from guardian.core.rollout import (
+from guardian.core.rollout.invariants import check_table
+from guardian.core.rollout.machine import (
     LIVE,
     REMEMBERED,
     TRANSITIONS,

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.entries import Completed, StepEntered
 from guardian.core.plan import Plan
-from guardian.core.rollout import Phase, Rollout
-from guardian.core.stable import Contradiction, Record, Sides, records, sides
+from guardian.core.rollout.entries import Completed, StepEntered
+from guardian.core.rollout.machine import Phase, Rollout
+from guardian.core.rollout.stable import Contradiction, Record, Sides, records, sides
 from guardian.core.traffic import FULL, Reading, Snapshot, Stamp, Traffic
 from tests.core.rollouts import (
     BESIDE,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.entries import (
+from guardian.core.rollout.entries import (
     Approved,
     HoldReason,
     PrimaryConfirmed,
@@ -15,8 +15,8 @@ from guardian.core.entries import (
     Sighted,
     Waived,
 )
-from guardian.core.progress import freeze_detail
-from guardian.core.rollout import Phase, apply
+from guardian.core.rollout.machine import Phase, apply
+from guardian.core.rollout.progress import freeze_detail
 from guardian.core.status import confirmed_weight, picture
 from guardian.core.traffic import FULL, NONE, Traffic
 from tests.core.rollouts import (

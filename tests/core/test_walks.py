@@ -8,9 +8,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from guardian.core.decide import decide
-from guardian.core.desired import must_write
-from guardian.core.entries import (
+from guardian.core.model import Criterion, OnFail, Scope
+from guardian.core.plan import Blind, Drive, LowTraffic, Plan, Unapproved
+from guardian.core.rollout.decide import decide
+from guardian.core.rollout.desired import must_write
+from guardian.core.rollout.entries import (
     Completed,
     Entry,
     Freeze,
@@ -20,11 +22,9 @@ from guardian.core.entries import (
     RolloutStarted,
     StepEntered,
 )
-from guardian.core.invariants import check, check_fold, check_traffic
-from guardian.core.model import Criterion, OnFail, Scope
-from guardian.core.plan import Blind, Drive, LowTraffic, Plan, Unapproved
-from guardian.core.progress import Observation
-from guardian.core.rollout import Phase, Rollout, apply, start
+from guardian.core.rollout.invariants import check, check_fold, check_traffic
+from guardian.core.rollout.machine import Phase, Rollout, apply, start
+from guardian.core.rollout.progress import Observation
 from guardian.core.traffic import FULL, Reading, Stamp, Traffic, WayBack
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.rollouts import (

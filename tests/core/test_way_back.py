@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.decide import decide
-from guardian.core.entries import Entry, RollbackStarted, WayBackSeen
 from guardian.core.notices import Event, Severity
-from guardian.core.rollout import LIVE, Phase, Rollout, apply
+from guardian.core.rollout.decide import decide
+from guardian.core.rollout.entries import Entry, RollbackStarted, WayBackSeen
+from guardian.core.rollout.machine import LIVE, Phase, Rollout, apply
 from guardian.core.status import picture
 from guardian.core.traffic import WayBack
 from tests.core import tellings

@@ -11,9 +11,9 @@ from typing import cast
 
 from guardian.aws import Sessions
 from guardian.clock import ScaledClock
-from guardian.core.entries import Entry, Order
 from guardian.core.plan import Plan
-from guardian.core.rollout import Rollout
+from guardian.core.rollout.entries import Entry, Order
+from guardian.core.rollout.machine import Rollout
 from guardian.engine.in_process import InProcessRun, Limits
 from guardian.engine.outbox import Lane
 from guardian.engine.outcome import Exit

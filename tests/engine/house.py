@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from guardian.core.entries import (
+from guardian.core.plan import Drive, Plan
+from guardian.core.rollout.entries import (
     Completed,
     Entry,
     Order,
@@ -16,7 +17,6 @@ from guardian.core.entries import (
     WeightConfirmed,
     for_service,
 )
-from guardian.core.plan import Drive, Plan
 from guardian.engine.admission import Admission
 from guardian.engine.catalog import Catalog, Duty, Served
 from guardian.engine.host import Dependencies, Host

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from guardian.core.entries import RolloutStarted
 from guardian.core.model import Instant, Reason
 from guardian.core.notices import Event, Notice
+from guardian.core.rollout.entries import RolloutStarted
 from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.outbox import (
     Lane,

@@ -7,9 +7,9 @@ from dataclasses import replace
 from random import Random
 from typing import cast
 
-from guardian.core.entries import RolloutStarted
 from guardian.core.model import Measurement, Query
-from guardian.core.rollout import start
+from guardian.core.rollout.entries import RolloutStarted
+from guardian.core.rollout.machine import start
 from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.outbox import Outbox
 from guardian.engine.runner import RolloutRunner

@@ -7,10 +7,10 @@ from dataclasses import replace
 from random import Random
 from typing import cast
 
-from guardian.core.entries import Entry, RolloutStarted
 from guardian.core.model import Criterion, Query, Ratio, Reason
 from guardian.core.plan import Policy
-from guardian.core.rollout import fold
+from guardian.core.rollout.entries import Entry, RolloutStarted
+from guardian.core.rollout.machine import fold
 from guardian.core.traffic import Snapshot, Step, Traffic, WayBack, Weight
 from guardian.engine.start import Request, Service
 from guardian.ports import RouterError

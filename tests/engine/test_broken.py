@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from guardian.clock import SystemClock
-from guardian.core.entries import for_service
 from guardian.core.model import Reason
 from guardian.core.notices import Event, Notice
+from guardian.core.rollout.entries import for_service
 from guardian.core.traffic import Reading
 from guardian.engine.admission import ALONE_S
 from guardian.engine.catalog import Duty

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guardian.core.rollout import Phase
+from guardian.core.rollout.machine import Phase
 from guardian.core.traffic import Traffic
 from guardian.engine.tick import TickResult
 from guardian.ports import Claim, Unavailable

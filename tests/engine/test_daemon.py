@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from guardian.core.entries import (
+from guardian.core.model import Reason
+from guardian.core.plan import Drive
+from guardian.core.rollout.entries import (
     Answer,
     Cause,
     Entry,
@@ -14,9 +16,7 @@ from guardian.core.entries import (
     RolloutStarted,
     for_service,
 )
-from guardian.core.model import Reason
-from guardian.core.plan import Drive
-from guardian.core.rollout import Phase, fold
+from guardian.core.rollout.machine import Phase, fold
 from guardian.core.traffic import Traffic
 from guardian.engine.admission import ORDER_LIVES_S, rollout_of
 from guardian.engine.catalog import Duty

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guardian.core.entries import Order, OrderKind, WayBackSeen
 from guardian.core.model import Reason
-from guardian.core.rollout import Phase
+from guardian.core.rollout.entries import Order, OrderKind, WayBackSeen
+from guardian.core.rollout.machine import Phase
 from guardian.core.traffic import Reading, Snapshot, Stamp, WayBack
 from guardian.engine.footing import AGAIN_S, ASK_EVERY_S, ASKS
 from guardian.engine.tick import POLL_S, Plane

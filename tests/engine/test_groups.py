@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.entries import (
+from guardian.core.plan import Plan
+from guardian.core.rollout.entries import (
     Answer,
     Cause,
     Completed,
@@ -21,8 +22,7 @@ from guardian.core.entries import (
     StepEntered,
     WeightConfirmed,
 )
-from guardian.core.plan import Plan
-from guardian.core.rollout import fold
+from guardian.core.rollout.machine import fold
 from guardian.engine.groups import PATIENCE_S, Groups
 from guardian.ports import Claim
 from tests.contracts.journal_values import ManualClock

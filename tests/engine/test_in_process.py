@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from guardian.core.entries import (
+from guardian.core.model import Instant, Measurement, Query
+from guardian.core.notices import Event, Notice
+from guardian.core.plan import Drive, Policy
+from guardian.core.rollout.entries import (
     Cause,
     Held,
     Order,
@@ -20,10 +23,7 @@ from guardian.core.entries import (
     RolloutStarted,
     WeightConfirmed,
 )
-from guardian.core.model import Instant, Measurement, Query
-from guardian.core.notices import Event, Notice
-from guardian.core.plan import Drive, Policy
-from guardian.core.rollout import Phase
+from guardian.core.rollout.machine import Phase
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, Weight
 from guardian.engine.in_process import TOLD_TO_END_S, Limits, TargetHeld, Task
 from guardian.engine.outcome import Exit

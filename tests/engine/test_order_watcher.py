@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guardian.core.entries import (
+from guardian.core.rollout.entries import (
     Freeze,
     Order,
     OrderKind,

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.entries import Completed, HoldReason
-from guardian.core.rollout import Phase
+from guardian.core.rollout.entries import Completed, HoldReason
+from guardian.core.rollout.machine import Phase
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.engine.outcome import WORST_FIRST, Exit, hopeless, outcome, overdue, worst
 from tests.core.rollouts import OBSERVE, PLAN, T0, WATCH, held, in_phase, rollout

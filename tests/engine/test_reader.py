@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from guardian.clock import SystemClock
-from guardian.core.entries import Entry, RolloutStarted, StepEntered, WeightConfirmed
 from guardian.core.model import Datapoint, Measurement, Query, Ratio, Reason
-from guardian.core.rollout import fold
+from guardian.core.rollout.entries import Entry, RolloutStarted, StepEntered, WeightConfirmed
+from guardian.core.rollout.machine import fold
 from guardian.engine.call_pool import ThreadCallPool
 from guardian.engine.reader import LANES, LEISURE, PART, Reader
 from guardian.engine.runner import RolloutRunner

@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from guardian.core.entries import (
+from guardian.core.plan import Drive
+from guardian.core.rollout.entries import (
     Cause,
     RollbackConfirmed,
     RollbackStarted,
     RolloutStarted,
     Superseded,
 )
-from guardian.core.plan import Drive
-from guardian.core.rollout import Phase, apply, fold
+from guardian.core.rollout.machine import Phase, apply, fold
 from guardian.core.traffic import Traffic
 from guardian.engine.host import Dependencies, Host
 from guardian.engine.outcome import count

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from guardian.core.entries import Cancelled, OrderKind, Retired
-from guardian.core.rollout import Phase, fold
+from guardian.core.rollout.entries import Cancelled, OrderKind, Retired
+from guardian.core.rollout.machine import Phase, fold
 from guardian.engine.retirement import LOOK_S
 from guardian.ports import Record
 from tests.contracts.journal_values import ManualClock

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.entries import Completed, RolloutStarted, StepEntered, WeightConfirmed
 from guardian.core.plan import Drive, Plan
+from guardian.core.rollout.entries import Completed, RolloutStarted, StepEntered, WeightConfirmed
 from guardian.core.traffic import Stamp, Traffic, Weight
 from guardian.engine.rollback_plan import RollbackPlan, plan_rollback
 from guardian.engine.start import plan_rollout, plan_watch

@@ -7,16 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.desired import DesiredTraffic, Verb
-from guardian.core.entries import (
-    Cause,
-    Entry,
-    RollbackConfirmed,
-    RollbackStarted,
-    RolloutStarted,
-    StepEntered,
-    WeightConfirmed,
-)
 from guardian.core.model import (
     Criterion,
     Direction,
@@ -30,7 +20,17 @@ from guardian.core.model import (
     incident_query,
 )
 from guardian.core.plan import Drive
-from guardian.core.rollout import apply, start, step_traffic
+from guardian.core.rollout.desired import DesiredTraffic, Verb
+from guardian.core.rollout.entries import (
+    Cause,
+    Entry,
+    RollbackConfirmed,
+    RollbackStarted,
+    RolloutStarted,
+    StepEntered,
+    WeightConfirmed,
+)
+from guardian.core.rollout.machine import apply, start, step_traffic
 from guardian.core.traffic import Stamp
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.engine.runner import RolloutRunner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from guardian.core.entries import Cause, Entry, RollbackConfirmed, RollbackStarted
+from guardian.core.rollout.entries import Cause, Entry, RollbackConfirmed, RollbackStarted
 from guardian.core.traffic import Stamp, Traffic
 from guardian.engine.catalog import Duty
 from guardian.ports import ConfigError

@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.entries import (
+from guardian.core.model import Query, Ratio, Scope
+from guardian.core.notices import notice
+from guardian.core.plan import Approval, Drive, Plan
+from guardian.core.rollout.entries import (
     Cause,
     Completed,
     Entry,
@@ -18,10 +21,7 @@ from guardian.core.entries import (
     StepEntered,
     WeightConfirmed,
 )
-from guardian.core.model import Query, Ratio, Scope
-from guardian.core.notices import notice
-from guardian.core.plan import Approval, Drive, Plan
-from guardian.core.rollout import apply, fold, start
+from guardian.core.rollout.machine import apply, fold, start
 from guardian.core.traffic import Stamp, Traffic, Weight
 from guardian.engine.series_choice import HasData
 from guardian.engine.start import NothingToDo, plan_rollout, plan_watch, take_snapshot

@@ -11,7 +11,7 @@ import pytest
 
 from guardian.clock import SystemClock
 from guardian.core.model import Ratio
-from guardian.core.rollout import Phase
+from guardian.core.rollout.machine import Phase
 from guardian.core.traffic import Reading, Stamp, Traffic
 from guardian.core.verdict import Outcome
 from guardian.engine.call_pool import ThreadCallPool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guardian.core.entries import Answer
+from guardian.core.rollout.entries import Answer
 from tests.engine.house import House
 
 

@@ -8,9 +8,9 @@ from typing import Final, cast
 
 import pytest
 
-from guardian.core.entries import RolloutStarted
 from guardian.core.model import Criterion, Ratio
-from guardian.core.rollout import Phase, start
+from guardian.core.rollout.entries import RolloutStarted
+from guardian.core.rollout.machine import Phase, start
 from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.outbox import Lane, Outbox
 from guardian.engine.runner import RolloutRunner

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from guardian.core.entries import RolloutStarted
 from guardian.core.plan import Plan, Reach
+from guardian.core.rollout.entries import RolloutStarted
 from guardian.ports import ConfigError
 from guardian.wiring import Wiring, open_wiring
 from guardian.wiring.configured import MOST_BESIDE, ConfiguredCatalog

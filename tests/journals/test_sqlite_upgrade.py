@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from guardian.core.codec import encode, encode_entry, rfc3339
-from guardian.core.entries import Answer
+from guardian.core.rollout.entries import Answer
 from guardian.journals import _sqlite_rows as stored
 from guardian.journals._sqlite_schema import SCHEMA_VERSION
 from guardian.ports import ConfigError, Unavailable

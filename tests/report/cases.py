@@ -6,19 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from guardian.cli.entries import sentence
-from guardian.core.entries import (
-    Cause,
-    Entry,
-    Held,
-    HoldReason,
-    Resumed,
-    RollbackConfirmed,
-    RollbackStarted,
-    RolloutStarted,
-    StepEntered,
-    Waived,
-    WeightConfirmed,
-)
 from guardian.core.model import (
     Compare,
     Criterion,
@@ -34,6 +21,19 @@ from guardian.core.model import (
 )
 from guardian.core.notices import Notice
 from guardian.core.plan import Plan
+from guardian.core.rollout.entries import (
+    Cause,
+    Entry,
+    Held,
+    HoldReason,
+    Resumed,
+    RollbackConfirmed,
+    RollbackStarted,
+    RolloutStarted,
+    StepEntered,
+    Waived,
+    WeightConfirmed,
+)
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Record
 from guardian.report import Facts, Readings, gathered

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from guardian.core.entries import (
+from guardian.core.model import Datapoint, Measurement, Problem, Query, Reason
+from guardian.core.rollout.entries import (
     Cancelled,
     Cause,
     Completed,
@@ -21,7 +22,6 @@ from guardian.core.entries import (
     StepEntered,
     WeightConfirmed,
 )
-from guardian.core.model import Datapoint, Measurement, Problem, Query, Reason
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Outcome
 from guardian.report import Readings, as_html, as_json, as_markdown, as_text

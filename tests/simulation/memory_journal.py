@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from guardian.core.codec import decode, decode_entry, encode, encode_entry
-from guardian.core.entries import Answer, Entry, Freeze, Order, RolloutStarted
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.queue import leaving
+from guardian.core.rollout.entries import Answer, Entry, Freeze, Order, RolloutStarted
 from guardian.core.status import Look
 from guardian.core.traffic import Snapshot
 from guardian.ports import (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from guardian.core.entries import Freeze, Order, OrderKind, RolloutStarted
 from guardian.core.model import Instant
 from guardian.core.plan import Drive, Plan, Policy
-from guardian.core.rollout import Phase, Rollout, fold, start
+from guardian.core.rollout.entries import Freeze, Order, OrderKind, RolloutStarted
+from guardian.core.rollout.machine import Phase, Rollout, fold, start
 from guardian.core.traffic import Snapshot, Step, Traffic, Weight
 from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.host import resumed

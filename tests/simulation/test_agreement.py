@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from guardian.core.entries import Completed, StepEntered
 from guardian.core.figures import Figure, Unit
 from guardian.core.judging.sequential import LimitTest
-from guardian.core.rollout import Phase
+from guardian.core.rollout.entries import Completed, StepEntered
+from guardian.core.rollout.machine import Phase
 from guardian.core.verdict import Outcome
 from tests.simulation.scheduler import run
 from tests.simulation.test_healthy_and_bad import world

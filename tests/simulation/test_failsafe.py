@@ -8,7 +8,9 @@ from random import Random
 
 import pytest
 
-from guardian.core.entries import (
+from guardian.core.notices import Event
+from guardian.core.plan import Blind, Policy
+from guardian.core.rollout.entries import (
     Cause,
     Entry,
     OrderKind,
@@ -16,9 +18,7 @@ from guardian.core.entries import (
     RollbackStarted,
     StepEntered,
 )
-from guardian.core.notices import Event
-from guardian.core.plan import Blind, Policy
-from guardian.core.rollout import Phase
+from guardian.core.rollout.machine import Phase
 from guardian.core.traffic import Traffic
 from guardian.ports import (
     Journal,

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.entries import (
+from guardian.core.notices import Event
+from guardian.core.plan import Approval, Drive, Policy, Unapproved
+from guardian.core.rollout.entries import (
     Completed,
     Entry,
     OrderKind,
@@ -17,10 +19,8 @@ from guardian.core.entries import (
     StepEntered,
     WeightConfirmed,
 )
-from guardian.core.invariants import check_fold, check_traffic
-from guardian.core.notices import Event
-from guardian.core.plan import Approval, Drive, Policy, Unapproved
-from guardian.core.rollout import Phase, Rollout, step_traffic
+from guardian.core.rollout.invariants import check_fold, check_traffic
+from guardian.core.rollout.machine import Phase, Rollout, step_traffic
 from guardian.core.traffic import NONE, Traffic, Weight
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import World, plan, run

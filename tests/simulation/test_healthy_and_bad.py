@@ -6,11 +6,11 @@ import random
 from dataclasses import replace
 from functools import partial
 
-from guardian.core.entries import Cause, HoldReason, OrderKind
-from guardian.core.invariants import check_fold
 from guardian.core.notices import Event
 from guardian.core.plan import Drive, Policy
-from guardian.core.rollout import Phase
+from guardian.core.rollout.entries import Cause, HoldReason, OrderKind
+from guardian.core.rollout.invariants import check_fold
+from guardian.core.rollout.machine import Phase
 from guardian.core.traffic import FULL, Traffic, Weight
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import World, plan, run

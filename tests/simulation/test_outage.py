@@ -6,7 +6,7 @@ import pytest
 
 import guardian.core.judging.evaluation as case_module
 from guardian.core.notices import Event
-from guardian.core.rollout import Phase
+from guardian.core.rollout.machine import Phase
 from guardian.core.traffic import Traffic
 from tests.simulation.scheduler import World, run
 from tests.simulation.test_healthy_and_bad import world

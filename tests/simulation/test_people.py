@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from guardian.core.entries import (
+from guardian.core.notices import Event
+from guardian.core.plan import Approval, Drive, Policy, Unapproved
+from guardian.core.rollout.entries import (
     Cancelled,
     Cause,
     Entry,
@@ -14,9 +16,7 @@ from guardian.core.entries import (
     RollbackStarted,
     StepEntered,
 )
-from guardian.core.notices import Event
-from guardian.core.plan import Approval, Drive, Policy, Unapproved
-from guardian.core.rollout import Phase
+from guardian.core.rollout.machine import Phase
 from guardian.core.traffic import Traffic
 from tests.simulation.scheduler import World, run
 from tests.simulation.test_faults import examine

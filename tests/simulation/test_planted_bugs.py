@@ -13,12 +13,17 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-import guardian.core.decide as decide_module
-import guardian.core.desired as desired_module
-import guardian.core.preconditions as gates_module
+import guardian.core.rollout.decide as decide_module
+import guardian.core.rollout.desired as desired_module
+import guardian.core.rollout.preconditions as gates_module
 import guardian.engine.runner as charge_module
-from guardian.core.desired import DesiredTraffic
-from guardian.core.entries import (
+from guardian.core.judging.evaluation import Window
+from guardian.core.judging.judge import judge
+from guardian.core.judging.judge_state import JudgeState
+from guardian.core.model import Criterion, Instant, Latency, Measurement, Query, Ratio
+from guardian.core.plan import Drive, Plan
+from guardian.core.rollout.desired import DesiredTraffic
+from guardian.core.rollout.entries import (
     Approved,
     Completed,
     Entry,
@@ -28,14 +33,9 @@ from guardian.core.entries import (
     Waived,
     WeightConfirmed,
 )
-from guardian.core.invariants import InvariantBroken
-from guardian.core.judging.evaluation import Window
-from guardian.core.judging.judge import judge
-from guardian.core.judging.judge_state import JudgeState
-from guardian.core.model import Criterion, Instant, Latency, Measurement, Query, Ratio
-from guardian.core.plan import Drive, Plan
-from guardian.core.progress import Observation
-from guardian.core.rollout import IllegalEntry, Phase, Rollout
+from guardian.core.rollout.invariants import InvariantBroken
+from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout
+from guardian.core.rollout.progress import Observation
 from guardian.core.traffic import Reading, Traffic, Weight
 from guardian.core.verdict import Outcome, Verdict
 from guardian.engine.outbox import Outbox

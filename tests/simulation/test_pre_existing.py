@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-import guardian.core.rollout as rollout_module
-from guardian.core.entries import StepEntered
+import guardian.core.rollout.machine as rollout_module
 from guardian.core.plan import Plan
-from guardian.core.rollout import Phase
+from guardian.core.rollout.entries import StepEntered
+from guardian.core.rollout.machine import Phase
 from guardian.core.traffic import Traffic
 from guardian.core.verdict import Verdict
 from tests.simulation.scheduler import World, run

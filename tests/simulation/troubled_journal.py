@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from guardian.core.entries import Answer, Entry, Order
 from guardian.core.model import Instant
+from guardian.core.rollout.entries import Answer, Entry, Order
 from guardian.core.status import Look
 from guardian.ports import (
     Claim,

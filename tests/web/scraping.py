@@ -11,7 +11,7 @@ from http.client import HTTPConnection
 from prometheus_client.parser import text_string_to_metric_families
 
 from guardian.core.plan import Drive
-from guardian.core.rollout import Phase
+from guardian.core.rollout.machine import Phase
 from guardian.core.status import Picture
 from guardian.core.traffic import Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict

@@ -13,8 +13,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from guardian.cli.main import COMMANDS
-from guardian.core.entries import HoldReason
-from guardian.core.rollout import Phase
+from guardian.core.rollout.entries import HoldReason
+from guardian.core.rollout.machine import Phase
 from guardian.core.verdict import Outcome
 from guardian.web.metrics import DELIVERIES, FAMILIES, OUTCOMES
 from tests.tooling import ROOT, judged, tool

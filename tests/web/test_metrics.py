@@ -10,9 +10,9 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 import guardian
-from guardian.core.entries import HoldReason
 from guardian.core.model import Gauge, Judge
-from guardian.core.rollout import LIVE, Phase
+from guardian.core.rollout.entries import HoldReason
+from guardian.core.rollout.machine import LIVE, Phase
 from guardian.core.verdict import Outcome
 from guardian.ports.daemon_status import DaemonStatus
 from guardian.web.metrics import (

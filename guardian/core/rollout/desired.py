@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from guardian.core.plan import Drive, Plan
-from guardian.core.rollout import Phase, Rollout, step_traffic
+from guardian.core.rollout.machine import Phase, Rollout, step_traffic
 from guardian.core.traffic import Reading, Traffic
 
 

@@ -7,8 +7,10 @@ crash between deciding and acting is repaired by the next tick.
 
 from __future__ import annotations
 
-from guardian.core.desired import changed_after_completion, unknown_versions
-from guardian.core.entries import (
+from guardian.core.model import MINUTE_S, Instant, OnFail
+from guardian.core.plan import Drive, Plan
+from guardian.core.rollout.desired import changed_after_completion, unknown_versions
+from guardian.core.rollout.entries import (
     Cancelled,
     Cause,
     Entry,
@@ -27,11 +29,10 @@ from guardian.core.entries import (
     TrafficSeen,
     WeightConfirmed,
 )
-from guardian.core.model import MINUTE_S, Instant, OnFail
-from guardian.core.orders import Decision, obey
-from guardian.core.plan import Drive, Plan
-from guardian.core.preconditions import ailing, frozen, incident, unapproved, unknown
-from guardian.core.progress import (
+from guardian.core.rollout.machine import Phase, Rollout, step_traffic
+from guardian.core.rollout.orders import Decision, obey
+from guardian.core.rollout.preconditions import ailing, frozen, incident, unapproved, unknown
+from guardian.core.rollout.progress import (
     Observation,
     baked,
     breaches,
@@ -41,9 +42,8 @@ from guardian.core.progress import (
     said,
     short_of_pass,
 )
-from guardian.core.rollout import Phase, Rollout, step_traffic
-from guardian.core.state import ORDERED
-from guardian.core.timeouts import advance, blind, held, out_of_time, warning, way_back
+from guardian.core.rollout.state import ORDERED
+from guardian.core.rollout.timeouts import advance, blind, held, out_of_time, warning, way_back
 from guardian.core.traffic import Traffic
 from guardian.core.verdict import Verdict
 from guardian.core.wording import span

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
-from guardian.core.state import Phase, Rollout
+from guardian.core.rollout.state import Phase, Rollout
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic
 from guardian.core.wording import HOUR_S, moment
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from guardian.core.desired import desired_traffic, unknown_versions
-from guardian.core.entries import (
+from guardian.core.plan import Drive
+from guardian.core.rollout.desired import desired_traffic, unknown_versions
+from guardian.core.rollout.entries import (
     Completed,
     Entry,
     Held,
@@ -13,9 +14,8 @@ from guardian.core.entries import (
     RollbackStarted,
     Superseded,
 )
-from guardian.core.plan import Drive
-from guardian.core.progress import gating
-from guardian.core.rollout import LIVE, TRANSITIONS, Phase, Rollout, fold
+from guardian.core.rollout.machine import LIVE, TRANSITIONS, Phase, Rollout, fold
+from guardian.core.rollout.progress import gating
 from guardian.core.traffic import Traffic, Weight
 from guardian.core.verdict import Outcome
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from guardian.core import preconditions
-from guardian.core.entries import (
+from guardian.core.model import MINUTE_S, Instant, OnFail
+from guardian.core.plan import Blind, Drive, LowTraffic
+from guardian.core.rollout import preconditions
+from guardian.core.rollout.entries import (
     Cause,
     Completed,
     Entry,
@@ -16,9 +18,7 @@ from guardian.core.entries import (
     Warned,
     WayBackSeen,
 )
-from guardian.core.model import MINUTE_S, Instant, OnFail
-from guardian.core.plan import Blind, Drive, LowTraffic
-from guardian.core.progress import (
+from guardian.core.rollout.progress import (
     Observation,
     baked,
     blind_s,
@@ -31,7 +31,7 @@ from guardian.core.progress import (
     short_of_pass,
     waited_s,
 )
-from guardian.core.state import LIVE, Hold, Phase, Rollout
+from guardian.core.rollout.state import LIVE, Hold, Phase, Rollout
 from guardian.core.verdict import Outcome
 from guardian.core.wording import moment
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
-from guardian.core.entries import (
+from guardian.core.model import Instant, OnFail
+from guardian.core.plan import Drive
+from guardian.core.rollout.entries import (
     Answer,
     Approved,
     Cancelled,
@@ -22,10 +24,9 @@ from guardian.core.entries import (
     StepEntered,
     Waived,
 )
-from guardian.core.model import Instant, OnFail
-from guardian.core.plan import Drive
-from guardian.core.preconditions import approval_of
-from guardian.core.progress import (
+from guardian.core.rollout.machine import Phase, Rollout, criteria_of
+from guardian.core.rollout.preconditions import approval_of
+from guardian.core.rollout.progress import (
     Observation,
     breaches,
     failing,
@@ -33,8 +34,7 @@ from guardian.core.progress import (
     frozen_back,
     short_of_pass,
 )
-from guardian.core.rollout import Phase, Rollout, criteria_of
-from guardian.core.state import ORDERED
+from guardian.core.rollout.state import ORDERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

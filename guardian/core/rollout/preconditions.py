@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from guardian.core.entries import (
+from guardian.core.model import Instant
+from guardian.core.plan import Approval, Drive, Plan, PreExisting, Unapproved
+from guardian.core.rollout.entries import (
     Cancelled,
     Cause,
     Entry,
@@ -11,11 +13,15 @@ from guardian.core.entries import (
     Resumed,
     RollbackStarted,
 )
-from guardian.core.model import Instant
-from guardian.core.plan import Approval, Drive, Plan, PreExisting, Unapproved
-from guardian.core.pre_existing import broken
-from guardian.core.progress import Observation, before_start, freeze_detail, frozen_back, said
-from guardian.core.state import Hold, Phase, Rollout
+from guardian.core.rollout.pre_existing import broken
+from guardian.core.rollout.progress import (
+    Observation,
+    before_start,
+    freeze_detail,
+    frozen_back,
+    said,
+)
+from guardian.core.rollout.state import Hold, Phase, Rollout
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wording import moment
 

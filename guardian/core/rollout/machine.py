@@ -22,7 +22,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from guardian.core.entries import (
+from guardian.core.model import Instant, OnFail
+from guardian.core.plan import Drive, Plan
+from guardian.core.rollout.entries import (
     Approved,
     Cancelled,
     Completed,
@@ -47,10 +49,8 @@ from guardian.core.entries import (
     WayBackSeen,
     WeightConfirmed,
 )
-from guardian.core.model import Instant, OnFail
-from guardian.core.plan import Drive, Plan
-from guardian.core.pre_existing import bearing
-from guardian.core.state import LIVE, Hold, Phase, Rollout, step_traffic
+from guardian.core.rollout.pre_existing import bearing
+from guardian.core.rollout.state import LIVE, Hold, Phase, Rollout, step_traffic
 from guardian.core.verdict import Outcome
 
 __all__ = [

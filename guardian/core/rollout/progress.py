@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from guardian.core.entries import Freeze, Order
 from guardian.core.model import MINUTE_S, Criterion, Incidents, Instant, OnFail, ceil_to
 from guardian.core.plan import Plan
-from guardian.core.rollout import Hold, Rollout
+from guardian.core.rollout.entries import Freeze, Order
+from guardian.core.rollout.machine import Hold, Rollout
 from guardian.core.traffic import Reading, WayBack
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.core.wording import moment

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from guardian.core.model import Latency, Ratio
-from guardian.core.pre_existing import of_stable
-from guardian.core.rollout import Rollout
+from guardian.core.rollout.machine import Rollout
+from guardian.core.rollout.pre_existing import of_stable
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Basis, Outcome, Verdict
 

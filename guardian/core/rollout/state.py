@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from guardian.core.entries import Cause, Completed, Entry, HoldReason, RollbackStarted
 from guardian.core.model import Instant
 from guardian.core.plan import Drive, Plan
+from guardian.core.rollout.entries import Cause, Completed, Entry, HoldReason, RollbackStarted
 from guardian.core.traffic import FULL, NONE, Step, Traffic, WayBack, Weight
 from guardian.core.verdict import Verdict
 

@@ -147,7 +147,7 @@ def _plane(
             journal=journal,
             sources={"cloudwatch": cloudwatch.build(cloudwatch.Options(), context)},
             pool=pool,
-            outbox=Outbox(journal=journal, lanes=[], pool=pool, clock=CLOCK, rng=rng),
+            outbox=Outbox(journal=journal, receivers=[], pool=pool, clock=CLOCK, rng=rng),
             clock=CLOCK,
             rng=rng,
             observer=observer,

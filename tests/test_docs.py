@@ -123,8 +123,8 @@ def test_configurations_in_the_documents_load(text: str, tmp_path: Path) -> None
     for name, service in found.services.items():
         assert services.service_criteria(found, name).criteria
         service.router.options(_adapter("routers", service.router.name), environ=ENVIRON)
-    for lane in found.lanes:
-        lane.to.options(_adapter("notifiers", lane.to.name), environ=ENVIRON)
+    for receiver in found.receivers:
+        receiver.to.options(_adapter("notifiers", receiver.to.name), environ=ENVIRON)
 
 
 def _adapter(room: str, name: str) -> type[BaseModel]:

@@ -79,7 +79,7 @@ def examples() -> list[str]:
 
 def start(wiring: Wiring, folder: Path) -> Iterator[object]:
     """Everything that a configuration names, built as for a command."""
-    yield from (lane.notifier for lane in wiring.lanes())
+    yield from (receiver.notifier for receiver in wiring.receivers())
     configured = wiring.configured()
     for name in configured.services:
         service = wiring.service(name)

@@ -154,7 +154,7 @@ def _release(simulator: Simulator, config: Path, environ: dict[str, str], *, to:
         run = InProcessRun(
             journal=wiring.journal,
             sources=wiring.sources([task]),
-            lanes=wiring.lanes(),
+            receivers=wiring.receivers(),
             clock=wiring.clock,
             rng=wiring.rng,
             owner="guardian demo",

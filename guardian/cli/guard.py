@@ -122,7 +122,7 @@ def carry_out(
     run = InProcessRun(
         journal=wiring.journal,
         sources=wiring.sources(tasks),
-        lanes=wiring.lanes(),
+        receivers=wiring.receivers(),
         clock=wiring.clock,
         rng=wiring.rng,
         owner=f"{actor()} pid {os.getpid()}",

@@ -105,15 +105,15 @@ def _listeners(wiring: Wiring) -> Callable[[Notice], tuple[str, ...]] | None:
 
     if wiring.config is None:
         return None
-    lanes, everything = wiring.config.lanes, frozenset(wiring.config.services)
+    receivers, everything = wiring.config.receivers, frozenset(wiring.config.services)
 
     def listening(told: Notice) -> tuple[str, ...]:
         events = routing_events(told)
         return tuple(
-            lane.name
-            for lane in lanes
-            if (lane.on is None or events & lane.on)
-            and told.service in (everything if lane.services is None else lane.services)
+            receiver.name
+            for receiver in receivers
+            if (receiver.on is None or events & receiver.on)
+            and told.service in (everything if receiver.services is None else receiver.services)
         )
 
     return listening

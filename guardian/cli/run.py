@@ -46,16 +46,16 @@ def run(*, config: Path | None, observe: bool, metrics_listen: str | None) -> in
     from guardian.web import app
     from guardian.web.metrics import PrometheusMetrics
     from guardian.wiring import open_wiring
-    from guardian.wiring.lanes import usable_lanes
+    from guardian.wiring.receivers import usable_receivers
 
     with open_wiring(config, usable=True) as wiring:
         configured, settings = wiring.configured(), wiring.settings
-        metrics = PrometheusMetrics(notifiers=[lane.name for lane in configured.lanes])
+        metrics = PrometheusMetrics(notifiers=[receiver.name for receiver in configured.receivers])
         wiring.metrics = metrics
         log = Log(settings.log_format, wiring.clock, level=settings.log_level)
         vigil = Vigil(
             lambda: _write(wiring),
-            usable_lanes(wiring)[0],
+            usable_receivers(wiring)[0],
             wiring.clock,
             log.say,
             environment=configured.environment,

@@ -168,30 +168,30 @@ def orphan_over(told: Notice, now: Instant) -> Notice:
     )
 
 
-def receiver_refuses(lane: str, refused: Notice, why: str, now: Instant) -> Notice:
+def receiver_refuses(receiver: str, refused: Notice, why: str, now: Instant) -> Notice:
     """A notifier said no: the others hear it, and are paged where it was a page."""
     pages = refused.vital
     words = Words(
-        title=f"{lane} refuses guardian's {'pages' if pages else 'messages'}",
+        title=f"{receiver} refuses guardian's {'pages' if pages else 'messages'}",
         did=joined(
             f"The first one is: {refused.title}.",
             "It is tried again for three days." if pages else "It is tried again twice.",
             because(why),
         ),
-        todo=f"Until this is mended nobody hears of guardian by {lane}: look at what it needs.",
+        todo=f"Until this is mended nobody hears of guardian by {receiver}: look at what it needs.",
     )
     severity = Severity.ERROR if pages else None
-    told = _notice(refused.environment, f"receiver-{lane}", words, now, severity=severity)
+    told = _notice(refused.environment, f"receiver-{receiver}", words, now, severity=severity)
     return told if pages else replace(told, event=Event.WARNING, resolves=())
 
 
-def receiver_takes(lane: str, environment: str, now: Instant) -> Notice:
+def receiver_takes(receiver: str, environment: str, now: Instant) -> Notice:
     """It took something again."""
     words = Words(
-        title=f"{lane} takes what guardian tells again",
+        title=f"{receiver} takes what guardian tells again",
         did="Pages that it refused are delivered, with the time at which they happened.",
     )
-    return _notice(environment, f"receiver-{lane}", words, now)
+    return _notice(environment, f"receiver-{receiver}", words, now)
 
 
 def _first(why: str) -> str:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from guardian.core.plan import Plan
 from guardian.core.rollout.entries import Order
-from guardian.engine.outbox import Lane
+from guardian.engine.outbox import Receiver
 from guardian.engine.task import Task
 from guardian.ports import Router, Source
 
@@ -74,7 +74,7 @@ class Catalog(Protocol):
         """What the task's plane reads from."""
         ...
 
-    def lanes(self) -> Sequence[Lane]:
+    def receivers(self) -> Sequence[Receiver]:
         """The notifiers that can be used."""
         ...
 

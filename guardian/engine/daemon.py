@@ -69,7 +69,7 @@ class Daemon:
         self._observe = observe
         self._host = Host(
             replace(dependencies, groups=catalog.groups),
-            catalog.lanes(),
+            catalog.receivers(),
             reaches=self._reaches,
             on_broken=self._broken,
         )
@@ -216,7 +216,7 @@ class Daemon:
     def _renew_desk(self) -> None:
         try:
             catalog = _same_environment(self._catalog, self._catalog.renewed())
-            lanes = catalog.lanes()
+            receivers = catalog.receivers()
         except ConfigError as error:
             self._reload_ok = False
             self._say(f"the new files are invalid, and the old ones stay in force:\n{error}")
@@ -229,7 +229,7 @@ class Daemon:
         self._catalog, self._reload_ok = catalog, not catalog.trouble
         for remark in catalog.remarks():
             self._say(remark)
-        for name in self._host.replace_lanes(lanes):
+        for name in self._host.replace_lanes(receivers):
             self._say(f"the notifier {name} is gone; what it was given before is still delivered")
         self._host.groups.groups = catalog.groups
         self._say("the files were read again; live rollouts keep the plan they began with")

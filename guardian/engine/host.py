@@ -18,7 +18,7 @@ from guardian.core.wording import because
 from guardian.engine.call_pool import ThreadCallPool
 from guardian.engine.groups import Groups
 from guardian.engine.order_watcher import OrderWatcher
-from guardian.engine.outbox import Lane, Outbox
+from guardian.engine.outbox import Outbox, Receiver
 from guardian.engine.recorder import Recorder, Told, told
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.schedule import Schedule
@@ -65,7 +65,7 @@ class Host:
     def __init__(
         self,
         dependencies: Dependencies,
-        lanes: Sequence[Lane],
+        receivers: Sequence[Receiver],
         *,
         reaches: Callable[[Rollout], bool],
         on_broken: Callable[[RolloutRunner, Exception], None] | None = None,
@@ -82,7 +82,7 @@ class Host:
         self.pool = ThreadCallPool(dependencies.clock)
         self.outbox = Outbox(
             journal=dependencies.journal,
-            lanes=lanes,
+            receivers=receivers,
             pool=ThreadCallPool(dependencies.clock),
             clock=dependencies.clock,
             rng=dependencies.rng,
@@ -162,9 +162,9 @@ class Host:
         supervisor.start()
         self.schedule.start()
 
-    def replace_lanes(self, lanes: Sequence[Lane]) -> list[str]:
+    def replace_lanes(self, receivers: Sequence[Receiver]) -> list[str]:
         """Other notifiers from now on; the names of those that went."""
-        gone = self.outbox.replace(lanes)
+        gone = self.outbox.replace(receivers)
         for name, step in self.outbox.steppers().items():
             self.supervisor.add(name, step)
         return gone
@@ -176,7 +176,7 @@ class Host:
         self.schedule.wake_all()
 
     def wake_outbox(self) -> None:
-        """Let every lane look for notices now."""
+        """Let every receiver look for notices now."""
         for name in self.outbox.steppers():
             self.supervisor.wake(name)
 

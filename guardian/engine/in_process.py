@@ -12,7 +12,7 @@ from guardian.core.plan import Drive
 from guardian.core.rollout.entries import Cause, OrderKind
 from guardian.core.rollout.machine import Phase, Rollout
 from guardian.engine.host import Dependencies, Host
-from guardian.engine.outbox import Lane
+from guardian.engine.outbox import Receiver
 from guardian.engine.outcome import (
     Exit,
     hopeless,
@@ -64,7 +64,7 @@ class InProcessRun:
         *,
         journal: Journal,
         sources: Mapping[str, Mapping[str, Source]],
-        lanes: Sequence[Lane],
+        receivers: Sequence[Receiver],
         clock: Clock,
         rng: Random,
         owner: str,
@@ -84,7 +84,7 @@ class InProcessRun:
             say=say,
             groups=groups or {},
         )
-        self._host = Host(dependencies, lanes, reaches=self._reaches, on_broken=self._broken)
+        self._host = Host(dependencies, receivers, reaches=self._reaches, on_broken=self._broken)
         self._sources = sources
         self._signals: list[int] = []
         self._signalled_at = 0.0
@@ -244,9 +244,9 @@ class InProcessRun:
         except JournalError as error:
             self._say(f"the last notices may not have been delivered: {error}")
             return
-        for lane, why in self._host.outbox.refusals.items():
+        for receiver, why in self._host.outbox.refusals.items():
             if why:
-                self._say(f"{lane} was not told: {why}")
+                self._say(f"{receiver} was not told: {why}")
         if left:
             why = self._host.outbox.last_error or "no answer"
             self._say(
@@ -255,15 +255,16 @@ class InProcessRun:
             )
 
     def _untold(self, rollouts: set[str]) -> int:
-        """How many lanes wait for a notice: of these rollouts, or left by another process and due.
+        """How many receivers wait for a notice: of these rollouts, or left by another process and
+        due.
 
-        A lane that refuses is not waited for.
+        A receiver that refuses is not waited for.
         """
-        refusing = {lane for lane, why in self._host.outbox.refusals.items() if why}
+        refusing = {receiver for receiver, why in self._host.outbox.refusals.items() if why}
         own = [p for p in self._journal.due(FOREVER, limit=1000) if p.notice.rollout in rollouts]
         due = self._journal.due(self._clock.now(), limit=1000)
         waiting = [*own, *filter(self._host.outbox.delivers, due)]
-        return len({p.lane for p in waiting} - refusing)
+        return len({p.receiver for p in waiting} - refusing)
 
     def _exit(self, runner: RolloutRunner) -> Exit:
         rollout = runner.rollout

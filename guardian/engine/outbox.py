@@ -47,9 +47,9 @@ REFUSALS = 3
 """A message that only informs is dropped when refused so often: later ones wait for it."""
 IDLE_S = 1.0
 DIRECT_RETRY_S = 10.0
-"""How soon a notice that the journal could not take is sent again to a lane that failed."""
+"""How soon a notice that the journal could not take is sent again to a receiver that failed."""
 DUE_LIMIT = 1000
-"""Far more than one lane's backlog, so that it cannot hide the other lanes' notices."""
+"""Far more than one receiver's backlog, so that it cannot hide the other receivers' notices."""
 
 
 DirectKey: TypeAlias = tuple[str, str]
@@ -57,7 +57,7 @@ DirectKey: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lane:
+class Receiver:
     """A configured notifier and the events it wants; None means all."""
 
     name: str
@@ -66,20 +66,20 @@ class Lane:
     services: frozenset[str] | None = None
 
     def wants(self, notice: Notice) -> bool:
-        """Whether the notice leaves by this lane."""
+        """Whether the notice leaves by this receiver."""
         by_event = self.events is None or bool(routing_events(notice) & self.events)
         concerned = self.services is None or notice.own or notice.service in self.services
         return by_event and concerned
 
 
 class Outbox:
-    """Hands due notices to their lanes, one of each lane and rollout at a time."""
+    """Hands due notices to their receivers, one of each receiver and rollout at a time."""
 
     def __init__(
         self,
         *,
         journal: Journal,
-        lanes: Sequence[Lane],
+        receivers: Sequence[Receiver],
         pool: CallPool,
         clock: Clock,
         rng: Random,
@@ -87,8 +87,10 @@ class Outbox:
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._journal = journal
-        self._lanes: Mapping[str, Lane] = {lane.name: lane for lane in lanes}
-        self._retired: Mapping[str, Lane] = {}
+        self._receivers: Mapping[str, Receiver] = {
+            receiver.name: receiver for receiver in receivers
+        }
+        self._retired: Mapping[str, Receiver] = {}
         """Lanes that were taken out of the files: they deliver what they were given before."""
         self._metrics = metrics or NoMetrics()
         self._pool = pool
@@ -108,31 +110,31 @@ class Outbox:
 
     @property
     def refusals(self) -> Mapping[str, str]:
-        """Each lane: why it refused what it was given last; empty where it did not."""
-        return {**dict.fromkeys(self._lanes, ""), **self._refusals.why}
+        """Each receiver: why it refused what it was given last; empty where it did not."""
+        return {**dict.fromkeys(self._receivers, ""), **self._refusals.why}
 
     def route(self, notice: Notice | None) -> list[Outgoing]:
-        """Which lanes a notice leaves by: those that want it and were not told it directly."""
+        """Which receivers a notice leaves by: those that want it and were not told it directly."""
         if notice is None:
             return []
         wanting = [
-            Outgoing(lane=name, notice=notice)
-            for name, lane in self._lanes.items()
-            if lane.wants(notice)
+            Outgoing(receiver=name, notice=notice)
+            for name, receiver in self._receivers.items()
+            if receiver.wants(notice)
         ]
         return [out for out in wanting if self._direct.get(_direct_key(out)) != math.inf]
 
-    def replace(self, lanes: Sequence[Lane]) -> list[str]:
-        """Other lanes from now on; the names of those that went, which only empty their queue."""
-        new = {lane.name: lane for lane in lanes}
-        gone = [name for name in self._lanes if name not in new]
-        before = {**self._retired, **self._lanes}
-        self._retired = {name: lane for name, lane in before.items() if name not in new}
-        self._lanes = new
+    def replace(self, receivers: Sequence[Receiver]) -> list[str]:
+        """Other receivers from now on; the names of those that went and only empty their queue."""
+        new = {receiver.name: receiver for receiver in receivers}
+        gone = [name for name in self._receivers if name not in new]
+        before = {**self._retired, **self._receivers}
+        self._retired = {name: receiver for name, receiver in before.items() if name not in new}
+        self._receivers = new
         return gone
 
-    def _lane(self, name: str) -> Lane | None:
-        return self._lanes.get(name) or self._retired.get(name)
+    def _receiver(self, name: str) -> Receiver | None:
+        return self._receivers.get(name) or self._retired.get(name)
 
     def hold_back(self, rollout: str, seq: int) -> None:
         """Before recording: never tell before the act was tried."""
@@ -147,56 +149,58 @@ class Outbox:
         self.wake()
 
     def steppers(self) -> dict[str, Callable[[], float]]:
-        """One for each lane, so that one vendor's hanging delays no other; one for lost lanes."""
-        ours = [*self._lanes, *self._retired]
+        """One for each receiver, so that a vendor that hangs delays no other; one for lost ones."""
+        ours = [*self._receivers, *self._retired]
         steps = {f"outbox-{name}": partial(self.step, name.__eq__) for name in ours}
-        return {**steps, "outbox": partial(self.step, lambda name: self._lane(name) is None)}
+        return {**steps, "outbox": partial(self.step, lambda name: self._receiver(name) is None)}
 
     def step(self, mine: Callable[[str], bool] = lambda _: True) -> float:
-        """Deliver what is due on the lanes that are `mine`; real seconds until the next look."""
+        """Deliver what is due to receivers that are `mine`; real seconds until the next look."""
         now = self._clock.now()
         self._refusals.step()
         try:
             self._settle_again(mine)
             due = self._journal.due(now, limit=DUE_LIMIT)
-            waiting = [p for p in due if mine(p.lane) and self._is_for_us(p, now)]
+            waiting = [p for p in due if mine(p.receiver) and self._is_for_us(p, now)]
         except JournalError as error:
             self.last_error = str(error)
             return 5.0
         ready = [p for p in waiting if self._may_go(p)]
         pages_first = sorted(ready, key=lambda p: not p.notice.vital)
-        oldest = {p.lane: p for p in reversed(pages_first)}
-        first = {lane: p for lane, p in oldest.items() if self._take(p, now)}
+        oldest = {p.receiver: p for p in reversed(pages_first)}
+        first = {receiver: p for receiver, p in oldest.items() if self._take(p, now)}
         if not first:
             return min(IDLE_S, 0.05) if waiting else IDLE_S
         results = self._pool.run(
-            {f"notify-{lane}": self._sender(p) for lane, p in first.items()},
+            {f"notify-{receiver}": self._sender(p) for receiver, p in first.items()},
             deadline_s=SEND_DEADLINE_S,
         )
-        for lane, pending in first.items():
-            self._settle(pending, results[f"notify-{lane}"], now)
+        for receiver, pending in first.items():
+            self._settle(pending, results[f"notify-{receiver}"], now)
         return 0.0
 
     def tell_now(self, notice: Notice | None) -> None:
-        """The emergency path, when the journal is down: straight to every lane, keys as ever.
+        """The emergency path, when the journal is down: straight to every receiver, keys as ever.
 
-        Does not wait for the answers. Called again at each tick, until every lane has it.
+        Does not wait for the answers. Called again at each tick, until every receiver has it.
         """
         self._tell_directly(self.route(notice))
 
     def _tell_others(self, notice: Notice, besides: str) -> None:
-        """What is wrong with one lane goes to all the others, whatever they want to hear of."""
+        """What is wrong with one receiver goes to all the others, whatever they want to hear of."""
         self._tell_directly(self._unheard(notice, besides))
 
     def _unheard(self, notice: Notice, besides: str) -> list[Outgoing]:
-        out = [Outgoing(lane=name, notice=notice) for name in self._lanes if name != besides]
+        out = [
+            Outgoing(receiver=name, notice=notice) for name in self._receivers if name != besides
+        ]
         return [o for o in out if self._direct.get(_direct_key(o)) != math.inf]
 
     @property
     def unheard(self) -> bool:
-        """Whether a lane that takes what it is given has not heard that another one refuses."""
+        """Whether a receiver that takes what it is given has not heard that another one refuses."""
         refusing, news = self._refusals.why, self._refusals.news
-        return any(o.lane not in refusing for n in news for o in self._unheard(news[n], n))
+        return any(o.receiver not in refusing for n in news for o in self._unheard(news[n], n))
 
     def _tell_directly(self, outgoing: Sequence[Outgoing]) -> None:
         calls: dict[str, Callable[[], object]] = {}
@@ -211,38 +215,41 @@ class Outbox:
 
     def _tell(self, key: DirectKey, out: Outgoing) -> None:
         try:
-            self._lanes[out.lane].notifier.send(out.notice, handle=None)
+            self._receivers[out.receiver].notifier.send(out.notice, handle=None)
         except NotifyError as error:
             self.failed += 1
-            self.last_error = f"{out.lane}: {error.detail}"
+            self.last_error = f"{out.receiver}: {error.detail}"
             if not error.retryable:
-                self._refusals.refused(out.lane, out.notice, error.detail)
+                self._refusals.refused(out.receiver, out.notice, error.detail)
             return
         self.sent += 1
-        self._refusals.took(out.lane, out.notice)
+        self._refusals.took(out.receiver, out.notice)
         self._direct[key] = math.inf
 
     def _settle_again(self, mine: Callable[[str], bool]) -> None:
         """What was delivered is not delivered again only because the journal could not note it."""
         for key, (pending, verdict) in list(self._unsettled.items()):
-            if mine(pending.lane):
+            if mine(pending.receiver):
                 self._journal.ack(pending, verdict)
                 del self._unsettled[key]
 
     def delivers(self, pending: Pending) -> bool:
-        """Whether a lane of ours tells it."""
-        lane = self._lane(pending.lane)
-        return lane is not None and (
-            lane.services is None or pending.notice.own or pending.notice.service in lane.services
+        """Whether a receiver of ours tells it."""
+        receiver = self._receiver(pending.receiver)
+        return receiver is not None and (
+            receiver.services is None
+            or pending.notice.own
+            or pending.notice.service in receiver.services
         )
 
     def _is_for_us(self, pending: Pending, now: Instant) -> bool:
-        """Not what another guardian on this journal tells by its own lanes, of its own services.
+        """Not what another guardian on this journal tells by its own receivers, of its own
+        services.
 
         Only what is too old by now is cleared away, whosever it was.
         """
         old = now - pending.notice.at > _life_s(pending.notice)
-        return self.delivers(pending) or (old and self._lane(pending.lane) is None)
+        return self.delivers(pending) or (old and self._receiver(pending.receiver) is None)
 
     def _take(self, pending: Pending, now: Instant) -> bool:
         """Before sending: no other process of this journal shall tell it as well.
@@ -266,24 +273,24 @@ class Outbox:
         return True
 
     def _sender(self, pending: Pending) -> Callable[[], object]:
-        lane = self._lane(pending.lane)
-        if lane is None:
-            return lambda: Dead(error=f"no notifier is configured here for {pending.lane}")
-        return lambda: Sent(handle=lane.notifier.send(pending.notice, handle=pending.handle))
+        receiver = self._receiver(pending.receiver)
+        if receiver is None:
+            return lambda: Dead(error=f"no notifier is configured here for {pending.receiver}")
+        return lambda: Sent(handle=receiver.notifier.send(pending.notice, handle=pending.handle))
 
     def _settle(self, pending: Pending, result: object, now: Instant) -> None:
         verdict = self._verdict(pending, result, now)
         refused = isinstance(result, NotifyError) and not result.retryable
         outcome = "refused" if refused and isinstance(verdict, Retry) else _OUTCOMES[type(verdict)]
-        self._metrics.notice(pending.lane, outcome)
+        self._metrics.notice(pending.receiver, outcome)
         if isinstance(verdict, Sent):
             self.sent += 1
-            self._refusals.took(pending.lane, pending.notice)
+            self._refusals.took(pending.receiver, pending.notice)
         else:
             self.failed += 1
-            self.last_error = f"{pending.lane}: {verdict.error}"
+            self.last_error = f"{pending.receiver}: {verdict.error}"
         if refused and not isinstance(verdict, Sent):
-            self._refusals.refused(pending.lane, pending.notice, verdict.error)
+            self._refusals.refused(pending.receiver, pending.notice, verdict.error)
         if isinstance(verdict, Dead) and pending.notice.vital:
             self._say(f"a page was given up after days ({verdict.error}): {pending.notice.title}")
         self._note(pending, verdict)
@@ -296,7 +303,7 @@ class Outbox:
             self._unsettled[pending.id] = (pending, verdict)
             self.last_error = str(error)
         except Exception as error:  # noqa: BLE001 - a handle or a text that no journal can hold
-            self._say(f"what became of a notice for {pending.lane} is no record: {error!r}")
+            self._say(f"what became of a notice for {pending.receiver} is no record: {error!r}")
             told = isinstance(verdict, Sent)
             self._journal.ack(pending, Sent() if told else Dead(error=type(error).__name__))
 
@@ -320,7 +327,7 @@ _OUTCOMES: Mapping[type, str] = {Sent: "sent", Retry: "failed", Dead: "dead"}
 
 
 def _direct_key(out: Outgoing) -> DirectKey:
-    return out.lane, out.notice.id
+    return out.receiver, out.notice.id
 
 
 def _life_s(notice: Notice) -> float:

@@ -10,7 +10,7 @@ from guardian.ports import Clock
 
 
 class Refusals:
-    """Which lanes refuse, why, and what the others are to hear of it."""
+    """Which receivers refuse, why, and what the others are to hear of it."""
 
     def __init__(
         self,
@@ -22,13 +22,13 @@ class Refusals:
         self._clock = clock
         self._say = say
         self._tell = tell
-        """Tells a notice to every lane but one."""
+        """Tells a notice to every receiver but one."""
         self._why: dict[str, str] = {}
         self._news: dict[str, Notice] = {}
 
     @property
     def news(self) -> Mapping[str, Notice]:
-        """The newest word about each lane, for the others."""
+        """The newest word about each receiver, for the others."""
         return self._news.copy()
 
     @property
@@ -36,22 +36,22 @@ class Refusals:
         """Lanes that refused what they were given last, and why."""
         return self._why.copy()
 
-    def refused(self, lane: str, notice: Notice, why: str) -> None:
-        """A lane said no: nobody will hear of it there before somebody mends that."""
-        now, news = self._clock.now(), self._news.get(lane)
-        if lane not in self._why:
-            self._say(f"{lane} refuses what guardian tells: {why}; it is tried again")
-        if lane not in self._why or (notice.vital and news is not None and not news.vital):
-            self._news[lane] = receiver_refuses(lane, notice, why, now)
-        self._why[lane] = why
+    def refused(self, receiver: str, notice: Notice, why: str) -> None:
+        """A receiver said no: nobody will hear of it there before somebody mends that."""
+        now, news = self._clock.now(), self._news.get(receiver)
+        if receiver not in self._why:
+            self._say(f"{receiver} refuses what guardian tells: {why}; it is tried again")
+        if receiver not in self._why or (notice.vital and news is not None and not news.vital):
+            self._news[receiver] = receiver_refuses(receiver, notice, why, now)
+        self._why[receiver] = why
 
-    def took(self, lane: str, notice: Notice) -> None:
-        """A lane took a notice: what it refused before is over."""
-        if self._why.pop(lane, None) is not None:
-            self._say(f"{lane} takes what guardian tells again")
-            self._news[lane] = receiver_takes(lane, notice.environment, self._clock.now())
+    def took(self, receiver: str, notice: Notice) -> None:
+        """A receiver took a notice: what it refused before is over."""
+        if self._why.pop(receiver, None) is not None:
+            self._say(f"{receiver} takes what guardian tells again")
+            self._news[receiver] = receiver_takes(receiver, notice.environment, self._clock.now())
 
     def step(self) -> None:
         """Hand the news to whoever has not heard them."""
-        for lane, news in self.news.items():
-            self._tell(news, lane)
+        for receiver, news in self.news.items():
+            self._tell(news, receiver)

@@ -9,7 +9,7 @@ from threading import Event
 from guardian.core.alarms import journal_right, journal_unusable
 from guardian.core.notices import Notice
 from guardian.engine.call_pool import ThreadCallPool
-from guardian.engine.outbox import DIRECT_RETRY_S, Lane
+from guardian.engine.outbox import DIRECT_RETRY_S, Receiver
 from guardian.ports import Clock, JournalError
 from guardian.ports.daemon_status import DaemonStatus
 
@@ -24,14 +24,14 @@ class Vigil:
     def __init__(
         self,
         try_journal: Callable[[], object],
-        lanes: Sequence[Lane],
+        receivers: Sequence[Receiver],
         clock: Clock,
         say: Callable[[str], None],
         *,
         environment: str,
     ) -> None:
         self._try = try_journal
-        self._lanes = lanes
+        self._receivers = receivers
         self._clock = clock
         self._say = say
         self._environment = environment
@@ -90,14 +90,14 @@ class Vigil:
         if monotonic < self._tell_at:
             return
         self._tell_at = monotonic + DIRECT_RETRY_S
-        waiting = [lane for lane in self._lanes if lane.name not in self._told]
+        waiting = [receiver for receiver in self._receivers if receiver.name not in self._told]
         calls = {
-            f"vigil-{lane.name}": partial(self._tell, lane, self._page)
-            for lane in waiting
-            if lane.wants(self._page)
+            f"vigil-{receiver.name}": partial(self._tell, receiver, self._page)
+            for receiver in waiting
+            if receiver.wants(self._page)
         }
         self._pool.run(calls, deadline_s=0.0)
 
-    def _tell(self, lane: Lane, page: Notice) -> None:
-        lane.notifier.send(page, handle=None)
-        self._told.add(lane.name)
+    def _tell(self, receiver: Receiver, page: Notice) -> None:
+        receiver.notifier.send(page, handle=None)
+        self._told.add(receiver.name)

@@ -99,7 +99,7 @@ def leave(db: sqlite3.Connection, out: Outgoing, body: str) -> None:
     db.execute(
         "INSERT INTO outbox (rollout, seq, beside, lane, body, sha256) VALUES (?, ?, ?, ?, ?, ?) "
         "ON CONFLICT DO NOTHING",
-        (told.rollout, told.seq, told.beside, out.lane, body, sha256(body)),
+        (told.rollout, told.seq, told.beside, out.receiver, body, sha256(body)),
     )
 
 

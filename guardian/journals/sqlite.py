@@ -313,7 +313,7 @@ class SqliteJournal(SqliteOrders):
         return [
             Pending(
                 id=str(row["n"]),
-                lane=row["lane"],
+                receiver=row["lane"],
                 notice=notice,
                 attempts=row["attempts"],
                 handle=row["handle"],

@@ -38,7 +38,7 @@ def client(token: str, *, base_url: str | None, timeout_s: float, clock: Clock) 
     return Bounded(
         token=token,
         base_url=base_url or WebClient.BASE_URL,
-        retry_handlers=[],  # The outbox retries; a second loop in here would hold up its lane.
+        retry_handlers=[],  # The outbox retries; a second loop in here would hold up its receiver.
         logger=logger,
     )
 

@@ -56,9 +56,9 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A notice and the lane (the configured notifier) it leaves by."""
+    """A notice and the receiver (the configured notifier) it leaves by."""
 
-    lane: str
+    receiver: str
     notice: Notice
 
 
@@ -67,7 +67,7 @@ class Pending:
     """A notice that waits in the outbox."""
 
     id: str
-    lane: str
+    receiver: str
     notice: Notice
     attempts: int
     handle: str | None
@@ -75,7 +75,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """Delivered; `handle` is kept for the lane's next notice of the rollout."""
+    """Delivered; `handle` is kept for the receiver's next notice of the rollout."""
 
     handle: str | None = None
 

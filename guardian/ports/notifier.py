@@ -13,7 +13,7 @@ class Notifier(Protocol):
     def send(self, notice: Notice, *, handle: str | None) -> str | None:
         """Deliver; returns the handle for the rollout's next notice (Slack's thread).
 
-        `handle` is what the last delivery of this rollout on this lane returned.
+        `handle` is what the last delivery of this rollout on this receiver returned.
         Raises NotifyError; its text never holds a secret.
         """
         ...

@@ -68,7 +68,7 @@ def _decision(one: Decision) -> dict[str, Any]:
             "title": one.told.title,
             "did": one.told.did,
             "pages": list(one.told.pages),
-            "to": None if one.told.lanes is None else list(one.told.lanes),
+            "to": None if one.told.receivers is None else list(one.told.receivers),
         },
         "entry": _entry(one),
     }

@@ -49,7 +49,7 @@ class Telling:
     did: str
     pages: tuple[str, ...] = ()
     """The severity of each incident that was opened, and its key."""
-    lanes: tuple[str, ...] | None = None
+    receivers: tuple[str, ...] | None = None
     """Who listens to it by the configuration; None where no configuration is known."""
 
 
@@ -234,7 +234,7 @@ def _telling(told: Notice, listeners: Callable[[Notice], tuple[str, ...]] | None
         title=told.title,
         did=told.did,
         pages=tuple(f"{page.severity.value} {page.key}" for page in told.pages),
-        lanes=None if listeners is None else listeners(told),
+        receivers=None if listeners is None else listeners(told),
     )
 
 

@@ -243,7 +243,7 @@ def _decisions(facts: Facts) -> Iterator[Block]:
     told = [d for d in facts.decisions if d.told is not None]
     if told:
         yield Heading(3, "Who was told")
-        if all(d.told is not None and d.told.lanes is None for d in told):
+        if all(d.told is not None and d.told.receivers is None for d in told):
             yield Paragraph("Who listens is not known here: no config file was read.")
         yield Table(
             caption="Notices, and who listens to them by the present configuration",
@@ -267,7 +267,7 @@ def _told_row(one: Decision) -> tuple[str, ...]:
     told = one.told
     if told is None:
         return ()
-    to = "unknown" if told.lanes is None else ", ".join(told.lanes) or "nobody"
+    to = "unknown" if told.receivers is None else ", ".join(told.receivers) or "nobody"
     return (str(one.seq), told.event, to, ", ".join(told.pages) or "none", told.title)
 
 

@@ -201,7 +201,7 @@ _BY_NAME: Final = {family.name: family for family in FAMILIES}
 class PrometheusMetrics:
     """Metrics that count in its own registry, and renders it with a DaemonStatus for a scrape.
 
-    `notifiers` are the configured lanes' names: their counters begin at 0, so that the first
+    `notifiers` are the configured receivers' names: their counters begin at 0, so that the first
     failure is already an increase. Thread-safe.
     """
 

@@ -12,15 +12,15 @@ from guardian.core.plan import Plan
 from guardian.core.rollout.entries import Order
 from guardian.core.rollout.machine import IllegalEntry, fold
 from guardian.engine.catalog import Duty, Served
-from guardian.engine.outbox import Lane
+from guardian.engine.outbox import Receiver
 from guardian.engine.start import resolved
 from guardian.engine.task import Task
 from guardian.files.config import Mode
 from guardian.files.regular import head_of
 from guardian.files.yaml import MAX_BYTES
 from guardian.ports import ConfigError, Damaged, Router, Source
-from guardian.wiring.lanes import usable_lanes
 from guardian.wiring.process import Wiring
+from guardian.wiring.receivers import usable_receivers
 from guardian.wiring.services import service_criteria
 from guardian.wiring.targets import check_alone
 
@@ -48,7 +48,7 @@ class ConfiguredCatalog:
         self._broken = {**faults, **self._config.broken}
         if wiring.trouble:
             self._broken |= dict.fromkeys(self._config.services, wiring.trouble)
-        self._lanes, mute = usable_lanes(wiring)
+        self._receivers, mute = usable_receivers(wiring)
         found = [wiring.trouble, self._config.trouble, *faults.values(), *mute]
         self.trouble = "\n".join(dict.fromkeys(text for text in found if text))
 
@@ -128,9 +128,9 @@ class ConfiguredCatalog:
         """What the task's criteria read from."""
         return self._wiring.sources([task])[task.plane]
 
-    def lanes(self) -> Sequence[Lane]:
+    def receivers(self) -> Sequence[Receiver]:
         """The notifiers that can be used."""
-        return self._lanes
+        return self._receivers
 
     def stale(self) -> bool:
         """Whether a file has other content; asked again, only when it changed once more."""

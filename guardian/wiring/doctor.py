@@ -24,11 +24,11 @@ from guardian.core.model import (
 from guardian.core.reasons import duration
 from guardian.engine.patrol import orphaned
 from guardian.engine.start import Service, is_gate
-from guardian.files.config import Config, Lane
+from guardian.files.config import Config, ConfiguredReceiver
 from guardian.ports import Ask, ConfigError, EdgeError, GuardianError, Router
 from guardian.ports.health import Examined, Health, Level
-from guardian.wiring.lanes import lane_of
 from guardian.wiring.process import METRICS, Wiring
+from guardian.wiring.receivers import receiver_of
 
 _FIXES: Final = {
     Reason.AUTH: "use credentials that may do this; `guardian iam` prints the least policy",
@@ -53,9 +53,9 @@ def examination(wiring: Wiring, services: Sequence[str]) -> Iterator[Health]:
     sources: set[tuple[str, str]] = set()
     for name in services:
         yield from _guarded(f"service {name}", partial(_service, wiring, name, sources))
-    for lane in configured.lanes if configured is not None else ():
-        yield from _guarded(f"notifier {lane.name}", partial(_notifier, wiring, lane))
-    if configured is None or not configured.lanes:
+    for receiver in configured.receivers if configured is not None else ():
+        yield from _guarded(f"notifier {receiver.name}", partial(_notifier, wiring, receiver))
+    if configured is None or not configured.receivers:
         yield Health(
             level=Level.WARN,
             what="nobody is told of anything: no configuration says whom",
@@ -74,13 +74,15 @@ def _files(trouble: str, configured: Config) -> Health:
     )
 
 
-def _notifier(wiring: Wiring, lane: Lane) -> Iterator[Health]:
+def _notifier(wiring: Wiring, receiver: ConfiguredReceiver) -> Iterator[Health]:
     """What a notifier says of itself; ConfigError when its options do not fit."""
-    found = lane_of(wiring, lane).notifier
+    found = receiver_of(wiring, receiver).notifier
     if isinstance(found, Examined):
         yield from found.examine()
     else:
-        yield Health(level=Level.OK, what=f"notifier {lane.name} is configured (nothing was sent)")
+        yield Health(
+            level=Level.OK, what=f"notifier {receiver.name} is configured (nothing was sent)"
+        )
 
 
 def _guarded(what: str, look: Callable[[], Iterable[Health]]) -> list[Health]:

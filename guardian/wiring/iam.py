@@ -75,13 +75,13 @@ def policies(wiring: Wiring, services: Iterable[str], role: str) -> dict[str, di
 def _notifiers(wiring: Wiring, grants: dict[str, Grants]) -> None:
     """Notifiers that are AWS services act in the file's account, in each where it has none."""
     configured = wiring.configured()
-    for lane in configured.lanes:
-        module = adapter("notifiers", lane.to.name)
+    for receiver in configured.receivers:
+        module = adapter("notifiers", receiver.to.name)
         some = getattr(module, "permissions", None)
-        needed = some(lane.to.node.data) if some is not None else module.PERMISSIONS
-        told = lane.services or frozenset(configured.services)
+        needed = some(receiver.to.node.data) if some is not None else module.PERMISSIONS
+        told = receiver.services or frozenset(configured.services)
         accounts = {configured.services[name].aws.account_id for name in told}
-        if lane.services is None and configured.aws is not None:
+        if receiver.services is None and configured.aws is not None:
             accounts = {configured.aws.account_id}
         for account in accounts if needed else ():
             grants.setdefault(account, Grants()).add(needed, {})

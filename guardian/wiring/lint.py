@@ -17,9 +17,9 @@ from guardian.ports import ConfigError, GuardianError
 from guardian.settings import Settings
 from guardian.settings import load as load_settings
 from guardian.wiring.adapters import chosen
-from guardian.wiring.lanes import lane_of
 from guardian.wiring.opening import config_file
 from guardian.wiring.process import Wiring
+from guardian.wiring.receivers import receiver_of
 from guardian.wiring.services import service_criteria
 from guardian.wiring.targets import check_alone
 
@@ -59,9 +59,9 @@ def check_names(configured: config.Config) -> None:
     """
     for service in configured.services.values():
         chosen("routers", service.router)
-    for lane in configured.lanes:
-        chosen("notifiers", lane.to)
-    refuse(found for lane in configured.lanes for found in _literals(lane.to.node))
+    for receiver in configured.receivers:
+        chosen("notifiers", receiver.to)
+    refuse(found for receiver in configured.receivers for found in _literals(receiver.to.node))
 
 
 def _literals(entry: Node) -> Iterator[Finding]:
@@ -76,7 +76,7 @@ def _checks(wiring: Wiring) -> list[Callable[[], object]]:
     configured = wiring.configured()
     return [
         *(partial(_service, wiring, name) for name in configured.services),
-        *(partial(lane_of, wiring, lane) for lane in configured.lanes),
+        *(partial(receiver_of, wiring, receiver) for receiver in configured.receivers),
         wiring.check_address,
     ]
 

@@ -1,4 +1,4 @@
-"""What one command needs: settings and files become a journal, services, tasks and lanes."""
+"""What one command needs: settings and files become a journal, services, tasks and receivers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from guardian.clock import SystemRandom
 from guardian.core.codec import rfc3339
 from guardian.core.model import Query
 from guardian.core.plan import Plan, Policy, Reach
-from guardian.engine.outbox import Lane
+from guardian.engine.outbox import Receiver
 from guardian.engine.start import (
     Request,
     Service,
@@ -47,7 +47,7 @@ from guardian.wiring.adapters import (
 )
 from guardian.wiring.clocks import clock_of
 from guardian.wiring.history import has_data, longest_s
-from guardian.wiring.lanes import lane_of, usable_lanes
+from guardian.wiring.receivers import receiver_of, usable_receivers
 from guardian.wiring.services import service_criteria
 from guardian.wiring.targets import check_alone
 
@@ -345,13 +345,13 @@ class Wiring:
             by_name.update({name: self._source(planes[task.plane], name) for name in sorted(named)})
         return found
 
-    def lanes(self) -> list[Lane]:
+    def receivers(self) -> list[Receiver]:
         """The configured notifiers. Raises ConfigError where the options of one do not fit."""
         if self.config is None:
             return []
         if self.say is None:
-            return [lane_of(self, lane) for lane in self.config.lanes]
-        found, wrong = usable_lanes(self)
+            return [receiver_of(self, receiver) for receiver in self.config.receivers]
+        found, wrong = usable_receivers(self)
         for text in wrong:
             self.say(f"a notifier cannot be used, and is left out: {text}")
         return found

@@ -197,5 +197,5 @@ def test_every_adapter_can_be_chosen_in_the_schema() -> None:
     schema = config_schema()
     routers = schema["$defs"]["Service"]["properties"]["router"]["oneOf"]
     assert {r["properties"]["type"]["const"] for r in routers} >= {"lambda_alias", "none"}
-    lanes = schema["properties"]["notify"]["items"]["oneOf"]
-    assert {n["properties"]["to"]["const"] for n in lanes} >= {"slack", "pagerduty", "console"}
+    receivers = schema["properties"]["notify"]["items"]["oneOf"]
+    assert {n["properties"]["to"]["const"] for n in receivers} >= {"slack", "pagerduty", "console"}

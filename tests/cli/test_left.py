@@ -14,7 +14,7 @@ from tests.contracts.journal_values import notice, plan
 from tests.engine.house import SERVICE, House
 
 
-def leave(journal: Journal, *lanes: str) -> None:
+def leave(journal: Journal, *receivers: str) -> None:
     """A rollout that is over, and what nobody was told of it."""
     now = SystemClock().now()
     lease = journal.open_lease("dead")
@@ -28,7 +28,7 @@ def leave(journal: Journal, *lanes: str) -> None:
         expected=0,
         entries=[RolloutStarted(at=now, plan=the_plan)],
         live=False,
-        outgoing=[Outgoing(lane=lane, notice=left) for lane in lanes],
+        outgoing=[Outgoing(receiver=receiver, notice=left) for receiver in receivers],
         txid="left",
     )
     journal.close_lease(lease)
@@ -45,14 +45,14 @@ def test_what_two_lanes_were_being_told_is_waited_for() -> None:
 
     def deliver() -> None:
         due = journal.due(clock.now())
-        delivered.append(" ".join(p.lane for p in due))
+        delivered.append(" ".join(p.receiver for p in due))
         for pending in due:
-            if pending.lane != "gone":
+            if pending.receiver != "gone":
                 journal.ack(pending, Sent())
 
     deliver_left(journal, clock, deliver)
     assert delivered[-1] == "gone slack"
-    assert [p.lane for p in journal.due(now + 100)] == ["gone"]
+    assert [p.receiver for p in journal.due(now + 100)] == ["gone"]
 
 
 def test_a_start_that_comes_to_nothing_tells_it(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class Kept:
 class Told:
     """A notice as the model remembers it."""
 
-    lane: str
+    receiver: str
     rollout: str
     seq: int
     due_at: float = 0.0
@@ -99,10 +99,10 @@ class Model:
         return lease in self.beats and now - self.beats[lease] < LIFE_S
 
     def due(self, now: float) -> list[Told]:
-        """The oldest notice of each lane and rollout, if its time has come."""
+        """The oldest notice of each receiver and rollout, if its time has come."""
         first: dict[tuple[str, str], Told] = {}
         for told in self.outbox:
-            first.setdefault((told.lane, told.rollout), told)
+            first.setdefault((told.receiver, told.rollout), told)
         return [told for told in first.values() if told.due_at <= now]
 
     def refusal(
@@ -240,7 +240,7 @@ class JournalMachine(RuleBasedStateMachine):
         name=rollout,
         behind=st.sampled_from([0, 0, 0, 1, -1]),
         later=st.lists(st.sampled_from(LATER), min_size=1, max_size=3),
-        lanes=st.sets(st.sampled_from(LANES)),
+        receivers=st.sets(st.sampled_from(LANES)),
         live=st.booleans(),
         twice=st.booleans(),
     )
@@ -252,7 +252,7 @@ class JournalMachine(RuleBasedStateMachine):
         name: str,
         behind: int,
         later: list[Entry],
-        lanes: set[str],
+        receivers: set[str],
         live: bool,
         twice: bool,
     ) -> None:
@@ -261,7 +261,11 @@ class JournalMachine(RuleBasedStateMachine):
         expected = max(0, (len(kept.entries) if kept else 0) - behind)
         entries = later if expected else [started(name, target=claim.target), *later]
         self.txids += 1
-        out = [o for lane in sorted(lanes) for o in outgoing(name, expected + 1, lane=lane)]
+        out = [
+            o
+            for receiver in sorted(receivers)
+            for o in outgoing(name, expected + 1, receiver=receiver)
+        ]
         answers = [
             Answer(order=o, rollout=f"x{self.txids}")
             for o, r in [*self.model.orders.items(), ("nobody's", name)]
@@ -290,7 +294,9 @@ class JournalMachine(RuleBasedStateMachine):
         kept.live = live
         kept.entries += entries
         kept.epochs += [claim.epoch] * len(entries)
-        self.model.outbox += [Told(lane=o.lane, rollout=name, seq=o.notice.seq) for o in out]
+        self.model.outbox += [
+            Told(receiver=o.receiver, rollout=name, seq=o.notice.seq) for o in out
+        ]
         for answer in answers:
             self.answered(answer)
 
@@ -332,8 +338,8 @@ class JournalMachine(RuleBasedStateMachine):
         if not due:
             return
         pending = due[which % len(due)]
-        key = (pending.lane, pending.notice.rollout)
-        told = next(t for t in self.model.outbox if (t.lane, t.rollout) == key)
+        key = (pending.receiver, pending.notice.rollout)
+        told = next(t for t in self.model.outbox if (t.receiver, t.rollout) == key)
         handle = f"thread {told.seq}"
         results: dict[str, Sent | Retry | Dead] = {
             "sent": Sent(handle=handle),
@@ -370,9 +376,10 @@ class JournalMachine(RuleBasedStateMachine):
         assert journal.pending() == len(model.outbox)
         now = START + 1e6 + self.uptime
         assert [
-            (p.lane, p.notice.rollout, p.notice.seq, p.attempts, p.handle) for p in journal.due(now)
+            (p.receiver, p.notice.rollout, p.notice.seq, p.attempts, p.handle)
+            for p in journal.due(now)
         ] == [
-            (t.lane, t.rollout, t.seq, t.attempts, model.handles.get((t.lane, t.rollout)))
+            (t.receiver, t.rollout, t.seq, t.attempts, model.handles.get((t.receiver, t.rollout)))
             for t in model.due(now)
         ]
 

@@ -37,8 +37,8 @@ def telling(journal: Journal, rollout: str, out: Sequence[Outgoing]) -> None:
 
 
 def waiting(journal: Journal, now: float = NOW) -> list[tuple[str, str, int]]:
-    """(lane, rollout, seq) of what is due."""
-    return [(p.lane, p.notice.rollout, p.notice.seq) for p in journal.due(now)]
+    """(receiver, rollout, seq) of what is due."""
+    return [(p.receiver, p.notice.rollout, p.notice.seq) for p in journal.due(now)]
 
 
 def only(journal: Journal, now: float = NOW) -> Pending:
@@ -48,14 +48,14 @@ def only(journal: Journal, now: float = NOW) -> Pending:
 
 
 class OutboxContract:
-    """Notices leave at least once, in order, lane by lane; orders arrive once."""
+    """Notices leave at least once, in order, receiver by receiver; orders arrive once."""
 
     def test_a_notice_is_due_at_once_and_whole(self, store: JournalStore) -> None:
         """It comes out as it went in, with no attempts and no handle."""
         journal = store.open()
         telling(journal, "r1", outgoing("r1", 1))
         pending = only(store.open())
-        assert (pending.lane, pending.attempts, pending.handle) == ("slack", 0, None)
+        assert (pending.receiver, pending.attempts, pending.handle) == ("slack", 0, None)
         assert pending.notice == notice("r1", 1)
         assert journal.pending() == 1
 
@@ -133,7 +133,7 @@ class OutboxContract:
     def test_lanes_do_not_wait_for_each_other(self, store: JournalStore) -> None:
         """A silent Slack keeps no page back."""
         journal = store.open()
-        telling(journal, "r1", [*outgoing("r1", 1, 2), *outgoing("r1", 1, 2, lane="pagerduty")])
+        telling(journal, "r1", [*outgoing("r1", 1, 2), *outgoing("r1", 1, 2, receiver="pagerduty")])
         slack, pagerduty = journal.due(NOW)
         journal.ack(slack, Retry(at=NOW + 60, error="busy"))
         journal.ack(pagerduty, Sent())
@@ -167,12 +167,12 @@ class OutboxContract:
         assert journal.pending() == 1
 
     def test_a_handle_is_handed_to_the_next_notice(self, store: JournalStore) -> None:
-        """Of the same lane and rollout, and of no other."""
+        """Of the same receiver and rollout, and of no other."""
         journal = store.open()
-        telling(journal, "r1", [*outgoing("r1", 1, 2), *outgoing("r1", 1, lane="pagerduty")])
+        telling(journal, "r1", [*outgoing("r1", 1, 2), *outgoing("r1", 1, receiver="pagerduty")])
         telling(journal, "r2", outgoing("r2", 1))
         journal.ack(journal.due(NOW)[0], Sent(handle="thread-1"))
-        handles = {(p.lane, p.notice.rollout): p.handle for p in store.open().due(NOW)}
+        handles = {(p.receiver, p.notice.rollout): p.handle for p in store.open().due(NOW)}
         assert handles == {
             ("slack", "r1"): "thread-1",
             ("pagerduty", "r1"): None,
@@ -221,10 +221,12 @@ class OutboxContract:
         assert journal.pending() == 0
 
     def test_the_same_notice_on_the_same_lane_is_once(self, store: JournalStore) -> None:
-        """Rollout, seq and lane identify it; the first text stays."""
+        """Rollout, seq and receiver identify it; the first text stays."""
         journal = store.open()
-        again = [Outgoing(lane="slack", notice=notice("r1", 1, title="other"))]
-        telling(journal, "r1", [*outgoing("r1", 1), *again, *outgoing("r1", 1, lane="pagerduty")])
+        again = [Outgoing(receiver="slack", notice=notice("r1", 1, title="other"))]
+        telling(
+            journal, "r1", [*outgoing("r1", 1), *again, *outgoing("r1", 1, receiver="pagerduty")]
+        )
         assert journal.pending() == 2
         assert journal.due(NOW)[0].notice.title == "held"
 

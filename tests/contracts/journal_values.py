@@ -204,9 +204,9 @@ def notice(rollout: str, seq: int = 1, *, title: str = "held") -> Notice:
     )
 
 
-def outgoing(rollout: str, *seqs: int, lane: str = "slack") -> list[Outgoing]:
-    """Notices of one rollout on one lane."""
-    return [Outgoing(lane=lane, notice=notice(rollout, seq)) for seq in seqs]
+def outgoing(rollout: str, *seqs: int, receiver: str = "slack") -> list[Outgoing]:
+    """Notices of one rollout on one receiver."""
+    return [Outgoing(receiver=receiver, notice=notice(rollout, seq)) for seq in seqs]
 
 
 def order(id_: str, rollout: str, *, at: Instant = START) -> Order:

@@ -198,7 +198,7 @@ def test_a_second_rollback_first_closes_the_stuck_page_of_the_first() -> None:
 
 
 def test_a_notice_also_concerns_the_listeners_of_the_pages_it_closes() -> None:
-    """A lane that was paged for `blind` gets the `resumed` that closes its page."""
+    """A receiver that was paged for `blind` gets the `resumed` that closes its page."""
     resumed = last(STEP_0, AT_TEN, BLIND, Resumed(at=T0, detail=""))
     assert routing_events(resumed) == {Event.RESUMED, Event.BLIND}
     closed = last(STEP_0, AT_TEN, BACK, STUCK_1, CONFIRMED)

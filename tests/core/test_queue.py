@@ -18,7 +18,7 @@ def page(key: str) -> Notice:
 
 
 def test_a_page_waits_for_no_message_and_a_message_for_everything() -> None:
-    """Of one lane and rollout."""
+    """Of one receiver and rollout."""
     waiting = [("slack", MESSAGE), ("slack", page("blind")), ("slack", MESSAGE)]
     assert leaving(waiting) == [True, True, False]
 

@@ -15,7 +15,7 @@ from guardian.core.plan import Plan
 from guardian.core.rollout.entries import Entry, Order
 from guardian.core.rollout.machine import Rollout
 from guardian.engine.in_process import InProcessRun, Limits
-from guardian.engine.outbox import Lane
+from guardian.engine.outbox import Receiver
 from guardian.engine.outcome import Exit
 from guardian.engine.task import Task
 from guardian.engine.tick_result import TickResult
@@ -83,7 +83,7 @@ class Command:
         return InProcessRun(
             journal=self.journal,
             sources={"plane": sources},
-            lanes=[Lane(name="people", notifier=self.people)],
+            receivers=[Receiver(name="people", notifier=self.people)],
             clock=self.clock,
             rng=SeededRandom(owner),
             owner=owner,

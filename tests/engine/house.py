@@ -20,7 +20,7 @@ from guardian.core.rollout.entries import (
 from guardian.engine.admission import Admission
 from guardian.engine.catalog import Catalog, Duty, Served
 from guardian.engine.host import Dependencies, Host
-from guardian.engine.outbox import Lane
+from guardian.engine.outbox import Receiver
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.task import Task
 from guardian.ports import Router, Source
@@ -107,7 +107,7 @@ class Files:
         del task
         return {"cloudwatch": Quiet(self.clock)}
 
-    def lanes(self) -> Sequence[Lane]:
+    def receivers(self) -> Sequence[Receiver]:
         """Nobody."""
         return []
 

@@ -1,4 +1,4 @@
-"""An outbox with its journal, clock and lanes, and notifiers that hear or fail."""
+"""An outbox with its journal, clock and receivers, and notifiers that hear or fail."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from guardian.core.notices import Event, Notice
 from guardian.core.rollout.entries import RolloutStarted
 from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.outbox import (
-    Lane,
     Outbox,
+    Receiver,
 )
 from guardian.ports import CallPool, Dead, NotifyError, Outgoing, Pending, Retry, Sent, Unavailable
 from tests.contracts.journal_values import ManualClock
@@ -78,21 +78,23 @@ class ForgetfulJournal(MemoryJournal):
 
 
 class Post:
-    """An outbox with its journal, clock and lanes."""
+    """An outbox with its journal, clock and receivers."""
 
     def __init__(
         self,
-        *lanes: str,
+        *receivers: str,
         pool: CallPool | None = None,
         events: frozenset[Event] | None = None,
     ) -> None:
         self.said: list[str] = []
         self.clock = ManualClock()
         self.journal = ForgetfulJournal(self.clock)
-        self.ears = {name: Ears() for name in lanes}
+        self.ears = {name: Ears() for name in receivers}
         self.outbox = Outbox(
             journal=self.journal,
-            lanes=[Lane(name=n, notifier=ears, events=events) for n, ears in self.ears.items()],
+            receivers=[
+                Receiver(name=n, notifier=ears, events=events) for n, ears in self.ears.items()
+            ],
             pool=pool or SerialCallPool(),
             clock=self.clock,
             rng=SeededRandom("post"),
@@ -101,7 +103,7 @@ class Post:
         self.lease = self.journal.open_lease("tests")
         self.begun: dict[str, int] = {}
 
-    def put(self, notice: Notice, *lanes: str) -> None:
+    def put(self, notice: Notice, *receivers: str) -> None:
         """Record an entry that has this to tell."""
         begun = self.begun.setdefault(notice.rollout, len(self.begun))
         claim = self.journal.claim(self.lease, f"target {begun}")
@@ -115,6 +117,8 @@ class Post:
             expected=len(known),
             entries=[] if known else [entry],
             live=True,
-            outgoing=[Outgoing(lane=n, notice=replace(notice, at=self.clock.now())) for n in lanes],
+            outgoing=[
+                Outgoing(receiver=n, notice=replace(notice, at=self.clock.now())) for n in receivers
+            ],
             txid=f"{notice.rollout}-{notice.seq}",
         )

@@ -64,7 +64,7 @@ def plane(
     """A plane without rollouts."""
     journal = journal or MemoryJournal(clock)
     rng = SeededRandom("plane")
-    outbox = Outbox(journal=journal, lanes=[], pool=SerialCallPool(), clock=clock, rng=rng)
+    outbox = Outbox(journal=journal, receivers=[], pool=SerialCallPool(), clock=clock, rng=rng)
     return Plane(
         journal=journal,
         sources={"cloudwatch": source or Quiet(clock)},

@@ -134,7 +134,7 @@ def test_a_command_ends_with_what_a_person_must_finish_where_a_bug_broke_its_rol
     session = InProcessRun(
         journal=house.journal,
         sources={"plane": {"cloudwatch": Quiet(house.clock)}},
-        lanes=[],
+        receivers=[],
         clock=SystemClock(),
         rng=SeededRandom("session"),
         owner="a command",

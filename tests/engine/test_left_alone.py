@@ -7,7 +7,7 @@ import queue
 from guardian.core.notices import Notice, Severity
 from guardian.engine.admission import ALONE_S
 from guardian.engine.catalog import Duty
-from guardian.engine.outbox import Lane
+from guardian.engine.outbox import Receiver
 from tests.engine.house import SERVICE, House
 
 
@@ -24,9 +24,9 @@ class Pager:
 
 
 def house_with(pager: Pager) -> House:
-    """A daemon with one lane."""
+    """A daemon with one receiver."""
     house = House()
-    house.host.replace_lanes([Lane(name="pager", notifier=pager)])
+    house.host.replace_lanes([Receiver(name="pager", notifier=pager)])
     return house
 
 

@@ -1,4 +1,4 @@
-"""The outbox: after the act, in order, again when it failed, never in another lane's way."""
+"""The outbox: after the act, in order, again when it failed, never in another receiver's way."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from guardian.engine.outbox import (
     INFORMATION_LIVES_S,
     REFUSALS,
     REFUSED_S,
-    Lane,
     Outbox,
+    Receiver,
 )
 from guardian.ports import Dead, NotifyError, Pending, Retry
 from tests.engine.letterbox import NO_ANSWER, NOTICE, Ears, Post
@@ -94,7 +94,7 @@ def test_a_failing_lane_does_not_keep_another_from_hearing() -> None:
 
 
 def test_a_hanging_lane_does_not_delay_another() -> None:
-    """Each lane has a stepper of its own: no page waits for a chat that hangs."""
+    """Each receiver has a stepper of its own: no page waits for a chat that hangs."""
     release = threading.Event()
     post = Post("chat", "pager", pool=ThreadCallPool(SystemClock()))
 
@@ -105,9 +105,9 @@ def test_a_hanging_lane_does_not_delay_another() -> None:
 
     steppers = Outbox(
         journal=post.journal,
-        lanes=[
-            Lane(name="chat", notifier=Hanging()),
-            Lane(name="pager", notifier=post.ears["pager"]),
+        receivers=[
+            Receiver(name="chat", notifier=Hanging()),
+            Receiver(name="pager", notifier=post.ears["pager"]),
         ],
         pool=ThreadCallPool(SystemClock()),
         clock=post.clock,
@@ -136,7 +136,7 @@ def test_a_long_backlog_of_one_lane_does_not_hide_another() -> None:
 
 
 def test_pages_leave_before_what_only_informs() -> None:
-    """Of several rollouts that wait for one lane, the one that needs a person comes first."""
+    """Of several rollouts that wait for one receiver, the one that needs a person comes first."""
     post = Post("chat")
     page = Page(key="guardian/x", severity=Severity.CRITICAL)
     post.put(NOTICE, "chat")
@@ -151,7 +151,7 @@ def test_back_off_is_bounded_and_grows(attempts: int) -> None:
     post = Post("chat")
     now = post.clock.now()
     pending = Pending(
-        id="x", lane="chat", notice=replace(NOTICE, at=now), attempts=attempts, handle=None
+        id="x", receiver="chat", notice=replace(NOTICE, at=now), attempts=attempts, handle=None
     )
     verdict = post.outbox._verdict(pending, NO_ANSWER, now)
     assert isinstance(verdict, Retry)
@@ -283,35 +283,38 @@ def test_the_direct_word_goes_to_every_lane_once_it_is_heard() -> None:
 def test_a_lane_takes_only_the_events_and_services_it_wants() -> None:
     """Nothing to tell is nothing to send."""
     post = Post()
-    lanes = [
-        Lane(name="all", notifier=Ears()),
-        Lane(name="stuck", notifier=Ears(), events=frozenset({Event.STUCK})),
-        Lane(name="other", notifier=Ears(), services=frozenset({"web"})),
+    receivers = [
+        Receiver(name="all", notifier=Ears()),
+        Receiver(name="stuck", notifier=Ears(), events=frozenset({Event.STUCK})),
+        Receiver(name="other", notifier=Ears(), services=frozenset({"web"})),
     ]
     outbox = Outbox(
         journal=post.journal,
-        lanes=lanes,
+        receivers=receivers,
         pool=SerialCallPool(),
         clock=post.clock,
         rng=SeededRandom("post"),
     )
-    assert [o.lane for o in outbox.route(NOTICE)] == ["all"]
-    assert [o.lane for o in outbox.route(replace(NOTICE, event=Event.STUCK))] == ["all", "stuck"]
+    assert [o.receiver for o in outbox.route(NOTICE)] == ["all"]
+    assert [o.receiver for o in outbox.route(replace(NOTICE, event=Event.STUCK))] == [
+        "all",
+        "stuck",
+    ]
     assert outbox.route(None) == []
 
 
 def test_a_lane_that_was_taken_out_still_delivers_what_it_was_given() -> None:
-    """Nothing new leaves by it; a lane that is still there may be another notifier by now."""
+    """Nothing new leaves by it; a receiver that is still there may be another notifier by now."""
     post = Post("chat", "pager")
     post.put(NOTICE, "chat", "pager")
     other = Ears()
-    assert post.outbox.replace([Lane(name="chat", notifier=other)]) == ["pager"]
-    assert [o.lane for o in post.outbox.route(NOTICE)] == ["chat"]
+    assert post.outbox.replace([Receiver(name="chat", notifier=other)]) == ["pager"]
+    assert [o.receiver for o in post.outbox.route(NOTICE)] == ["chat"]
     assert set(post.outbox.steppers()) == {"outbox-chat", "outbox-pager", "outbox"}
     for step in post.outbox.steppers().values():
         step()
     assert len(other.heard) == len(post.ears["pager"].heard) == 1
     assert post.ears["chat"].heard == []
     assert post.journal.pending() == 0
-    assert post.outbox.replace([Lane(name="pager", notifier=other)]) == ["chat"]
-    assert [o.lane for o in post.outbox.route(NOTICE)] == ["pager"]
+    assert post.outbox.replace([Receiver(name="pager", notifier=other)]) == ["chat"]
+    assert [o.receiver for o in post.outbox.route(NOTICE)] == ["pager"]

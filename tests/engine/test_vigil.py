@@ -8,7 +8,7 @@ from threading import Thread
 from guardian.clock import SystemClock
 from guardian.core.model import Reason
 from guardian.core.notices import Notice
-from guardian.engine.outbox import Lane
+from guardian.engine.outbox import Receiver
 from guardian.engine.vigil import Vigil
 from guardian.ports import NotifyError, Unavailable
 from tests.engine.test_left_alone import Pager
@@ -33,16 +33,18 @@ class Disk:
             raise Unavailable("the disk is full")
 
 
-def vigil(disk: Disk, *lanes: Lane) -> Vigil:
+def vigil(disk: Disk, *receivers: Receiver) -> Vigil:
     """Over that disk."""
     said: list[str] = []
-    return Vigil(disk.open, lanes, SystemClock(), said.append, environment="production")
+    return Vigil(disk.open, receivers, SystemClock(), said.append, environment="production")
 
 
 def test_people_are_paged_until_it_can_be_used() -> None:
     """One who refuses keeps no other from it; readyz says why, and the daemon tells the end."""
     disk, pager = Disk(), Pager()
-    watch = vigil(disk, Lane(name="deaf", notifier=Deaf()), Lane(name="pager", notifier=pager))
+    watch = vigil(
+        disk, Receiver(name="deaf", notifier=Deaf()), Receiver(name="pager", notifier=pager)
+    )
     assert not watch.look()
     told = pager.told.get(timeout=30)
     assert [page.key for page in told.pages] == ["guardian/production/journal"]
@@ -72,7 +74,7 @@ def test_a_journal_that_can_be_used_at_once_is_told_to_nobody() -> None:
     """There is nothing to end either."""
     disk, pager = Disk(), Pager()
     disk.full = False
-    watch = vigil(disk, Lane(name="pager", notifier=pager))
+    watch = vigil(disk, Receiver(name="pager", notifier=pager))
     assert watch.look()
     assert watch.over == ()
     assert pager.told.empty()

@@ -12,7 +12,7 @@ from guardian.core.model import Criterion, Ratio
 from guardian.core.rollout.entries import RolloutStarted
 from guardian.core.rollout.machine import Phase, start
 from guardian.engine.call_pool import SerialCallPool
-from guardian.engine.outbox import Lane, Outbox
+from guardian.engine.outbox import Outbox, Receiver
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.tick import Plane
 from guardian.notifiers import pagerduty, slack
@@ -54,9 +54,12 @@ class Keeper:
         context, rng, pool = world.context(hasty=True), SeededRandom("keeper"), SerialCallPool()
         told = slack.build(slack.Options(channel="#deployments", timeout_s=HASTY_S), context)
         paged = pagerduty.build(pagerduty.Options(timeout_s=HASTY_S), context)
-        lanes = [Lane(name="slack", notifier=told), Lane(name="pagerduty", notifier=paged)]
+        receivers = [
+            Receiver(name="slack", notifier=told),
+            Receiver(name="pagerduty", notifier=paged),
+        ]
         self.outbox = Outbox(
-            journal=self.journal, lanes=lanes, pool=pool, clock=self.clock, rng=rng
+            journal=self.journal, receivers=receivers, pool=pool, clock=self.clock, rng=rng
         )
         self.plane = Plane(
             journal=self.journal,

@@ -105,7 +105,7 @@ def test_a_notifier_that_cannot_be_used_leaves_the_others(wiring: Wiring) -> Non
     """And the pager of the environment takes part, since the file's own may be the one."""
     lost = '  - {to: webhook, url: "https://a.example/", secret: {env: GONE}, on: all}\n'
     catalog = write(wiring, "config/production.yaml", TEXT + lost)
-    assert [lane.name for lane in catalog.lanes()] == ["console", "pagerduty"]
+    assert [receiver.name for receiver in catalog.receivers()] == ["console", "pagerduty"]
     assert "GONE" in catalog.trouble
 
 
@@ -115,7 +115,7 @@ def test_without_a_readable_file_the_journal_says_who_is_live_and_where(wiring: 
     catalog = write(wiring, "config/production.yaml", "]\n")
     assert (catalog.services(), catalog.environment) == ([], "production")
     assert catalog.groups == {"platform": ("agents-api",)}
-    assert [lane.name for lane in catalog.lanes()] == ["pagerduty"]
+    assert [receiver.name for receiver in catalog.receivers()] == ["pagerduty"]
     task = catalog.adopted(LIVE)
     assert (task.router.target, task.plane) == (TARGET, "333333333333:us-east-1:")
     with pytest.raises(ConfigError, match="does not say how"):

@@ -1,4 +1,4 @@
-"""A configuration file becomes services, steps and lanes with every default filled in."""
+"""A configuration file becomes services, steps and receivers with every default filled in."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_small_file_gives_a_service_with_all_defaults(tmp_path: Path) -> None:
     assert service.mode is Mode.ENFORCE
     assert service.policy == Policy()
     assert service.steps == ()
-    assert loaded.lanes == ()
+    assert loaded.receivers == ()
     assert loaded.journal is None
 
 
@@ -167,7 +167,7 @@ def test_lanes_have_names_events_and_services(tmp_path: Path) -> None:
     text = TOP + "notify:\n" + '  - {to: slack, channel: "#a"}\n' * 2
     text += "  - {to: pagerduty, on: [stuck, blind]}\n  - {to: console, on: all}\n"
     loaded = load(tmp_path, text + SERVICE)
-    assert [(lane.name, lane.on, lane.services) for lane in loaded.lanes] == [
+    assert [(receiver.name, receiver.on, receiver.services) for receiver in loaded.receivers] == [
         ("slack", None, None),
         ("slack-2", None, None),
         ("pagerduty", frozenset({Event.STUCK, Event.BLIND}), None),
@@ -175,8 +175,8 @@ def test_lanes_have_names_events_and_services(tmp_path: Path) -> None:
     ]
     more = "  web:\n    router: {type: none}\n    rules: [../rules/own.yaml]\n"
     own = '    notify: [{to: slack, channel: "#web"}]\n'
-    lanes = load(tmp_path, text + SERVICE + more + own).lanes
-    assert [(lane.name, lane.services) for lane in lanes][:2] == [
+    receivers = load(tmp_path, text + SERVICE + more + own).receivers
+    assert [(receiver.name, receiver.services) for receiver in receivers][:2] == [
         ("web:slack", frozenset({"web"})),
         ("slack", frozenset({"api"})),
     ]
@@ -213,11 +213,11 @@ def test_an_adapters_secret_comes_from_the_environment(tmp_path: Path) -> None:
     """It is in the options and nowhere else."""
     text = TOP + "notify:\n  - {to: pager, key: {env: KEY}}\n" + SERVICE
     loaded = load(tmp_path, text)
-    options = loaded.lanes[0].to.options(Keyed, environ={"KEY": "hush"})
+    options = loaded.receivers[0].to.options(Keyed, environ={"KEY": "hush"})
     assert options.key.get_secret_value() == "hush"
     assert "hush" not in repr(loaded) + repr(options)
     with pytest.raises(ConfigError, match="the environment variable KEY is not set"):
-        loaded.lanes[0].to.options(Keyed, environ={})
+        loaded.receivers[0].to.options(Keyed, environ={})
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_an_entry_of_notify_may_be_for_some_services_alone(tmp_path: Path) -> No
         + API.replace("api:", "web:")
         + "notify:\n  - {to: console}\n  - {to: console, services: [web], on: [rolled_back]}\n",
     )
-    assert [(lane.name, lane.services) for lane in loaded.lanes] == [
+    assert [(receiver.name, receiver.services) for receiver in loaded.receivers] == [
         ("console", None),
         ("console-2", frozenset({"web"})),
     ]

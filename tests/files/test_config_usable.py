@@ -56,7 +56,7 @@ def test_a_broken_service_breaks_no_other(tmp_path: Path) -> None:
     assert "stepz" in found.broken["billing-api"]
     assert found.mode("billing-api") is Mode.OBSERVE
     assert found.mode("agents-api") is Mode.ENFORCE
-    assert len(found.lanes) == 1
+    assert len(found.receivers) == 1
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_text_that_is_no_yaml_still_says_where_its_journal_is(tmp_path: Path) 
     found = usable(tmp_path, TEXT + "]\n")
     assert found.environment == "production"
     assert found.journal == "sqlite:/var/lib/guardian/guardian.db"
-    assert (found.services, found.lanes, found.broken) == ({}, (), {})
+    assert (found.services, found.receivers, found.broken) == ({}, (), {})
     assert "production.yaml:17" in found.trouble
 
 

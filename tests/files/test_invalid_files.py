@@ -28,10 +28,10 @@ def of_config(path: Path) -> None:
         options = importlib.import_module(f"guardian.routers.{service.router.name}").Options
         service.router.options(options, environ={})
     wrong = []
-    for lane in loaded.lanes:
-        options = importlib.import_module(f"guardian.notifiers.{lane.to.name}").Options
+    for receiver in loaded.receivers:
+        options = importlib.import_module(f"guardian.notifiers.{receiver.to.name}").Options
         try:
-            lane.to.options(options, environ={})
+            receiver.to.options(options, environ={})
         except ConfigError as error:
             wrong.append(str(error))
     if wrong:

@@ -98,8 +98,8 @@ def test_every_shipped_configuration_loads_with_its_adapters_options(name: str) 
     for service in loaded.services.values():
         assert services.service_criteria(loaded, service.name).warnings == ()
         assert service.router.options(options("routers", service.router.name), environ=ENVIRON)
-    for lane in loaded.lanes:
-        assert lane.to.options(options("notifiers", lane.to.name), environ=ENVIRON)
+    for receiver in loaded.receivers:
+        assert receiver.to.options(options("notifiers", receiver.to.name), environ=ENVIRON)
 
 
 def options(room: str, name: str) -> type:

@@ -101,12 +101,12 @@ def test_a_damaged_notice_does_not_stop_the_others(
         expected=1,
         entries=[HOLD],
         live=True,
-        outgoing=[*outgoing("r1", 1, 2), *outgoing("r1", 1, lane="pagerduty")],
+        outgoing=[*outgoing("r1", 1, 2), *outgoing("r1", 1, receiver="pagerduty")],
         txid="t2",
     )
     altered(store.path, "UPDATE outbox SET body = '{}' WHERE seq = 1 AND lane = 'slack'")
     for _ in range(2):
-        assert [pending.lane for pending in journal.due(START + 60)] == ["slack", "pagerduty"]
+        assert [pending.receiver for pending in journal.due(START + 60)] == ["slack", "pagerduty"]
     assert journal.pending() == 2
     assert "cannot be read" in caplog.text
 

@@ -133,7 +133,7 @@ def test_a_change_event_that_fails_opens_no_page_twice_and_holds_up_none() -> No
 
 
 def test_a_notice_without_pages_and_change_sends_nothing(world: Vendor) -> None:
-    """Information is for other lanes; the handle is passed on."""
+    """Information is for other receivers; the handle is passed on."""
     assert _notifier(world.url).send(QUIET, handle="kept") == "kept"
     assert world.received == []
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from guardian.engine.outbox import Lane
+from guardian.engine.outbox import Receiver
 from guardian.ports import ConfigError
 from guardian.wiring import open_wiring
 from tests.contracts.adapters import use_endpoint
@@ -32,12 +32,12 @@ def aws() -> Iterator[Emulator]:
         yield served
 
 
-def _lanes(folder: Path, text: str, **environ: str) -> list[Lane]:
+def _receivers(folder: Path, text: str, **environ: str) -> list[Receiver]:
     file = folder / "config" / "production.yaml"
     file.parent.mkdir()
     file.write_text(text, encoding="utf-8")
     with open_wiring(file, environ=environ) as wiring:
-        return wiring.lanes()
+        return wiring.receivers()
 
 
 def _file(content: dict[str, object]) -> str:
@@ -55,12 +55,16 @@ def test_a_configured_notice_reaches_ses_the_bus_and_the_receiver(
         hook |= {"allow_private": True, "allow_http": True}
         notify = [EMAIL, {"to": "eventbridge"}, hook]
         text = _file({"aws": HOME, "services": {"agents-api": SERVICE}, "notify": notify})
-        email, bus, webhook = _lanes(tmp_path, text, HOOK=SECRET)
+        email, bus, webhook = _receivers(tmp_path, text, HOOK=SECRET)
         assert str(email.notifier.send(NOTICE, handle=None)).startswith("<")
         bus.notifier.send(NOTICE, handle=None)
         webhook.notifier.send(NOTICE, handle=None)
         assert len(world.received) == 1
-    assert [lane.name for lane in (email, bus, webhook)] == ["email", "eventbridge", "webhook"]
+    assert [receiver.name for receiver in (email, bus, webhook)] == [
+        "email",
+        "eventbridge",
+        "webhook",
+    ]
 
 
 def _service_in(region: str, **more: object) -> dict[str, object]:
@@ -92,16 +96,16 @@ def test_a_notifier_speaks_for_the_account_of_what_it_tells_of(
 ) -> None:
     """The file's account for a file's entry, the service's for a service's own."""
     use_endpoint(monkeypatch, aws.url)
-    (lane,) = _lanes(tmp_path, _file(content))
+    (receiver,) = _receivers(tmp_path, _file(content))
     domain = "email.amazonses.com" if region == "us-east-1" else f"{region}.amazonses.com"
-    assert lane.notifier._carrier._domain == domain  # type: ignore[attr-defined]  # of one class
+    assert receiver.notifier._carrier._domain == domain  # type: ignore[attr-defined]  # of one class
 
 
 def test_a_notifier_of_aws_without_one_account_is_a_configuration_error(tmp_path: Path) -> None:
     """Services in several regions and no `aws:` at the top leave it open where to send from."""
     services = {"a": _service_in("eu-west-1"), "b": _service_in("us-east-1")}
     with pytest.raises(ConfigError, match="no AWS account"):
-        _lanes(tmp_path, _file({"services": services, "notify": [EMAIL]}))
+        _receivers(tmp_path, _file({"services": services, "notify": [EMAIL]}))
 
 
 def test_a_misspelt_option_is_found_at_its_place(tmp_path: Path) -> None:
@@ -109,7 +113,7 @@ def test_a_misspelt_option_is_found_at_its_place(tmp_path: Path) -> None:
     wrong = EMAIL | {"addresses": ["oncall"], "timout_s": 1.0}
     content = {"aws": HOME, "services": {"a": SERVICE}, "notify": [wrong]}
     with pytest.raises(ConfigError) as caught:
-        _lanes(tmp_path, _file(content))
+        _receivers(tmp_path, _file(content))
     assert "did you mean 'timeout_s'?" in str(caught.value)
     assert "this is not a mail address" in str(caught.value)
 
@@ -128,5 +132,5 @@ def test_the_pages_examples_with_secrets_load(page: str, tmp_path: Path) -> None
     (example,) = re.findall(r"^```text\n((?:.*\n)*?)^```$", text, flags=re.MULTILINE)
     content = example if example.startswith("version:") else HEAD + example
     environ = dict.fromkeys(re.findall(r"env: (\w+)", content), SECRET)
-    (lane,) = _lanes(tmp_path, content, **environ)
-    assert lane.name == page
+    (receiver,) = _receivers(tmp_path, content, **environ)
+    assert receiver.name == page

@@ -49,7 +49,7 @@ class _Row:
 @dataclass
 class _Out:
     id: str
-    lane: str
+    receiver: str
     notice: str
     rollout: str
     seq: int
@@ -231,11 +231,11 @@ class MemoryJournal:
         )
 
     def _put(self, rollout: str, out: Outgoing) -> None:
-        key = f"{out.notice.id}/{out.lane}"
+        key = f"{out.notice.id}/{out.receiver}"
         self._store.count += 1
         self._store.out.setdefault(
             key,
-            _Out(key, out.lane, encode(out.notice), rollout, out.notice.seq, self._store.count),
+            _Out(key, out.receiver, encode(out.notice), rollout, out.notice.seq, self._store.count),
         )
 
     def order(self, order: Order) -> None:
@@ -287,15 +287,15 @@ class MemoryJournal:
         """Notices to deliver."""
         waiting = [out for out in self._store.out.values() if out.state == "pending"]
         waiting.sort(key=lambda out: out.order)
-        free = leaving([(out.lane, _notice(out.notice)) for out in waiting])
+        free = leaving([(out.receiver, _notice(out.notice)) for out in waiting])
         ready = [o for o, is_free in zip(waiting, free, strict=True) if is_free and o.due <= now]
         return [
             Pending(
                 id=o.id,
-                lane=o.lane,
+                receiver=o.receiver,
                 notice=_notice(o.notice),
                 attempts=o.attempts,
-                handle=self._store.handles.get((o.lane, o.rollout)),
+                handle=self._store.handles.get((o.receiver, o.rollout)),
             )
             for o in ready[:limit]
         ]
@@ -320,7 +320,7 @@ class MemoryJournal:
             case Sent(handle=handle):
                 out.state = "sent"
                 if handle is not None:
-                    self._store.handles[out.lane, out.rollout] = handle
+                    self._store.handles[out.receiver, out.rollout] = handle
             case Retry(at=at, error=error):
                 out.due, out.error = at, error
             case Dead(error=error):

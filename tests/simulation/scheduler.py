@@ -12,7 +12,7 @@ from guardian.core.rollout.machine import Phase, Rollout, fold, start
 from guardian.core.traffic import Snapshot, Step, Traffic, Weight
 from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.host import resumed
-from guardian.engine.outbox import Lane, Outbox
+from guardian.engine.outbox import Outbox, Receiver
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import Beat
 from guardian.engine.tick import Plane
@@ -150,7 +150,7 @@ class Life:
         pool = SerialCallPool()
         self.outbox = Outbox(
             journal=world.journal,
-            lanes=[Lane(name="people", notifier=world.people)],
+            receivers=[Receiver(name="people", notifier=world.people)],
             pool=pool,
             clock=world.clock,
             rng=rng,

@@ -1,9 +1,19 @@
-"""Configuration files: text in, services, steps and lanes out, and every error with its place.
+"""Configuration files: text in, services, steps and receivers out, and every error with its place.
 
 Adapters' options stay as they stand in the file: `wiring` asks the adapter what they mean.
 """
 
 from guardian.files.config.files import absent, load, usable
-from guardian.files.config.values import AdapterRef, Aws, Config, Lane, Mode, Service
+from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, Mode, Service
 
-__all__ = ["AdapterRef", "Aws", "Config", "Lane", "Mode", "Service", "absent", "load", "usable"]
+__all__ = [
+    "AdapterRef",
+    "Aws",
+    "Config",
+    "ConfiguredReceiver",
+    "Mode",
+    "Service",
+    "absent",
+    "load",
+    "usable",
+]

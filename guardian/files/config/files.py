@@ -1,4 +1,4 @@
-"""Configuration files become services, steps and lanes, with every default filled in."""
+"""Configuration files become services, steps and receivers, with every default filled in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from guardian.files.config.model import (
     ServiceModel,
 )
 from guardian.files.config.salvage import journal_of, top
-from guardian.files.config.values import AdapterRef, Aws, Config, Lane, Mode, Service
+from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, Mode, Service
 from guardian.files.findings import Document, Finding, Node, Place, did_you_mean, errors_of
 from guardian.files.validation import validate
 from guardian.ports import ConfigError
@@ -67,7 +67,7 @@ class _Builder:
     def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
         self._document = document
         self._environ = environ
-        self._lanes: list[Lane] = []
+        self._receivers: list[ConfiguredReceiver] = []
         self._own: set[str] = set()
         """Services that say themselves who is told."""
         self.findings: list[Finding] = []
@@ -101,7 +101,7 @@ class _Builder:
             aws=account,
             journal=journal_of(self._document, model.journal),
             services={s.name: s for s in services},
-            lanes=tuple(self._lanes),
+            receivers=tuple(self._receivers),
             groups=groups,
             files=files,
             document=self._document,
@@ -290,7 +290,7 @@ class _Builder:
             )
         return tuple(steps)
 
-    # --- lanes ---------------------------------------------------------------------------
+    # --- receivers ---------------------------------------------------------------------------
 
     def _tell(self, place: Place, *, services: frozenset[str] | None, prefix: str) -> None:
         entries = self._document.at(place)
@@ -302,10 +302,12 @@ class _Builder:
             if choice is None:
                 continue
             name = prefix + choice.name
-            taken = sum(lane.name.rpartition("-")[0] == name for lane in self._lanes)
-            taken += any(lane.name == name for lane in self._lanes)
+            taken = sum(receiver.name.rpartition("-")[0] == name for receiver in self._receivers)
+            taken += any(receiver.name == name for receiver in self._receivers)
             name += f"-{taken + 1}" if taken else ""
-            self._lanes.append(Lane(name=name, to=choice, on=events, services=heard))
+            self._receivers.append(
+                ConfiguredReceiver(name=name, to=choice, on=events, services=heard)
+            )
 
     def _heard(self, place: Place, services: frozenset[str] | None) -> frozenset[str] | None:
         """The services that an entry tells of; None means all."""

@@ -1,4 +1,4 @@
-"""A whole configuration as values: services, lanes, groups, accounts."""
+"""A whole configuration as values: services, receivers, groups, accounts."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class AdapterRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lane:
+class ConfiguredReceiver:
     """Who is told of which events, of which services; None means all."""
 
     name: str
@@ -104,7 +104,7 @@ class Config:
     """None where every service says its own."""
     journal: str | None
     services: Mapping[str, Service]
-    lanes: tuple[Lane, ...]
+    receivers: tuple[ConfiguredReceiver, ...]
     groups: Mapping[str, tuple[str, ...]]
     """Services that are rolled back together, in the order in which they are taken back."""
     files: tuple[Path, ...]

@@ -1,10 +1,10 @@
-"""Configured notifiers as lanes: each by itself, so that one that is wrong takes no other along."""
+"""Configured notifiers as receivers, each by itself: one that is wrong takes no other along."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from guardian.engine.outbox import Lane
+from guardian.engine.outbox import Receiver
 from guardian.files import config
 from guardian.ports import ConfigError, Notifier
 from guardian.wiring.adapters import adapter, chosen
@@ -16,7 +16,7 @@ PAGER: Final = "pagerduty"
 """The notifier that needs nothing but a secret, which the environment may hold."""
 
 
-def lane_of(wiring: Wiring, given: config.Lane) -> Lane:
+def receiver_of(wiring: Wiring, given: config.ConfiguredReceiver) -> Receiver:
     """One configured notifier. Raises ConfigError."""
     configured = wiring.configured()
     known = configured.services
@@ -31,29 +31,29 @@ def lane_of(wiring: Wiring, given: config.Lane) -> Lane:
     module = chosen("notifiers", given.to)
     options = given.to.options(module.Options, environ=wiring.environ)
     notifier: Notifier = module.build(options, wiring.context(aws))
-    return Lane(name=given.name, notifier=notifier, events=given.on, services=services)
+    return Receiver(name=given.name, notifier=notifier, events=given.on, services=services)
 
 
-def usable_lanes(wiring: Wiring) -> tuple[list[Lane], list[str]]:
+def usable_receivers(wiring: Wiring) -> tuple[list[Receiver], list[str]]:
     """The notifiers that can be used, and what is wrong with the others.
 
     Where files are wrong and their own pager cannot be used, that of the environment is.
     """
     found, wrong = [], []
-    for given in wiring.configured().lanes:
+    for given in wiring.configured().receivers:
         try:
-            found.append(lane_of(wiring, given))
+            found.append(receiver_of(wiring, given))
         except ConfigError as error:
             wrong.append(str(error))
     troubled = wrong or wiring.trouble or wiring.configured().trouble
-    if troubled and not any(lane.name == PAGER for lane in found):
+    if troubled and not any(receiver.name == PAGER for receiver in found):
         found += _pager(wiring)
     return found, wrong
 
 
-def _pager(wiring: Wiring) -> list[Lane]:
+def _pager(wiring: Wiring) -> list[Receiver]:
     if wiring.settings.secret("pagerduty_routing_key") is None:
         return []
     module = adapter("notifiers", PAGER)
     notifier: Notifier = module.build(module.Options(), wiring.context(None))
-    return [Lane(name=PAGER, notifier=notifier)]
+    return [Receiver(name=PAGER, notifier=notifier)]

@@ -11,6 +11,15 @@ from guardian.core.model import MINUTE_S, Criterion, Query
 from guardian.core.traffic import Snapshot, Step, Traffic
 
 
+class Mode(Enum):
+    """What guardian does for a service."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+    """Judge what others deploy and tell, never write."""
+    OFF = "off"
+
+
 class Drive(Enum):
     """Who moves traffic."""
 

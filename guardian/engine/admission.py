@@ -9,12 +9,12 @@ from contextlib import suppress
 from guardian.core.alarms import unreadable
 from guardian.core.codec import rfc3339
 from guardian.core.notices import Notice, unguarded
-from guardian.core.plan import Drive, Plan
+from guardian.core.plan import Drive, Mode, Plan
 from guardian.core.rollout.decide import retired
 from guardian.core.rollout.entries import Answer, Order, OrderKind, for_service
 from guardian.core.rollout.machine import Phase, Rollout, fold
 from guardian.core.traffic import Reading
-from guardian.engine.catalog import Catalog, Duty
+from guardian.engine.catalog import Catalog
 from guardian.engine.host import Host
 from guardian.engine.retirement import Retirement
 from guardian.engine.runner import RolloutRunner
@@ -73,16 +73,16 @@ class Admission:
         self._environment = ""
         self._retirement = Retirement(host, journal, clock, self._read)
 
-    def step(self, catalog: Catalog, duties: Mapping[str, Duty], *, orders: bool = True) -> None:
+    def step(self, catalog: Catalog, modes: Mapping[str, Mode], *, orders: bool = True) -> None:
         """One round, for the services that are served here; without `orders` none are taken."""
         self._environment = catalog.environment
         self._let_go()
         if not orders:
             return
-        self._adopt(catalog, duties)
-        self._reopen(catalog, duties)
-        self._start(catalog, duties)
-        self._retirement.step(duties)
+        self._adopt(catalog, modes)
+        self._reopen(catalog, modes)
+        self._start(catalog, modes)
+        self._retirement.step(modes)
         for notice in self._unreadable:
             self._host.outbox.tell_now(notice)
 
@@ -99,7 +99,7 @@ class Admission:
 
     # --- left behind ---------------------------------------------------------------------------
 
-    def _adopt(self, catalog: Catalog, duties: Mapping[str, Duty]) -> None:
+    def _adopt(self, catalog: Catalog, modes: Mapping[str, Mode]) -> None:
         """Go on with live rollouts of these services that no living process drives."""
         mine = {runner.id for runner in self._host.runners}
         served = {service.name for service in catalog.services()}
@@ -109,23 +109,23 @@ class Admission:
             if self._journal.holder(head.target) is not None:
                 self._alone.pop(head.rollout, None)
                 continue
-            if head.service in duties:
-                self._take_up_or_tell(catalog, head, duties[head.service])
+            if head.service in modes:
+                self._take_up_or_tell(catalog, head, modes[head.service])
             elif head.service not in served and catalog.trouble:
                 # Files that cannot be read name no service, and the journal names this one.
-                self._take_up_or_tell(catalog, head, Duty.ENFORCE)
+                self._take_up_or_tell(catalog, head, Mode.ENFORCE)
             elif head.service not in served:
                 self._leave_alone(head, f"service {head.service} is not configured here")
 
-    def _take_up_or_tell(self, catalog: Catalog, head: Head, duty: Duty) -> None:
+    def _take_up_or_tell(self, catalog: Catalog, head: Head, mode: Mode) -> None:
         try:
-            self._take_up(catalog, head, duty)
+            self._take_up(catalog, head, mode)
         except JournalError:
             raise
         except Exception as error:  # noqa: BLE001 - one rollout must not end the guarding of others
             self._leave_alone(head, broken("taking it up", error))
 
-    def _take_up(self, catalog: Catalog, head: Head, duty: Duty) -> None:
+    def _take_up(self, catalog: Catalog, head: Head, mode: Mode) -> None:
         rollout = self._read(head)
         if rollout is None:
             return
@@ -133,7 +133,7 @@ class Admission:
         if catalog.environment not in ("", plan.environment):
             self._leave_alone(head, f"it belongs to the environment {plan.environment}")
             return
-        if duty is Duty.OBSERVE and (plan.restores or plan.drive is Drive.ROLLOUT):
+        if mode is Mode.OBSERVE and (plan.restores or plan.drive is Drive.ROLLOUT):
             self._leave_alone(head, f"service {plan.service} is only observed here")
             return
         task = self._task(catalog, head, plan)
@@ -157,10 +157,10 @@ class Admission:
             raise
         return True
 
-    def tidy(self, catalog: Catalog, service: str, reading: Reading, duty: Duty) -> None:
+    def tidy(self, catalog: Catalog, service: str, reading: Reading, mode: Mode) -> None:
         """Take off what a rollout has left on a target that it has put back: its process died."""
         stamp = reading.stamp
-        if stamp is None or duty is not Duty.ENFORCE:
+        if stamp is None or mode is not Mode.ENFORCE:
             return
         for head in self._journal.history(service):
             if head.rollout != stamp.rollout or head.live or head.rollout in self.broken:
@@ -219,30 +219,30 @@ class Admission:
 
     # --- reopened ------------------------------------------------------------------------------
 
-    def _reopen(self, catalog: Catalog, duties: Mapping[str, Duty]) -> None:
+    def _reopen(self, catalog: Catalog, modes: Mapping[str, Mode]) -> None:
         """Completed rollouts that somebody, or their group, takes back after all."""
         mine = {runner.id for runner in self._host.runners}
         newest = [
             head
-            for service in duties
+            for service in modes
             for head in self._journal.history(service, limit=1)
             if not head.live and head.rollout not in mine and head.rollout not in self.broken
         ]
         by_rollout = {head.rollout: head for head in newest}
         for order in self._journal.orders(list(by_rollout)):
             head = by_rollout[order.rollout]
-            if order.rollout not in mine and self._may_reopen(head, order, duties[head.service]):
-                self._take_up_or_tell(catalog, head, duties[head.service])
+            if order.rollout not in mine and self._may_reopen(head, order, modes[head.service]):
+                self._take_up_or_tell(catalog, head, modes[head.service])
                 mine.add(head.rollout)
 
-    def _may_reopen(self, head: Head, order: Order, duty: Duty) -> bool:
+    def _may_reopen(self, head: Head, order: Order, mode: Mode) -> bool:
         """Whether an order can still change an ended rollout; refused and answered if not."""
         rollout = self._read(head)
         if rollout is None:
             return False
         back = order.kind in (OrderKind.ABORT, OrderKind.GROUP)
         kept = rollout.phase is Phase.COMPLETED and retired(rollout, self._clock.now()) is None
-        if back and kept and duty is Duty.ENFORCE:
+        if back and kept and mode is Mode.ENFORCE:
             return self._journal.holder(head.target) is None
         phase = rollout.phase.value.replace("_", " ")
         refused = f"rollout {head.rollout} is over ({phase}): this order can no longer change it"
@@ -251,16 +251,16 @@ class Admission:
 
     # --- started -------------------------------------------------------------------------------
 
-    def _start(self, catalog: Catalog, duties: Mapping[str, Duty]) -> None:
+    def _start(self, catalog: Catalog, modes: Mapping[str, Mode]) -> None:
         """As many as there is time for: those that are left keep until the next turn."""
         troubles = {service.name: service.trouble for service in catalog.services()}
-        by_address = {for_service(service): service for service in duties}
+        by_address = {for_service(service): service for service in modes}
         ends_at = self._clock.monotonic() + STARTS_S
         for order in self._journal.orders(list(by_address)):
             if self._clock.monotonic() >= ends_at:
                 return
             service = by_address[order.rollout]
-            answer = self._answered(catalog, order, service, duties[service], troubles[service])
+            answer = self._answered(catalog, order, service, modes[service], troubles[service])
             if answer is None:
                 continue
             if answer.refused:
@@ -268,10 +268,10 @@ class Admission:
             self._journal.answer(answer)
 
     def _answered(
-        self, catalog: Catalog, order: Order, service: str, duty: Duty, trouble: str
+        self, catalog: Catalog, order: Order, service: str, mode: Mode, trouble: str
     ) -> Answer | None:
         """What becomes of a start; None where its first entry carries the answer, or it waits."""
-        refused = self._refusal(order, service, duty)
+        refused = self._refusal(order, service, mode)
         if refused:
             return Answer(order=order.id, refused=refused)
         if trouble:
@@ -304,10 +304,10 @@ class Admission:
             return None
         return Answer(order=order.id, refused=f"{error}. It was waited for for 5 minutes")
 
-    def _refusal(self, order: Order, service: str, duty: Duty) -> str:
+    def _refusal(self, order: Order, service: str, mode: Mode) -> str:
         if order.kind is not OrderKind.START:
             return f"{order.kind.value} is for a rollout, and {service} is a service"
-        if duty is Duty.OBSERVE:
+        if mode is Mode.OBSERVE:
             return (
                 f"service {service} is only observed: guardian judges what others deploy, tells,"
                 " and never writes; set `mode: enforce` to let it drive"

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
 
-from guardian.core.plan import Plan
+from guardian.core.plan import Mode, Plan
 from guardian.core.rollout.entries import Order
 from guardian.engine.outbox import Receiver
 from guardian.engine.task import Task
 from guardian.ports import Router, Source
-
-
-class Duty(Enum):
-    """What a daemon does for a service."""
-
-    ENFORCE = "enforce"
-    OBSERVE = "observe"
-    """Judge what others deploy, tell, and never write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +18,8 @@ class Served:
     """A service that is not switched off."""
 
     name: str
-    duty: Duty
+    mode: Mode
+    """Never off."""
     trouble: str = ""
     """What is wrong in the files, so that nothing new begins; what is live is guarded as ever."""
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from guardian.core.alarms import files_refused, files_right, files_wrong
 from guardian.core.notices import Notice, quarantined
+from guardian.core.plan import Mode
 from guardian.core.rollout.machine import Rollout
 from guardian.core.scrub import scrub
 from guardian.engine.admission import Admission
 from guardian.engine.call_pool import ThreadCallPool
-from guardian.engine.catalog import Catalog, Duty
+from guardian.engine.catalog import Catalog
 from guardian.engine.deploy_watcher import DeployWatcher
 from guardian.engine.host import Dependencies, Host
 from guardian.engine.leadership import ServiceLeadership
@@ -156,7 +157,7 @@ class Daemon:
     def _say_start(self, catalog: Catalog) -> None:
         if catalog.trouble:
             self._say(f"{_troubled(catalog)}\n{catalog.trouble}")
-        named = ", ".join(f"{name} ({duty.value})" for name, duty in self._duties(catalog).items())
+        named = ", ".join(f"{name} ({mode.value})" for name, mode in self._modes(catalog).items())
         mode = "observing: nothing is written and no order is taken" if self._observe else "serving"
         self._say(f"{mode}: {named or 'no service'}")
 
@@ -186,12 +187,12 @@ class Daemon:
         return TURN_S
 
     def _serve(self) -> None:
-        duties = self._duties(self._catalog)
+        modes = self._modes(self._catalog)
         if self._observe:
-            mine = duties  # Whoever only looks takes nobody's place.
+            mine = modes  # Whoever only looks takes nobody's place.
         else:
-            self._leadership.step(self._catalog.environment, list(duties))
-            mine = {s: duty for s, duty in duties.items() if self._leadership.held.get(s)}
+            self._leadership.step(self._catalog.environment, list(modes))
+            mine = {s: mode for s, mode in modes.items() if self._leadership.held.get(s)}
         if self._signals:
             return
         self._admission.step(self._catalog, mine, orders=not self._observe)
@@ -199,8 +200,8 @@ class Daemon:
         for service, reading in self._patrol.step(self._catalog, list(mine)).items():
             self._admission.tidy(self._catalog, service, reading, mine[service])
 
-    def _duties(self, catalog: Catalog) -> dict[str, Duty]:
-        return {s.name: Duty.OBSERVE if self._observe else s.duty for s in catalog.services()}
+    def _modes(self, catalog: Catalog) -> dict[str, Mode]:
+        return {s.name: Mode.OBSERVE if self._observe else s.mode for s in catalog.services()}
 
     # --- files ---------------------------------------------------------------------------------
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from guardian.core.plan import Mode
 from guardian.core.traffic import Traffic
-from guardian.engine.catalog import Catalog, Duty
+from guardian.engine.catalog import Catalog
 from guardian.engine.host import Host
 from guardian.engine.supervisor import broken
 from guardian.ports import Clock, Damaged, GuardianError, Journal, JournalError
@@ -28,11 +29,11 @@ class DeployWatcher:
         self._due: dict[str, float] = {}
         self._trouble: dict[str, str] = {}
 
-    def step(self, catalog: Catalog, duties: Mapping[str, Duty]) -> None:
+    def step(self, catalog: Catalog, modes: Mapping[str, Mode]) -> None:
         """Look at every observed service whose turn it is."""
         now = self._clock.now()
-        for service, duty in duties.items():
-            if duty is not Duty.OBSERVE or not self._is_due(service, now):
+        for service, mode in modes.items():
+            if mode is not Mode.OBSERVE or not self._is_due(service, now):
                 continue
             self._due[service] = now + LOOK_S
             try:

@@ -8,14 +8,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from guardian.core.plan import Plan
+from guardian.core.plan import Mode, Plan
 from guardian.core.rollout.entries import Order
 from guardian.core.rollout.machine import IllegalEntry, fold
-from guardian.engine.catalog import Duty, Served
+from guardian.engine.catalog import Served
 from guardian.engine.outbox import Receiver
 from guardian.engine.start import resolved
 from guardian.engine.task import Task
-from guardian.files.config import Mode
 from guardian.files.regular import head_of
 from guardian.files.yaml import MAX_BYTES
 from guardian.ports import ConfigError, Damaged, Router, Source
@@ -24,7 +23,6 @@ from guardian.wiring.receivers import usable_receivers
 from guardian.wiring.services import service_criteria
 from guardian.wiring.targets import check_alone
 
-DUTIES = {Mode.ENFORCE: Duty.ENFORCE, Mode.OBSERVE: Duty.OBSERVE}
 MOST_BESIDE = 1000
 """So many files beside the configuration's own are looked at for changes."""
 OBSERVED_S = 1800.0
@@ -56,7 +54,7 @@ class ConfiguredCatalog:
         """What is wrong with each service that nobody needs AWS to know."""
         found = {}
         for name, service in self._config.services.items():
-            if service.mode not in DUTIES:
+            if service.mode is Mode.OFF:
                 continue
             try:
                 service_criteria(self._config, name)
@@ -69,9 +67,9 @@ class ConfiguredCatalog:
         """Those that are not switched off, also where something is wrong with them."""
         known = dict.fromkeys([*self._config.services, *self._broken])
         return [
-            Served(name=name, duty=DUTIES[mode], trouble=self._broken.get(name, ""))
+            Served(name=name, mode=mode, trouble=self._broken.get(name, ""))
             for name in known
-            if (mode := self._config.mode(name)) in DUTIES
+            if (mode := self._config.mode(name)) is not Mode.OFF
         ]
 
     def plan(self, order: Order, rollout: str) -> Task:
@@ -113,7 +111,7 @@ class ConfiguredCatalog:
     def adopted(self, plan: Plan) -> Task:
         """The adapters that the files name, or those that it began with, whatever the files say."""
         wiring, name = self._wiring, plan.service
-        if self._config.mode(name) not in DUTIES:
+        if self._config.mode(name) is Mode.OFF:
             raise ConfigError(f"service {name} is switched off in the files")
         try:
             router, _ = wiring.router(name)

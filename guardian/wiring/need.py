@@ -7,11 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from guardian.core.plan import Plan
+from guardian.core.plan import Mode, Plan
 from guardian.core.rollout.entries import RolloutStarted
 from guardian.engine.rollback_plan import RollbackPlan, plan_rollback
 from guardian.engine.start import Service
-from guardian.files.config import Mode
 from guardian.ports import ConfigError, JournalError, UsageError
 from guardian.wiring.process import Wiring
 

@@ -12,7 +12,7 @@ from guardian.aws import Account, Sessions
 from guardian.clock import SystemRandom
 from guardian.core.codec import rfc3339
 from guardian.core.model import Query
-from guardian.core.plan import Plan, Policy, Reach
+from guardian.core.plan import Mode, Plan, Policy, Reach
 from guardian.engine.outbox import Receiver
 from guardian.engine.start import (
     Request,
@@ -145,7 +145,7 @@ class Wiring:
         if asked:
             return [self.named(name) for name in asked]
         configured = self.configured()
-        return [n for n, s in configured.services.items() if s.mode is not config.Mode.OFF]
+        return [n for n, s in configured.services.items() if s.mode is not Mode.OFF]
 
     def named(self, name: str) -> str:
         """A configured service; `FUNCTION:ALIAS` that no file names is that Lambda alias."""
@@ -170,7 +170,7 @@ class Wiring:
             rules=rules.files,
             steps=given.steps,
             policy=given.policy,
-            observe=given.mode is config.Mode.OBSERVE,
+            observe=given.mode is Mode.OBSERVE,
             approvals=given.approvals,
             group=given.group,
             reach=reach,

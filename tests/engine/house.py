@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from guardian.core.plan import Drive, Plan
+from guardian.core.plan import Drive, Mode, Plan
 from guardian.core.rollout.entries import (
     Completed,
     Entry,
@@ -18,7 +18,7 @@ from guardian.core.rollout.entries import (
     for_service,
 )
 from guardian.engine.admission import Admission
-from guardian.engine.catalog import Catalog, Duty, Served
+from guardian.engine.catalog import Catalog, Served
 from guardian.engine.host import Dependencies, Host
 from guardian.engine.outbox import Receiver
 from guardian.engine.runner import RolloutRunner
@@ -45,7 +45,7 @@ class Files:
     """A catalog made of values."""
 
     clock: ManualClock
-    duty: Duty = Duty.ENFORCE
+    mode: Mode = Mode.ENFORCE
     environment: str = "production"
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     error: Exception | None = None
@@ -61,7 +61,7 @@ class Files:
 
     def services(self) -> Sequence[Served]:
         """Those it was given."""
-        return [Served(name=name, duty=self.duty, trouble=self.trouble) for name in self.names]
+        return [Served(name=name, mode=self.mode, trouble=self.trouble) for name in self.names]
 
     def task(self, service: str, rollout: str, **changes: object) -> Task:
         """A plan for a service."""
@@ -127,10 +127,10 @@ class Files:
 class House:
     """A daemon's parts without its threads."""
 
-    def __init__(self, *, duty: Duty = Duty.ENFORCE, journal: Timeless | None = None) -> None:
+    def __init__(self, *, mode: Mode = Mode.ENFORCE, journal: Timeless | None = None) -> None:
         self.clock = ManualClock()
         self.journal = journal or Timeless(self.clock)
-        self.catalog = Files(self.clock, duty=duty)
+        self.catalog = Files(self.clock, mode=mode)
         self.said: list[str] = []
         self.broken: list[tuple[str, Exception]] = []
         self.host = self.new_host()
@@ -156,7 +156,7 @@ class House:
 
     def step(self) -> None:
         """One round of admission."""
-        self.admission.step(self.catalog, {SERVICE: self.catalog.duty})
+        self.admission.step(self.catalog, {SERVICE: self.catalog.mode})
 
     def order(self, subject: str = "42", kind: OrderKind = OrderKind.START, to: str = "") -> str:
         """Leave an order; its id."""

@@ -9,10 +9,10 @@ import pytest
 from guardian.clock import SystemClock
 from guardian.core.model import Reason
 from guardian.core.notices import Event, Notice
+from guardian.core.plan import Mode
 from guardian.core.rollout.entries import for_service
 from guardian.core.traffic import Reading
 from guardian.engine.admission import ALONE_S
-from guardian.engine.catalog import Duty
 from guardian.engine.in_process import InProcessRun, Limits
 from guardian.engine.outcome import Exit
 from guardian.ports import Damaged, Record, RouterError
@@ -109,7 +109,7 @@ def test_a_damaged_rollout_is_paged_where_it_was_live_and_stops_no_other(
     house.host.outbox.tell_now = told.append  # type: ignore[assignment, method-assign] # heard
     mine, others = house.order(), house.order(to=for_service("other"))
     for _ in range(2):
-        house.admission.step(house.catalog, dict.fromkeys(house.catalog.names, Duty.ENFORCE))
+        house.admission.step(house.catalog, dict.fromkeys(house.catalog.names, Mode.ENFORCE))
     keys = [page.key for notice in told for page in notice.pages]
     assert keys == (["guardian/production/unreadable-left"] * 2 if live else [])
     assert len({notice.id for notice in told}) <= 1

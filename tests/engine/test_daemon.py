@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from guardian.core.model import Reason
-from guardian.core.plan import Drive
+from guardian.core.plan import Drive, Mode
 from guardian.core.rollout.entries import (
     Answer,
     Cause,
@@ -19,7 +19,6 @@ from guardian.core.rollout.entries import (
 from guardian.core.rollout.machine import Phase, fold
 from guardian.core.traffic import Traffic
 from guardian.engine.admission import ORDER_LIVES_S, rollout_of
-from guardian.engine.catalog import Duty
 from guardian.engine.deploy_watcher import LOOK_S, DeployWatcher
 from guardian.engine.leadership import ServiceLeadership, post
 from guardian.engine.start import NothingToDo
@@ -160,7 +159,7 @@ def test_a_start_that_nobody_took_for_long_is_refused() -> None:
 
 def test_a_service_that_is_only_observed_refuses_to_start() -> None:
     """The configuration says that guardian never writes there."""
-    house = House(duty=Duty.OBSERVE)
+    house = House(mode=Mode.OBSERVE)
     order = house.order()
     house.step()
     answer = house.journal.answered(order)
@@ -222,7 +221,7 @@ def test_what_cannot_be_taken_up_is_said_once() -> None:
     other.step()
     other.step()
     assert len([text for text in other.said if "it moves another target" in text]) == 1
-    watching = House(duty=Duty.OBSERVE)
+    watching = House(mode=Mode.OBSERVE)
     watching.left(*watching.shifted())
     watching.step()
     assert watching.host.runners == []
@@ -333,20 +332,20 @@ def deploys(house: House, version: str) -> None:
 
 def test_a_deploy_is_judged_by_a_watch_that_restores_nothing() -> None:
     """Once for each version that goes live, and not for what was live at the first look."""
-    house = House(duty=Duty.OBSERVE)
+    house = House(mode=Mode.OBSERVE)
     deploy_watcher = DeployWatcher(house.host, house.journal, house.clock, house.said.append)
-    duties = {SERVICE: Duty.OBSERVE}
-    deploy_watcher.step(house.catalog, duties)
+    modes = {SERVICE: Mode.OBSERVE}
+    deploy_watcher.step(house.catalog, modes)
     assert house.host.runners == []
     deploys(house, "42")
-    deploy_watcher.step(house.catalog, duties)
+    deploy_watcher.step(house.catalog, modes)
     assert house.host.runners == []
     house.clock.pass_s(LOOK_S)
-    deploy_watcher.step(house.catalog, duties)
+    deploy_watcher.step(house.catalog, modes)
     (runner,) = house.host.runners
     assert runner.rollout.plan.drive is Drive.WATCH
     house.clock.pass_s(LOOK_S)
-    deploy_watcher.step(house.catalog, duties)
+    deploy_watcher.step(house.catalog, modes)
     assert house.host.runners == [runner]
 
 
@@ -360,11 +359,11 @@ def test_a_deploy_is_judged_by_a_watch_that_restores_nothing() -> None:
 )
 def test_a_service_that_cannot_be_seen_is_said_once(error: Exception) -> None:
     """It is looked at again in its next turn."""
-    house = House(duty=Duty.OBSERVE)
+    house = House(mode=Mode.OBSERVE)
     deploy_watcher = DeployWatcher(house.host, house.journal, house.clock, house.said.append)
     house.catalog.error = error
     for _ in range(3):
-        deploy_watcher.step(house.catalog, {SERVICE: Duty.OBSERVE})
+        deploy_watcher.step(house.catalog, {SERVICE: Mode.OBSERVE})
         house.clock.pass_s(LOOK_S)
     assert len(house.said) == 1
 

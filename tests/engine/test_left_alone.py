@@ -5,8 +5,8 @@ from __future__ import annotations
 import queue
 
 from guardian.core.notices import Notice, Severity
+from guardian.core.plan import Mode
 from guardian.engine.admission import ALONE_S
-from guardian.engine.catalog import Duty
 from guardian.engine.outbox import Receiver
 from tests.engine.house import SERVICE, House
 
@@ -72,10 +72,10 @@ def test_nobody_is_paged_before_anything_moved() -> None:
     """All traffic is where it was."""
     pager = Pager()
     house = house_with(pager)
-    house.catalog.duty = Duty.OBSERVE
+    house.catalog.mode = Mode.OBSERVE
     house.left()
     for _ in range(2):
-        house.admission.step(house.catalog, {SERVICE: Duty.OBSERVE})
+        house.admission.step(house.catalog, {SERVICE: Mode.OBSERVE})
         house.clock.pass_s(ALONE_S)
     assert house.said
     assert pager.told.empty()

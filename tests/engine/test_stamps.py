@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from guardian.core.plan import Mode
 from guardian.core.rollout.entries import Cause, Entry, RollbackConfirmed, RollbackStarted
 from guardian.core.traffic import Stamp, Traffic
-from guardian.engine.catalog import Duty
 from guardian.ports import ConfigError
 from tests.engine.house import SERVICE, House
 
@@ -26,9 +26,9 @@ def test_a_stamp_that_a_dead_process_has_left_is_taken_off() -> None:
     alias.stamp = Stamp(rollout=left, epoch=1, stable="41")
     house.step()
     assert house.host.runners == []
-    house.admission.tidy(house.catalog, SERVICE, alias.read(), Duty.OBSERVE)
+    house.admission.tidy(house.catalog, SERVICE, alias.read(), Mode.OBSERVE)
     assert house.host.runners == []
-    house.admission.tidy(house.catalog, SERVICE, alias.read(), Duty.ENFORCE)
+    house.admission.tidy(house.catalog, SERVICE, alias.read(), Mode.ENFORCE)
     house.host.planes["plane"].step()
     house.step()
     assert alias.read().stamp is None
@@ -51,7 +51,7 @@ def test_no_other_stamp_is_touched(why: str) -> None:
         house.journal.claim(house.journal.open_lease("a pipeline"), alias.target)
     if why == "no router":
         house.catalog.error = ConfigError("it moves another target")
-    house.admission.tidy(house.catalog, SERVICE, alias.read(), Duty.ENFORCE)
+    house.admission.tidy(house.catalog, SERVICE, alias.read(), Mode.ENFORCE)
     assert house.host.runners == []
     assert alias.stamp is not None
 
@@ -63,7 +63,7 @@ def test_a_person_who_shifts_after_a_rollback_is_not_waited_for() -> None:
     alias = house.catalog.aliases[SERVICE]
     alias.stamp = Stamp(rollout=left, epoch=1, stable="41")
     alias.by_person(Traffic(primary="43"))
-    house.admission.tidy(house.catalog, SERVICE, alias.read(), Duty.ENFORCE)
+    house.admission.tidy(house.catalog, SERVICE, alias.read(), Mode.ENFORCE)
     house.step()
     assert house.host.runners == []
     assert alias.guardian_wrote == []

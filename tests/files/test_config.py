@@ -9,10 +9,10 @@ import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from guardian.core.notices import Event
-from guardian.core.plan import Blind, LowTraffic, Policy, PreExisting
+from guardian.core.plan import Blind, LowTraffic, Mode, Policy, PreExisting
 from guardian.core.traffic import Step, Weight
 from guardian.files import config
-from guardian.files.config import Aws, Mode
+from guardian.files.config import Aws
 from guardian.ports import ConfigError
 from guardian.wiring import services
 

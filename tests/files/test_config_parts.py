@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from guardian.core.plan import Approval, Unapproved
+from guardian.core.plan import Approval, Mode, Unapproved
 from guardian.files import config
-from guardian.files.config import Mode
 from guardian.wiring import services
 
 TOP = 'version: 1\nenvironment: production\naws: {account_id: "333333333333", region: us-east-1}\n'

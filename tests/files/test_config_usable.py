@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from guardian.core.plan import Mode
 from guardian.files import config
-from guardian.files.config import Config, Mode
+from guardian.files.config import Config
 from guardian.ports import ConfigError
 
 TEXT = """\

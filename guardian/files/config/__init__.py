@@ -4,14 +4,13 @@ Adapters' options stay as they stand in the file: `wiring` asks the adapter what
 """
 
 from guardian.files.config.files import absent, load, usable
-from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, Mode, Service
+from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, Service
 
 __all__ = [
     "AdapterRef",
     "Aws",
     "Config",
     "ConfiguredReceiver",
-    "Mode",
     "Service",
     "absent",
     "load",

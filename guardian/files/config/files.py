@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel
 
 from guardian.core.notices import Event
-from guardian.core.plan import Approval, Blind, LowTraffic, Policy, PreExisting, Unapproved
+from guardian.core.plan import Approval, Blind, LowTraffic, Mode, Policy, PreExisting, Unapproved
 from guardian.core.traffic import FULL, Step
 from guardian.files.config.compose import composed, folder_of
 from guardian.files.config.model import (
@@ -25,7 +25,7 @@ from guardian.files.config.model import (
     ServiceModel,
 )
 from guardian.files.config.salvage import journal_of, top
-from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, Mode, Service
+from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, Service
 from guardian.files.findings import Document, Finding, Node, Place, did_you_mean, errors_of
 from guardian.files.validation import validate
 from guardian.ports import ConfigError

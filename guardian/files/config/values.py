@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from guardian.core.notices import Event
-from guardian.core.plan import Approval, Policy
+from guardian.core.plan import Approval, Mode, Policy
 from guardian.core.traffic import Step
 from guardian.files.config.compose import folder_of
 from guardian.files.findings import Document, Node, did_you_mean, refuse
@@ -19,15 +18,6 @@ from guardian.files.validation import validate_options
 from guardian.ports import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
-
-
-class Mode(Enum):
-    """What guardian does for a service."""
-
-    ENFORCE = "enforce"
-    OBSERVE = "observe"
-    """Judge and tell, never write."""
-    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,7 +69,8 @@ class Editor:
 
     def completed(self, name: str, text: str, *, line: int, column: int) -> dict[str, str]:
         """What may be written at a place (from 1), and its description."""
-        uri = self._opened(name, text)
+        self.diagnosed(name, text)  # A server that knows no schema yet offers nothing.
+        uri = (self._folder / name).as_uri()
         answer = self.ask(
             "textDocument/completion",
             textDocument={"uri": uri},

@@ -76,7 +76,7 @@ def _finished(recovery: Recovery, service: str, *, named: bool) -> Exit:
     rollout = live_on(wiring.journal, router.target)
     holder = wiring.journal.holder(router.target)
     if holder is not None:
-        recovery.output.line(f"{service}: in the charge of {holder}; left alone")
+        recovery.output.line(f"{service}: driven by {holder}; left alone")
         return Exit.HEALTHY
     if rollout is not None:
         daemon = wiring.journal.holder(post(rollout.plan.environment, service))

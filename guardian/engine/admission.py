@@ -145,7 +145,7 @@ class Admission:
         self._say(f"{plan.service}: {plan.rollout} is taken up where it was left, in {phase}")
 
     def _took_up(self, catalog: Catalog, task: Task, reading: Reading | None = None) -> bool:
-        """Take a rollout of the journal into charge; False where somebody holds its target."""
+        """Take a rollout of the journal on; False where somebody holds its target."""
         claim = self._journal.claim(self._host.lease, task.plan.target)
         if claim is None:
             return False

@@ -124,8 +124,9 @@ class InProcessRun:
 
         A person's second Ctrl-C ends it at once; whoever else stops it ends it with a SIGKILL.
         It sets no Event: the main thread, in which handlers run, may be holding that one's lock.
-        Nor does it interrupt what is under way: the bell does, once the order is there, so that
-        the look at the traffic that comes next is the one that the rollback is made from.
+        Nor does it interrupt what is under way: the watcher of orders does, once the order is
+        there, so that the look at the traffic that comes next is the one that the rollback is
+        made from.
         """
         self._signals.append(number)
         self._signalled_at = self._signalled_at or self._clock.monotonic()

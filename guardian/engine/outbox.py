@@ -53,7 +53,7 @@ DUE_LIMIT = 1000
 
 
 DirectKey: TypeAlias = tuple[str, str]
-"""Lane and notice."""
+"""Receiver and notice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class Outbox:
             receiver.name: receiver for receiver in receivers
         }
         self._retired: Mapping[str, Receiver] = {}
-        """Lanes that were taken out of the files: they deliver what they were given before."""
+        """Receivers that were taken out of the files: they deliver what they were given before."""
         self._metrics = metrics or NoMetrics()
         self._pool = pool
         self._clock = clock

@@ -33,7 +33,7 @@ class Refusals:
 
     @property
     def why(self) -> Mapping[str, str]:
-        """Lanes that refused what they were given last, and why."""
+        """Receivers that refused what they were given last, and why."""
         return self._why.copy()
 
     def refused(self, receiver: str, notice: Notice, why: str) -> None:

@@ -52,7 +52,7 @@ from guardian.ports import (
 PERMISSIONS: tuple[str, ...] = ()
 
 MOST_WAITING: Final = 1000
-"""Notices of one lane that are looked at: far more than a lane's backlog."""
+"""Notices of one receiver that are looked at: far more than a receiver's backlog."""
 _LOG = logging.getLogger(__name__)
 
 

@@ -278,7 +278,7 @@ def _readable(measure: Ratio | Latency, measurements: Mapping[Query, Measurement
 def usable(
     judge_state: JudgeState | None, criterion: Criterion, window: Window
 ) -> JudgeState | None:
-    """The memory, if it is of the very same tests."""
+    """The state, if it is of the very same tests."""
     if judge_state is None or (judge_state.alpha, judge_state.horizon) != (
         window.alpha,
         window.horizon,

@@ -48,12 +48,12 @@ def judge(
     judge_state: JudgeState | None = None,
     beside: Ratio | Latency | None = None,
 ) -> tuple[Verdict, JudgeState]:
-    """Judge one criterion at `now`; hand the memory to the next call for the same rollout.
+    """Judge one criterion at `now`; hand the state to the next call for the same rollout.
 
     `measurements` holds one measurement for each of the criterion's queries, with the datapoints
     since the first shift. The verdict is a function of the other arguments alone,
     and a breach that was proven once stays proven: it does not matter when one looked. (Incidents
-    are the exception, see `Memory`; before the first shift they are judged by `before_shift`.)
+    are the exception, see `JudgeState`; before the first shift they are judged by `before_shift`.)
     `beside` is the same measure of stable, where that was read to tell an outage from a breach.
     """
     measure = criterion.measure

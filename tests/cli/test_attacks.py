@@ -36,7 +36,7 @@ def outbox(a_stage: Stage) -> set[tuple[str, str]]:
     """Lanes and states of the notices in the journal."""
     db = sqlite3.connect(a_stage.folder / "guardian.db")
     try:
-        return set(db.execute("SELECT receiver, state FROM outbox"))
+        return set(db.execute("SELECT lane, state FROM outbox"))
     finally:
         db.close()
 

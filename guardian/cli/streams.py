@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import TextIO
 
 import click
@@ -21,6 +22,8 @@ PATIENCE_S = 0.5
 """So long a line waits to be read, once; while its stream is not read, the next wait no more."""
 LAST_PATIENCE_S = 5.0
 """So long the last lines of a command wait for a reader that does not read."""
+CHUNK_BYTES = 4096
+"""Written at once, so that a slow reader of a long record is seen to go on reading it."""
 MOST_BYTES = 1_000_000
 """What is kept for a reader that does not read; what comes on top is only counted."""
 
@@ -31,11 +34,14 @@ def write_line(text: str, *, err: bool = False, fit: bool = True) -> None:
     `fit`: broken between words at a terminal's edge.
     """
     stream = sys.stderr if err else sys.stdout
+    if stream is None:
+        return  # It was closed before guardian began.
     text = fitting(text, stream) if fit else encodable(text, stream)
     try:
         fd = stream.fileno()
     except (OSError, ValueError):
-        click.echo(text, err=err)  # No file of the system's: it never waits.
+        with suppress(OSError, ValueError):
+            click.echo(text, err=err)  # No file of the system's: it never waits.
         return
     plain = _Styled(stream)
     click.echo(text, file=plain)
@@ -67,6 +73,8 @@ class _Stream:
         self._waiting: deque[bytes] = deque()
         self._unread = False
         self._lost = 0
+        self._sent = 0
+        """Bytes that were taken so far."""
         # A signal may interrupt a word of the same thread: the lock has to let it in again.
         self._changed = threading.Condition(threading.RLock())
         threading.Thread(target=self._run, name=f"output-{fd}", daemon=True).start()
@@ -85,9 +93,9 @@ class _Stream:
     def end(self) -> int:
         """Wait for the rest as long as it goes on; how many lines were or are not written."""
         with self._changed:
-            left = len(self._waiting)
+            sent = self._sent
             while not self._changed.wait_for(self._is_read, LAST_PATIENCE_S):
-                if left == (left := len(self._waiting)):
+                if sent == (sent := self._sent):
                     break
             lost, self._lost = self._lost + len(self._waiting), 0
             return lost
@@ -102,7 +110,9 @@ class _Stream:
                 line = self._waiting[0]
             try:
                 while line:
-                    line = line[os.write(self._fd, line) :]
+                    taken = os.write(self._fd, line[:CHUNK_BYTES])
+                    self._sent += taken
+                    line = line[taken:]
             except OSError:
                 silence(self._stream)
             with self._changed:

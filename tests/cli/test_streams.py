@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.cli.test_attacks import at_stable, shifted
 from tests.cli.theatre import theatre
 
 LINE = "x" * 1000
+PAUSE = threading.Event()
 BAD = Behaviour(failure_rate=0.3)
 
 
@@ -75,6 +77,32 @@ def test_what_nobody_reads_is_kept_and_read_later(pipe: Pipe) -> None:
     assert streams.drain() > 0
     assert pipe.read(200 * 1001) == f"{LINE}\n" * 200
     assert streams.drain() == 0
+
+
+def test_a_slow_reader_gets_the_whole_of_a_long_record(pipe: Pipe) -> None:
+    """As long as it reads, however little at a time, the last line is waited for."""
+    pipe.say("x" * 300_000)
+    read: list[str] = []
+
+    def slowly() -> None:
+        for _ in range(30):
+            read.append(pipe.read(10_000))
+            PAUSE.wait(0.03)
+
+    reader = threading.Thread(target=slowly)
+    reader.start()
+    assert streams.drain() == 0
+    reader.join()
+    assert "".join(read) == "x" * 300_000
+
+
+@pytest.mark.parametrize("err", [False, True])
+def test_a_stream_that_was_closed_from_the_start_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, *, err: bool
+) -> None:
+    """As under `>&-`, where Python has none at all."""
+    monkeypatch.setattr(sys, "stderr" if err else "stdout", None)
+    streams.write_line("said to nobody", err=err)
 
 
 def test_what_is_kept_for_nobody_is_bounded(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
 }
 JUDGES = """
     alike counts judge decide preconditions observed orders pre_existing machine sequential silence
-    stable progress standstill threshold timeouts desired
+    stable progress holds threshold timeouts desired
     runner rollback_plan host known recorder in_process tick
 """
 """The modules that judge, decide and act: twice as many of their mutants are drawn."""

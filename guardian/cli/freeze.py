@@ -121,10 +121,10 @@ def _named(scope: str) -> str:
 
 
 def _show(wiring: Wiring, form: str) -> None:
-    from guardian.cli.entries import moment
     from guardian.cli.output import show
     from guardian.cli.standing import freeze_record
     from guardian.core.codec import rfc3339
+    from guardian.messages.entry_lines import moment
 
     now = wiring.clock.now()
     found = wiring.journal.freezes()

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from guardian.cli.entries import sentence
 from guardian.clock import SystemClock
 from guardian.core.codec import rfc3339
 from guardian.core.model import Instant
@@ -22,6 +21,7 @@ from guardian.core.rollout.entries import Answer, Order, OrderKind
 from guardian.core.rollout.machine import Phase, Rollout, fold
 from guardian.engine.leadership import post
 from guardian.engine.outcome import Exit
+from guardian.messages.entry_lines import sentence
 from guardian.ports import ConfigError, EdgeError, GuardianError, Head, Journal
 
 if TYPE_CHECKING:

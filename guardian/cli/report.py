@@ -64,9 +64,9 @@ def report(
 
 
 def _facts(wiring: Wiring, name: str, *, metrics: bool) -> Facts:
-    from guardian.cli.entries import sentence
     from guardian.cli.report_readings import ALONE, readings
     from guardian.core.rollout.machine import fold
+    from guardian.messages.entry_lines import sentence
     from guardian.report import Readings, gathered
 
     id_ = _found(wiring, name)
@@ -101,7 +101,7 @@ def _found(wiring: Wiring, name: str) -> str:
 
 def _listeners(wiring: Wiring) -> Callable[[Notice], tuple[str, ...]] | None:
     """Who listens to a notice by the config file; None without one."""
-    from guardian.core.notices import routing_events
+    from guardian.messages.table import routing_events
 
     if wiring.config is None:
         return None

@@ -61,9 +61,9 @@ def _refuse(wiring: Wiring, name: str, *, only: bool) -> None:
 
 
 def _entries(wiring: Wiring, id_: str, form: str) -> None:
-    from guardian.cli.entries import line, whole
     from guardian.cli.output import show
     from guardian.cli.standing import head, record, standing
+    from guardian.messages.entry_lines import line, whole
 
     found = standing(wiring.journal, id_, wiring.clock.now())
     plan = found.rollout.plan
@@ -90,9 +90,9 @@ def _rollouts(wiring: Wiring, service: str | None, limit: int, form: str) -> Non
 
 
 def _print(wiring: Wiring, found: Sequence[Standing], form: str) -> None:
-    from guardian.cli.entries import moment
     from guardian.cli.output import show
     from guardian.cli.standing import record
+    from guardian.messages.entry_lines import moment
 
     if form == "json":
         click.echo(json.dumps({**_stamp(wiring), "rollouts": [record(one) for one in found]}))

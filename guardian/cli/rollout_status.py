@@ -151,7 +151,7 @@ def _print(wiring: Wiring, found: Sequence[Standing], form: str) -> None:
 
 
 def _row(one: Standing) -> tuple[str, ...]:
-    from guardian.cli.entries import moment
+    from guardian.messages.entry_lines import moment
 
     plan = one.rollout.plan
     started = moment(one.rollout.started_at, date=True)

@@ -141,8 +141,8 @@ def _serve(
     unserved: str,
 ) -> bool:
     """Be the daemon until a signal comes; whether no write was still under way at the end."""
-    from guardian.core.alarms import metrics_unserved
     from guardian.engine.daemon import Daemon
+    from guardian.messages.about_guardian import metrics_unserved
 
     told_before = [*vigil.over]
     if unserved:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from guardian.cli.entries import lasting, line, moment, record_of, sentence, verdicts_of
 from guardian.cli.orders import driver, phase_of
 from guardian.cli.output import short, verdict_record
 from guardian.core.codec import rfc3339
@@ -18,6 +17,7 @@ from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, fold
 from guardian.core.status import Look, confirmed_weight
 from guardian.core.verdict import Outcome, Verdict
 from guardian.engine.outcome import Exit, outcome
+from guardian.messages.entry_lines import lasting, line, moment, record_of, sentence, verdicts_of
 from guardian.ports import Damaged, Journal, Record
 
 LAST_ENTRIES = 5

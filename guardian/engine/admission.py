@@ -6,9 +6,8 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from guardian.core.alarms import unreadable
 from guardian.core.codec import rfc3339
-from guardian.core.notices import Notice, unguarded
+from guardian.core.notices import Notice
 from guardian.core.plan import Drive, Mode, Plan
 from guardian.core.rollout.decide import retired
 from guardian.core.rollout.entries import Answer, Order, OrderKind, for_service
@@ -21,6 +20,8 @@ from guardian.engine.runner import RolloutRunner
 from guardian.engine.start import PENDING_S, NothingToDo
 from guardian.engine.supervisor import broken
 from guardian.engine.task import Task
+from guardian.messages.about_guardian import unreadable
+from guardian.messages.table import unguarded
 from guardian.ports import (
     Clock,
     ConfigError,

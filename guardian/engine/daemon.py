@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from guardian.core.alarms import files_refused, files_right, files_wrong
-from guardian.core.notices import Notice, quarantined
+from guardian.core.notices import Notice
 from guardian.core.plan import Mode
 from guardian.core.rollout.machine import Rollout
 from guardian.core.scrub import scrub
@@ -20,6 +19,8 @@ from guardian.engine.own import OwnNotices
 from guardian.engine.patrol import Patrol
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import STALL_S
+from guardian.messages.about_guardian import files_refused, files_right, files_wrong
+from guardian.messages.table import quarantined
 from guardian.ports import ConfigError, JournalError
 from guardian.ports.daemon_status import DaemonStatus
 

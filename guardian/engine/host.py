@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from guardian.core.notices import Notice, unguarded
-from guardian.core.phrases import joined
+from guardian.core.notices import Notice
 from guardian.core.plan import Plan
 from guardian.core.rollout.decide import opening
 from guardian.core.rollout.entries import Answer, Cancelled, Entry, Order, OrderKind, Superseded
@@ -26,6 +25,8 @@ from guardian.engine.supervisor import Beat, Supervisor, Watchdog, broken
 from guardian.engine.task import Busy, TargetHeld
 from guardian.engine.tick import Plane
 from guardian.engine.tick_result import TickResult
+from guardian.messages.phrases import joined
+from guardian.messages.table import unguarded
 from guardian.ports import (
     Claim,
     Clock,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from signal import SIGINT
 
 from guardian.core.model import Instant
-from guardian.core.notices import quarantined
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import Cause, OrderKind
 from guardian.core.rollout.machine import Phase, Rollout
@@ -25,6 +24,7 @@ from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import broken
 from guardian.engine.task import Busy, TargetHeld, Task
 from guardian.engine.tick_result import TickResult
+from guardian.messages.table import quarantined
 from guardian.ports import Claim, Clock, Journal, JournalError, Random, Source
 
 __all__ = ["Busy", "InProcessRun", "Limits", "TargetHeld", "Task"]

@@ -10,8 +10,9 @@ from functools import partial
 from typing import TypeAlias
 
 from guardian.core.model import Instant
-from guardian.core.notices import Event, Notice, routing_events
+from guardian.core.notices import Event, Notice
 from guardian.engine.refusals import Refusals
+from guardian.messages.table import routing_events
 from guardian.ports import (
     CallPool,
     Clock,

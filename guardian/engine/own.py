@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from guardian.core.alarms import journal_right, journal_wrong
 from guardian.core.notices import Notice
+from guardian.messages.about_guardian import journal_right, journal_wrong
 from guardian.ports import Clock
 
 JOURNAL_S = 30.0

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from guardian.core.alarms import orphan, orphan_over
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.traffic import FULL, Reading, Stamp
 from guardian.engine.catalog import Catalog
 from guardian.engine.start import is_gate
+from guardian.messages.about_guardian import orphan, orphan_over
 from guardian.ports import CallPool, Clock, GuardianError, Journal, Router
 
 EVERY_S = 3600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from guardian.core.notices import Notice, notice
+from guardian.core.notices import Notice
 from guardian.core.rollout.desired import desired_traffic
 from guardian.core.rollout.entries import Answer, Entry
 from guardian.core.rollout.invariants import check
@@ -13,6 +13,7 @@ from guardian.core.rollout.machine import Phase, Rollout, apply, start
 from guardian.engine.outbox import Outbox
 from guardian.engine.outcome import count
 from guardian.engine.tick_result import Recorded
+from guardian.messages.table import notice
 from guardian.ports import Claim, Ending, Journal, Metrics, Random
 
 

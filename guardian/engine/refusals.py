@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from guardian.core.alarms import receiver_refuses, receiver_takes
 from guardian.core.notices import Notice
+from guardian.messages.about_guardian import receiver_refuses, receiver_takes
 from guardian.ports import Clock
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from guardian.core.binding import UnboundVariable, bind
-from guardian.core.keys import page_key
 from guardian.core.model import MINUTE_S, Criterion, Instant, Reason, Scope
 from guardian.core.plan import Approval, Drive, Plan, Policy, Reach
 from guardian.core.rollout.entries import Cause
@@ -16,6 +15,7 @@ from guardian.core.rollout.stable import canary_by_shape
 from guardian.core.traffic import Reading, Snapshot, Step, Traffic
 from guardian.engine.known import check_published, decided, history, known
 from guardian.engine.series_choice import HasData, choose_series, percentile_fallback
+from guardian.messages.page_keys import page_key
 from guardian.namespaces import LAMBDA_STAMPS_AT_START
 from guardian.ports import ConfigError, Guard, Journal, Router, RouterError
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Event
 
-from guardian.core.alarms import journal_right, journal_unusable
 from guardian.core.notices import Notice
 from guardian.engine.call_pool import ThreadCallPool
 from guardian.engine.outbox import DIRECT_RETRY_S, Receiver
+from guardian.messages.about_guardian import journal_right, journal_unusable
 from guardian.ports import Clock, JournalError
 from guardian.ports.daemon_status import DaemonStatus
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from guardian.core.model import Instant, Measurement, Query, ceil_to
-from guardian.core.notices import Notice, notice
+from guardian.core.notices import Notice
 from guardian.core.plan import Plan
 from guardian.core.rollout.entries import (
     Completed,
@@ -25,6 +25,7 @@ from guardian.core.rollout.machine import Rollout, apply, fold, start
 from guardian.core.status import confirmed_weight
 from guardian.core.traffic import Weight
 from guardian.core.verdict import Verdict
+from guardian.messages.table import notice
 from guardian.ports import Record
 from guardian.report.replay import Curve, curve
 

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from guardian.cli.github import GitHub, command, markdown, output, plain, summary
 from guardian.cli.output import Output
 from guardian.cli.run_summary import WORDS, RunSummary
-from guardian.core.notices import Notice, notice
+from guardian.core.notices import Notice
 from guardian.core.rollout.entries import Held, HoldReason
 from guardian.core.rollout.machine import Phase, apply
 from guardian.core.verdict import Outcome
 from guardian.engine.outcome import Exit, outcome
+from guardian.messages.table import notice
 from guardian.sim.traffic import Behaviour
 from tests.cli.runner import Command, commands, outputs
 from tests.cli.stage import SERVICE, stage

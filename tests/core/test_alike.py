@@ -9,11 +9,11 @@ import pytest
 
 from guardian.core.judging.judge import judge
 from guardian.core.model import Latency, Measurement, Query
-from guardian.core.notices import notice
 from guardian.core.rollout.decide import decide
 from guardian.core.rollout.entries import StepEntered, Warned
 from guardian.core.rollout.machine import Phase, apply
 from guardian.core.verdict import Outcome, Verdict
+from guardian.messages.table import notice
 from tests.core.builders import (
     COMPARED,
     COUNT,

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.model import OnFail
-from guardian.core.notices import notice
 from guardian.core.plan import Blind
 from guardian.core.rollout.decide import decide
 from guardian.core.rollout.entries import (
@@ -22,6 +21,7 @@ from guardian.core.rollout.entries import (
 )
 from guardian.core.rollout.machine import Phase, apply
 from guardian.core.verdict import Outcome, Verdict
+from guardian.messages.table import notice
 from tests.core.rollouts import (
     FAIL,
     FEW,

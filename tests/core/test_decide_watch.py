@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.notices import Event, Severity, notice
+from guardian.core.notices import Event, Severity
 from guardian.core.plan import Plan
 from guardian.core.rollout.decide import decide
 from guardian.core.rollout.desired import must_write
@@ -29,6 +29,7 @@ from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, apply
 from guardian.core.rollout.progress import Observation
 from guardian.core.status import confirmed_weight, picture
 from guardian.core.traffic import FULL, Traffic, Weight
+from guardian.messages.table import notice
 from tests.core.rollouts import (
     BACK,
     BESIDE,

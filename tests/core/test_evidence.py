@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core import phrases, reasons
+from guardian.core import reasons
 from guardian.core.model import Compare, Criterion, Direction, Gauge, Limit, Ratio
 from guardian.core.verdict import Basis, Outcome, Stable, Verdict
+from guardian.messages import phrases
 from tests.core.builders import (
     BAD,
     COMPARED,

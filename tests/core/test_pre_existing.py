@@ -21,7 +21,7 @@ from guardian.core.model import (
     Ratio,
     Scope,
 )
-from guardian.core.notices import Event, notice
+from guardian.core.notices import Event
 from guardian.core.plan import Plan, Policy, PreExisting
 from guardian.core.rollout.decide import decide
 from guardian.core.rollout.entries import Entry, Held, HoldReason, Resumed, StepEntered
@@ -32,6 +32,7 @@ from guardian.core.rollout.pre_existing import bearing, broken, for_stable, of_s
 from guardian.core.rollout.progress import gating
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Evidence, Outcome, Verdict
+from guardian.messages.table import notice
 from tests.core import builders
 from tests.core.builders import Row, read
 from tests.core.rollouts import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from guardian.core.alarms import journal_wrong
 from guardian.core.notices import Notice, Page, Severity
 from guardian.core.queue import leaving
+from guardian.messages.about_guardian import journal_wrong
 from tests.core.builders import T0
 
 MESSAGE = replace(journal_wrong("production", "full", T0), rollout="r1", pages=())

@@ -12,9 +12,9 @@ from guardian.core.rollout.entries import Entry, RollbackStarted, WayBackSeen
 from guardian.core.rollout.machine import LIVE, Phase, Rollout, apply
 from guardian.core.status import picture
 from guardian.core.traffic import WayBack
-from tests.core import tellings
 from tests.core.rollouts import FAIL, GATE, OBSERVE, PASS, T0, in_phase, saw
-from tests.core.tellings import AT_TEN, BACK, CONFIRMED, STEP_0, STUCK_1, key, last
+from tests.messages import tellings
+from tests.messages.tellings import AT_TEN, BACK, CONFIRMED, STEP_0, STUCK_1, key, last
 
 WHY = "version 41 of f does not exist."
 LOST = WayBack(problem=WHY, older="40")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guardian.core.alarms import files_wrong
 from guardian.core.notices import Notice
 from guardian.core.status import Look
 from guardian.engine.own import JOURNAL_S, OwnNotices
 from guardian.engine.tick import POLL_S
+from guardian.messages.about_guardian import files_wrong
 from guardian.ports import Unavailable
 from tests.contracts.journal_values import ManualClock
 from tests.engine.house import House, Timeless

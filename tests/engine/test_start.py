@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.model import Query, Ratio, Scope
-from guardian.core.notices import notice
 from guardian.core.plan import Approval, Drive, Plan
 from guardian.core.rollout.entries import (
     Cause,
@@ -25,6 +24,7 @@ from guardian.core.rollout.machine import apply, fold, start
 from guardian.core.traffic import Stamp, Traffic, Weight
 from guardian.engine.series_choice import HasData
 from guardian.engine.start import NothingToDo, plan_rollout, plan_watch, take_snapshot
+from guardian.messages.table import notice
 from guardian.ports import ConfigError, Guard
 from tests.engine.shop import CANARY, SPLIT, STABLE, Shop, bound, everything
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from guardian.cli.entries import sentence
 from guardian.core.model import (
     Compare,
     Criterion,
@@ -35,6 +34,7 @@ from guardian.core.rollout.entries import (
     WeightConfirmed,
 )
 from guardian.core.verdict import Evidence, Outcome, Verdict
+from guardian.messages.entry_lines import sentence
 from guardian.ports import Record
 from guardian.report import Facts, Readings, gathered
 from tests.core.builders import BAD, ERRORS, FIVE_PERCENT, STABLE_BAD, STABLE_TOTAL, TOTAL, share

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from guardian.core.keys import key_of
 from guardian.core.model import Instant
 from guardian.core.notices import Event, Notice, Page, Severity
-from guardian.core.phrases import Words, joined
 from guardian.core.traffic import Stamp, Traffic
 from guardian.core.wording import because
+from guardian.messages.page_keys import key_of
+from guardian.messages.phrases import Words, joined
 
 FILES: Final = "files"
 JOURNAL: Final = "journal"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.model import OnFail
-from guardian.core.notices import Event, Notice, Severity, quarantined, routing_events, unguarded
+from guardian.core.notices import Event, Notice, Severity
 from guardian.core.plan import Approval, Unapproved
 from guardian.core.rollout.entries import (
     Approved,
@@ -25,7 +25,8 @@ from guardian.core.rollout.entries import (
 )
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Outcome
-from tests.core.tellings import (
+from guardian.messages.table import quarantined, routing_events, unguarded
+from tests.messages.tellings import (
     AT_FULL,
     AT_TEN,
     BACK,

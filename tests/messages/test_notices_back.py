@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from guardian.core import reasons
-from guardian.core.keys import page_key
-from guardian.core.notices import Event, Severity, notice, routing_events
-from guardian.core.phrases import take_back
+from guardian.core.notices import Event, Severity
 from guardian.core.plan import Drive
 from guardian.core.reasons import samples, window, worst_first
 from guardian.core.rollout.entries import (
@@ -25,7 +23,10 @@ from guardian.core.rollout.machine import apply, start
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Evidence, Outcome
 from guardian.core.wording import span
-from tests.core.tellings import (
+from guardian.messages.page_keys import page_key
+from guardian.messages.phrases import take_back
+from guardian.messages.table import notice, routing_events
+from tests.messages.tellings import (
     AT_FULL,
     AT_TEN,
     BACK,

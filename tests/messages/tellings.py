@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from guardian.core.model import Criterion, Direction, Limit, Query, Ratio
-from guardian.core.notices import Notice, notice
+from guardian.core.notices import Notice
 from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.rollout.entries import (
     Cause,
@@ -24,6 +24,7 @@ from guardian.core.rollout.entries import (
 from guardian.core.rollout.machine import Rollout, apply, start
 from guardian.core.traffic import FULL, Snapshot, Step, Traffic, Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
+from guardian.messages.table import notice
 from tests.core.builders import FIVE_PERCENT, share
 
 T0 = 1_790_000_000.0

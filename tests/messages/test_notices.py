@@ -37,7 +37,7 @@ from guardian.core.rollout.entries import (
     WeightConfirmed,
 )
 from guardian.core.traffic import FULL, WayBack, Weight
-from tests.core.tellings import (
+from tests.messages.tellings import (
     AT_FULL,
     AT_TEN,
     BACK,

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import assert_never
 
 from guardian.core import reasons
-from guardian.core.phrases import (
+from guardian.core.plan import Drive, Plan, Unapproved
+from guardian.core.rollout.entries import Approved, Held, HoldReason, Resumed, Waived, Warned
+from guardian.core.rollout.machine import Phase, Rollout, of_blindness
+from guardian.core.rollout.preconditions import approval_due, approval_of
+from guardian.core.status import confirmed_weight
+from guardian.core.wording import because, moment, span
+from guardian.messages.phrases import (
     Words,
     breach_of,
     by_whom,
@@ -15,12 +21,6 @@ from guardian.core.phrases import (
     other_way,
     take_back,
 )
-from guardian.core.plan import Drive, Plan, Unapproved
-from guardian.core.rollout.entries import Approved, Held, HoldReason, Resumed, Waived, Warned
-from guardian.core.rollout.machine import Phase, Rollout, of_blindness
-from guardian.core.rollout.preconditions import approval_due, approval_of
-from guardian.core.status import confirmed_weight
-from guardian.core.wording import because, moment, span
 
 
 def held(entry: Held, after: Rollout) -> Words:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from guardian.core.alarms import (
+from guardian.core.notices import Event, Page, Severity
+from guardian.core.traffic import Stamp, Traffic, Weight
+from guardian.messages.about_guardian import (
     files_refused,
     files_right,
     files_wrong,
@@ -18,8 +20,7 @@ from guardian.core.alarms import (
     receiver_takes,
     unreadable,
 )
-from guardian.core.notices import Event, Page, Severity, routing_events
-from guardian.core.traffic import Stamp, Traffic, Weight
+from guardian.messages.table import routing_events
 from tests.core.builders import T0
 
 WHY = "rules/production.yaml:12:5: unknown key 'treshold'\n    12 | treshold: 5%\n       | ^"

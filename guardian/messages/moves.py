@@ -2,19 +2,6 @@
 
 from __future__ import annotations
 
-from guardian.core.phrases import (
-    Words,
-    breach_of,
-    by_whom,
-    cure,
-    joined,
-    numbers,
-    other_driver,
-    other_way,
-    pre_existing,
-    take_back,
-    try_again,
-)
 from guardian.core.plan import Drive
 from guardian.core.reasons import fails_on
 from guardian.core.rollout.entries import (
@@ -33,6 +20,19 @@ from guardian.core.rollout.entries import (
 from guardian.core.rollout.machine import Rollout
 from guardian.core.status import confirmed_weight, live_traffic
 from guardian.core.wording import because, hour_minute, span
+from guardian.messages.phrases import (
+    Words,
+    breach_of,
+    by_whom,
+    cure,
+    joined,
+    numbers,
+    other_driver,
+    other_way,
+    pre_existing,
+    take_back,
+    try_again,
+)
 
 # --- the way forward ---------------------------------------------------------------------------
 

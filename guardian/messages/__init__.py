@@ -1,0 +1,1 @@
+"""What people and machines are told: the table of notices, and one rendering of each thing."""

@@ -20,11 +20,12 @@ def say(text: object) -> None:
 
 
 def append_for_ever(journal: Journal) -> None:
-    """Start a rollout and append to it, saying each acknowledged number."""
+    """Start a rollout and, once a line is read, append to it, saying each acknowledged number."""
     lease = journal.open_lease("child")
     claim = journal.claim(lease, TARGET)
     assert claim is not None
     say(f"epoch {claim.epoch}")
+    sys.stdin.readline()
     seq = 0
     for number in range(100_000):
         entry = replace(HOLD, detail=str(number)) if seq else started("r1")

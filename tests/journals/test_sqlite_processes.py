@@ -43,6 +43,13 @@ def lines(process: subprocess.Popen[str], count: int) -> list[str]:
     return [process.stdout.readline().strip() for _ in range(count)]
 
 
+def go_on(process: subprocess.Popen[str]) -> None:
+    """Say the word that a child waits for."""
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
 def opened(path: Path) -> Journal:
     """This process's view, on the machine's clocks."""
     return build(Options(path=path), context(SystemClock()))
@@ -55,16 +62,17 @@ def test_a_killed_process_loses_nothing_and_its_claim_is_free_at_once(
     """Every acknowledged entry is there, and nobody waits 30 s for the dead."""
     path = tmp_path / "guardian.db"
     with child(path, "append") as process:
-        said = lines(process, 1 + after)
+        assert lines(process, 1) == ["epoch 1"]
         watcher = opened(path)
         lease = watcher.open_lease("watcher")
         assert watcher.holder(TARGET) == "child"
         assert watcher.claim(lease, TARGET) is None
+        go_on(process)  # Only now: it appends without a pause, and leaves no other writer room.
+        said = lines(process, after)
         process.send_signal(signal.SIGKILL)
         process.wait()
         rest = process.stdout.read() if process.stdout else ""
-    assert said[0] == "epoch 1"
-    acknowledged = [int(line) for line in [*said[1:], *rest.split("\n")[:-1]]]
+    acknowledged = [int(line) for line in [*said, *rest.split("\n")[:-1]]]
     claim = watcher.claim(lease, TARGET)
     assert claim is not None
     assert claim.epoch == 2

@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import socket
-import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -279,23 +278,17 @@ def test_health_metrics_and_the_log(tmp_path: Path) -> None:
     with theatre(tmp_path) as t:
         t.daemon(GUARDIAN_LOG_FORMAT="json")
         t.serves()
-        first = json.loads(t.log().splitlines()[0])
-        address = first["message"].rpartition(" ")[2]
-
-        def get(path: str) -> str:
-            with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as answer:
-                return str(answer.read().decode())
-
-        assert get("/livez") == "ok\n"
-        t.wait_for("readiness", lambda: get("/readyz") == "ok\n")
+        assert t.health("livez") == "ok\n"
+        t.wait_for("readiness", lambda: t.health("readyz") == "ok\n")
         t.begin(SERVICE)
         t.wait_for(
             "the phase",
             lambda: (
-                'guardian_rollout_phase{phase="baking",service="agents-api"} 1.0' in get("/metrics")
+                'guardian_rollout_phase{phase="baking",service="agents-api"} 1.0'
+                in t.health("metrics")
             ),
         )
-        assert 'guardian_claim_held{service="agents-api"} 1.0' in get("/metrics")
+        assert 'guardian_claim_held{service="agents-api"} 1.0' in t.health("metrics")
         events = [json.loads(line)["event"] for line in t.log().splitlines()]
         assert "weight_confirmed" in events
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import urllib.error
 import urllib.request
@@ -59,11 +60,11 @@ class Theatre:
 
     def health(self, path: str) -> str:
         """What the newest daemon answers of itself; nothing until it listens."""
-        address = self.log().partition("metrics and health on ")[2].split()
-        if not address:
+        address = re.search(r"metrics and health on ([\d.:]+)", self.log())
+        if address is None:
             return ""
         try:
-            with urllib.request.urlopen(f"http://{address[0]}/{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{address[1]}/{path}", timeout=5) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             return str(error.read().decode())

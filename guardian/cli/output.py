@@ -278,6 +278,8 @@ def _report_at(path: Path | None) -> Path | None:
 def show(text: str, *, err: bool = False) -> None:
     """Print a line; a reader that went away is told nothing more."""
     stream = sys.stderr if err else sys.stdout
+    if stream is None:
+        return  # It was closed before guardian began.
     try:
         click.echo(fitting(text, stream), err=err)
     except (OSError, ValueError):

@@ -111,6 +111,6 @@ def _back(wiring: Wiring, wanted: Wanted, output: Output) -> int:
 def _agreed(emergency: RollbackPlan) -> bool:
     from guardian.ports import UsageError
 
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError("nobody can be asked here: add --yes to go on")
     return click.confirm(f"put all traffic on version {emergency.stable} now?")

@@ -186,7 +186,7 @@ def _watch(wiring: Wiring, ids: Sequence[str], form: str) -> int:
     from guardian.cli.live import Stopped, screen
     from guardian.cli.standing import block
 
-    if form != "text" or not sys.stdout.isatty():
+    if form != "text" or sys.stdout is None or not sys.stdout.isatty():
         return _follow(wiring, ids, form)
     try:
         with screen(sys.stdout) as drawn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Literal, TextIO
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,7 +43,9 @@ class Console:
 
     def send(self, notice: Notice, *, handle: str | None) -> str | None:
         """Print the block; NotifyError when the stream is closed or cannot be written."""
-        stream: TextIO = sys.stdout if self._stream == "stdout" else sys.stderr
+        stream = sys.stdout if self._stream == "stdout" else sys.stderr
+        if stream is None:
+            raise self._closed()
         text = block(notice)
         encoding = getattr(stream, "encoding", None) or "utf-8"
         try:
@@ -51,12 +53,15 @@ class Console:
             stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
             stream.flush()
         except (OSError, ValueError):
-            raise NotifyError(
-                Reason.UNAVAILABLE,
-                f"the notice could not be printed: {self._stream} is closed or broken",
-                retryable=False,
-            ) from None
+            raise self._closed() from None
         return handle
+
+    def _closed(self) -> NotifyError:
+        return NotifyError(
+            Reason.UNAVAILABLE,
+            f"the notice could not be printed: {self._stream} is closed or broken",
+            retryable=False,
+        )
 
 
 def block(notice: Notice) -> str:

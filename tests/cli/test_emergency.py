@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.stage import SERVICE, Stage, finish, stage
+from tests.cli.stage import SERVICE, Ended, Stage, finish, stage
+from tests.pace import PATIENCE
 
 YES = ("rollback", SERVICE, "--yes", "--reason", "users are hurt")
 OTHER = """\
@@ -185,3 +188,40 @@ def test_an_abort_with_nothing_to_undo_is_no_error(tmp_path: Path) -> None:
         ended = s.run("rollout", "abort", SERVICE, GUARDIAN_JOURNAL="sqlite:/proc/x.db")
         assert ended.code == 8
         assert f"`guardian rollback {SERVICE}` needs no journal" in ended.err
+
+
+def closed(s: Stage, streams: str, *arguments: str) -> Ended:
+    """`guardian` under `<&-`, `>&-` or `2>&-`, where Python has no such stream at all."""
+    done = subprocess.run(
+        [
+            "/bin/sh",
+            "-c",
+            f'exec "$@" {streams}',
+            "sh",
+            sys.executable,
+            "-m",
+            "guardian",
+            *arguments,
+        ],
+        cwd=s.folder,
+        env=s.environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60 * PATIENCE,
+    )
+    return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def test_no_closed_stream_stops_a_rollback(tmp_path: Path) -> None:
+    """As under a supervisor that gives none: it asks nobody, and tells what it can."""
+    with stage(tmp_path) as s:
+        deployed(s)
+        asked = closed(s, "<&-", "rollback", SERVICE, "--reason", "users are hurt")
+        assert asked.code == 2, asked.err
+        assert "nobody can be asked here: add --yes" in asked.err
+        assert s.alias.version == "42"
+        assert closed(s, "<&- >&- 2>&-", *YES).code == 0
+        assert s.alias.version == "41"
+        status = closed(s, ">&-", "rollout", "status")
+        assert (status.code, status.err) == (0, "")

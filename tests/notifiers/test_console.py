@@ -63,10 +63,14 @@ def test_an_old_terminal_gets_escapes_instead_of_a_crash(
     assert "na\\xefve" in stream.read()
 
 
-def test_a_closed_stream_is_reported_and_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reader has gone; traffic does not care."""
-    stream = io.StringIO()
-    stream.close()
+@pytest.mark.parametrize("from_the_start", [False, True])
+def test_a_closed_stream_is_reported_and_not_tried_again(
+    monkeypatch: pytest.MonkeyPatch, *, from_the_start: bool
+) -> None:
+    """The reader has gone, or there never was one; traffic does not care."""
+    stream = None if from_the_start else io.StringIO()
+    if stream is not None:
+        stream.close()
     monkeypatch.setattr("sys.stderr", stream)
     with pytest.raises(NotifyError, match="stderr is closed") as caught:
         console.build(console.Options(), context()).send(QUIET, handle=None)

@@ -25,6 +25,10 @@ class SystemClock:
         """One wall second is one real second."""
         return wall_s
 
+    def sleep(self, real_s: float) -> None:
+        """Sleep so many real seconds."""
+        time.sleep(real_s)
+
 
 class ScaledClock:
     """A wall clock that starts at `origin` and runs `speed` times as fast as the machine's.
@@ -49,6 +53,10 @@ class ScaledClock:
     def real_s(self, wall_s: float) -> float:
         """How long `wall_s` scaled seconds take on the machine's clock."""
         return wall_s / self.speed
+
+    def sleep(self, real_s: float) -> None:
+        """Sleep so many real seconds, unscaled."""
+        time.sleep(real_s)
 
 
 class SystemRandom:

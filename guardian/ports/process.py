@@ -25,6 +25,10 @@ class Clock(Protocol):
         """How many real seconds `wall_s` seconds of the wall clock take (1:1 unless scaled)."""
         ...
 
+    def sleep(self, real_s: float) -> None:
+        """Let so many real seconds pass; a signal's handler may end it with an exception."""
+        ...
+
 
 class Random(Protocol):
     """Randomness: back-off jitter and ids."""

@@ -27,6 +27,10 @@ class HandClock:
         """One to one: nobody should wait for this clock."""
         return wall_s
 
+    def sleep(self, real_s: float) -> None:
+        """Whoever waits moves it."""
+        self.advance(real_s)
+
     def advance(self, seconds: float) -> Instant:
         """Move on; the new wall time."""
         with self._lock:

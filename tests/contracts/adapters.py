@@ -73,3 +73,7 @@ class StillClock:
     def real_s(self, wall_s: float) -> float:
         """One to one."""
         return wall_s
+
+    def sleep(self, real_s: float) -> None:
+        """As long as the machine's."""
+        self._machine.sleep(real_s)

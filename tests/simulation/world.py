@@ -48,6 +48,10 @@ class VirtualClock:
         """Unscaled."""
         return wall_s
 
+    def sleep(self, real_s: float) -> None:
+        """Nobody else moves it meanwhile."""
+        self.at += real_s
+
 
 class SeededRandom:
     """Random numbers that repeat."""

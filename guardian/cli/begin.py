@@ -7,20 +7,10 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import TYPE_CHECKING
 
+from guardian.app.orders import ANSWER_S, NobodyDrives, Refused, Unanswered, answer_to, leave
+from guardian.app.records import driver, phase_of, state
 from guardian.cli.guard import beginning, carry_out, guard
-from guardian.cli.orders import (
-    ANSWER_S,
-    SCHEMA,
-    NobodyDrives,
-    Refused,
-    Unanswered,
-    Wanted,
-    answer_to,
-    driver,
-    leave,
-    phase_of,
-    state,
-)
+from guardian.cli.orders import SCHEMA
 from guardian.cli.output import Output
 from guardian.clock import SystemClock
 from guardian.core.codec import rfc3339
@@ -160,19 +150,20 @@ def _daemon(wiring: Wiring, service: str) -> str:
 
 
 def _by_daemon(wiring: Wiring, wanted: StartRequest, output: Output, daemon: str) -> int:
-    options = {"again": "yes"} if wanted.again else {}
-    if wanted.fixes:
-        options["fixes"] = ",".join(wanted.fixes)
-    said = Wanted(
+    said = Order(
+        id="",
+        rollout=for_service(wanted.service),
         kind=OrderKind.START,
         actor=wanted.actor,
         reason=wanted.reason,
+        at=wiring.clock.now(),
         subject=wanted.to,
-        options=options,
+        again=wanted.again,
+        fixes=wanted.fixes,
     )
     journal, limit_s = wiring.journal, wanted.limits.timeout_s
-    order = leave(journal, said.order(for_service(wanted.service), wiring.clock.now()), seq=0)
-    answer = answer_to(journal, order, timeout_s=ANSWER_S if limit_s is None else limit_s)
+    order = leave(journal, said, seq=0)
+    answer = answer_to(wiring, order, timeout_s=ANSWER_S if limit_s is None else limit_s)
     if answer is None:
         raise Unanswered(
             f"{daemon} has not answered yet; the order waits, and is refused when nobody takes it"
@@ -240,8 +231,15 @@ def _clear(wiring: Wiring, wanted: StartRequest, output: Output) -> None:
         )
         carry_out(wiring, [task], output, wanted.limits)
     else:
-        said = Wanted(kind=kind, actor=wanted.actor, reason=reason)
-        leave(journal, said.order(plan.rollout, wiring.clock.now()), seq=old.seq)
+        said = Order(
+            id="",
+            rollout=plan.rollout,
+            kind=kind,
+            actor=wanted.actor,
+            reason=reason,
+            at=wiring.clock.now(),
+        )
+        leave(journal, said, seq=old.seq)
     after = _ended(wiring, old, wanted.limits.rollback_timeout_s)
     output.say(f"{plan.rollout} is {phase_of(after)}")
     if wanted.wait:

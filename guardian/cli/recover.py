@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from guardian.app.records import phase_of
 from guardian.cli.guard import actor, carry_out, tell_what_is_left
-from guardian.cli.orders import phase_of
 from guardian.cli.output import Output
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import OrderKind

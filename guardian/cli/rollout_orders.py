@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import wraps
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import click
 
@@ -66,57 +64,52 @@ def failing(form: str, run: Callable[[], int]) -> int:
         raise
 
 
-@contextmanager
-def _way_out(kind: str, service: str) -> Iterator[None]:
-    """An abort that the journal cannot take names the command that needs none."""
-    from guardian.ports import JournalError, Unavailable
+class Asked(TypedDict):
+    """What every order is given on its command line."""
 
-    try:
-        yield
-    except JournalError as error:
-        if kind != "abort":
-            raise
-        raise Unavailable(
-            f"the abort cannot be given: {error}\n`guardian rollback {service}` needs no journal"
-        ) from error
+    rollout: str
+    config: Path | None
+    form: str
+    timeout: float
+    no_wait: bool
+    expect_step: int | None
 
 
-def ordering(kind: str) -> Callable[[Command], Callable[..., int]]:
-    """Make a command of a function that turns its own options into fields of the order."""
+def _give(
+    kind: str,
+    asked: Asked,
+    *,
+    reason: str,
+    full: bool = False,
+    subject: str = "",
+    step: int | None = None,
+) -> int:
+    """Give the order and print what became of it; `step` is the one it counts on, from 0."""
+    from guardian.app.orders import give
+    from guardian.cli.guard import actor
+    from guardian.cli.orders import opened, told
+    from guardian.core.rollout.entries import Order, OrderKind
 
-    def decorate(fields: Command) -> Callable[..., int]:
-        @wraps(fields)
-        def command(
-            *,
-            rollout: str,
-            config: Path | None,
-            form: str,
-            timeout: float,
-            no_wait: bool,
-            expect_step: int | None,
-            **own: object,
-        ) -> int:
-            from guardian.cli.guard import actor
-            from guardian.cli.orders import Wanted, addressed, give, opened
-            from guardian.core.rollout.entries import OrderKind
+    expected = asked["expect_step"]
 
-            def run() -> int:
-                with opened(config, in_need=kind == "abort") as wiring, _way_out(kind, rollout):
-                    known = wiring.config.services if wiring.config is not None else ()
-                    found = addressed(wiring.journal, rollout, OrderKind(kind), known)
-                    given: dict[str, Any] = fields(found, **own)
-                    if expect_step is not None:
-                        given["expect_step"] = expect_step - 1
-                    wanted = Wanted(kind=OrderKind(kind), actor=actor(), **given)
-                    return give(
-                        wiring, found, wanted, wait=not no_wait, timeout_s=timeout, form=form
-                    )
+    def run() -> int:
+        with opened(asked["config"], in_need=kind == "abort") as wiring:
+            order = Order(
+                id="",
+                rollout=asked["rollout"],
+                kind=OrderKind(kind),
+                actor=actor(),
+                reason=reason,
+                at=wiring.clock.now(),
+                expect_step=step if expected is None else expected - 1,
+                full=full,
+                subject=subject,
+            )
+            result = give(wiring, order, wait=not asked["no_wait"], timeout_s=asked["timeout"])
+            told(asked["form"], result, wiring.clock.now())
+        return 0
 
-            return failing(form, run)
-
-        return command
-
-    return decorate
+    return failing(asked["form"], run)
 
 
 REASON = click.option("--reason", default="", help="Why; recorded.")
@@ -127,13 +120,12 @@ WHY = click.option("--reason", required=True, help="Why; recorded.")
 @click.option("--full", is_flag=True, help="All traffic to the canary now, over the steps between.")
 @REASON
 @order_options
-@ordering("promote")
-def promote(found: Any, *, full: bool, reason: str) -> dict[str, Any]:
+def promote(*, full: bool, reason: str, **asked: Unpack[Asked]) -> int:
     """End this bake and take the next step. SERVICE may be a rollout's id.
 
     Without --expect-step it is refused when the rollout has gone on in the meantime.
     """
-    return {"full": full, "reason": reason, "expect_step": found.step}
+    return _give("promote", asked, reason=reason, full=full)
 
 
 @click.command()
@@ -144,23 +136,17 @@ def promote(found: Any, *, full: bool, reason: str) -> dict[str, Any]:
 )
 @REASON
 @order_options
-@ordering("hold")
-def hold(_found: Any, *, stop_rollback: bool, reason: str) -> dict[str, Any]:
+def hold(*, stop_rollback: bool, reason: str, **asked: Unpack[Asked]) -> int:
     """Stop advancing until `guardian rollout resume`. Breaches still roll back."""
-    from guardian.ports import UsageError
-
-    if stop_rollback and not reason:
-        raise UsageError("--stop-rollback needs --reason: say why traffic may stay as it is")
-    return {"full": stop_rollback, "reason": reason}
+    return _give("hold", asked, reason=reason, full=stop_rollback)
 
 
 @click.command()
 @REASON
 @order_options
-@ordering("resume")
-def resume(_found: Any, *, reason: str) -> dict[str, Any]:
+def resume(*, reason: str, **asked: Unpack[Asked]) -> int:
     """Go on from where a hold began."""
-    return {"reason": reason}
+    return _give("resume", asked, reason=reason)
 
 
 @click.command()
@@ -172,34 +158,23 @@ def resume(_found: Any, *, reason: str) -> dict[str, Any]:
 )
 @REASON
 @order_options
-@ordering("approve")
-def approve(found: Any, *, step: int | None, reason: str) -> dict[str, Any]:
+def approve(*, step: int | None, reason: str, **asked: Unpack[Asked]) -> int:
     """Agree to the step that waits for a person."""
-    seen = found.step if step is None else step - 2
-    return {"reason": reason, "expect_step": seen}
+    return _give("approve", asked, reason=reason, step=None if step is None else step - 2)
 
 
 @click.command()
 @REASON
 @order_options
-@ordering("abort")
-def abort(_found: Any, *, reason: str) -> dict[str, Any]:
+def abort(*, reason: str, **asked: Unpack[Asked]) -> int:
     """Put the recorded stable state back, now."""
-    return {"reason": reason}
+    return _give("abort", asked, reason=reason)
 
 
 @click.command()
 @order_options
 @click.argument("criterion")
 @WHY
-@ordering("waive")
-def waive(found: Any, *, criterion: str, reason: str) -> dict[str, Any]:
+def waive(*, criterion: str, reason: str, **asked: Unpack[Asked]) -> int:
     """Let CRITERION count no longer, for this rollout alone."""
-    from guardian.ports import ConfigError
-
-    known = [c.name for c in found.plan.criteria]
-    if criterion not in known:
-        raise ConfigError(
-            f"rollout {found.plan.rollout} has no criterion {criterion}: it has {', '.join(known)}"
-        )
-    return {"subject": criterion, "reason": reason}
+    return _give("waive", asked, reason=reason, subject=criterion)

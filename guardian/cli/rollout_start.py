@@ -160,11 +160,12 @@ def retry(
     A live rollout asks its router again. After a rollback the same version is started anew, as
     `guardian rollout start --again` does.
     """
+    from guardian.app.orders import ANSWER_S, give
     from guardian.cli.begin import begin
     from guardian.cli.guard import actor
-    from guardian.cli.orders import ANSWER_S, Wanted, give, live_rollout
+    from guardian.cli.orders import told
     from guardian.cli.output import Output
-    from guardian.core.rollout.entries import OrderKind
+    from guardian.core.rollout.entries import Order, OrderKind
     from guardian.wiring import open_wiring
 
     colour(no_color)
@@ -172,10 +173,17 @@ def retry(
     with output.failing(), open_wiring(config) as wiring:
         names = ((h.service, h.rollout) for h in wiring.journal.live())
         if any(service in pair for pair in names):
-            found = live_rollout(wiring.journal, service)
-            order = Wanted(kind=OrderKind.RETRY, actor=actor(), reason=reason)
-            answer_s = ANSWER_S if timeout is None else timeout
-            return give(wiring, found, order, wait=True, timeout_s=answer_s, form=form)
+            order = Order(
+                id="",
+                rollout=service,
+                kind=OrderKind.RETRY,
+                actor=actor(),
+                reason=reason,
+                at=wiring.clock.now(),
+            )
+            result = give(wiring, order, timeout_s=ANSWER_S if timeout is None else timeout)
+            told(form, result, wiring.clock.now())
+            return 0
         wanted = _anew(wiring.journal, service, reason, wait=wait, timeout=timeout, form=form)
         return begin(wiring, wanted, output)
 
@@ -186,9 +194,9 @@ def _anew(
     """The start that tries a version again; ConfigError when none was rolled back."""
     from typing import cast
 
+    from guardian.app.records import phase_of, state
     from guardian.cli.begin import StartRequest
     from guardian.cli.guard import actor
-    from guardian.cli.orders import phase_of, state
     from guardian.core.rollout.machine import Phase
     from guardian.engine.in_process import Limits
     from guardian.ports import ConfigError, Journal, UsageError

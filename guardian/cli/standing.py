@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from guardian.cli.orders import driver, phase_of
+from guardian.app.records import driver, phase_of
 from guardian.cli.output import short, verdict_record
 from guardian.core.codec import rfc3339
 from guardian.core.model import MINUTE_S, Instant

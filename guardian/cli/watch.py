@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from guardian.cli.output import Output
     from guardian.core.plan import Plan
     from guardian.engine.task import Task
+    from guardian.wiring import Wiring
 
 
 @click.command()
@@ -106,7 +107,7 @@ def watch(
     output = Output(form, quiet=quiet, verbose=verbose, junit=junit)
     asked = _asked(services, function)
     with output.failing(), open_wiring(config, without_file=aliases(asked)) as wiring:
-        names = wiring.names(asked) if asked else wiring.changed()
+        names = wiring.names(asked) if asked else _changed(wiring)
         if not names:
             tell_what_is_left(wiring, output)
             output.say("nothing to watch: every service serves what its snapshot says")
@@ -123,6 +124,19 @@ def watch(
             leave_on_exit=on_exit == "leave",
         )
         return guard(wiring, tasks, output, limits=limits, allow=permitted)
+
+
+def _changed(wiring: Wiring) -> list[str]:
+    """Services to watch: gates, and those that differ from their snapshot or have none."""
+    from guardian.engine.start import is_gate
+
+    found = []
+    for name in wiring.names([]):
+        router = wiring.service(name).router
+        taken = wiring.journal.snapshots(name, limit=1)
+        if is_gate(router) or not taken or router.read().traffic != taken[0].traffic:
+            found.append(name)
+    return found
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from types import UnionType
 from typing import Any, Final, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from guardian.core.model import Instant
-from guardian.core.rollout.entries import Entry
+from guardian.core.rollout.entries import Entry, Order
 from guardian.core.traffic import Weight
 
 VERSION: Final = 1
@@ -262,6 +262,8 @@ def _record(kind: Any) -> _Form:
     def read(data: Any) -> Any:
         if not isinstance(data, dict):
             raise _wanted(f"an object with the fields of {kind.__name__}", data)
+        if kind is Order:
+            data = {**_former_options(data), **data}
         for name in required:
             if name not in data:
                 raise CodecError("this field is missing", name)
@@ -274,6 +276,16 @@ def _record(kind: Any) -> _Form:
         )
 
     return _Form(write, read)
+
+
+def _former_options(order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the first orders to start said in texts, as they are written now."""
+    match order.get("options"):
+        case {**said} if said:
+            fixes = [word for word in str(said.get("fixes", "")).split(",") if word]
+            return {"again": said.get("again") == "yes", "fixes": fixes}
+        case _:
+            return {}
 
 
 def _at(name: str, function: Callable[[Any], Any], value: Any) -> Any:

@@ -80,12 +80,11 @@ class ConfiguredCatalog:
             to=order.subject,
             actor=order.actor,
             reason=order.reason,
-            again=order.options.get("again") == "yes",
+            again=order.again,
         )
         if task.resume:
             return task
-        fixes = tuple(word for word in order.options.get("fixes", "").split(",") if word)
-        plan = replace(task.plan, rollout=rollout, fixes=task.plan.fixes or fixes)
+        plan = replace(task.plan, rollout=rollout, fixes=order.fixes)
         return replace(task, plan=plan)
 
     def resolve(self, service: str, version: str) -> str:

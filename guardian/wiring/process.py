@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
 
@@ -140,6 +140,11 @@ class Wiring:
 
     # --- services --------------------------------------------------------------------------------
 
+    @property
+    def configured_names(self) -> Collection[str]:
+        """The services of the config file; none without one."""
+        return self.config.services if self.config is not None else ()
+
     def names(self, asked: Sequence[str]) -> list[str]:
         """The services asked for, or all that are not switched off."""
         if asked:
@@ -233,16 +238,6 @@ class Wiring:
             reach=reach,
         )
         return text
-
-    def changed(self) -> list[str]:
-        """Services to watch: gates, and those that differ from their snapshot or have none."""
-        found = []
-        for name in self.names([]):
-            router = self.service(name).router
-            taken = self.journal.snapshots(name, limit=1)
-            if is_gate(router) or not taken or router.read().traffic != taken[0].traffic:
-                found.append(name)
-        return found
 
     def configured(self) -> config.Config:
         """The configuration; ConfigError when there is none."""

@@ -260,7 +260,8 @@ def test_a_start_is_left_to_the_daemon(desk: Desk) -> None:
         assert "guardian run on ci" in ran.err
     (order,) = desk.journal.orders([for_service(SERVICE)])
     assert (order.kind, order.subject, order.reason) == (OrderKind.START, "42", "a fluke")
-    assert order.options == {"again": "yes", "fixes": "PQ1,PQ2"}
+    assert order.again
+    assert order.fixes == ("PQ1", "PQ2")
 
 
 def test_a_start_without_a_daemon_is_not_left(desk: Desk) -> None:

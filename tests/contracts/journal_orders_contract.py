@@ -87,7 +87,8 @@ class OrdersContract:
             kind=OrderKind.START,
             subject="42",
             full=True,
-            options={"again": "yes", "fixes": "PQ1,PQ2"},
+            again=True,
+            fixes=("PQ1", "PQ2"),
         )
         store.open().order(left)
         assert store.open().orders(["@agents-api"]) == [left]

@@ -348,3 +348,23 @@ def test_hints_may_be_combined() -> None:
     assert decode(Odd, encode(odd)) == odd
     assert decode(Odd, "{}") == Odd()
     assert decode(RolloutStarted, encode(started("r1"))) == started("r1")
+
+
+@pytest.mark.parametrize(
+    ("options", "again", "fixes"),
+    [
+        ('{"again":"yes","fixes":"PQ1,PQ2"}', True, ("PQ1", "PQ2")),
+        ('{"fixes":""}', False, ()),
+        ("{}", False, ()),
+    ],
+)
+def test_what_the_first_orders_said_in_options_is_read(
+    options: str, again: bool, fixes: tuple[str, ...]
+) -> None:
+    """A journal of the first guardian may hold one that waits."""
+    text = (
+        '{"actor":"ada","at":"2026-11-23T19:30:00.000Z","expect_step":null,"full":false,'
+        f'"id":"o1","kind":"start","options":{options},"reason":"","rollout":"@api","subject":"42"}}'
+    )
+    order = decode(Order, text)
+    assert (order.again, order.fixes, order.subject) == (again, fixes, "42")

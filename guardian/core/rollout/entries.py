@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
@@ -83,8 +83,10 @@ class Order:
     """For promote: to 100 % now. For hold: stop a rollback under way as well."""
     subject: str = ""
     """For waive: the criterion. For start: the version."""
-    options: Mapping[str, str] = field(default_factory=dict)
-    """For start: `again` ("yes"), `fixes` (ids, comma-separated)."""
+    again: bool = False
+    """For start: also a version that was rolled back before."""
+    fixes: tuple[str, ...] = ()
+    """For start: ids of open incidents that the release is to mend."""
 
 
 def for_service(service: str) -> str:

@@ -1,0 +1,274 @@
+"""Orders from any process: find what is meant, leave the order, wait for its answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from guardian.app.records import Records, driver, phase_of, state
+from guardian.core.plan import Drive
+from guardian.core.rollout.entries import Answer, Entry, Order, OrderKind
+from guardian.core.rollout.machine import Phase, Rollout
+from guardian.engine.outcome import Exit
+from guardian.ports import (
+    ConfigError,
+    EdgeError,
+    GuardianError,
+    Head,
+    Journal,
+    JournalError,
+    Unavailable,
+    UsageError,
+)
+
+ANSWER_S = 15.0
+"""Real seconds that the answer to an order is waited for."""
+LOOK_S = 0.2
+TRIES = 1000
+
+
+class Refused(ConfigError):
+    """The order cannot be obeyed now; the sentence says why."""
+
+
+class NobodyDrives(GuardianError):
+    """No living process takes the order."""
+
+    exit_code = EdgeError.exit_code
+
+
+class Unanswered(GuardianError):
+    """A living process is to take the order, and has not done so in time."""
+
+    exit_code = Exit.TIMEOUT.value
+
+
+class Became(Enum):
+    """What became of an order that nobody refused."""
+
+    OBEYED = "obeyed"
+    LEFT = "left"
+    """It waits for whoever drives the rollout."""
+    MOOT = "moot"
+    """What was wanted is so already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderResult:
+    """An order as it was given, and what came of it."""
+
+    order: Order
+    became: Became
+    rollout: Rollout
+    """As it stood when it became so."""
+    driver: str = ""
+    """Who is to take it."""
+    happened: tuple[Entry, ...] = ()
+    """What was recorded since the rollout was looked at."""
+
+
+def give(
+    records: Records, asked: Order, *, wait: bool = True, timeout_s: float = ANSWER_S
+) -> OrderResult:
+    """Give an order to a live rollout; `asked.rollout` is its id or its service's name.
+
+    `timeout_s` is real seconds. Raises ConfigError when nothing of that name is live, Refused,
+    NobodyDrives, Unanswered and the journal's errors.
+    """
+    try:
+        rollout = addressed(records, asked.rollout, asked.kind)
+        return _given(records, rollout, asked, wait=wait, timeout_s=timeout_s)
+    except JournalError as error:
+        if asked.kind is not OrderKind.ABORT:
+            raise
+        raise Unavailable(
+            f"the abort cannot be given: {error}\n`guardian rollback {asked.rollout}` needs no"
+            " journal"
+        ) from error
+
+
+def _given(
+    records: Records, rollout: Rollout, asked: Order, *, wait: bool, timeout_s: float
+) -> OrderResult:
+    journal, plan = records.journal, rollout.plan
+    asked = replace(_completed(asked, rollout), rollout=plan.rollout, at=records.clock.now())
+    if is_back(rollout):
+        return OrderResult(order=asked, became=Became.MOOT, rollout=rollout)
+    who = driver(journal, rollout)
+    if who is None and not rollout.live:
+        raise NobodyDrives(
+            f"rollout {plan.rollout} is over ({phase_of(rollout)}), and no daemon could reopen it:"
+            f" `guardian rollback {plan.service}` puts version"
+            f" {plan.snapshot.traffic.primary} back"
+        )
+    order = leave(journal, asked, seq=rollout.seq)
+    if who is None:
+        raise NobodyDrives(_nobody(rollout, order.kind))
+    if not wait:
+        return OrderResult(order=order, became=Became.LEFT, rollout=rollout, driver=who)
+    answer = answer_to(records, order, timeout_s=timeout_s)
+    if answer is None and driver(journal, rollout) is None:
+        raise NobodyDrives(_nobody(rollout, order.kind))
+    if answer is None:
+        raise Unanswered(
+            f"{who} has not answered in {timeout_s:g} s; the order waits in the journal"
+            f" (`guardian rollout status {plan.service}` shows it)"
+        )
+    later = tuple(record.entry for record in journal.read(plan.rollout))
+    now = state(journal, plan.rollout)
+    if answer.refused and order.kind is OrderKind.ABORT and is_back(now):
+        return OrderResult(order=order, became=Became.MOOT, rollout=now)
+    if answer.refused:
+        raise Refused(f"{plan.service}: not done: {answer.refused}")
+    return OrderResult(
+        order=order, became=Became.OBEYED, rollout=now, driver=who, happened=later[rollout.seq :]
+    )
+
+
+def _completed(asked: Order, found: Rollout) -> Order:
+    """The order with the step that whoever gives it sees; raises for one that makes no sense."""
+    match asked.kind:
+        case OrderKind.PROMOTE | OrderKind.APPROVE if asked.expect_step is None:
+            return replace(asked, expect_step=found.step)
+        case OrderKind.HOLD if asked.full and not asked.reason:
+            raise UsageError("--stop-rollback needs --reason: say why traffic may stay as it is")
+        case OrderKind.WAIVE:
+            known = [criterion.name for criterion in found.plan.criteria]
+            if asked.subject not in known:
+                raise ConfigError(
+                    f"rollout {found.plan.rollout} has no criterion {asked.subject}: it has"
+                    f" {', '.join(known)}"
+                )
+            return asked
+        case _:
+            return asked
+
+
+def _nobody(rollout: Rollout, kind: OrderKind) -> str:
+    plan = rollout.plan
+    head = (
+        f"nobody drives rollout {plan.rollout} ({phase_of(rollout)}): the {kind.value} is left in"
+        " the journal for whoever takes it up."
+    )
+    if kind is OrderKind.ABORT:
+        return (
+            f"{head} To put version {plan.snapshot.traffic.primary} back now:"
+            f" `guardian rollback {plan.service}`"
+        )
+    return (
+        f"{head} `guardian run` drives it on; `guardian rollout recover {plan.service}` puts"
+        " traffic back, or with --how continue drives it to its end"
+    )
+
+
+# --- find --------------------------------------------------------------------------------------
+
+
+def live_rollout(records: Records, name: str) -> Rollout:
+    """The one live rollout of a service, or of that id; ConfigError names what there is."""
+    live = records.journal.live()
+    found = [head for head in live if name in (head.rollout, head.service)]
+    if len(found) == 1:
+        return state(records.journal, found[0].rollout)
+    if found:
+        ids = ", ".join(head.rollout for head in found)
+        raise ConfigError(f"{name} has {len(found)} live rollouts: name one of them: {ids}")
+    why = _not_live(records.journal, name, records.configured_names)
+    raise ConfigError(f"{why}; {_what_is_live(live)}")
+
+
+def addressed(records: Records, name: str, kind: OrderKind) -> Rollout:
+    """The rollout that an order is for: a live one; to take it back also one that has completed.
+
+    One that is back already is found as well, for a person to be told so.
+    """
+    journal = records.journal
+    if kind is OrderKind.ABORT and not any(name in (h.rollout, h.service) for h in journal.live()):
+        ids = [name, *(head.rollout for head in journal.history(name, limit=1))]
+        for id_ in ids:
+            ended = state(journal, id_) if journal.read(id_) else None
+            if ended is not None and (ended.phase is Phase.COMPLETED or is_back(ended)):
+                return ended
+    return live_rollout(records, name)
+
+
+def is_back(rollout: Rollout) -> bool:
+    """Whether its traffic is where it was before it: put back, or never moved."""
+    unmoved = rollout.phase is Phase.CANCELLED and rollout.plan.drive is Drive.ROLLOUT
+    return rollout.phase is Phase.ROLLED_BACK or unmoved
+
+
+def _not_live(journal: Journal, name: str, configured: Collection[str]) -> str:
+    if journal.read(name):
+        return f"rollout {name} is over: {phase_of(state(journal, name))}"
+    past = journal.history(name, limit=1)
+    if not past and name in configured:
+        start = f"`guardian rollout start {name} --to VERSION` begins one"
+        return f"{name} has had no rollout so far ({start})"
+    if not past:
+        return f"the journal knows no rollout and no service called {name}"
+    last = state(journal, past[0].rollout)
+    return (
+        f"{name} has no live rollout; its last one, {past[0].rollout}, is {phase_of(last)}"
+        f" (`guardian rollout history {name}`)"
+    )
+
+
+def _what_is_live(live: Sequence[Head]) -> str:
+    if not live:
+        return "nothing is live"
+    return "live now: " + ", ".join(f"{head.service} ({head.rollout})" for head in live)
+
+
+# --- leave -------------------------------------------------------------------------------------
+
+
+def leave(journal: Journal, order: Order, *, seq: int) -> Order:
+    """Leave an order, or find the same one waiting; its id is made of what it says.
+
+    The same command twice, also at the same time, is one order until that one is answered.
+    """
+    for waiting in journal.orders([order.rollout]):
+        if _said(waiting) == _said(order):
+            return waiting
+    digest = hashlib.sha256(repr((seq, _said(order))).encode()).hexdigest()[:12]
+    stem = f"{order.rollout}-{order.kind.value}-{digest}"
+    for number in range(TRIES):
+        named = replace(order, id=f"{stem}-{number}" if number else stem)
+        if journal.answered(named.id) is None:
+            journal.order(named)
+            return named
+    raise ConfigError(f"the same order was answered {TRIES} times while nothing happened: {stem}")
+
+
+def _said(order: Order) -> Order:
+    """What makes two orders the same one: all but who gives it, why and when."""
+    return replace(order, id="", actor="", reason="", at=0.0)
+
+
+# --- wait --------------------------------------------------------------------------------------
+
+
+def answer_to(records: Records, order: Order, *, timeout_s: float) -> Answer | None:
+    """What became of an order within so many real seconds; the rollout's end refuses it."""
+    journal, clock = records.journal, records.clock
+    ends_at = clock.monotonic() + timeout_s
+    while True:
+        over = not order.rollout.startswith("@") and _unheard(journal, order.rollout)
+        answer = journal.answered(order.id)
+        if answer is not None:
+            return answer
+        if over:
+            ended = state(journal, order.rollout)
+            return Answer(order=order.id, refused=f"the rollout ended before: {phase_of(ended)}")
+        if clock.monotonic() >= ends_at:
+            return None
+        clock.sleep(LOOK_S)
+
+
+def _unheard(journal: Journal, name: str) -> bool:
+    """Whether a rollout is over, and nobody is left who could answer."""
+    rollout = state(journal, name)
+    return not rollout.live and driver(journal, rollout) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from guardian.core.model import Instant
@@ -38,10 +38,11 @@ from guardian.core.status import confirmed_weight
 from guardian.core.traffic import NONE
 from guardian.core.verdict import Verdict
 from guardian.messages import holds, moves
+from guardian.messages.entry_lines import verdicts_of
 from guardian.messages.page_keys import page_key
 from guardian.messages.phrases import Words
 
-# --- keys ------------------------------------------------------------------------------------
+# --- pages -------------------------------------------------------------------------------------
 
 _ROLLED_BACK = "rolled_back"
 _STUCK = ("stuck", "stuck-2")
@@ -49,15 +50,24 @@ _BLIND = "blind"
 _SUPERSEDED = "superseded"
 _FROZEN = "frozen"
 _PROMOTION = "promotion"
+_NO_WAY_BACK = "no_way_back"
 _QUARANTINED = "quarantined"
 _UNGUARDED = "unguarded"
-_NO_WAY_BACK = "no_way_back"
+_SEVERITIES = {
+    _ROLLED_BACK: Severity.WARNING,
+    _SUPERSEDED: Severity.WARNING,
+    _BLIND: Severity.ERROR,
+    _PROMOTION: Severity.ERROR,
+    _NO_WAY_BACK: Severity.ERROR,
+}
+"""How grave the causes of pages are; the others are critical."""
 _OPENED_BY = {
     _ROLLED_BACK: Event.ROLLED_BACK,
     _BLIND: Event.BLIND,
     _SUPERSEDED: Event.SUPERSEDED,
 }
 """Causes of pages that are not opened by STUCK."""
+_End: TypeAlias = RollbackConfirmed | GateFailed | Completed | Cancelled | Superseded
 
 
 def routing_events(told: Notice) -> frozenset[Event]:
@@ -66,26 +76,24 @@ def routing_events(told: Notice) -> frozenset[Event]:
     return frozenset({told.event, *(_OPENED_BY.get(c, Event.STUCK) for c in causes)})
 
 
-# --- the table ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    """What the table says of one entry."""
-
-    event: Event
-    words: Words
-    page: tuple[str, Severity] | None = None
-    verdicts: tuple[Verdict, ...] = ()
-    change: bool = False
-    final: bool = False
+# --- notices -----------------------------------------------------------------------------------
 
 
 def notice(before: Rollout | None, entry: Entry, after: Rollout) -> Notice | None:
     """Who must hear what of `entry`, which led from `before` (None: the first); None if nobody."""
     earlier = after if before is None else before
     row = _row(earlier, entry, after)
-    return None if row is None else _notice(row, after, _resolved(earlier, entry, after))
+    if row is None:
+        return None
+    event, cause = row
+    begins = RollbackStarted if after.plan.drive is Drive.ROLLBACK else RolloutStarted
+    return replace(
+        _notice(event, _words(earlier, entry, after), after, cause),
+        verdicts=_rests_on(entry, after),
+        resolves=_resolved(earlier, entry, after),
+        change=isinstance(entry, begins | _End),
+        final=isinstance(entry, _End),
+    )
 
 
 def quarantined(rollout: Rollout, why: str, now: Instant) -> Notice:
@@ -103,14 +111,15 @@ def unguarded(rollout: Rollout, why: str, now: Instant) -> Notice:
 
 def _beside(rollout: Rollout, words: Words, cause: str, now: Instant) -> Notice:
     """A critical page that no entry stands for."""
-    row = _Row(event=Event.STUCK, words=words, page=(cause, Severity.CRITICAL))
-    return replace(_notice(row, rollout), at=max(now, rollout.last_at), beside=cause)
+    told = _notice(Event.STUCK, words, rollout, cause)
+    return replace(told, at=max(now, rollout.last_at), beside=cause)
 
 
-def _notice(row: _Row, after: Rollout, resolves: tuple[str, ...] = ()) -> Notice:
-    plan, page = after.plan, row.page
+def _notice(event: Event, words: Words, after: Rollout, cause: str) -> Notice:
+    """A notice, and a page where it has a cause."""
+    plan, severity = after.plan, _SEVERITIES.get(cause, Severity.CRITICAL)
     return Notice(
-        event=row.event,
+        event=event,
         at=after.last_at,
         rollout=plan.rollout,
         seq=after.seq,
@@ -121,162 +130,137 @@ def _notice(row: _Row, after: Rollout, resolves: tuple[str, ...] = ()) -> Notice
         phase=after.phase.value,
         weight=str(confirmed_weight(after)),
         step=f"{after.step + 1} of {len(plan.steps)}" if after.step >= 0 else "",
-        title=row.words.title,
-        did=row.words.did,
-        todo=row.words.todo,
-        verdicts=row.verdicts,
-        pages=() if page is None else (Page(key=page_key(plan, page[0]), severity=page[1]),),
-        resolves=resolves,
-        change=row.change,
-        final=row.final,
+        title=words.title,
+        did=words.did,
+        todo=words.todo,
+        pages=(Page(key=page_key(plan, cause), severity=severity),) if cause else (),
     )
 
 
-def _row(before: Rollout, entry: Entry, after: Rollout) -> _Row | None:
-    """THE TABLE: page, notify or silent, for every entry there is."""
+def _row(before: Rollout, entry: Entry, after: Rollout) -> tuple[Event, str] | None:
+    """THE TABLE: what an entry is told as, and the cause that it pages for; None for silence."""
     match entry:
-        case RolloutStarted() | StepEntered():
-            return _forward(before, entry, after)
+        case RolloutStarted() if after.plan.drive is Drive.ROLLBACK:
+            return None  # The start of the rollback follows in the same transaction.
+        case RolloutStarted():
+            return Event.STARTED, ""
+        case StepEntered() if before.hold is None and entry.actor is None:
+            return None  # The confirmed weight is told.
+        case StepEntered() | Resumed() | Approved():
+            return Event.RESUMED, ""
+        case TrafficSeen() if after.kept_back:
+            return Event.ROLLED_BACK, _ROLLED_BACK
+        case TrafficSeen() if after.guards_rollback:
+            return Event.ROLLING_BACK, ""
         case WeightConfirmed() | TrafficSeen():
-            return _shown(entry, after)
+            return Event.BAKING, ""
+        case Held(why=HoldReason.BLIND) if before.hold is not None and before.hold.why is entry.why:
+            return None  # It was told, and its page is open.
+        case Held() if _rollback_withheld(after):
+            return Event.STUCK, _FROZEN
         case Held():
-            return _held(before, entry, after)
-        case Resumed() | Approved() | Waived() | Warned():
-            return _meanwhile(entry, after)
-        case RollbackStarted() | RollbackStuck():
-            return _going_back(before, entry, after)
-        case RollbackConfirmed() | GateFailed() | Completed() | Cancelled() | Superseded() as end:
-            return _ended(before, end, after)
-        case PromotionStuck() | PrimaryConfirmed():
-            return _promotion(before, entry, after)
-        case WayBackSeen():
-            return _way_back(after)
+            return (Event.BLIND, _BLIND) if entry.why is HoldReason.BLIND else (Event.HELD, "")
+        case Warned() if after.hold is not None and of_blindness(after.plan, entry):
+            return Event.BLIND, _BLIND
+        case WayBackSeen() if after.way_back.problem:
+            return Event.STUCK, _NO_WAY_BACK
+        case Waived() | Warned() | WayBackSeen():
+            return Event.WARNING, ""
+        case RollbackStarted():
+            return Event.ROLLING_BACK, ""
+        case RollbackStuck():
+            return Event.STUCK, _STUCK[entry.level - 1]
+        case RollbackConfirmed():
+            return Event.ROLLED_BACK, "" if _expected(entry, after) else _ROLLED_BACK
+        case GateFailed():
+            return Event.GATE_FAILED, ""
+        case Completed():
+            return (Event.UNPROVEN if entry.unproven else Event.COMPLETED), ""
+        case PromotionStuck():
+            return Event.STUCK, _PROMOTION
+        case PrimaryConfirmed():
+            return (Event.COMPLETED, "") if before.promotion_stuck else None
+        case Cancelled():
+            return Event.CANCELLED, ""
+        case Superseded():
+            return Event.SUPERSEDED, _SUPERSEDED if _unsafe(before, entry) else ""
         case Sighted() | Retired():
             return None
         case _:
             assert_never(entry)
 
 
-def _shown(entry: WeightConfirmed | TrafficSeen, after: Rollout) -> _Row:
-    """Weights that were read back; the page for a rollback that is kept opens with the first."""
-    if isinstance(entry, WeightConfirmed):
-        return _Row(event=Event.BAKING, words=moves.baking(after))
-    if after.kept_back:
-        page = (_ROLLED_BACK, Severity.WARNING)
-        verdicts = after.rollback.verdicts if after.rollback is not None else ()
-        words = moves.shifted_back(entry, after)
-        return _Row(event=Event.ROLLED_BACK, words=words, page=page, verdicts=verdicts)
-    if after.guards_rollback:
-        return _Row(event=Event.ROLLING_BACK, words=moves.shifted_back(entry, after))
-    return _Row(event=Event.BAKING, words=moves.shifted(after))
+def _expected(entry: RollbackConfirmed, after: Rollout) -> bool:
+    """Whether nobody has to be woken for a rollback: a person typed it, or did it elsewhere."""
+    return moves.by_hand(after) or not entry.by_guardian
 
 
-def _going_back(before: Rollout, entry: RollbackStarted | RollbackStuck, after: Rollout) -> _Row:
-    if isinstance(entry, RollbackStarted):
-        words = moves.rolling_back(entry, before, after)
-        begins = after.plan.drive is Drive.ROLLBACK
-        return _Row(event=Event.ROLLING_BACK, words=words, verdicts=entry.verdicts, change=begins)
-    cause = _STUCK[0] if entry.level == 1 else _STUCK[1]
-    words = moves.stuck(entry, before, after)
-    return _Row(event=Event.STUCK, words=words, page=(cause, Severity.CRITICAL))
+def _unsafe(before: Rollout, entry: Superseded) -> bool:
+    """Whether a person has to look at what is live now.
 
-
-def _way_back(after: Rollout) -> _Row:
-    words = holds.way_back(after)
-    if after.way_back.problem:
-        return _Row(event=Event.STUCK, words=words, page=(_NO_WAY_BACK, Severity.ERROR))
-    return _Row(event=Event.WARNING, words=words)
-
-
-def _promotion(
-    before: Rollout, entry: PromotionStuck | PrimaryConfirmed, after: Rollout
-) -> _Row | None:
-    """Silent in the ordinary course, where the completion was told."""
-    if isinstance(entry, PromotionStuck):
-        words = moves.promotion_stuck(entry, after)
-        return _Row(event=Event.STUCK, words=words, page=(_PROMOTION, Severity.ERROR))
-    if before.promotion_stuck:
-        return _Row(event=Event.COMPLETED, words=moves.promotion_confirmed(after))
-    return None
-
-
-def _forward(before: Rollout, entry: RolloutStarted | StepEntered, after: Rollout) -> _Row | None:
-    """Silent in the ordinary course, where the confirmed weight is told; not over a person.
-
-    Silent also where a person's rollback begins: its start follows in the same transaction.
+    A person who names another version has the next rollback told, and paged if stuck.
     """
-    if isinstance(entry, RolloutStarted):
-        if after.plan.drive is Drive.ROLLBACK:
-            return None
-        return _Row(event=Event.STARTED, words=moves.started(after), change=True)
-    if before.hold is None and entry.actor is None:
-        return None
-    words = moves.promoted(entry, after)
-    return _Row(event=Event.RESUMED, words=words, verdicts=entry.verdicts)
+    lost = entry.gone and confirmed_weight(before) > NONE
+    return entry.actor is None and (before.returning or lost)
 
 
-def _held(before: Rollout, entry: Held, after: Rollout) -> _Row | None:
-    """Silent where a hold for blindness goes blind again: that was told, and its page is open."""
-    if entry.why is HoldReason.BLIND and before.hold is not None and before.hold.why is entry.why:
-        return None
-    words, verdicts = holds.held(entry, after), entry.verdicts
-    if _rollback_withheld(after):
-        page = (_FROZEN, Severity.CRITICAL)
-        return _Row(event=Event.STUCK, words=words, page=page, verdicts=verdicts)
-    if entry.why is HoldReason.BLIND:
-        page = (_BLIND, Severity.ERROR)
-        return _Row(event=Event.BLIND, words=words, page=page, verdicts=verdicts)
-    return _Row(event=Event.HELD, words=words, verdicts=verdicts)
-
-
-def _meanwhile(entry: Resumed | Approved | Waived | Warned, after: Rollout) -> _Row:
-    """What moves no traffic: people's words, and warnings."""
+def _words(before: Rollout, entry: Entry, after: Rollout) -> Words:
+    """What people read of an entry that is told."""
     match entry:
-        case Resumed():
-            return _Row(event=Event.RESUMED, words=holds.resumed(entry, after))
-        case Approved():
-            return _Row(event=Event.RESUMED, words=holds.approved(entry, after))
-        case Waived():
-            return _Row(event=Event.WARNING, words=holds.waived(entry, after))
-        case _:
-            words, verdicts = holds.warned(entry, after), entry.verdicts
-            if after.hold is not None and of_blindness(after.plan, entry):
-                page = (_BLIND, Severity.ERROR)
-                return _Row(event=Event.BLIND, words=words, page=page, verdicts=verdicts)
-            return _Row(event=Event.WARNING, words=words, verdicts=verdicts)
-
-
-_End: TypeAlias = RollbackConfirmed | GateFailed | Completed | Cancelled | Superseded
-
-
-def _ended(before: Rollout, entry: _End, after: Rollout) -> _Row:
-    """The rows of the ends: each is worth a change event and closes the thread."""
-    page: tuple[str, Severity] | None = None
-    verdicts: tuple[Verdict, ...] = ()
-    match entry:
-        case RollbackConfirmed():
-            event, words = Event.ROLLED_BACK, moves.rolled_back(entry, after)
-            verdicts = before.rollback.verdicts if before.rollback is not None else ()
-            paged = entry.by_guardian and not moves.by_hand(after)
-            page = (_ROLLED_BACK, Severity.WARNING) if paged else None
-        case GateFailed():
-            event, words = Event.GATE_FAILED, moves.gate_failed(entry, after)
-            verdicts = entry.verdicts
-        case Completed():
-            event = Event.UNPROVEN if entry.unproven else Event.COMPLETED
-            words, verdicts = moves.completed(entry, after), entry.verdicts
-        case Cancelled():
-            event, words = Event.CANCELLED, moves.cancelled(entry, after)
-        case Superseded():
-            # A person who names another version has the next rollback told, and paged if stuck.
-            unsafe = entry.actor is None and (
-                before.returning or (entry.gone and confirmed_weight(before) > NONE)
+        case RolloutStarted():
+            return moves.started(after)
+        case StepEntered():
+            return moves.promoted(entry, after)
+        case WeightConfirmed():
+            return moves.baking(after)
+        case TrafficSeen():
+            return (
+                moves.shifted_back(entry, after) if after.guards_rollback else moves.shifted(after)
             )
-            event, words = Event.SUPERSEDED, moves.superseded(entry, before, after)
-            page = (_SUPERSEDED, Severity.WARNING) if unsafe else None
+        case Held():
+            return holds.held(entry, after)
+        case Resumed():
+            return holds.resumed(entry, after)
+        case Approved():
+            return holds.approved(entry, after)
+        case Waived():
+            return holds.waived(entry, after)
+        case Warned():
+            return holds.warned(entry, after)
+        case WayBackSeen():
+            return holds.way_back(after)
+        case RollbackStarted():
+            return moves.rolling_back(entry, before, after)
+        case RollbackStuck():
+            return moves.stuck(entry, before, after)
+        case RollbackConfirmed():
+            return moves.rolled_back(entry, after)
+        case GateFailed():
+            return moves.gate_failed(entry, after)
+        case Completed():
+            return moves.completed(entry, after)
+        case PromotionStuck():
+            return moves.promotion_stuck(entry, after)
+        case PrimaryConfirmed():
+            return moves.promotion_confirmed(after)
+        case Cancelled():
+            return moves.cancelled(entry, after)
+        case Superseded():
+            return moves.superseded(entry, before, after)
+        case Sighted() | Retired():
+            raise AssertionError(entry)
         case _:
             assert_never(entry)
-    return _Row(event=event, words=words, page=page, verdicts=verdicts, change=True, final=True)
+
+
+def _rests_on(entry: Entry, after: Rollout) -> tuple[Verdict, ...]:
+    """The verdicts that people are shown: the entry's own, or those of the rollback it ends."""
+    back = isinstance(entry, RollbackConfirmed) or (
+        isinstance(entry, TrafficSeen) and after.kept_back
+    )
+    if back and after.rollback is not None:
+        return after.rollback.verdicts
+    return verdicts_of(entry)
 
 
 # --- pages that are over -----------------------------------------------------------------------

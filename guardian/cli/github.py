@@ -22,6 +22,7 @@ from guardian.core.notices import Event, Notice
 from guardian.core.scrub import visible
 from guardian.core.verdict import Verdict
 from guardian.engine.outcome import WORST_FIRST, Exit
+from guardian.messages.entry_lines import moment
 
 _LEVELS = {
     Event.ROLLING_BACK: "warning",
@@ -193,7 +194,7 @@ def _section(run: RunSummary) -> str:
     told = run.notices[-_TOLD:]
     if told:
         lines += ["", "### What guardian did", ""]
-        lines += [f"- {_time(n)} **{markdown(n.title)}** {markdown(n.did)}" for n in told]
+        lines += [f"- {moment(n.at)} **{markdown(n.title)}** {markdown(n.did)}" for n in told]
     if run.next:
         lines += ["", "### What you can do", "", markdown(run.next)]
     return "\n".join([*lines, ""])
@@ -229,10 +230,6 @@ def _row(verdict: Verdict) -> str:
 
 def _quoted(text: str) -> str:
     return "\n".join(f"> {markdown(line)}" for line in text.splitlines())
-
-
-def _time(notice: Notice) -> str:
-    return f"{rfc3339(notice.at)[11:19]}Z"
 
 
 def _headline(run: RunSummary) -> str:

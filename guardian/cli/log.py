@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from guardian.cli.streams import write_line
 from guardian.core.codec import rfc3339
 from guardian.engine.tick_result import Recorded, TickResult
+from guardian.messages.entry_lines import event_of
 from guardian.ports import Clock
 
 SCHEMA = "guardian/log/v1"
@@ -41,7 +42,7 @@ class Log:
 
     def _recorded(self, item: Recorded, report: TickResult) -> None:
         picture = next(p for p in report.pictures if p.rollout == item.rollout)
-        event = _snake(type(item.entry).__name__)
+        event = event_of(item.entry)
         phase, weight = picture.phase.value, str(picture.weight)
         told = item.notice
         title = told.title if told is not None else event.replace("_", " ")
@@ -65,7 +66,3 @@ class Log:
         if self._json:
             line = json.dumps({"schema": SCHEMA, "time": time, **fields}, separators=(",", ":"))
         write_line(line, err=True, fit=False)
-
-
-def _snake(name: str) -> str:
-    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")

@@ -28,6 +28,7 @@ from guardian.core.status import Picture
 from guardian.core.verdict import Outcome, Verdict
 from guardian.engine.outcome import Exit
 from guardian.engine.tick import Recorded, TickResult
+from guardian.messages.entry_lines import event_of, moment
 from guardian.ports import GuardianError
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ class Output:
             self._passed(item.entry.step, picture, at)
         if self._records:
             extra = {"title": notice.title, "did": notice.did} if notice else {}
-            self._event(_snake(type(item.entry).__name__), picture, at, **extra)
+            self._event(event_of(item.entry), picture, at, **extra)
         elif notice is not None and self._github is not None:
             self._github.notice(notice, told(notice, at))
         elif notice is not None:
@@ -217,7 +218,7 @@ class Output:
 
     def _passed(self, step: int, picture: Picture, at: Instant) -> None:
         """What a step rests on when it ends: the verdicts that let the next one begin."""
-        lines = [f"{_clock(at)}  {picture.service}: step {step} of {picture.steps} is over"]
+        lines = [f"{moment(at)}  {picture.service}: step {step} of {picture.steps} is over"]
         self.line("\n".join([*lines, *(f"             {long(v)}" for v in picture.verdicts)]))
 
     def _progress(self, picture: Picture) -> None:
@@ -232,7 +233,7 @@ class Output:
         before, at = self._shown.get(picture.rollout, ("", 0.0))
         if before != line or picture.at - at >= SILENT_S or self._verbose:
             self._shown[picture.rollout] = (line, picture.at)
-            shown = f"{_clock(picture.at)}  {picture.service}: {line}"
+            shown = f"{moment(picture.at)}  {picture.service}: {line}"
             if self._github is not None:
                 self._github.progress(shown, f"{picture.service}: {picture.canary} is watched")
             else:
@@ -308,7 +309,7 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
 
 def told(notice: Notice, at: Instant) -> str:
     """A notice as a block of text."""
-    lines = [f"{_clock(at)}  {click.style(notice.title, bold=True)}"]
+    lines = [f"{moment(at)}  {click.style(notice.title, bold=True)}"]
     lines += [f"           {text}" for text in (notice.did, notice.todo) if text]
     lines += [f"             {long(v)}" for v in notice.verdicts]
     return "\n".join(lines)
@@ -344,11 +345,3 @@ def summary(rollout: Rollout, exit_: Exit, *, driven: bool) -> str:
         f" `guardian rollback {plan.service}` puts version"
         f" {plan.snapshot.traffic.primary} back"
     )
-
-
-def _clock(at: Instant) -> str:
-    return rfc3339(at)[11:19] + "Z"
-
-
-def _snake(name: str) -> str:
-    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")

@@ -66,7 +66,6 @@ def report(
 def _facts(wiring: Wiring, name: str, *, metrics: bool) -> Facts:
     from guardian.cli.report_readings import ALONE, readings
     from guardian.core.rollout.machine import fold
-    from guardian.messages.entry_lines import sentence
     from guardian.report import Readings, gathered
 
     id_ = _found(wiring, name)
@@ -75,7 +74,7 @@ def _facts(wiring: Wiring, name: str, *, metrics: bool) -> Facts:
     read = Readings(missing=ALONE)
     if metrics:
         read = readings(wiring, fold(r.entry for r in records), records, now=now)
-    return gathered(records, say=sentence, listeners=_listeners(wiring), readings=read, now=now)
+    return gathered(records, listeners=_listeners(wiring), readings=read, now=now)
 
 
 def _found(wiring: Wiring, name: str) -> str:

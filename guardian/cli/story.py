@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from guardian.cli.output import long, short
-from guardian.core.codec import rfc3339
 from guardian.core.model import Instant
 from guardian.core.rollout.entries import (
     Completed,
@@ -24,6 +23,7 @@ from guardian.core.rollout.entries import (
 )
 from guardian.core.status import Picture
 from guardian.core.verdict import Verdict
+from guardian.core.wording import hour_minute
 
 if TYPE_CHECKING:
     from guardian.engine.tick import TickResult
@@ -134,7 +134,7 @@ class Story:
         self._line(at, click.style(f"decision: {text}", fg=colour, bold=True))
 
     def _line(self, at: Instant, text: str) -> None:
-        click.echo(f"{rfc3339(at)[11:16]}  {text}")
+        click.echo(f"{hour_minute(at)}  {text}")
 
     def _aside(self, who: str, text: str) -> None:
         first, *rest = textwrap.wrap(html.unescape(text), WIDTH)

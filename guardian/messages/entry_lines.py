@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, assert_never
 
 from guardian.core.codec import encode_entry, rfc3339
@@ -41,12 +42,16 @@ def sentence(entry: Entry, plan: Plan) -> str:
     """What an entry says, in one line."""
     match entry:
         case RolloutStarted():
-            return _started(plan)
+            began = f"{plan.drive.value} of version {plan.canary}, stable {plan.stable}"
+            return _with(began, plan.reason)
         case StepEntered(step=step, overridden=overridden):
             over = f", over {', '.join(overridden)}" if overridden else ""
             return f"step {step + 1} of {len(plan.steps)}: {plan.steps[step].weight} wanted{over}"
-        case WeightConfirmed() | TrafficSeen():
-            return _shown(entry, plan)
+        case WeightConfirmed():
+            return f"version {plan.canary} at {entry.weight}, read back"
+        case TrafficSeen(traffic=traffic):
+            back = traffic == plan.snapshot.traffic
+            return f"{'back to' if back else 'somebody else shifted:'} {traffic}, read back"
         case Approved(step=step):
             return _with(f"step {step + 1} approved", entry.detail)
         case Waived(criterion=criterion):
@@ -57,74 +62,34 @@ def sentence(entry: Entry, plan: Plan) -> str:
             can = "can take the traffic back again"
             lost = _with("cannot take the traffic back", found.problem)
             return f"version {plan.stable} {lost if found.problem else can}"
-        case Held() | Sighted() | Resumed():
-            return _still(entry)
-        case RollbackStarted() | RollbackStuck() | RollbackConfirmed():
-            return _back(entry, plan)
-        case _:
-            return _end(entry, plan)
-
-
-def _started(plan: Plan) -> str:
-    return _with(f"{plan.drive.value} of version {plan.canary}, stable {plan.stable}", plan.reason)
-
-
-def _still(entry: Held | Sighted | Resumed) -> str:
-    match entry:
         case Held(why=why):
-            return _with(f"held ({why.value.replace('_', ' ')})", entry.detail)
+            return _with(f"held ({spaced(why)})", entry.detail)
         case Sighted():
             return "the metrics can be read again, and it goes on if that lasts"
-        case Resumed():
-            return _with("resumed", entry.detail)
-
-
-def _shown(entry: WeightConfirmed | TrafficSeen, plan: Plan) -> str:
-    if isinstance(entry, TrafficSeen):
-        back = entry.traffic == plan.snapshot.traffic
-        return f"{'back to' if back else 'somebody else shifted:'} {entry.traffic}, read back"
-    return f"version {plan.canary} at {entry.weight}, read back"
-
-
-def _back(entry: RollbackStarted | RollbackStuck | RollbackConfirmed, plan: Plan) -> str:
-    match entry:
         case RollbackStarted(cause=cause):
-            back = f"rollback to {plan.snapshot.traffic} ({cause.value.replace('_', ' ')})"
-            return _with(back, entry.detail)
+            return _with(f"rollback to {plan.snapshot.traffic} ({spaced(cause)})", entry.detail)
+        case Completed(unproven=unproven):
+            short = f", without enough evidence for {', '.join(unproven)}" if unproven else ""
+            return f"completed{short}"
+        case PrimaryConfirmed():
+            return f"version {plan.canary} is the primary version, read back"
         case RollbackStuck():
             return _with("the rollback is not confirmed", entry.detail)
         case RollbackConfirmed():
             return _with("rolled back", entry.detail)
-
-
-def _end(
-    entry: GateFailed
-    | Completed
-    | PromotionStuck
-    | PrimaryConfirmed
-    | Cancelled
-    | Superseded
-    | Retired,
-    plan: Plan,
-) -> str:
-    match entry:
         case GateFailed():
             return _with("breach, and on purpose not rolled back", entry.detail)
-        case Completed(unproven=unproven):
-            short = f", without enough evidence for {', '.join(unproven)}" if unproven else ""
-            return f"completed{short}"
         case PromotionStuck():
             return _with("the canary is not shown as the primary version", entry.detail)
-        case PrimaryConfirmed():
-            return f"version {plan.canary} is the primary version, read back"
-        case Cancelled():
-            return _with("cancelled", entry.detail)
-        case Superseded():
-            return _with("superseded", entry.detail)
-        case Retired():
-            return _with("retired", entry.detail)
+        case Resumed() | Cancelled() | Superseded() | Retired():
+            return _with(event_of(entry), entry.detail)
         case _:
             assert_never(entry)
+
+
+def spaced(word: Enum) -> str:
+    """A word of the journal's for people: `rolling back`."""
+    return str(word.value).replace("_", " ")
 
 
 def _with(what: str, detail: str) -> str:
@@ -175,10 +140,16 @@ def whole(record: Record, plan: Plan) -> Mapping[str, Any]:
     return {**record_of(record, plan), "entry": json.loads(encode_entry(record.entry))}
 
 
+def date_time(at: Instant) -> str:
+    """An instant for people, to the second: `2026-11-28 19:30:00Z`."""
+    text = rfc3339(at)
+    return f"{text[:10]} {text[11:19]}Z"
+
+
 def moment(at: Instant, *, date: bool = False) -> str:
     """An instant for people: `19:30:00Z`, or with its date before it."""
-    text = rfc3339(at)
-    return f"{text[:10]} {text[11:19]}Z" if date else f"{text[11:19]}Z"
+    text = date_time(at)
+    return text if date else text[11:]
 
 
 def lasting(seconds: float) -> str:

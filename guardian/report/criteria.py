@@ -10,6 +10,7 @@ from guardian.core.codec import rfc3339
 from guardian.core.judging.judge_state import sequential
 from guardian.core.model import Criterion, Incidents, Instant, Query
 from guardian.core.reasons import fails_on
+from guardian.core.wording import hour_minute
 from guardian.core.wording import span as length
 from guardian.report.blocks import Block, Heading, Line, Paragraph, Plot, Table
 from guardian.report.facts import Facts
@@ -118,7 +119,7 @@ def _plots(
         yield Plot(
             name=f"evidence-{index}",
             title=f"{name}: evidence of a breach (log e)",
-            text=f"At most {peak.log_e:.2f}, at {_clock(peak.at)};"
+            text=f"At most {peak.log_e:.2f}, at {hour_minute(peak.at)}Z;"
             f" a breach is proven at {curve.log_e_limit:.2f}.",
             since=facts.since,
             until=facts.until,
@@ -156,11 +157,7 @@ def _worst(curve: Curve) -> str:
     rising = curve.criterion.fail_if.direction.value in ("above", "at_or_above")
     # The sign turns the smallest into the worst where less is worse.
     worst = max(heard, key=lambda p: (p.value or 0.0) * (1 if rising else -1))
-    return f" The worst is {curve.shown(worst.value or 0.0)} at {_clock(worst.start)}."
-
-
-def _clock(at: Instant) -> str:
-    return f"{rfc3339(at)[11:16]}Z"
+    return f" The worst is {curve.shown(worst.value or 0.0)} at {hour_minute(worst.start)}Z."
 
 
 # --- datapoints --------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from guardian.core.rollout.machine import Rollout, apply, fold, start
 from guardian.core.status import confirmed_weight
 from guardian.core.traffic import Weight
 from guardian.core.verdict import Verdict
+from guardian.messages.entry_lines import actor_of, event_of, sentence, verdicts_of
 from guardian.messages.table import notice
 from guardian.ports import Record
 from guardian.report.replay import Curve, curve
@@ -73,15 +74,13 @@ class Decision:
 
     @property
     def event(self) -> str:
-        """Its name, as records have it: `step_entered`."""
-        name = type(self.entry).__name__
-        return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+        """Its name, as records have it."""
+        return event_of(self.entry)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
         """What it rests on."""
-        found: tuple[Verdict, ...] = getattr(self.entry, "verdicts", ())
-        return found
+        return verdicts_of(self.entry)
 
     @property
     def set_aside(self) -> str:
@@ -159,12 +158,11 @@ class Facts:
 def gathered(
     records: Sequence[Record],
     *,
-    say: Callable[[Entry, Plan], str],
     listeners: Callable[[Notice], tuple[str, ...]] | None,
     readings: Readings,
     now: Instant,
 ) -> Facts:
-    """The facts of one rollout's whole journal; `say` puts an entry into a sentence."""
+    """The facts of one rollout's whole journal."""
     rollout = fold(record.entry for record in records)
     since, until = span_of(records, now)
     moved = [r.entry for r in records if isinstance(r.entry, RollbackStarted | GateFailed)]
@@ -174,7 +172,7 @@ def gathered(
         rollout=rollout,
         since=since,
         until=until,
-        decisions=tuple(_decisions(records, say, listeners)),
+        decisions=tuple(_decisions(records, listeners)),
         weights=tuple(_weights(records)),
         curves=tuple(
             curve(c, readings.measurements, rollout, until=until, judged_until=judged_until)
@@ -214,17 +212,15 @@ def _weights(records: Sequence[Record]) -> Iterator[tuple[Instant, Weight]]:
 
 def _decisions(
     records: Sequence[Record],
-    say: Callable[[Entry, Plan], str],
     listeners: Callable[[Notice], tuple[str, ...]] | None,
 ) -> Iterator[Decision]:
     for before, record, after in _states(records):
         told = notice(before, record.entry, after)
-        actor = after.plan.actor if before is None else getattr(record.entry, "actor", None)
         yield Decision(
             seq=record.seq,
             entry=record.entry,
-            text=say(record.entry, after.plan),
-            actor=actor or "",
+            text=sentence(record.entry, after.plan),
+            actor=actor_of(record.entry, after.plan),
             told=None if told is None else _telling(told, listeners),
         )
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Literal
 
 from guardian.core import reasons
-from guardian.core.codec import rfc3339
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import (
@@ -19,6 +18,7 @@ from guardian.core.rollout.entries import (
 from guardian.core.rollout.machine import Rollout
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wording import span as length
+from guardian.messages.entry_lines import date_time
 from guardian.report.blocks import Block, Heading, Line, Paragraph, Plot, Table
 from guardian.report.criteria import criterion_blocks
 from guardian.report.facts import Decision, Facts, exposed_s
@@ -38,12 +38,6 @@ def blocks(facts: Facts) -> Iterator[Block]:
     yield from _decisions(facts)
     yield from _criteria(facts)
     yield from _plan(facts)
-
-
-def moment(at: Instant) -> str:
-    """An instant for people, to the second."""
-    text = rfc3339(at)
-    return f"{text[:10]} {text[11:19]}Z"
 
 
 # --- what happened -----------------------------------------------------------------------------
@@ -70,7 +64,7 @@ def _headline(facts: Facts) -> str:
     if decisive is None:
         return f"{facts.decisions[-1].text}."
     by = f", by {decisive.actor}" if decisive.actor and decisive.actor not in decisive.text else ""
-    return f"{moment(decisive.at)}: {decisive.text}{by}."
+    return f"{date_time(decisive.at)}: {decisive.text}{by}."
 
 
 def _summary(facts: Facts) -> Iterator[tuple[str, str]]:
@@ -79,14 +73,14 @@ def _summary(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "service", f"{plan.service} ({plan.environment})"
     yield "target", plan.target
     yield "versions", f"{plan.canary} canary, {plan.stable} stable"
-    yield "started", f"{moment(rollout.started_at)} by {plan.actor}"
+    yield "started", f"{date_time(rollout.started_at)} by {plan.actor}"
     if plan.reason:
         yield "reason", plan.reason
     if rollout.first_shift_at is not None:
         watched = plan.drive is Drive.WATCH
         yield (
             "watch began" if watched else "first shift",
-            f"{moment(rollout.first_shift_at)}, read back",
+            f"{date_time(rollout.first_shift_at)}, read back",
         )
     for what, kind in (
         ("breach", GateFailed),
@@ -95,10 +89,10 @@ def _summary(facts: Facts) -> Iterator[tuple[str, str]]:
     ):
         found = facts.first(kind)
         if found is not None:
-            yield what, f"{moment(found.at)}{_after(facts, found.at)}"
+            yield what, f"{date_time(found.at)}{_after(facts, found.at)}"
     yield from _exposed(facts)
     yield "now", f"{_phase(facts)}{_hold(facts)}"
-    yield "report made", moment(facts.made_at)
+    yield "report made", date_time(facts.made_at)
 
 
 def _exposed(facts: Facts) -> Iterator[tuple[str, str]]:
@@ -146,7 +140,7 @@ def _why(facts: Facts) -> Iterator[Block]:
             caption="Incidents",
             head=("criterion", "incident", "priority", "opened", "service", "title"),
             rows=tuple(
-                (v.criterion, i.id, i.priority, moment(i.opened_at), i.service, i.title)
+                (v.criterion, i.id, i.priority, date_time(i.opened_at), i.service, i.title)
                 for v, i in incidents
             ),
         )
@@ -194,7 +188,7 @@ def _evidence_row(verdict: Verdict) -> tuple[str, ...]:
 def _traffic(facts: Facts) -> Iterator[Block]:
     plan = facts.plan
     yield Heading(2, "Traffic")
-    shares = ", then ".join(f"{weight} from {moment(at)}" for at, weight in facts.weights)
+    shares = ", then ".join(f"{weight} from {date_time(at)}" for at, weight in facts.weights)
     yield Plot(
         name="traffic",
         title=f"Share of traffic on version {plan.canary}",
@@ -215,7 +209,7 @@ def _traffic(facts: Facts) -> Iterator[Block]:
     yield Table(
         caption="The canary's share of traffic, as it was read back",
         head=("from", "share"),
-        rows=tuple((moment(at), str(weight)) for at, weight in facts.weights),
+        rows=tuple((date_time(at), str(weight)) for at, weight in facts.weights),
     )
 
 
@@ -236,7 +230,7 @@ def _decisions(facts: Facts) -> Iterator[Block]:
         caption="Every entry of the journal",
         head=("no.", "time", "what", "by", "set aside"),
         rows=tuple(
-            (str(d.seq), moment(d.at), d.text, d.actor or "guardian", d.set_aside)
+            (str(d.seq), date_time(d.at), d.text, d.actor or "guardian", d.set_aside)
             for d in facts.decisions
         ),
     )
@@ -260,7 +254,7 @@ def _decisions(facts: Facts) -> Iterator[Block]:
 
 def _evidence_caption(one: Decision) -> str:
     then = "before the step" if isinstance(one.entry, StepEntered) else "at the time"
-    return f"The verdicts {then}, {moment(one.at)}"
+    return f"The verdicts {then}, {date_time(one.at)}"
 
 
 def _told_row(one: Decision) -> tuple[str, ...]:
@@ -316,4 +310,4 @@ def _plan(facts: Facts) -> Iterator[Block]:
 
 def _taken(facts: Facts) -> str:
     snapshot = facts.plan.snapshot
-    return f"recorded {moment(snapshot.taken_at)} by {snapshot.taken_by}"
+    return f"recorded {date_time(snapshot.taken_at)} by {snapshot.taken_by}"

@@ -34,7 +34,6 @@ from guardian.core.rollout.entries import (
     WeightConfirmed,
 )
 from guardian.core.verdict import Evidence, Outcome, Verdict
-from guardian.messages.entry_lines import sentence
 from guardian.ports import Record
 from guardian.report import Facts, Readings, gathered
 from tests.core.builders import BAD, ERRORS, FIVE_PERCENT, STABLE_BAD, STABLE_TOTAL, TOTAL, share
@@ -132,7 +131,6 @@ def facts(
     records = [Record(seq=n, epoch=1, entry=e, txid=f"t{n}") for n, e in enumerate(found, start=1)]
     return gathered(
         records,
-        say=sentence,
         listeners=_listening,
         readings=read() if readings is None else readings,
         now=now,

@@ -37,6 +37,16 @@ def test_readings_that_differ_are_refused_with_both_and_the_way_to_decide() -> N
     assert "nobody can tell" in refused(lambda: rollout_of(shop, "43"))
 
 
+def test_only_what_was_recorded_last_counts() -> None:
+    """A service that has moved to another target, and back, is not what it was before."""
+    shop = Shop(TURNED)
+    shop.snapshot("41", hours_ago=2.0)
+    shop.snapshot("7", hours_ago=1.0, target="lambda_alias:333333333333:us-east-1:other:live")
+    assert "nobody can tell" in refused(lambda: watch_of(shop))
+    shop.snapshot("41")
+    assert watch_of(shop).stable == "41"
+
+
 def test_a_split_is_put_back_to_who_is_stable() -> None:
     """Not to whoever is the primary version."""
     shop = Shop(TURNED)

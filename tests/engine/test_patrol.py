@@ -54,6 +54,22 @@ def test_a_canary_under_a_stamp_that_the_journal_does_not_know_is_paged_once() -
     assert beat.alias.guardian_wrote == []
 
 
+def test_what_is_over_within_a_minute_is_no_orphan() -> None:
+    """Nor is the target asked again before: a turn a second would cost AWS a look a second."""
+    beat = Beat()
+    beat.alias.traffic, beat.alias.stamp = SPLIT, STAMP
+    beat.look()
+    beat.look(59.0)
+    beat.alias.traffic, beat.alias.stamp = Traffic(primary="41"), None
+    beat.look(1.0)
+    assert beat.told == []
+    beat.look(EVERY_S)
+    beat.alias.traffic, beat.alias.stamp = SPLIT, STAMP
+    beat.look(EVERY_S)
+    beat.look(60.0)
+    assert len(beat.told) == 1
+
+
 def test_the_page_is_over_when_the_target_is_as_it_should_be() -> None:
     """By whatever hand; it may be paged again."""
     beat = Beat()
@@ -117,6 +133,18 @@ def test_a_target_that_cannot_be_seen_is_said_and_looked_at_again() -> None:
     beat.look(AGAIN_S)
     assert beat.patrol.unseen == {SERVICE: ""}
     assert beat.said[-1] == f"{SERVICE}: its target can be seen again"
+
+
+def test_what_cannot_be_seen_is_looked_at_once_a_minute() -> None:
+    """Neither in each turn, which would be a look a second, nor only after an hour."""
+    beat = Beat()
+    beat.alias.gone = True
+    beat.look()
+    beat.alias.gone = False
+    beat.look(59.0)
+    assert beat.patrol.unseen == {SERVICE: "no such alias"}
+    beat.look(1.0)
+    assert beat.patrol.unseen == {SERVICE: ""}
 
 
 def test_looks_are_an_hour_apart_and_services_that_went_are_forgotten() -> None:

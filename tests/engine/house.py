@@ -23,7 +23,7 @@ from guardian.engine.host import Dependencies, Host
 from guardian.engine.outbox import Receiver
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.task import Task
-from guardian.ports import Router, Source
+from guardian.ports import Journal, Router, Source
 from tests.contracts.journal_values import ManualClock
 from tests.engine.planes import Quiet, alias_for
 from tests.simulation.memory_journal import MemoryJournal
@@ -127,9 +127,9 @@ class Files:
 class House:
     """A daemon's parts without its threads."""
 
-    def __init__(self, *, mode: Mode = Mode.ENFORCE, journal: Timeless | None = None) -> None:
+    def __init__(self, *, mode: Mode = Mode.ENFORCE, journal: Journal | None = None) -> None:
         self.clock = ManualClock()
-        self.journal = journal or Timeless(self.clock)
+        self.journal: Journal = journal or Timeless(self.clock)
         self.catalog = Files(self.clock, mode=mode)
         self.said: list[str] = []
         self.broken: list[tuple[str, Exception]] = []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from guardian.engine.daemon import Daemon
 from guardian.engine.host import Dependencies
-from guardian.ports import Unavailable
+from guardian.ports import Clock, Unavailable
 from tests.contracts.journal_values import ManualClock
 from tests.engine.house import SERVICE, House, Timeless
 from tests.simulation.world import SeededRandom
@@ -24,11 +24,11 @@ class Away(Timeless):
         return super().pending()
 
 
-def daemon(house: House, *, observe: bool = False) -> Daemon:
+def daemon(house: House, *, observe: bool = False, clock: Clock | None = None) -> Daemon:
     """A daemon over the house's files, whose thread is the test."""
     dependencies = Dependencies(
         journal=house.journal,
-        clock=house.clock,
+        clock=clock or house.clock,
         rng=SeededRandom("daemon"),
         owner="a daemon",
         observer=lambda _: None,

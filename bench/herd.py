@@ -82,7 +82,7 @@ def _many(series: int) -> Row:
 
     def observed(report: TickResult) -> None:
         if report.polled:
-            verdicts = [v for p in report.pictures for v in p.verdicts]
+            verdicts = [v for p in report.statuses for v in p.verdicts]
             polls.append(sum(v.outcome is Outcome.ERROR for v in verdicts))
 
     with _plane(series // (2 * CRITERIA), YOUNG_S, observed) as plane:

@@ -37,13 +37,13 @@ class Log:
                 self._recorded(item, report)
         if report.trouble and report.trouble != self._trouble:
             self.say(report.trouble)
-        if report.pictures:
+        if report.statuses:
             self._trouble = report.trouble
 
     def _recorded(self, item: Recorded, report: TickResult) -> None:
-        picture = next(p for p in report.pictures if p.rollout == item.rollout)
+        status = next(p for p in report.statuses if p.id == item.rollout)
         event = event_of(item.entry)
-        phase, weight = picture.phase.value, str(picture.weight)
+        phase, weight = status.rollout.phase.value, str(status.weight)
         told = item.notice
         title = told.title if told is not None else event.replace("_", " ")
         fields = {
@@ -51,7 +51,7 @@ class Log:
             "service": item.service,
             "rollout": item.rollout,
             "phase": phase,
-            "weight": picture.weight.ratio,
+            "weight": status.weight.ratio,
             "message": title,
         }
         if told is not None and told.did:

@@ -24,7 +24,7 @@ from guardian.core.numbers import numbers
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import StepEntered
 from guardian.core.rollout.machine import Phase, Rollout
-from guardian.core.status import Picture
+from guardian.core.status import RolloutStatus
 from guardian.core.verdict import Outcome, Verdict
 from guardian.engine.outcome import Exit
 from guardian.engine.tick import Recorded, TickResult
@@ -116,20 +116,20 @@ class Output:
 
     def report(self, report: TickResult) -> None:
         """One tick."""
-        pictures = {p.rollout: p for p in report.pictures}
-        self._seen |= {p.rollout: p.verdicts for p in report.pictures}
+        statuses = {p.id: p for p in report.statuses}
+        self._seen |= {p.id: p.verdicts for p in report.statuses}
         for item in report.recorded:
-            self._recorded(item, pictures[item.rollout], report.at)
+            self._recorded(item, statuses[item.rollout], report.at)
         if report.trouble and report.trouble != self._trouble:
             self.say(report.trouble)
         self._trouble = report.trouble
         if not report.polled:
             return
-        for picture in report.pictures:
+        for status in report.statuses:
             if self._records:
-                self._event("tick", picture, report.at)
+                self._event("tick", status, report.at)
             else:
-                self._progress(picture)
+                self._progress(status)
 
     def end(
         self,
@@ -202,55 +202,58 @@ class Output:
 
     # --- text ----------------------------------------------------------------------------------
 
-    def _recorded(self, item: Recorded, picture: Picture, at: Instant) -> None:
+    def _recorded(self, item: Recorded, status: RolloutStatus, at: Instant) -> None:
         notice = item.notice
         if notice is not None:
             self._told.setdefault(item.rollout, []).append(notice)
         if isinstance(item.entry, StepEntered) and item.entry.step > 0 and not self._records:
-            self._passed(item.entry.step, picture, at)
+            self._passed(item.entry.step, status, at)
         if self._records:
             extra = {"title": notice.title, "did": notice.did} if notice else {}
-            self._event(event_of(item.entry), picture, at, **extra)
+            self._event(event_of(item.entry), status, at, **extra)
         elif notice is not None and self._github is not None:
             self._github.notice(notice, told(notice, at))
         elif notice is not None:
             write_line(told(notice, at))
 
-    def _passed(self, step: int, picture: Picture, at: Instant) -> None:
+    def _passed(self, step: int, status: RolloutStatus, at: Instant) -> None:
         """What a step rests on when it ends: the verdicts that let the next one begin."""
-        lines = [f"{moment(at)}  {picture.service}: step {step} of {picture.steps} is over"]
-        self.line("\n".join([*lines, *(f"             {long(v)}" for v in picture.verdicts)]))
+        lines = [
+            f"{moment(at)}  {status.plan.service}: step {step} of {len(status.plan.steps)} is over"
+        ]
+        self.line("\n".join([*lines, *(f"             {long(v)}" for v in status.verdicts)]))
 
-    def _progress(self, picture: Picture) -> None:
+    def _progress(self, status: RolloutStatus) -> None:
         """A line for what is new, at least one a minute, and with -v one for every poll."""
-        if self._quiet or picture.phase not in (Phase.BAKING, Phase.HELD, Phase.SHIFTING):
+        if self._quiet or status.rollout.phase not in (Phase.BAKING, Phase.HELD, Phase.SHIFTING):
             return
-        verdicts = ", ".join(short(v) for v in picture.verdicts) or "no verdict yet"
-        where = f"{picture.canary} at {picture.weight}"
-        if picture.drive is Drive.ROLLOUT:
-            where += f", step {picture.step} of {picture.steps}"
-        line = f"{where}, {picture.waiting_for}  |  {verdicts}"
-        before, at = self._shown.get(picture.rollout, ("", 0.0))
-        if before != line or picture.at - at >= SILENT_S or self._verbose:
-            self._shown[picture.rollout] = (line, picture.at)
-            shown = f"{moment(picture.at)}  {picture.service}: {line}"
+        verdicts = ", ".join(short(v) for v in status.verdicts) or "no verdict yet"
+        service, canary = status.plan.service, status.plan.canary
+        where = f"{canary} at {status.weight}"
+        if status.plan.drive is Drive.ROLLOUT:
+            where += f", step {status.step} of {len(status.plan.steps)}"
+        line = f"{where}, {status.waiting_for}  |  {verdicts}"
+        before, at = self._shown.get(status.id, ("", 0.0))
+        if before != line or status.at - at >= SILENT_S or self._verbose:
+            self._shown[status.id] = (line, status.at)
+            shown = f"{moment(status.at)}  {service}: {line}"
             if self._github is not None:
-                self._github.progress(shown, f"{picture.service}: {picture.canary} is watched")
+                self._github.progress(shown, f"{service}: {canary} is watched")
             else:
                 write_line(shown)
 
     # --- records -------------------------------------------------------------------------------
 
-    def _event(self, event: str, picture: Picture, at: Instant, **extra: object) -> None:
+    def _event(self, event: str, status: RolloutStatus, at: Instant, **extra: object) -> None:
         record = {
             "schema": SCHEMA,
             "time": rfc3339(at),
-            "service": picture.service,
-            "rollout": picture.rollout,
+            "service": status.plan.service,
+            "rollout": status.id,
             "event": event,
-            "phase": picture.phase.value,
-            "weight": picture.weight.ratio,
-            "verdicts": [verdict_record(v) for v in picture.verdicts],
+            "phase": status.rollout.phase.value,
+            "weight": status.weight.ratio,
+            "verdicts": [verdict_record(v) for v in status.verdicts],
             **extra,
         }
         if self._form == "jsonl":

@@ -21,7 +21,7 @@ from guardian.core.rollout.entries import (
     StepEntered,
     WeightConfirmed,
 )
-from guardian.core.status import Picture
+from guardian.core.status import RolloutStatus
 from guardian.core.verdict import Verdict
 from guardian.core.wording import hour_minute
 
@@ -46,12 +46,12 @@ class Story:
 
     def report(self, report: TickResult) -> None:
         """One tick."""
-        pictures = {p.rollout: p for p in report.pictures}
+        statuses = {p.id: p for p in report.statuses}
         for item in report.recorded:
-            self._entry(item.entry, pictures[item.rollout])
+            self._entry(item.entry, statuses[item.rollout])
         if report.polled:
-            for picture in report.pictures:
-                self._progress(picture)
+            for status in report.statuses:
+                self._progress(status)
         self.messages()
 
     def messages(self) -> None:
@@ -75,8 +75,8 @@ class Story:
         """A remark of guardian's."""
         click.echo(f"       {text}")
 
-    def _entry(self, entry: Entry, picture: Picture) -> None:
-        plan_step = f"step {picture.step} of {picture.steps}"
+    def _entry(self, entry: Entry, status: RolloutStatus) -> None:
+        plan_step = f"step {status.step} of {len(status.plan.steps)}"
         match entry:
             case RolloutStarted(plan=plan):
                 self._line(
@@ -87,14 +87,14 @@ class Story:
                 self._table(entry.verdicts)
                 why = "every criterion passes, so " if entry.verdicts else ""
                 self._decision(
-                    entry.at, f"{why}{picture.canary} gets {picture.wanted} ({plan_step})"
+                    entry.at, f"{why}{status.plan.canary} gets {status.wanted} ({plan_step})"
                 )
                 self._told_min = -1
             case WeightConfirmed():
                 self._line(
                     entry.at,
-                    f"AWS shows it, read back: {picture.traffic}; the bake of"
-                    f" {picture.bake_min:.0f} minutes begins",
+                    f"AWS shows it, read back: {status.traffic}; the bake of"
+                    f" {status.bake_min:.0f} minutes begins",
                 )
             case RollbackStarted():
                 self._breach_at = entry.at
@@ -103,28 +103,28 @@ class Story:
             case RollbackConfirmed():
                 self._line(
                     entry.at,
-                    f"AWS shows it, read back: {picture.stable} 100%,"
+                    f"AWS shows it, read back: {status.plan.stable} 100%,"
                     f" {entry.at - self._breach_at:.0f} s after the breach was proven",
                 )
             case Completed():
                 self._table(entry.verdicts)
                 self._decision(
-                    entry.at, f"every criterion passes: {picture.canary} becomes the version"
+                    entry.at, f"every criterion passes: {status.plan.canary} becomes the version"
                 )
             case PrimaryConfirmed():
-                self._line(entry.at, f"AWS shows it, read back: {picture.canary} 100%")
+                self._line(entry.at, f"AWS shows it, read back: {status.plan.canary} 100%")
             case _:
                 self._line(entry.at, type(entry).__name__)
 
-    def _progress(self, picture: Picture) -> None:
-        observed = int(picture.observed_min)
-        if picture.bake_min == 0 or not picture.verdicts or picture.phase.value != "baking":
+    def _progress(self, status: RolloutStatus) -> None:
+        observed = int(status.observed_min)
+        if status.bake_min == 0 or not status.verdicts or status.rollout.phase.value != "baking":
             return
         if observed == self._told_min or observed % PROGRESS_MIN:
             return
         self._told_min = observed
-        verdicts = ", ".join(short(v) for v in picture.verdicts)
-        self._line(picture.at, f"{observed} of {picture.bake_min:.0f} minutes observed: {verdicts}")
+        verdicts = ", ".join(short(v) for v in status.verdicts)
+        self._line(status.at, f"{observed} of {status.bake_min:.0f} minutes observed: {verdicts}")
 
     def _table(self, verdicts: Sequence[Verdict]) -> None:
         for verdict in verdicts:

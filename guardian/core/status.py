@@ -1,4 +1,4 @@
-"""The immutable picture of a rollout that commands, messages and metrics render."""
+"""How one rollout stands: the value that commands, messages and metrics render."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive, Plan
-from guardian.core.rollout.entries import HoldReason
+from guardian.core.rollout.entries import Entry, Freeze, HoldReason, Order
 from guardian.core.rollout.machine import Hold, Phase, Rollout
-from guardian.core.rollout.preconditions import approval_due, approval_of, unknown
+from guardian.core.rollout.preconditions import approval_of, unknown
 from guardian.core.rollout.progress import (
     Observation,
     baked_at,
@@ -16,7 +16,6 @@ from guardian.core.rollout.progress import (
     freeze_detail,
     observed_s,
     short_of_pass,
-    waited_s,
 )
 from guardian.core.traffic import Traffic, Weight
 from guardian.core.verdict import Verdict
@@ -24,62 +23,69 @@ from guardian.core.wording import hour_minute, moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """One rollout at one instant, ready to be shown."""
+class RolloutStatus:
+    """One rollout at one instant: as the journal has it, and as whoever judges it saw it last."""
 
     at: Instant
-    rollout: str
-    service: str
-    environment: str
-    target: str
-    drive: Drive
-    phase: Phase
-    stable: str
-    canary: str
-    step: int
-    """Counted from 1; 0 before the first."""
-    steps: int
-    weight: Weight
-    """The canary's weight as last read back."""
-    wanted: Weight
-    """The weight that the present step asks for."""
-    held: HoldReason | None
-    observed_min: float
-    bake_min: float
-    waited_min: float
-    verdicts: tuple[Verdict, ...]
-    traffic: Traffic | None
-    """As last read; None when it could not be read."""
-    trouble: str
-    """The last error in the way, if any."""
-    unproven: tuple[str, ...]
-    waiting_for: str
+    rollout: Rollout
+    waiting_for: str = ""
     """One sentence: why nothing moves, or what comes next."""
-    seq: int = 0
-    """How many entries were recorded."""
-    started_at: Instant = 0.0
-    entered_at: Instant | None = None
-    """When the present step was entered."""
-    phase_since: Instant = 0.0
-    restores: bool = True
-    """Whether a breach is rolled back; False for a gate and under `--observe`."""
-    hold_detail: str = ""
-    """Why it is held, as recorded; empty when it is not."""
-    held_since: Instant | None = None
-    resume_to: Phase | None = None
-    """Where a hold leads back to; `rolling_back` for a rollback that was stopped."""
-    approval_due: Instant | None = None
-    """Until when an approval is waited for, while one is."""
-    approved: tuple[int, ...] = ()
-    """Steps that a person agreed to, counted from 1."""
-    waived: tuple[str, ...] = ()
-    """Criteria that count no longer."""
-    frozen: str = ""
-    """Who froze advances until when and why; empty without a freeze."""
-    rollbacks_frozen: bool = False
-    """The freeze forbids guardian's own rollbacks as well."""
-    stuck: bool = False
-    """People were paged because a rollback or a promotion is not confirmed."""
+    verdicts: tuple[Verdict, ...] = ()
+    """The newest ones."""
+    judged_at: Instant | None = None
+    """When they were."""
+    observed_min: float = 0.0
+    """Of the present bake; only whoever judges it knows."""
+    traffic: Traffic | None = None
+    """As last read; None when it could not be read, and where the journal alone was asked."""
+    freeze: Freeze | None = None
+    """The one that is in force for its service."""
+    driver: str | None = None
+    """Who drives it, for whoever does not."""
+    orders: tuple[Order, ...] = ()
+    """Those that wait."""
+    entries: tuple[Entry, ...] = ()
+    """All that was recorded, where the journal was asked."""
+
+    @property
+    def id(self) -> str:
+        """The rollout's id."""
+        return self.rollout.plan.rollout
+
+    @property
+    def plan(self) -> Plan:
+        """What the rollout is to do."""
+        return self.rollout.plan
+
+    @property
+    def weight(self) -> Weight:
+        """The canary's weight as last read back."""
+        if self.traffic is not None:
+            return self.traffic.share(self.plan.canary)
+        return confirmed_weight(self.rollout)
+
+    @property
+    def wanted(self) -> Weight:
+        """The weight that the present step asks for."""
+        step = self.rollout.current_step
+        return step.weight if step and self.plan.drive is Drive.ROLLOUT else self.weight
+
+    @property
+    def step(self) -> int:
+        """Counted from 1; 0 before the first."""
+        return self.rollout.step + 1
+
+    @property
+    def bake_min(self) -> float:
+        """How long the present step is to be observed."""
+        step = self.rollout.current_step
+        return step.bake_s / MINUTE_S if step else 0.0
+
+    @property
+    def awaits_approval_of(self) -> int | None:
+        """The step, counted from 1, that waits for a person's approval."""
+        hold = self.rollout.hold
+        return self.step + 1 if hold is not None and hold.why is HoldReason.APPROVAL else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,56 +113,21 @@ def live_traffic(rollout: Rollout) -> Traffic:
     return rollout.traffic if rollout.plan.drive is Drive.WATCH else rollout.plan.found
 
 
-def picture(
+def status_of(
     rollout: Rollout, seen: Observation, now: Instant, *, traffic: Traffic | None
-) -> Picture:
-    """The picture of `rollout` at `now`."""
-    plan, step = rollout.plan, rollout.current_step
-    weight = traffic.share(plan.canary) if traffic is not None else confirmed_weight(rollout)
-    return Picture(
+) -> RolloutStatus:
+    """How `rollout` stands at `now` for whoever judges it."""
+    return RolloutStatus(
         at=now,
-        rollout=plan.rollout,
-        service=plan.service,
-        environment=plan.environment,
-        target=plan.target,
-        drive=plan.drive,
-        phase=rollout.phase,
-        stable=plan.stable,
-        canary=plan.canary,
-        step=rollout.step + 1,
-        steps=len(plan.steps),
-        weight=weight,
-        wanted=step.weight if step and plan.drive is Drive.ROLLOUT else weight,
-        held=rollout.hold.why if rollout.hold else None,
-        observed_min=observed_s(rollout, seen) / MINUTE_S,
-        bake_min=step.bake_s / MINUTE_S if step else 0.0,
-        waited_min=waited_s(rollout, now) / MINUTE_S,
-        verdicts=seen.verdicts,
-        traffic=traffic,
-        trouble=seen.trouble or rollout.way_back.problem,
-        unproven=rollout.completed.unproven if rollout.completed else (),
+        rollout=rollout,
         waiting_for=_waiting_for(rollout, seen),
-        seq=rollout.seq,
-        started_at=rollout.started_at,
-        entered_at=rollout.entered_at,
-        phase_since=rollout.phase_since,
-        restores=plan.restores,
-        hold_detail=rollout.hold.detail if rollout.hold else "",
-        held_since=rollout.hold.since if rollout.hold else None,
-        resume_to=rollout.hold.resume_to if rollout.hold else None,
-        approval_due=approval_due(rollout),
-        approved=tuple(step + 1 for step in rollout.approved),
-        waived=rollout.waived,
-        frozen=freeze_detail(seen.freeze) if seen.freeze else "",
-        rollbacks_frozen=seen.freeze is not None and seen.freeze.rollbacks_too,
-        stuck=_stuck(rollout),
+        verdicts=seen.verdicts,
+        judged_at=now,
+        observed_min=observed_s(rollout, seen) / MINUTE_S,
+        traffic=traffic,
+        freeze=seen.freeze,
+        orders=seen.orders,
     )
-
-
-def _stuck(rollout: Rollout) -> bool:
-    if rollout.phase is Phase.ROLLING_BACK:
-        return rollout.stuck_level > 0
-    return rollout.phase is Phase.COMPLETED and rollout.live and rollout.promotion_stuck
 
 
 def _waiting_for(rollout: Rollout, seen: Observation) -> str:

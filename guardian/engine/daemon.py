@@ -275,10 +275,10 @@ class Daemon:
         monotonic = self._clock.monotonic()
         planes = list(host.planes.values())
         late = {p.name: 0.0 if p.due_by is None else max(0.0, monotonic - p.due_by) for p in planes}
-        shown = [host.pictures.get(runner.id) for runner in host.runners]
+        shown = [host.statuses.get(runner.id) for runner in host.runners]
         return DaemonStatus(
             at=self._clock.now(),
-            pictures=tuple(picture for picture in shown if picture is not None),
+            statuses=tuple(status for status in shown if status is not None),
             claims=state.held,
             planes={p.name: (p.last_at, late[p.name]) for p in planes},
             unread={p.name: p.unread for p in planes},

@@ -11,7 +11,7 @@ from guardian.core.rollout.decide import opening
 from guardian.core.rollout.entries import Answer, Cancelled, Entry, Order, OrderKind, Superseded
 from guardian.core.rollout.machine import Rollout, fold
 from guardian.core.rollout.progress import Observation
-from guardian.core.status import Picture, picture
+from guardian.core.status import RolloutStatus, status_of
 from guardian.core.traffic import Reading
 from guardian.core.wording import because
 from guardian.engine.call_pool import ThreadCallPool
@@ -101,7 +101,7 @@ class Host:
             say=dependencies.say,
         )
         self.planes: Mapping[str, Plane] = {}
-        self.pictures: dict[str, Picture] = {}
+        self.statuses: dict[str, RolloutStatus] = {}
         """Each rollout here, as its last tick left it."""
         self.blocked: dict[str, str] = {}
         """Planes whose last tick broke as a whole, and how."""
@@ -248,7 +248,7 @@ class Host:
         return BLOCKED_S
 
     def _show(self, report: TickResult) -> None:
-        self.pictures |= {p.rollout: p for p in report.pictures}
+        self.statuses |= {p.id: p for p in report.statuses}
         self._dependencies.observer(report)
 
     def claim(self, target: str, *, take_over: bool = False) -> Claim:
@@ -309,11 +309,11 @@ class Host:
     def _show_recorded(self, items: Sequence[Told]) -> None:
         """Show what is no tick's doing as a tick would."""
         after = items[-1].after
-        shown = picture(after, Observation(), after.last_at, traffic=None)
+        shown = status_of(after, Observation(), after.last_at, traffic=None)
         recorded = tuple(self._recorder.recorded(items))
-        self._show(TickResult(at=after.last_at, polled=False, pictures=(shown,), recorded=recorded))
+        self._show(TickResult(at=after.last_at, polled=False, statuses=(shown,), recorded=recorded))
         if not after.live:
-            del self.pictures[after.plan.rollout]
+            del self.statuses[after.plan.rollout]
 
     def _take(self, runner: RolloutRunner, plane: str) -> None:
         self.planes[plane].take(runner)
@@ -323,7 +323,7 @@ class Host:
         """Let go of a rollout and of its target."""
         for plane in self.planes.values():
             plane.drop(runner)
-        self.pictures.pop(runner.id, None)
+        self.statuses.pop(runner.id, None)
         self._journal.release(runner.claim)
 
     def _ended_for(

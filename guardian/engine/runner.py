@@ -43,7 +43,7 @@ from guardian.core.rollout.entries import (
 from guardian.core.rollout.machine import LIVE, Phase, Rollout, apply
 from guardian.core.rollout.orders import Decision
 from guardian.core.rollout.progress import Observation, observed_until
-from guardian.core.status import Picture, picture
+from guardian.core.status import RolloutStatus, status_of
 from guardian.core.traffic import Reading, Stamp, WayBack
 from guardian.core.verdict import Verdict
 from guardian.engine.needs import (
@@ -391,7 +391,7 @@ class RolloutRunner:
         self.retry_at = monotonic + back_off_s * (0.5 + jitter / 2)
         return False
 
-    def picture(self, now: Instant) -> Picture:
+    def status(self, now: Instant) -> RolloutStatus:
         """How this rollout looks at `now`."""
         traffic = self.reading.traffic if self.reading else None
-        return picture(self.rollout, self.seen(freeze=self.freeze), now, traffic=traffic)
+        return status_of(self.rollout, self.seen(freeze=self.freeze), now, traffic=traffic)

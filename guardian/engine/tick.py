@@ -19,7 +19,7 @@ from guardian.core.rollout.entries import (
 )
 from guardian.core.rollout.machine import LIVE, fold
 from guardian.core.rollout.orders import Decision
-from guardian.core.status import Look, Picture
+from guardian.core.status import Look, RolloutStatus
 from guardian.engine.footing import asking
 from guardian.engine.leaps import Leaps
 from guardian.engine.looks import looking
@@ -163,14 +163,14 @@ class Plane:
         for item in recorded:
             self._outbox.release(item.rollout)
         self._tell_unrecorded(mine, fresh, now)
-        pictures = tuple(self._pictures(now))
+        statuses = tuple(self._statuses(now))
         if polling:
-            self._keep(pictures)
+            self._keep(statuses)
         self._show(
             TickResult(
                 at=now,
                 polled=polling,
-                pictures=pictures,
+                statuses=statuses,
                 recorded=tuple(recorded),
                 trouble=self._trouble,
             )
@@ -189,17 +189,17 @@ class Plane:
                 runner.lost = True
                 self._on_broken(runner, error)
 
-    def _pictures(self, now: Instant) -> Iterator[Picture]:
+    def _statuses(self, now: Instant) -> Iterator[RolloutStatus]:
         for runner in self.runners:
             with self._apart(runner):
-                yield runner.picture(now)
+                yield runner.status(now)
 
-    def _keep(self, pictures: Sequence[Picture]) -> None:
+    def _keep(self, statuses: Sequence[RolloutStatus]) -> None:
         """Let other processes see the newest verdicts; nothing rests on it, so it may fail."""
         looks = [
-            Look(rollout=p.rollout, at=p.at, waiting_for=p.waiting_for, verdicts=p.verdicts)
-            for p in pictures
-            if p.phase in LIVE
+            Look(rollout=p.id, at=p.at, waiting_for=p.waiting_for, verdicts=p.verdicts)
+            for p in statuses
+            if p.rollout.phase in LIVE
         ]
         self.unwritable = ""
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.rollout.entries import Entry
-from guardian.core.status import Picture
+from guardian.core.status import RolloutStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class TickResult:
 
     at: Instant
     polled: bool
-    pictures: tuple[Picture, ...]
+    statuses: tuple[RolloutStatus, ...]
     recorded: tuple[Recorded, ...]
     trouble: str = ""
     """Why the journal could not be used, if so."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from guardian.core.model import Instant
-from guardian.core.status import Picture
+from guardian.core.status import RolloutStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class DaemonStatus:
     """A daemon at one instant."""
 
     at: Instant
-    pictures: tuple[Picture, ...] = ()
+    statuses: tuple[RolloutStatus, ...] = ()
     """One for each rollout that this process runs."""
     claims: Mapping[str, bool] = field(default_factory=dict)
     """Each configured service: whether this daemon serves it (else it stands by)."""

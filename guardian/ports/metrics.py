@@ -1,4 +1,4 @@
-"""What guardian counts of its own work; what is true *now* is read from its pictures instead."""
+"""What guardian counts of its own work; what is true *now* is read from its statuses instead."""
 
 from __future__ import annotations
 

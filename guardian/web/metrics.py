@@ -22,7 +22,7 @@ import guardian
 from guardian.core.model import Instant
 from guardian.core.rollout.entries import HoldReason
 from guardian.core.rollout.machine import LIVE, Phase
-from guardian.core.status import Picture
+from guardian.core.status import RolloutStatus
 from guardian.core.verdict import Evidence, Outcome
 from guardian.ports.daemon_status import DaemonStatus
 
@@ -314,8 +314,8 @@ class _State:
             for family in FAMILIES
             if family.kind == "gauge"
         }
-        for picture in _newest(overview.pictures):
-            self._rollout(picture)
+        for status in _newest(overview.statuses):
+            self._rollout(status)
         for service, held in sorted(overview.claims.items()):
             self._set("guardian_claim_held", (service,), held)
         for service, why in sorted(overview.unseen.items()):
@@ -340,16 +340,17 @@ class _State:
     def _set(self, name: str, labels: Sequence[str], value: float) -> None:
         self._gauges[name].add_metric(labels, float(value))
 
-    def _rollout(self, picture: Picture) -> None:
-        service = picture.service
+    def _rollout(self, status: RolloutStatus) -> None:
+        service, rollout = status.plan.service, status.rollout
+        held = rollout.hold.why if rollout.hold is not None else None
         for phase in Phase:
-            self._set("guardian_rollout_phase", (service, phase.value), phase is picture.phase)
+            self._set("guardian_rollout_phase", (service, phase.value), phase is rollout.phase)
         for reason in HoldReason:
-            self._set("guardian_rollout_held", (service, reason.value), reason is picture.held)
-        self._set("guardian_canary_weight_ratio", (service,), picture.weight.ratio)
-        if picture.phase not in LIVE:
+            self._set("guardian_rollout_held", (service, reason.value), reason is held)
+        self._set("guardian_canary_weight_ratio", (service,), status.weight.ratio)
+        if rollout.phase not in LIVE:
             return
-        for verdict in picture.verdicts:
+        for verdict in status.verdicts:
             labels = (service, verdict.criterion)
             self._evidence(labels, verdict.evidence)
             for outcome in Outcome:
@@ -371,13 +372,13 @@ class _State:
                 self._set(name, labels, value)
 
 
-def _newest(pictures: Iterable[Picture]) -> list[Picture]:
-    """One picture of each service: of the live rollout, else of the last one."""
-    found: dict[str, Picture] = {}
-    for picture in pictures:
-        known = found.get(picture.service)
-        if known is None or picture.phase in LIVE or known.phase not in LIVE:
-            found[picture.service] = picture
+def _newest(statuses: Iterable[RolloutStatus]) -> list[RolloutStatus]:
+    """One status of each service: of the live rollout, else of the last one."""
+    found: dict[str, RolloutStatus] = {}
+    for status in statuses:
+        known = found.get(status.plan.service)
+        if known is None or status.rollout.phase in LIVE or known.rollout.phase not in LIVE:
+            found[status.plan.service] = status
     return [found[service] for service in sorted(found)]
 
 

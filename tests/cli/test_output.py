@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from guardian.cli.output import Output
 from guardian.core.rollout.entries import StepEntered
 from guardian.core.rollout.machine import Phase
-from guardian.core.status import picture
+from guardian.core.status import status_of
 from guardian.engine.tick_result import Recorded, TickResult
 from tests.core.rollouts import PASS, T0, at_last_step, in_phase, saw
 
 
 def polled(at: float, minutes: int) -> TickResult:
     """A poll of a baking rollout."""
-    shown = picture(in_phase(Phase.BAKING), saw(PASS, minutes=minutes), at, traffic=None)
-    return TickResult(at=at, polled=True, pictures=(shown,), recorded=(), trouble="")
+    shown = status_of(in_phase(Phase.BAKING), saw(PASS, minutes=minutes), at, traffic=None)
+    return TickResult(at=at, polled=True, statuses=(shown,), recorded=(), trouble="")
 
 
 def test_a_minute_without_news_has_a_line_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,11 +39,11 @@ def test_what_is_new_has_a_line_at_once(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_step_that_is_over_shows_what_it_rests_on(capsys: pytest.CaptureFixture[str]) -> None:
     """Every verdict, as the next step begins."""
     state = at_last_step()
-    shown = replace(picture(state, saw(PASS), T0, traffic=None), rollout="r")
+    shown = status_of(state, saw(PASS), T0, traffic=None)
     entry = StepEntered(at=T0, step=1)
-    item = Recorded(rollout="r", service="agents-api", entry=entry, notice=None)
+    item = Recorded(rollout=shown.id, service="agents-api", entry=entry, notice=None)
     Output("text").report(
-        TickResult(at=T0, polled=False, pictures=(shown,), recorded=(item,), trouble="")
+        TickResult(at=T0, polled=False, statuses=(shown,), recorded=(item,), trouble="")
     )
     said = capsys.readouterr().out
     assert "step 1 of 2 is over" in said

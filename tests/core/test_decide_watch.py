@@ -27,7 +27,7 @@ from guardian.core.rollout.entries import (
 )
 from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, apply
 from guardian.core.rollout.progress import Observation
-from guardian.core.status import confirmed_weight, picture
+from guardian.core.status import confirmed_weight, status_of
 from guardian.core.traffic import FULL, Traffic, Weight
 from guardian.messages.table import notice
 from tests.core.rollouts import (
@@ -93,7 +93,7 @@ def test_any_weights_of_its_two_versions_are_judged(
     after = apply(state, seen_at(300, found))
     assert (after.phase, after.hold) == (state.phase, state.hold)
     assert confirmed_weight(after) == found.share("42")
-    assert picture(after, saw(), T0, traffic=None).wanted == found.share("42")
+    assert status_of(after, saw(), T0, traffic=None).wanted == found.share("42")
     assert not isinstance(entry(after, saw(PASS, found=found), at=301), TrafficSeen | Held)
 
 
@@ -170,7 +170,7 @@ def test_a_rollback_beside_another_driver_is_kept_until_the_watch_is_over() -> N
     assert isinstance(entry(state, wrote(STABLE), at=MAX_BAKE_S), RollbackConfirmed)
     assert entry(state, saw(), at=MAX_BAKE_S + 59) is None
     assert isinstance(entry(state, saw(), at=MAX_BAKE_S + 60), RollbackStuck)
-    assert "the end of the watch" in picture(state, saw(), T0, traffic=None).waiting_for
+    assert "the end of the watch" in status_of(state, saw(), T0, traffic=None).waiting_for
 
 
 def test_what_the_other_driver_shifts_again_is_put_back_again() -> None:
@@ -278,5 +278,5 @@ def test_a_rollback_by_hand_has_no_steps_and_is_not_kept() -> None:
     back = RollbackStarted(at=T0, cause=Cause.ABORTED, detail="rollback by bob", actor="bob")
     state = rollout(back, plan=replace(BY_HAND, found=SPLIT))
     assert (state.traffic, state.kept_back, state.unconfirmed_since) == (SPLIT, False, T0)
-    assert "the router to show 41 100%" in picture(state, saw(), T0, traffic=None).waiting_for
+    assert "the router to show 41 100%" in status_of(state, saw(), T0, traffic=None).waiting_for
     assert isinstance(entry(state, wrote(STABLE), at=1), RollbackConfirmed)

@@ -10,7 +10,6 @@ from guardian.core.notices import Event, Severity
 from guardian.core.rollout.decide import decide
 from guardian.core.rollout.entries import Entry, RollbackStarted, WayBackSeen
 from guardian.core.rollout.machine import LIVE, Phase, Rollout, apply
-from guardian.core.status import picture
 from guardian.core.traffic import WayBack
 from tests.core.rollouts import FAIL, GATE, OBSERVE, PASS, T0, in_phase, saw
 from tests.messages import tellings
@@ -62,12 +61,6 @@ def test_it_never_stands_before_a_rollback() -> None:
     """Guardian tries all the same: the router may know more than it said."""
     seen = replace(saw(FAIL), way_back=LOST)
     assert isinstance(decide(in_phase(Phase.BAKING), seen, T0).entry, RollbackStarted)
-
-
-def test_it_is_shown_where_nothing_else_is_in_the_way() -> None:
-    """In status and in the log."""
-    shown = picture(in_phase(Phase.BAKING, SEEN), saw(PASS), T0, traffic=None)
-    assert shown.trouble == WHY
 
 
 def test_it_is_paged_with_the_way_out() -> None:

@@ -23,7 +23,7 @@ from tests.engine.planes import runner as charge_of
 from tests.simulation.world import Alias, SeededRandom
 
 
-@pytest.mark.parametrize("where", ["saw", "judge", "decide", "due_write", "wrote_it", "picture"])
+@pytest.mark.parametrize("where", ["saw", "judge", "decide", "due_write", "wrote_it", "status"])
 def test_a_rollout_that_a_bug_breaks_is_put_aside_and_the_others_go_on(where: str) -> None:
     """The loop lives, whatever breaks wherever; whoever is told of it hears it."""
     house = House()

@@ -117,9 +117,9 @@ def test_what_a_persons_order_ends_is_counted_and_shown() -> None:
     assert metrics.ends == [(SERVICE, "superseded")]
     ended, begun = reports
     assert [(r.rollout, type(r.entry)) for r in ended.recorded] == [(left, Superseded)]
-    assert [p.rollout for p in ended.pictures] == [left]
+    assert [p.id for p in ended.statuses] == [left]
     assert [type(r.entry) for r in begun.recorded] == [RolloutStarted]
-    assert set(host.pictures) == {"back"}
+    assert set(host.statuses) == {"back"}
     assert house.journal.read(left)[-1].txid == house.journal.read("back")[0].txid
 
 

@@ -10,16 +10,17 @@ from http.client import HTTPConnection
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from guardian.core.plan import Drive
+from guardian.core.rollout.entries import Held, HoldReason
 from guardian.core.rollout.machine import Phase
-from guardian.core.status import Picture
-from guardian.core.traffic import Weight
+from guardian.core.status import RolloutStatus
+from guardian.core.traffic import Traffic, Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Clock
 from guardian.ports.daemon_status import DaemonStatus
 from guardian.web.app import Listener, serve
 from guardian.web.metrics import PrometheusMetrics
 from tests.core.builders import FIVE_PERCENT, share
+from tests.core.rollouts import PLAN, T0, in_phase
 
 NOW = 1_790_000_000.0
 SERVICE = "agents-api"
@@ -48,40 +49,30 @@ def verdict(
     return Verdict(criterion=name, outcome=outcome, evidence=evidence, why="because")
 
 
-def shown(phase: Phase = Phase.BAKING, *, service: str = SERVICE, **changes: object) -> Picture:
+def shown(
+    phase: Phase = Phase.BAKING,
+    *,
+    service: str = SERVICE,
+    held: HoldReason | None = None,
+    verdicts: tuple[Verdict, ...] | None = None,
+) -> RolloutStatus:
     """A rollout in a phase, at 10 %, with one verdict."""
-    plain = Picture(
+    then = (Held(at=T0, why=held, detail="because"),) if held is not None else ()
+    return RolloutStatus(
         at=NOW,
-        rollout=f"{service}-1",
-        service=service,
-        environment="production",
-        target=f"lambda_alias:333333333333:us-east-1:{service}:live",
-        drive=Drive.ROLLOUT,
-        phase=phase,
-        stable="41",
-        canary="42",
-        step=1,
-        steps=3,
-        weight=Weight.percent(10),
-        wanted=Weight.percent(10),
-        held=None,
-        observed_min=6.0,
-        bake_min=10.0,
-        waited_min=11.0,
-        verdicts=(verdict(),),
-        traffic=None,
-        trouble="",
-        unproven=(),
+        rollout=in_phase(phase, *then, plan=replace(PLAN, service=service, rollout=service)),
         waiting_for="6 of 10 minutes observed",
+        verdicts=(verdict(),) if verdicts is None else verdicts,
+        observed_min=6.0,
+        traffic=Traffic(primary="41", secondary="42", weight=Weight.percent(10)),
     )
-    return replace(plain, **changes)  # type: ignore[arg-type] # the tests name real fields
 
 
-def at_work(*pictures: Picture) -> DaemonStatus:
+def at_work(*statuses: RolloutStatus) -> DaemonStatus:
     """A healthy daemon in the middle of these."""
     return DaemonStatus(
         at=NOW,
-        pictures=pictures or (shown(),),
+        statuses=statuses or (shown(),),
         claims={SERVICE: True, "worker": False},
         unseen={SERVICE: "", "worker": ""},
         planes={PLANE: (NOW - 12, 0.0)},

@@ -171,8 +171,8 @@ def test_evidence_of_health_is_no_evidence_of_a_breach() -> None:
 def test_of_two_rollouts_of_a_service_the_live_one_is_shown() -> None:
     """The one before it is history, wherever it stands in the list."""
     live, old = shown(Phase.SHIFTING), shown(Phase.ROLLED_BACK)
-    for pictures in ((live, old), (old, live)):
-        found = series(page(at_work(*pictures)), "guardian_rollout_phase", "phase")
+    for statuses in ((live, old), (old, live)):
+        found = series(page(at_work(*statuses)), "guardian_rollout_phase", "phase")
         assert [phase for phase, value in found.items() if value] == [("shifting",)]
 
 

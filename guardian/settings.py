@@ -1,12 +1,17 @@
-"""Settings of the process, from environment variables that begin with `GUARDIAN_`."""
+"""Settings of the process, from environment variables that begin with `GUARDIAN_`.
+
+Adapters have variables of their own (`SECRETS` and `ADDRESSES` in their modules): what ends like a
+secret is one, and what ends in `_URL` must be an address. Which there are is not known here.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -14,7 +19,7 @@ from pydantic import (
     AliasChoices,
     BeforeValidator,
     Field,
-    SecretStr,
+    PrivateAttr,
     ValidationError,
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
@@ -23,6 +28,10 @@ from pydantic_settings import SettingsConfigDict as Config
 from guardian.ports import ConfigError
 
 PREFIX: Final = "GUARDIAN_"
+SECRET: Final = ("_token", "_key", "_password")
+"""How the names of secrets end."""
+ADDRESS: Final = "_url"
+"""How the names of addresses end."""
 _LOG = logging.getLogger(__name__)
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _FOREIGN: Final = {"trace": "debug", "warn": "warning", "critical": "error", "fatal": "error"}
@@ -74,9 +83,6 @@ def _listen(text: str) -> str:
     return text
 
 
-Address = Annotated[str, AfterValidator(_address)]
-
-
 class Settings(BaseSettings):
     """What the process is told by its environment; empty variables count as absent."""
 
@@ -111,30 +117,20 @@ class Settings(BaseSettings):
         description="Names under which metrics and health may be asked for, beside addresses:"
         " NAME,NAME.",
     )
-    slack_token: SecretStr | None = Field(default=None, description="A bot's token (xoxb-...).")
-    pagerduty_routing_key: SecretStr | None = Field(
-        default=None, description="Integration key of an Events API v2 integration."
-    )
-    pagerduty_api_token: SecretStr | None = Field(
-        default=None, description="REST API key that may read; for incidents as criteria."
-    )
-    slack_base_url: Address | None = Field(default=None, description="Instead of Slack's.")
-    pagerduty_events_url: Address | None = Field(default=None, description="Instead of theirs.")
-    pagerduty_api_url: Address | None = Field(default=None, description="Instead of theirs.")
     simulated_clock: Annotated[str, AfterValidator(_clock)] | None = Field(
         default=None,
         description="ORIGIN,SPEED,STARTED: for simulations on loopback only.",
     )
 
+    _theirs: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
     def secret(self, name: str) -> str | None:
         """A secret by its name here (`slack_token`); None when it is not set."""
-        value = getattr(self, name, None)
-        return value.get_secret_value() if isinstance(value, SecretStr) else None
+        return self._theirs.get(name) if name.endswith(SECRET) else None
 
     def base_url(self, name: str) -> str | None:
         """Another address for a vendor by its name here (`slack_base_url`)."""
-        value = getattr(self, name, None)
-        return value if isinstance(value, str) and name.endswith("_url") else None
+        return self._theirs.get(name) if name.endswith(ADDRESS) else None
 
     def default_journal(self) -> str:
         """Where the journal is when nothing says so: `$XDG_STATE_HOME/guardian/guardian.db`."""
@@ -159,11 +155,10 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     Raises ConfigError with every wrong variable by name; a secret's value is never shown. A word
     of other programs in LOG_LEVEL is warned of, and is no reason to stop.
     """
-    given = _understood(os.environ if environ is None else environ)
-    try:
-        return _read(given)
-    except ValidationError as error:
-        raise ConfigError("\n".join(_sentences(error, given))) from None
+    settings, wrong = usable(environ)
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+    return settings
 
 
 def usable(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str]]:
@@ -172,12 +167,26 @@ def usable(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str
     For whoever must not be stopped by a variable: who puts traffic back.
     """
     given = _understood(os.environ if environ is None else environ)
+    wrong = _addresses(given)
     try:
-        return _read(given), []
+        settings = _read(given, wrong)
     except ValidationError as error:
-        wrong = {_variable(details["loc"][0]) for details in error.errors()}
-        rest = {name: value for name, value in given.items() if name.upper() not in wrong}
-        return _read(rest), _sentences(error, given)
+        wrong = {**_sentences(error, given), **wrong}
+        settings = _read(given, wrong)
+    return settings, list(wrong.values())
+
+
+def _addresses(given: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with the addresses of adapters, by variable."""
+    ours = re.compile(f"{PREFIX}.*{ADDRESS}", re.IGNORECASE)
+    wrong = {}
+    for variable, value in given.items():
+        if value and ours.fullmatch(variable):
+            try:
+                _address(value)
+            except ValueError as error:
+                wrong[variable.upper()] = _sentence(variable.upper(), value, str(error))
+    return wrong
 
 
 def _understood(environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -194,9 +203,17 @@ def _understood(environ: Mapping[str, str]) -> Mapping[str, str]:
     return {name: value for name, value in environ.items() if name != "LOG_LEVEL"}
 
 
-def _read(given: Mapping[str, str]) -> Settings:
+def _read(environ: Mapping[str, str], without: Collection[str]) -> Settings:
+    given = {name: value for name, value in environ.items() if name.upper() not in without}
 
     class Read(Settings):
+        def model_post_init(self, _: object, /) -> None:
+            self._theirs = {
+                name.upper().removeprefix(PREFIX).lower(): value
+                for name, value in given.items()
+                if value and name.upper().startswith(PREFIX)
+            }
+
         @classmethod
         def settings_customise_sources(
             cls, settings_cls: type[BaseSettings], *_: object, **__: object
@@ -226,25 +243,21 @@ def _home(environ: Mapping[str, str]) -> Path:
         ) from error
 
 
-def _variable(place: object) -> str:
-    """The variable that a setting comes by."""
-    name = str(place)
-    return name if name.isupper() else (PREFIX + name).upper()
-
-
-def _sentences(error: ValidationError, given: Mapping[str, str]) -> list[str]:
+def _sentences(error: ValidationError, given: Mapping[str, str]) -> dict[str, str]:
     """One sentence for each wrong variable."""
-    sentences = []
+    sentences = {}
     for details in error.errors(include_url=False, include_input=False):
-        variable = _variable(details["loc"][0])
+        name = str(details["loc"][0])
+        variable = name if name.isupper() else (PREFIX + name).upper()
         context = details.get("ctx", {})
         if details["type"] == "literal_error":
             why = f"must be one of {context['expected']}".replace("'", "").replace(" or ", ", ")
         else:
             why = str(context.get("error") or "has a value that cannot be used")
-        value = given.get(variable, "")
-        info = Settings.model_fields.get(variable.removeprefix(PREFIX).lower())
-        secret = "@" in value or (info is not None and SecretStr in get_args(info.annotation))
-        shown = "" if secret else f" is {value!r}, and"
-        sentences.append(f"{variable}{shown} {why}")
+        sentences[variable] = _sentence(variable, given.get(variable, ""), why)
     return sentences
+
+
+def _sentence(variable: str, value: str, why: str) -> str:
+    # What stands before an @ may be a password.
+    return f"{variable}{'' if '@' in value else f' is {value!r}, and'} {why}"

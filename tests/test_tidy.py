@@ -17,6 +17,8 @@ from typing import TypeAlias
 import pytest
 from pydantic import BaseModel
 
+from guardian.settings import ADDRESS, SECRET
+
 ROOT = Path(__file__).parent.parent
 CODE = ("guardian", "tests", "bench", "examples")
 ROOMS = ("sources", "routers", "notifiers", "journals")
@@ -242,6 +244,21 @@ def test_an_adapter_exports_options_permissions_and_build(room: str, name: str) 
     assert list(inspect.signature(module.build).parameters) == ["options", "context"]
     if room == "routers":
         assert all(re.fullmatch(r"[a-z_]+", variable) for variable in module.VARIABLES)
+    assert asked(module, "secret") == set(declared(module, "SECRETS"))
+    assert asked(module, "base_url") == set(declared(module, "ADDRESSES"))
+    assert all(secret.endswith(SECRET) for secret in declared(module, "SECRETS"))
+    assert all(address.endswith(ADDRESS) for address in declared(module, "ADDRESSES"))
+
+
+def declared(module: ModuleType, constant: str) -> dict[str, str]:
+    """The process's variables that an adapter says it has, with what each is."""
+    found: dict[str, str] = getattr(module, constant, {})
+    return found
+
+
+def asked(module: ModuleType, method: str) -> set[str]:
+    """The names by which an adapter asks its context for them."""
+    return set(re.findall(rf"context\.{method}\(\"(\w+)\"\)", inspect.getsource(module)))
 
 
 @pytest.mark.parametrize(("room", "name"), adapters())
@@ -256,3 +273,5 @@ def test_an_adapter_has_a_test_and_a_page_that_names_its_options(room: str, name
     rows = re.findall(r"^\| `([^`]+)`", sections["Options"], flags=re.MULTILINE)
     assert sorted(rows) == sorted(module.Options.model_fields)
     assert [a for a in module.PERMISSIONS if a not in sections["Permissions"]] == []
+    variables = [*declared(module, "SECRETS"), *declared(module, "ADDRESSES")]
+    assert [v for v in variables if f"GUARDIAN_{v.upper()}`" not in sections["Options"]] == []

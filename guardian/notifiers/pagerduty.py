@@ -20,6 +20,10 @@ from guardian.ports import ConfigError, Context, Notifier, NotifyError
 from guardian.ports.health import Health, Level
 
 PERMISSIONS: tuple[str, ...] = ()
+SECRETS = {"pagerduty_routing_key": "integration key of an Events API v2 integration"}
+ADDRESSES = {"pagerduty_events_url": "instead of PagerDuty's"}
+PAGES = True
+"""Wakes people, and needs nothing but its secrets: who is told where the files are wrong."""
 
 _LOG = logging.getLogger(__name__)
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
 
 PERMISSIONS: tuple[str, ...] = ()
+SECRETS = {"slack_token": "a bot's token (xoxb-...)"}
+ADDRESSES = {"slack_base_url": "instead of Slack's"}
 
 
 class Options(BaseModel):

@@ -84,7 +84,7 @@ class Context:
     service: str = ""
     """The service that a router is built for; empty for what several services share."""
     secret: Callable[[str], str | None]
-    """A process secret by its settings name (`slack_token`); never logged."""
+    """A process secret by its name in the adapter's `SECRETS` (`slack_token`); never logged."""
     base_url: Callable[[str], str | None]
-    """Another address for a vendor (`slack_base_url`), for tests and proxies."""
+    """Another address by its name in `ADDRESSES` (`slack_base_url`), for tests and proxies."""
     metrics: Metrics = field(default_factory=NoMetrics)

@@ -18,6 +18,8 @@ from guardian.ports import Ask, Clock, Context, SourceError
 from guardian.ports.health import Health, Level
 
 PERMISSIONS: tuple[str, ...] = ()
+SECRETS = {"pagerduty_api_token": "REST API key that may read"}
+ADDRESSES = {"pagerduty_api_url": "instead of PagerDuty's"}
 
 OWN_KEYS: Final = "guardian/"
 """What the keys of guardian's own pages begin with: a rollback must not cause the next one."""

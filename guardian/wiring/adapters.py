@@ -34,6 +34,12 @@ def adapter(room: str, name: str) -> ModuleType:
     return importlib.import_module(f"guardian.{room}.{name}")
 
 
+def secrets() -> set[str]:
+    """The process secrets that adapters ask for, by the names that they declare."""
+    modules = (adapter(room, name) for room in ROOMS for name in adapters(room))
+    return {secret for module in modules for secret in getattr(module, "SECRETS", ())}
+
+
 def router_variables() -> frozenset[str]:
     """The names that `${router.NAME}` may have, of all routers."""
     return frozenset(n for name in adapters("routers") for n in adapter("routers", name).VARIABLES)

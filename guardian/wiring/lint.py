@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from guardian.core.binding import UnboundVariable, bind
 from guardian.files import config
 from guardian.files.findings import Finding, Node, is_secret, refuse
 from guardian.files.units import LITERAL
 from guardian.ports import ConfigError, GuardianError
-from guardian.settings import Settings
+from guardian.settings import PREFIX
 from guardian.settings import load as load_settings
-from guardian.wiring.adapters import chosen
+from guardian.wiring.adapters import chosen, secrets
 from guardian.wiring.opening import config_file
 from guardian.wiring.process import Wiring
 from guardian.wiring.receivers import receiver_of
@@ -43,7 +41,8 @@ def lint_file(path: Path | None, environ: Mapping[str, str]) -> Linted:
     except ConfigError as error:
         return Linted(errors=(str(error),))
     here = Wiring(settings, configured, environ)
-    there = Wiring(_with_secrets(settings), configured, _with_named(configured, environ))
+    everything = _with_named(configured, {**environ, f"{PREFIX}LOG_LEVEL": settings.log_level})
+    there = Wiring(load_settings(everything), configured, everything)
     errors, warnings = [], []
     for real, assumed in zip(_checks(here), _checks(there), strict=True):
         errors += (wrong := _why(assumed))
@@ -81,16 +80,9 @@ def _checks(wiring: Wiring) -> list[Callable[[], object]]:
     ]
 
 
-def _with_secrets(settings: Settings) -> Settings:
-    """The settings of a process that has every secret."""
-    unset = [name for name in Settings.model_fields if getattr(settings, name) is None]
-    named = [name for name in unset if name.endswith(("_token", "_key"))]
-    return settings.model_copy(update={name: SecretStr(ASSUMED) for name in named})
-
-
 def _with_named(configured: config.Config, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment of a process that has every variable which the file names for a secret."""
-    named: dict[str, str] = {}
+    """The environment of a process that has every secret of adapters, and all that a file names."""
+    named = dict.fromkeys((f"{PREFIX}{secret.upper()}" for secret in secrets()), ASSUMED)
     waiting: list[object] = [configured.document.data]
     while waiting:
         match waiting.pop():

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
 from guardian.engine.outbox import Receiver
 from guardian.files import config
 from guardian.ports import ConfigError, Notifier
-from guardian.wiring.adapters import adapter, chosen
+from guardian.wiring.adapters import adapter, adapters, chosen
 
 if TYPE_CHECKING:
     from guardian.wiring.process import Wiring
-
-PAGER: Final = "pagerduty"
-"""The notifier that needs nothing but a secret, which the environment may hold."""
 
 
 def receiver_of(wiring: Wiring, given: config.ConfiguredReceiver) -> Receiver:
@@ -37,7 +35,7 @@ def receiver_of(wiring: Wiring, given: config.ConfiguredReceiver) -> Receiver:
 def usable_receivers(wiring: Wiring) -> tuple[list[Receiver], list[str]]:
     """The notifiers that can be used, and what is wrong with the others.
 
-    Where files are wrong and their own pager cannot be used, that of the environment is.
+    Where files are wrong and a pager is not among theirs, one of the environment is.
     """
     found, wrong = [], []
     for given in wiring.configured().receivers:
@@ -45,15 +43,19 @@ def usable_receivers(wiring: Wiring) -> tuple[list[Receiver], list[str]]:
             found.append(receiver_of(wiring, given))
         except ConfigError as error:
             wrong.append(str(error))
-    troubled = wrong or wiring.trouble or wiring.configured().trouble
-    if troubled and not any(receiver.name == PAGER for receiver in found):
-        found += _pager(wiring)
+    if wrong or wiring.trouble or wiring.configured().trouble:
+        found += list(_pagers(wiring, {receiver.name for receiver in found}))
     return found, wrong
 
 
-def _pager(wiring: Wiring) -> list[Receiver]:
-    if wiring.settings.secret("pagerduty_routing_key") is None:
-        return []
-    module = adapter("notifiers", PAGER)
-    notifier: Notifier = module.build(module.Options(), wiring.context(None))
-    return [Receiver(name=PAGER, notifier=notifier)]
+def _pagers(wiring: Wiring, known: Collection[str]) -> Iterator[Receiver]:
+    """Others that wake people and of which the environment holds every secret."""
+    for name in adapters("notifiers"):
+        module = adapter("notifiers", name)
+        if (
+            name not in known
+            and getattr(module, "PAGES", False)
+            and all(map(wiring.settings.secret, module.SECRETS))
+        ):
+            notifier: Notifier = module.build(module.Options(), wiring.context(None))
+            yield Receiver(name=name, notifier=notifier)

@@ -230,7 +230,12 @@ def _default_journal(environ: Mapping[str, str]) -> str:
     # The XDG base directory specification: a relative path is to be ignored.
     stated = Path(environ.get("XDG_STATE_HOME", ""))
     folder = stated if stated.is_absolute() else _home(environ) / ".local" / "state"
-    return f"sqlite:{folder / 'guardian' / 'guardian.db'}"
+    return journal_in(folder / "guardian" / "guardian.db")
+
+
+def journal_in(path: Path) -> str:
+    """The address of a journal that needs nothing but a file."""
+    return f"sqlite:{path}"
 
 
 def _home(environ: Mapping[str, str]) -> Path:

@@ -50,6 +50,8 @@ from guardian.ports import (
 )
 
 PERMISSIONS: tuple[str, ...] = ()
+LOCAL = True
+"""Only this machine can read it."""
 
 MOST_WAITING: Final = 1000
 """Notices of one receiver that are looked at: far more than a receiver's backlog."""

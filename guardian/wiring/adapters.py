@@ -64,16 +64,6 @@ def checked(options: type[M], values: Mapping[str, object]) -> M:
         raise UsageError(f"{place} {values.get(place)!r}: {why}") from error
 
 
-def addressed(address: str) -> tuple[ModuleType, BaseModel]:
-    """The journal that an address means, and its options. Raises ConfigError."""
-    scheme, _, rest = address.partition(":")
-    module = adapter("journals", scheme)
-    try:
-        return module, checked(module.Options, {"path": rest})
-    except UsageError as error:
-        raise ConfigError(f"the journal {address}: {error}") from error
-
-
 def reach_of(module: ModuleType, options: BaseModel, aws: Aws) -> Reach:
     """What a journal keeps of a router, so that no file is needed to use it again."""
     written = options.model_dump(mode="json", exclude_none=True)

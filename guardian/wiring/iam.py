@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from guardian.files.config import Aws
 from guardian.wiring.adapters import adapter
+from guardian.wiring.journal_address import addressed
 from guardian.wiring.process import METRICS, Wiring
 
 ROLES: Final = ("read", "act", "break-glass")
@@ -67,9 +68,19 @@ def policies(wiring: Wiring, services: Iterable[str], role: str) -> dict[str, di
         used = {METRICS, *(q.source for c in wiring.service(name).criteria for q in c.queries())}
         for source in sorted(used):
             mine.add(adapter("sources", source).PERMISSIONS, {})
+    _journal(wiring, grants)
     if role == "act":
         _notifiers(wiring, grants)
     return {account: grants[account].policy() for account in sorted(grants)}
+
+
+def _journal(wiring: Wiring, grants: dict[str, Grants]) -> None:
+    """A journal that is an AWS service is in the file's account; every role writes to it."""
+    aws = wiring.configured().aws
+    module, options = addressed(wiring.address)
+    if aws is not None and module.PERMISSIONS:
+        mine = grants.setdefault(aws.account_id, Grants())
+        mine.add(module.PERMISSIONS, _resources(module, options, aws))
 
 
 def _notifiers(wiring: Wiring, grants: dict[str, Grants]) -> None:

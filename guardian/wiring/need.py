@@ -12,6 +12,7 @@ from guardian.core.rollout.entries import RolloutStarted
 from guardian.engine.rollback_plan import RollbackPlan, plan_rollback
 from guardian.engine.start import Service
 from guardian.ports import ConfigError, JournalError, UsageError
+from guardian.settings import journal_in
 from guardian.wiring.process import Wiring
 
 SPARE: Final = (None, "/dev/shm")  # noqa: S108 - where a container's own files are read-only
@@ -36,7 +37,7 @@ def scratch(wiring: Wiring, why: Exception, say: Callable[[str], None]) -> None:
             folder = TemporaryDirectory(dir=parent, prefix="guardian-")
             path = Path(folder.name) / "guardian.db"
             path.touch(mode=0o600)  # a new journal is news, and this one has been announced
-            wiring.use(f"sqlite:{path}", until=folder.cleanup)
+            wiring.use(journal_in(path), until=folder.cleanup)
             wiring.journal.close_lease(wiring.journal.open_lease("guardian rollback, alone"))
         except (OSError, JournalError, ConfigError) as error:
             say(f"no journal can be kept for this command either: {error}")

@@ -38,7 +38,6 @@ from guardian.ports import (
 from guardian.settings import Settings
 from guardian.wiring.adapters import (
     adapter,
-    addressed,
     checked,
     chosen,
     no_account,
@@ -47,6 +46,7 @@ from guardian.wiring.adapters import (
 )
 from guardian.wiring.clocks import clock_of
 from guardian.wiring.history import has_data, longest_s
+from guardian.wiring.journal_address import addressed, check_in_file, in_file, opened
 from guardian.wiring.receivers import receiver_of, usable_receivers
 from guardian.wiring.services import service_criteria
 from guardian.wiring.targets import check_alone
@@ -86,36 +86,30 @@ class Wiring:
     def journal(self) -> Journal:
         """The configured journal, opened once."""
         if self._journal is None:
-            self._journal = self._open(self.address)
+            self._journal = opened(self, self.address)
         return self._journal
 
     @property
     def journal_is_local(self) -> bool:
         """Whether only this machine can read the journal."""
-        return self.address.startswith("sqlite:")
+        return getattr(addressed(self.address)[0], "LOCAL", False)
 
     def use(self, address: str, *, until: Callable[[], None]) -> None:
         """Another journal from now on; `until` is called once it is closed."""
         self.close()
         self._until = until
-        self._journal = self._open(address)
+        self._journal = opened(self, address)
 
     @property
     def address(self) -> str:
-        """Where the journal is: `sqlite:PATH`."""
-        configured = self.config.journal if self.config is not None else None
-        return self.settings.journal or configured or self.settings.default_journal()
+        """Where the journal is: `NAME:REST`."""
+        return self.settings.journal or in_file(self.config) or self.settings.default_journal()
 
     def check_address(self) -> None:
-        """Whether the file's journal, or the one in force, can be one. Raises ConfigError."""
+        """Whether the file's journal, and the one in force, can be one. Raises ConfigError."""
+        if self.config is not None:
+            check_in_file(self.config)
         addressed(self.address)
-        if self.config is not None and self.config.journal is not None:
-            addressed(self.config.journal)
-
-    def _open(self, address: str) -> Journal:
-        module, options = addressed(address)
-        opened: Journal = module.build(options, self.context(None))
-        return opened
 
     def renewed(self) -> Wiring:
         """The same process with its file read again, whatever is wrong there, and its journal."""
@@ -128,8 +122,7 @@ class Wiring:
     @property
     def file_journal(self) -> str | None:
         """The journal that the file names, where no variable says otherwise."""
-        stated = self.config.journal if self.config is not None else None
-        return None if self.settings.journal else stated
+        return None if self.settings.journal else in_file(self.config)
 
     def close(self) -> None:
         """Let go of what was opened."""

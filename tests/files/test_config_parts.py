@@ -10,6 +10,7 @@ import pytest
 from guardian.core.plan import Approval, Mode, Unapproved
 from guardian.files import config
 from guardian.wiring import services
+from guardian.wiring.journal_address import in_file
 
 TOP = 'version: 1\nenvironment: production\naws: {account_id: "333333333333", region: us-east-1}\n'
 API = "  api:\n    router: {type: none}\n    rules: [../rules/own.yaml]\n"
@@ -63,7 +64,7 @@ def test_paths_start_at_the_file_that_names_them(tmp_path: Path) -> None:
         common__base=TOP + "journal: sqlite:one.db\nservices:\n" + own,
         production="extends: common/base.yaml\n",
     )
-    assert loaded.journal == f"sqlite:{tmp_path / 'config' / 'common' / 'one.db'}"
+    assert in_file(loaded) == f"sqlite:{tmp_path / 'config' / 'common' / 'one.db'}"
     (criterion,) = services.service_criteria(loaded, "api").criteria
     assert criterion.name == "error-rate"
 

@@ -80,10 +80,10 @@ def test_what_is_wrong_with_the_whole_concerns_every_service(
 
 def test_a_wrong_key_hides_no_other(tmp_path: Path) -> None:
     """Of the file's own keys those that are right are used."""
-    found = usable(tmp_path, TEXT.replace("sqlite:/var", "paper:/var"))
+    found = usable(tmp_path, TEXT.replace("sqlite:/var", ":/var"))
     assert (found.environment, found.journal) == (
         "production",
-        "paper:/var/lib/guardian/guardian.db",
+        ":/var/lib/guardian/guardian.db",
     )
     found = usable(tmp_path, TEXT.replace("us-east-1", "the-moon"))
     assert (found.aws, found.services) == (None, {})

@@ -11,6 +11,7 @@ import pytest
 from guardian.files import config, rules
 from guardian.ports import ConfigError
 from guardian.wiring import services
+from guardian.wiring.journal_address import check_in_file
 
 FOLDER = Path(__file__).parent.parent / "data" / "invalid"
 
@@ -23,6 +24,7 @@ def of_rules(path: Path) -> None:
 def of_config(path: Path) -> None:
     """Load a configuration, and all that hangs on it."""
     loaded = config.load(path, environ={})
+    check_in_file(loaded)
     for name, service in loaded.services.items():
         services.service_criteria(loaded, name)
         options = importlib.import_module(f"guardian.routers.{service.router.name}").Options

@@ -24,7 +24,7 @@ from guardian.files.config.model import (
     RouterModel,
     ServiceModel,
 )
-from guardian.files.config.salvage import journal_of, top
+from guardian.files.config.salvage import top
 from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, Service
 from guardian.files.findings import Document, Finding, Node, Place, did_you_mean, errors_of
 from guardian.files.validation import validate
@@ -99,7 +99,7 @@ class _Builder:
             path=path,
             environment=environment or "",
             aws=account,
-            journal=journal_of(self._document, model.journal),
+            journal=model.journal,
             services={s.name: s for s in services},
             receivers=tuple(self._receivers),
             groups=groups,

@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field
 
 from guardian.core.notices import Event
 from guardian.files.fields import Region, Silence, Version
-from guardian.files.findings import not_yet
 from guardian.files.units import Duration, Share, WeightField, told
 from guardian.files.validation import Strict
 
@@ -57,10 +56,8 @@ def _chance(share: float) -> float:
 
 
 def _journal(text: str) -> str:
-    scheme, colon, rest = text.partition(":")
-    if scheme in ("dynamodb", "postgresql"):
-        raise ValueError(not_yet(f"a journal in {scheme}") + ": use sqlite:PATH")
-    if scheme != "sqlite" or not colon or not rest:
+    name, _, rest = text.partition(":")
+    if not name or not rest:
         raise ValueError(f"{told(text)} is not a journal: write sqlite:PATH")
     if rest.startswith(":"):
         raise ValueError(f"{told(text)} names no file: a journal has to outlive the process")

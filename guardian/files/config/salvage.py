@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from guardian.files.config.compose import folder_of
 from guardian.files.config.model import AwsModel, ConfigModel
-from guardian.files.findings import Document, Finding, Node
+from guardian.files.findings import Document, Finding
 from guardian.files.validation import validate
 
 _LINE: Final = r"""%s:\s+["']?([A-Za-z0-9][^\s"'#]*)["']?\s*(?:#.*)?"""
@@ -34,20 +31,12 @@ def top(document: Document) -> tuple[Top, list[Finding]]:
     aws: AwsModel | None = AwsModel() if isinstance(document.data, dict) else None
     if document.at(("aws",)) is not None:
         aws = validate(AwsModel, document, ("aws",))[0]
-    written = _written(document, "environment"), _written(document, "journal")
-    return Top(environment=written[0], aws=aws, journal=written[1]), found
-
-
-def journal_of(document: Document, stated: str | None) -> str | None:
-    """A journal's text with a relative path made to start at its file's folder."""
-    scheme, colon, path = (stated or "").partition(":")
-    if not colon:
-        return None
-    folder = folder_of(Node(document, ("journal",)))
-    try:
-        return f"{scheme}:{os.path.normpath(folder / Path(path).expanduser())}"
-    except RuntimeError:
-        return stated  # A user without a home: opening it says so.
+    journal = _written(document, "journal")
+    return Top(
+        environment=_written(document, "environment"),
+        aws=aws,
+        journal=journal if journal is not None and ":" in journal else None,
+    ), found
 
 
 def _written(document: Document, key: str) -> str | None:

@@ -93,6 +93,7 @@ class Config:
     aws: Aws | None
     """None where every service says its own."""
     journal: str | None
+    """`NAME:REST`, as the file says it; which there are, and whether it is a path, is theirs."""
     services: Mapping[str, Service]
     receivers: tuple[ConfiguredReceiver, ...]
     groups: Mapping[str, tuple[str, ...]]

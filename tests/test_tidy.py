@@ -117,6 +117,17 @@ def test_the_median_function_has_fewer_than_10_lines() -> None:
     assert statistics.median(length(f) for p in modules("guardian") for f in functions(p)) < 10
 
 
+def test_the_core_knows_no_command_line() -> None:
+    """What can be typed is said in messages/ and at the door."""
+    command = re.compile(r"`guardian [a-z]|(?<![-\w])--[a-z]")
+    assert [
+        f"{at(path)} {number}: {line.strip()}"
+        for path in modules("guardian/core")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if command.search(line)
+    ] == []
+
+
 # --- names and words ---------------------------------------------------------------------------
 
 

@@ -115,7 +115,7 @@ class Plan:
     snapshot: Snapshot
     """What a rollback restores."""
     restores: bool
-    """Whether a breach is rolled back; False for a gate and for `--observe`."""
+    """Whether a breach is rolled back; False for a gate, and where it is only observed."""
     movable: bool = True
     """Whether the router can move traffic at all; False for a gate."""
     steps: tuple[Step, ...]

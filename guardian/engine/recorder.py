@@ -10,9 +10,11 @@ from guardian.core.rollout.desired import desired_traffic
 from guardian.core.rollout.entries import Answer, Entry
 from guardian.core.rollout.invariants import check
 from guardian.core.rollout.machine import Phase, Rollout, apply, start
+from guardian.core.rollout.orders import Refusal
 from guardian.engine.outbox import Outbox
 from guardian.engine.outcome import count
 from guardian.engine.tick_result import Recorded
+from guardian.messages.order_answers import answer
 from guardian.messages.table import notice
 from guardian.ports import Claim, Ending, Journal, Metrics, Random
 
@@ -56,7 +58,7 @@ class Recorder:
         before: Rollout | None,
         items: Sequence[Told],
         *,
-        answers: Sequence[Answer] = (),
+        answers: Sequence[Answer | Refusal] = (),
         ends: tuple[Rollout, Told] | None = None,
         acted: bool = False,
         txid: str,
@@ -78,7 +80,7 @@ class Recorder:
             entries=[one.entry for one in items],
             live=after.live,
             outgoing=[out for one in items for out in self._outbox.route(one.notice)],
-            answers=answers,
+            answers=[answer(one, after.plan.service) for one in answers],
             ends=None if ends is None else self._ending(*ends),
             txid=txid,
         )

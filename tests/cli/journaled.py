@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from guardian.core.rollout.machine import apply, fold
 from guardian.core.rollout.orders import obey
 from guardian.core.rollout.progress import Observation
 from guardian.journals.sqlite import Options, build
+from guardian.messages.order_answers import answer
 from guardian.ports import Claim, GuardianError, Journal
 from tests.contracts.journal_values import TARGET, plan
 from tests.journals.sqlite_store import context
@@ -126,7 +127,7 @@ class Driving:
         self.claim: Claim = claim
         self._txids = 0
 
-    def put(self, *entries: Entry, answers: tuple[Answer, ...] = ()) -> None:
+    def put(self, *entries: Entry, answers: Sequence[Answer] = ()) -> None:
         """Record what happened."""
         known = [record.entry for record in self.journal.read(self.plan.rollout)]
         self._txids += 1
@@ -150,7 +151,7 @@ class Driving:
         if decision.entry is not None:
             apply(rollout, decision.entry)
         entries = [decision.entry] if decision.entry is not None else []
-        self.put(*entries, answers=decision.answers)
+        self.put(*entries, answers=[answer(a, self.plan.service) for a in decision.answers])
 
     def leave(self) -> None:
         """Give up the target, as a process that dies does."""

@@ -50,6 +50,7 @@ from guardian.core.rollout.orders import Decision
 from guardian.core.rollout.progress import Observation
 from guardian.core.traffic import FULL, Reading, Snapshot, Stamp, Step, Traffic, WayBack, Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
+from guardian.messages.order_answers import answer
 from tests.core.builders import FIVE_PERCENT
 
 T0: Instant = 1_790_000_040.0
@@ -306,10 +307,11 @@ def answered(decision: Decision) -> tuple[str, ...]:
 
 def refusal(decision: Decision) -> str:
     """Why the one order was refused; it must have been, by a whole sentence."""
-    (answer,) = decision.answers
+    (found,) = decision.answers
     assert decision.entry is None
-    assert len(answer.refused.split()) >= 4, answer
-    return answer.refused
+    told = answer(found, "agents-api")
+    assert len(told.refused.split()) >= 4, told
+    return told.refused
 
 
 def order(

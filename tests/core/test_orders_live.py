@@ -8,6 +8,7 @@ import pytest
 
 from guardian.core.rollout.decide import decide
 from guardian.core.rollout.entries import (
+    Answer,
     Approved,
     Cancelled,
     Cause,
@@ -64,8 +65,7 @@ def given(
     """What an order leads to; it must be obeyed by an entry that is possible."""
     decision = obey(state, replace(seen or saw(), orders=(what,)), T0 + at)
     assert decision.entry is not None, decision
-    (answer,) = decision.answers
-    assert answer.refused == ""
+    assert decision.answers == (Answer(order=what.id),)
     apply(state, decision.entry)
     return decision.entry
 
@@ -78,7 +78,7 @@ def refused(state: Rollout, what: Order, seen: Observation | None = None) -> str
 def already(state: Rollout, what: Order, seen: Observation | None = None) -> bool:
     """Whether it is so already: obeyed without an entry."""
     decision = obey(state, replace(seen or saw(), orders=(what,)), T0)
-    return decision.entry is None and [a.refused for a in decision.answers] == [""]
+    return decision.entry is None and decision.answers == (Answer(order=what.id),)
 
 
 # --- every kind, when it comes too late ---------------------------------------------------------
@@ -214,7 +214,7 @@ def test_a_breach_that_is_still_there_is_not_resumed() -> None:
     """It is waived, or gone, or the rollout goes back."""
     state = in_phase(Phase.BAKING, held(HoldReason.BREACH), plan=OBSERVE)
     said = refused(state, order(OrderKind.RESUME), saw(FAIL))
-    assert "the breach is still there (error-rate): say `guardian rollout waive" in said
+    assert "the breach is still there (error-rate); `guardian rollout waive" in said
     assert "`guardian rollout abort agents-api`" in said
     assert isinstance(given(state, order(OrderKind.RESUME), saw(PASS)), Resumed)
     shifting = in_phase(Phase.SHIFTING, held(HoldReason.BREACH), plan=OBSERVE)
@@ -373,7 +373,7 @@ def test_a_refused_waiver_says_why() -> None:
     )
     nameless = replace(what, subject="")
     assert "no criterion without a name; the ones that count are: none" in refused(waived, nameless)
-    assert "say why error-rate shall not count: --reason" in refused(
+    assert "say why error-rate shall not count; `guardian rollout waive" in refused(
         in_phase(Phase.BAKING), replace(what, reason=" ")
     )
 

@@ -266,7 +266,7 @@ class RollbackConfirmed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateFailed:
-    """A breach, and on purpose not rolled back: a gate, or `--observe`."""
+    """A breach, and on purpose not rolled back: a gate, or only observed."""
 
     at: Instant
     detail: str

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TypeAlias, assert_never
 
 from guardian.core.model import Instant, OnFail
@@ -37,26 +38,49 @@ from guardian.core.rollout.progress import (
 from guardian.core.rollout.state import ORDERED
 
 
+class Instead(Enum):
+    """What can be ordered where an order is refused."""
+
+    ABORT = "abort"
+    STOP_ROLLBACK = "stop_rollback"
+    RESUME = "resume"
+    APPROVE = "approve"
+    WAIVE = "waive"
+    UNFREEZE = "unfreeze"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an order is not obeyed, as a sentence without its end."""
+
+    why: str
+    instead: tuple[Instead, ...] = ()
+    order: str = ""
+    """The order's id."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """At most one entry, and what became of the orders that were looked at."""
 
     entry: Entry | None = None
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[Answer | Refusal, ...] = ()
 
 
 _FIRST = (OrderKind.ABORT, OrderKind.INTERRUPT, OrderKind.GROUP)
 
-_Result: TypeAlias = Entry | str | None
-"""The entry that obeys; or why not, in a sentence; "" when it is so already; None to wait."""
+_Result: TypeAlias = Entry | Refusal | str | None
+"""The entry that obeys; or why not; "" when it is so already; None to wait."""
 
 
 def obey(rollout: Rollout, seen: Observation, now: Instant) -> Decision:
     """The first order that can be obeyed; those that cannot are answered without an entry."""
-    answers: list[Answer] = []
+    answers: list[Answer | Refusal] = []
     for order in sorted(seen.orders, key=lambda o: (o.kind not in _FIRST, o.at, o.id)):
         result = _too_late(rollout, order) or _obey(rollout, order, seen, now)
-        if isinstance(result, str):
+        if isinstance(result, Refusal):
+            answers.append(replace(result, order=order.id))
+        elif isinstance(result, str):
             answers.append(Answer(order=order.id, refused=result))
         elif result is not None:
             answers.append(Answer(order=order.id))
@@ -110,10 +134,6 @@ def _step(step: int) -> str:
 
 def _phase(rollout: Rollout) -> str:
     return rollout.phase.value.replace("_", " ")
-
-
-def _command(rollout: Rollout, words: str) -> str:
-    return f"`guardian rollout {words.replace('SERVICE', rollout.plan.service)}`"
 
 
 # --- the way back ------------------------------------------------------------------------------
@@ -173,14 +193,12 @@ def _leave(rollout: Rollout, order: Order, now: Instant) -> _Result:
 def _hold(rollout: Rollout, order: Order, now: Instant) -> _Result:
     hold = rollout.hold
     if rollout.phase is Phase.COMPLETED:
-        back = _command(rollout, "abort SERVICE")
-        return f"it has completed: there is nothing left to hold; {back} takes it back"
+        return Refusal("it has completed: there is nothing left to hold", (Instead.ABORT,))
     if hold is not None and hold.why is HoldReason.PERSON:
         return ""
     held = rollout.phase if hold is None else hold.resume_to
     if held is Phase.ROLLING_BACK and not order.full:
-        brake = _command(rollout, "hold SERVICE --stop-rollback")
-        return f"a rollback is under way; {brake} stops that too"
+        return Refusal("a rollback is under way", (Instead.STOP_ROLLBACK,))
     return Held(at=now, why=HoldReason.PERSON, detail=_said(order), actor=order.actor)
 
 
@@ -191,24 +209,23 @@ def _resume(rollout: Rollout, order: Order, seen: Observation, now: Instant) -> 
     return why_not or Resumed(at=now, detail=_said(order), actor=order.actor)
 
 
-def _no_resume(rollout: Rollout, seen: Observation) -> str:
-    """Why a person's resume alone would not end the hold; "" when it would."""
+def _no_resume(rollout: Rollout, seen: Observation) -> Refusal | None:
+    """Why a person's resume alone would not end the hold; None when it would."""
     match rollout.hold and rollout.hold.why:
         case HoldReason.APPROVAL:
-            return "it waits for an approval: say " + _command(rollout, "approve SERVICE")
+            return Refusal("it waits for an approval", (Instead.APPROVE,))
         case HoldReason.FREEZE:
             freeze = freeze_detail(seen.freeze) if seen.freeze else "the freeze is just over"
-            return f"{freeze}; `guardian unfreeze` ends a freeze, and the rollout then goes on"
+            return Refusal(freeze, (Instead.UNFREEZE,))
         case HoldReason.INCIDENT:
-            waive = _command(rollout, "waive SERVICE CRITERION --reason ...")
-            return f"an incident is open; it goes on when that is over, or say {waive}"
+            why = "an incident is open; it goes on when that is over"
+            return Refusal(why, (Instead.WAIVE,))
         case HoldReason.BREACH if failed := failing(rollout, seen, OnFail.ROLLBACK, OnFail.HOLD):
             names = ", ".join(v.criterion for v in failed)
-            waive = _command(rollout, "waive SERVICE CRITERION --reason ...")
-            back = _command(rollout, "abort SERVICE")
-            return f"the breach is still there ({names}): say {waive}, or {back}"
+            why = f"the breach is still there ({names})"
+            return Refusal(why, (Instead.WAIVE, Instead.ABORT))
         case _:
-            return ""
+            return None
 
 
 def _retry(rollout: Rollout, order: Order, seen: Observation, now: Instant) -> _Result:
@@ -216,8 +233,7 @@ def _retry(rollout: Rollout, order: Order, seen: Observation, now: Instant) -> _
     if hold is None:
         return f"it is not held: while it is {_phase(rollout)}, guardian itself tries again"
     if hold.resume_to is not Phase.SHIFTING:
-        resume = _command(rollout, "resume SERVICE")
-        return f"no shift waits for the router in this hold; {resume} ends a hold"
+        return Refusal("no shift waits for the router in this hold", (Instead.RESUME,))
     why_not = _no_resume(rollout, seen)
     return why_not or Resumed(at=now, detail=_said(order), actor=order.actor)
 
@@ -244,7 +260,7 @@ def _promote(rollout: Rollout, order: Order, seen: Observation, now: Instant) ->
     )
 
 
-def _no_promotion(rollout: Rollout, seen: Observation) -> str:
+def _no_promotion(rollout: Rollout, seen: Observation) -> Refusal | str:
     """Why there is no bake to end; "" when there is one."""
     hold = rollout.hold
     phase = rollout.phase if hold is None else hold.resume_to
@@ -256,17 +272,16 @@ def _no_promotion(rollout: Rollout, seen: Observation) -> str:
         return "it is on its way back: a rollback is not promoted"
     if phase is Phase.PENDING:
         if hold is not None and hold.why is HoldReason.APPROVAL:
-            approve = _command(rollout, "approve SERVICE")
-            return f"it has not begun and waits for an approval: say {approve}"
+            return Refusal("it has not begun and waits for an approval", (Instead.APPROVE,))
         return "it has not begun: the first step needs no promotion"
     if seen.freeze is not None:
-        return f"{freeze_detail(seen.freeze)}; `guardian unfreeze` ends a freeze"
+        return Refusal(freeze_detail(seen.freeze), (Instead.UNFREEZE,))
     if phase is Phase.SHIFTING:
         return "its weight is not confirmed yet: only a bake can be ended"
     if failed := breaches(rollout, seen):
         names = ", ".join(v.criterion for v in failed)
-        waive = _command(rollout, "waive SERVICE CRITERION --reason ...")
-        return f"a breach is proven ({names}), and nothing would judge it afterwards; {waive} first"
+        why = f"a breach is proven ({names}), and nothing would judge it afterwards"
+        return Refusal(why, (Instead.WAIVE,))
     return ""
 
 
@@ -297,5 +312,5 @@ def _waive(rollout: Rollout, order: Order, now: Instant) -> _Result:
         left = ", ".join(c for c in known if c not in rollout.waived) or "none"
         return f"there is no criterion {name or 'without a name'}; the ones that count are: {left}"
     if not order.reason.strip():
-        return f"say why {name} shall not count: --reason"
+        return Refusal(f"say why {name} shall not count", (Instead.WAIVE,))
     return Waived(at=now, criterion=name, actor=order.actor, detail=_said(order))

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from bench import examples
 from bench.table import Row
 from guardian.core.judging.judge import judge
-from guardian.core.model import Datapoint, Instant, Measurement, Query, Ratio
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Datapoint, Instant, Measurement, Query
 from guardian.core.verdict import Outcome
 
 POLL_S = 30

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from guardian.core.judging.judge import Window
-from guardian.core.model import Criterion, Direction, Instant, Limit, Query, Ratio
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Criterion, Direction, Instant, Limit, Query
 from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.traffic import Snapshot, Step, Traffic, Weight
 

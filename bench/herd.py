@@ -14,7 +14,8 @@ from pathlib import Path
 from bench import edges, examples, slow
 from bench.table import Row
 from guardian.clock import SystemClock, SystemRandom
-from guardian.core.model import Criterion, Instant, Ratio
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Criterion, Instant
 from guardian.core.plan import Plan
 from guardian.core.rollout.entries import Entry, RolloutStarted, StepEntered, WeightConfirmed
 from guardian.core.rollout.machine import fold

@@ -5,8 +5,9 @@ from __future__ import annotations
 from bench import examples
 from bench.table import Row, per_call_us
 from guardian.core.judging.judge import judge
+from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.judging.sequential import LimitTest
-from guardian.core.model import Criterion, Datapoint, Measurement, Query, Ratio
+from guardian.core.model import Criterion, Datapoint, Measurement, Query
 
 MINUTES = 60
 

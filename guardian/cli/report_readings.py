@@ -7,16 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from guardian.core.judging.counts import sought
-from guardian.core.model import (
-    Incidents,
-    Instant,
-    Measurement,
-    Problem,
-    Query,
-    Reason,
-    ceil_to,
-    floor_to,
-)
+from guardian.core.model import Instant, Measurement, Problem, Query, Reason, ceil_to, floor_to
 from guardian.core.rollout.machine import Rollout
 from guardian.ports import Ask, ConfigError, GuardianError, Record
 from guardian.report import Readings
@@ -66,10 +57,10 @@ def kept_s(period_s: int) -> float:
 
 
 def _asks(rollout: Rollout, first: Instant, until: Instant) -> Iterator[Ask]:
-    """Every series of every criterion once, over the rollout's time; incidents are journalled."""
+    """Every series of every criterion once, over its time; what was open is journalled."""
     settle: dict[Query, float] = {}
     for criterion in rollout.plan.criteria:
-        if isinstance(criterion.measure, Incidents):
+        if criterion.measure.any_of:
             continue
         for query in criterion.queries():
             settle[query] = max(settle.get(query, 0.0), criterion.settle_s)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from guardian.core.model import Criterion, Incidents, Measure, Query, queries_of
+from guardian.core.measure import Measure
+from guardian.core.model import Criterion, Query
 
 _M = TypeVar("_M", bound=Measure)
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
@@ -34,11 +35,8 @@ def bind(criterion: Criterion, variables: Mapping[str, str]) -> Criterion:
 
 
 def _measure(name: str, measure: _M, variables: Mapping[str, str]) -> _M:
-    found = swapped(measure, {q: _query(name, q, variables) for q in queries_of(measure)})
-    if isinstance(found, Incidents):
-        services = tuple(_filled(name, service, variables) for service in found.services)
-        return replace(found, services=services)
-    return found
+    found = swapped(measure, {q: _query(name, q, variables) for q in measure.queries})
+    return found.filled(lambda text: _filled(name, text, variables))
 
 
 def _filled(name: str, value: str, variables: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -20,6 +20,8 @@ from functools import cache
 from types import UnionType
 from typing import Any, Final, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from guardian.core.judging.kinds import KINDS
+from guardian.core.measure import Measure
 from guardian.core.model import Instant
 from guardian.core.rollout.entries import Entry, Order
 from guardian.core.traffic import Weight
@@ -157,6 +159,8 @@ def _compile(hint: Any) -> _Form:
         return _SCALARS[hint]
     if isinstance(hint, type) and issubclass(hint, Enum):
         return _enum(hint)
+    if hint is Measure:
+        return _tagged(KINDS)
     if is_dataclass(hint):
         return _record(hint)
     origin, args = get_origin(hint), get_args(hint)
@@ -308,7 +312,7 @@ def _union(hints: tuple[Any, ...]) -> _Form:
     )
 
 
-def _tagged(kinds: list[Any]) -> _Form:
+def _tagged(kinds: Sequence[Any]) -> _Form:
     tags = {kind: re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower() for kind in kinds}
     forms = {tags[kind]: _form(kind) for kind in kinds}
 

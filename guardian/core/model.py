@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, TypeAlias, assert_never
 
+from guardian.core.measure import Measure
+
 Instant: TypeAlias = Annotated[float, "instant"]
 """Seconds since the Unix epoch, UTC, to the millisecond. Written as RFC 3339 in files and JSON."""
 
@@ -162,112 +164,6 @@ class Limit:
         return f"{self.direction.value.replace('_', ' ')} {self.text}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ratio:
-    """A share of events: `part` over `total`, both counts per period."""
-
-    part: Query
-    total: Query
-    good: bool
-    """Whether `part` counts the good events (else the bad ones)."""
-    absent_zero: bool = False
-    """The rule says that `part` is published only when there is something to count."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
-    """A percentile, judged by counts: how many requests took longer than the limit.
-
-    "p95 above L" is the claim that more than 5 % of requests are slower than L, and CloudWatch
-    counts those exactly: `SampleCount` minus `TC(:L)`.
-    """
-
-    percentile: float
-    """Between 0 and 100, exclusive."""
-    count: Query
-    """Stat `SampleCount`."""
-    within: Query
-    """Stat `TC(:L)`: the samples at or below the limit."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Percentile:
-    """A percentile as CloudWatch computes it, where a metric's samples cannot be counted.
-
-    Judged by threshold: M of N datapoints, each resting on enough samples.
-    """
-
-    percentile: float
-    """Between 0 and 100, exclusive."""
-    series: Query
-    """Stat `p95` or its like."""
-    count: Query
-    """Stat `SampleCount`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gauge:
-    """One metric's value: CPU, memory, the age of a queue. Judged by threshold."""
-
-    series: Query
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """`count` in a rule file: events a minute, with no count of all events to hold them against."""
-
-    events: Query
-    """A stat that counts: `Sum` or `SampleCount`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incidents:
-    """Open incidents of these priorities; one that opened after the first shift is a breach."""
-
-    open: Query
-    """Asked of an incident tracker; see `incident_query`."""
-    priorities: tuple[str, ...]
-    services: tuple[str, ...]
-    """The tracker's ids; may hold `${...}` until the rollout binds them."""
-
-
-def incident_query(source: str, priorities: tuple[str, ...], services: tuple[str, ...]) -> Query:
-    """How a source is asked for open incidents: one dimension for each priority and service."""
-    return Query(
-        source=source,
-        namespace="incidents",
-        metric="open",
-        stat=OPEN,
-        dimensions=(
-            *(("priority", name) for name in priorities),
-            *(("service", id_) for id_ in services),
-        ),
-    )
-
-
-Measure: TypeAlias = Ratio | Latency | Percentile | Gauge | Rate | Incidents
-"""What a criterion measures."""
-
-
-def queries_of(measure: Measure) -> tuple[Query, ...]:
-    """The series that a measure is made of."""
-    match measure:
-        case Ratio():
-            return (measure.part, measure.total)
-        case Latency():
-            return (measure.count, measure.within)
-        case Percentile():
-            return (measure.series, measure.count)
-        case Gauge():
-            return (measure.series,)
-        case Rate():
-            return (measure.events,)
-        case Incidents():
-            return (measure.open,)
-        case _:
-            assert_never(measure)
-
-
 class OnFail(Enum):
     """What a proven breach of a criterion does."""
 
@@ -312,7 +208,7 @@ class Compare:
     max_ratio: float = 1.0
     min_increase: float = 0.005
     """As a share: 0.005 is half a percentage point."""
-    stable: Ratio | Latency | None = None
+    stable: Measure | None = None
     """The same measure for stable; filled in when the rollout is bound."""
 
 
@@ -355,13 +251,7 @@ class Criterion:
 
         1 for what is not a share: gauges, counts, incidents.
         """
-        match self.measure:
-            case Latency() | Percentile():
-                return 1.0 - self.measure.percentile / 100.0
-            case Ratio():
-                return 1.0 - self.fail_if.value if self.measure.good else self.fail_if.value
-            case _:
-                return 1.0
+        return self.measure.allowed(self.fail_if)
 
     @property
     def borne_rate(self) -> float:
@@ -380,6 +270,6 @@ class Criterion:
 
     def queries(self) -> Iterator[Query]:
         """Every series this criterion reads."""
-        yield from queries_of(self.measure)
+        yield from self.measure.queries
         if self.compare is not None and self.compare.stable is not None:
-            yield from queries_of(self.compare.stable)
+            yield from self.compare.stable.queries

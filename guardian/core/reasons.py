@@ -8,7 +8,7 @@ from dataclasses import replace
 from guardian.core import figures
 from guardian.core.figures import Unit
 from guardian.core.judging.observed import bound, slower_than
-from guardian.core.model import MINUTE_S, Criterion, Incidents
+from guardian.core.model import MINUTE_S, Criterion
 from guardian.core.verdict import Basis, Datapoints, Evidence, Outcome, Verdict
 from guardian.core.wording import hour_minute
 
@@ -42,8 +42,8 @@ def limit(seen: Evidence) -> str:
 
 def fails_on(criterion: Criterion) -> str:
     """What a criterion fails on, before there is any evidence: "above 5%, or worse than stable"."""
-    if isinstance(criterion.measure, Incidents):
-        return "any open incident"
+    if criterion.measure.any_of:
+        return f"any {criterion.measure.any_of}"
     held_to = limit(Evidence(limit=bound(criterion), slower_than=slower_than(criterion)))
     compared = criterion.compare is not None and criterion.compare.stable is not None
     return f"{held_to}, or worse than stable" if compared else held_to

@@ -1,4 +1,4 @@
-"""What is read of a rollout; and how stable and incidents stand before its first shift."""
+"""What is read of a rollout; and how stable and what is open stand before its first shift."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from typing import TypeAlias
 
 from guardian.core.binding import swapped
 from guardian.core.judging.evaluation import Window
-from guardian.core.judging.incidents import before_shift
+from guardian.core.judging.presence import Present, before_shift
+from guardian.core.measure import Measure
 from guardian.core.model import (
     Criterion,
-    Incidents,
     Instant,
-    Measure,
     Measurement,
     Query,
-    queries_of,
 )
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout.machine import Rollout
@@ -55,7 +53,7 @@ def wanted(
     """What is read to judge these criteria, and to see whether stable shows the same."""
     for criterion in criteria:
         other = beside.get(criterion.name)
-        for query in (*criterion.queries(), *(() if other is None else queries_of(other))):
+        for query in (*criterion.queries(), *(() if other is None else other.queries)):
             yield query, since, criterion.settle_s
 
 
@@ -102,7 +100,7 @@ def window_of(rollout: Rollout) -> Window | None:
 def open_before(
     rollout: Rollout, measurements: Mapping[Query, Measurement], now: Instant
 ) -> tuple[Verdict, ...]:
-    """How the criteria stand that can be judged before the first shift: those of incidents."""
+    """How the criteria stand that can be judged before the first shift: those of what is open."""
     return tuple(
         before_shift(
             criterion,
@@ -113,5 +111,5 @@ def open_before(
             moving_since=rollout.moving_since or None,
         )
         for criterion in rollout.plan.criteria
-        if isinstance(criterion.measure, Incidents)
+        if isinstance(criterion.measure, Present)
     )

@@ -8,16 +8,8 @@ from functools import reduce
 
 from guardian.core.judging.judge import JudgeState, Window, judge
 from guardian.core.judging.together import together
-from guardian.core.model import (
-    Criterion,
-    Incidents,
-    Instant,
-    Latency,
-    Measurement,
-    Query,
-    Ratio,
-    Reason,
-)
+from guardian.core.measure import Measure
+from guardian.core.model import Criterion, Instant, Measurement, Query, Reason
 from guardian.core.plan import Drive
 from guardian.core.rollout.beside import beside
 from guardian.core.rollout.decide import decide
@@ -87,7 +79,7 @@ class RolloutRunner:
     """When that was last asked."""
     read_trouble: str = ""
     write_trouble: str = ""
-    beside: dict[str, Ratio | Latency] = field(default_factory=dict)
+    beside: dict[str, Measure] = field(default_factory=dict)
     """By criterion, the same measure of stable: read where the limit seems broken."""
     judge_states: dict[str, JudgeState] = field(default_factory=dict)
     fenced: bool = False
@@ -248,11 +240,11 @@ class RolloutRunner:
 
     @property
     def judged_now(self) -> tuple[Criterion, ...]:
-        """The criteria that can be judged already: before the first shift, incidents alone."""
+        """The criteria that can be judged already: before the first shift, what is open alone."""
         criteria = self.rollout.plan.criteria
         if self.judged.first_shift_at is not None:
             return criteria
-        return tuple(c for c in criteria if isinstance(c.measure, Incidents))
+        return tuple(c for c in criteria if c.measure.any_of)
 
     def window(self) -> Window | None:
         """What the evidence covers; None before the first confirmed shift."""

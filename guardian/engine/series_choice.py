@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from guardian.core.binding import swapped
-from guardian.core.judging.threshold import percentile_note
-from guardian.core.model import Criterion, Judge, Latency, Percentile, Query
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.percentile import Percentile
+from guardian.core.model import Criterion, Judge, Query
 from guardian.ports import Router
 
 HasData: TypeAlias = Callable[[Sequence[Query]], frozenset[Query]]
@@ -99,7 +100,7 @@ def _as_percentile(criterion: Criterion) -> Criterion:
     )
     # A percentile such as 99.9 has no exact share: 10 / 0.001 must not become 10,001.
     share = round(1.0 - measure.percentile / 100.0, 9)
-    note = percentile_note(criterion, percentile)
+    note = percentile.note(criterion.datapoints)
     return replace(
         criterion,
         measure=percentile,

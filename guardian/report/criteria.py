@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from guardian.core import figures
 from guardian.core.codec import rfc3339
 from guardian.core.judging.judge_state import sequential
-from guardian.core.model import Criterion, Incidents, Instant, Query
+from guardian.core.model import Criterion, Instant, Query
 from guardian.core.reasons import fails_on
 from guardian.core.wording import hour_minute
 from guardian.core.wording import span as length
@@ -31,8 +31,8 @@ def criterion_blocks(
         rows=tuple(_query_row(facts, q) for q in dict.fromkeys(criterion.queries())),
     )
     curve = facts.curves[index] if index < len(facts.curves) else None
-    if isinstance(criterion.measure, Incidents):
-        yield Paragraph("Incidents are told as they were recorded: see the verdicts.")
+    if criterion.measure.any_of:
+        yield Paragraph("What was open is told as it was recorded: see the verdicts.")
     elif curve is None:
         yield Paragraph("No datapoints: they were not read again.")
     elif curve.problem:
@@ -59,8 +59,8 @@ def _terms(criterion: Criterion) -> Iterator[tuple[str, str]]:
 
 
 def _judged_by(criterion: Criterion) -> str:
-    if isinstance(criterion.measure, Incidents):
-        return "presence: one open incident is enough"
+    if criterion.measure.any_of:
+        return f"presence: one {criterion.measure.any_of} is enough"
     if sequential(criterion):
         return "all evidence together (a sequential test)"
     needed, of = criterion.datapoints

@@ -8,7 +8,7 @@ from typing import Any
 
 from guardian.core import reasons
 from guardian.core.codec import encode_entry, plain, rfc3339
-from guardian.core.model import Incidents, Measurement, Query
+from guardian.core.model import Measurement, Query
 from guardian.core.numbers import numbers
 from guardian.core.status import confirmed_weight
 from guardian.core.verdict import Verdict
@@ -98,7 +98,7 @@ def _criterion(facts: Facts, index: int) -> dict[str, Any]:
         "problem": found.problem if found is not None else "not read",
         **(_curve(found) if found is not None else {}),
         "settled_at_decision": _instant(facts.settled_then(criterion.name)),
-        "plotted": found is not None and not isinstance(criterion.measure, Incidents),
+        "plotted": found is not None and not criterion.measure.any_of,
     }
 
 

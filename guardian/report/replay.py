@@ -12,23 +12,18 @@ from dataclasses import dataclass, replace
 
 from guardian.core import figures
 from guardian.core.figures import Figure
-from guardian.core.judging.counts import Countable, Span, count, values
+from guardian.core.judging.counts import Span, count, values
 from guardian.core.judging.judge import JudgeState, Window, judge
 from guardian.core.judging.judge_state import sequential
-from guardian.core.judging.observed import bound, figure, observed, over_limit
+from guardian.core.judging.observed import bound, over_limit
 from guardian.core.judging.tally import Count
+from guardian.core.measure import Measure
 from guardian.core.model import (
     Criterion,
-    Gauge,
-    Incidents,
     Instant,
-    Latency,
     Measurement,
-    Percentile,
     Query,
-    Ratio,
     floor_to,
-    queries_of,
 )
 from guardian.core.plan import Drive
 from guardian.core.rollout.machine import Rollout
@@ -101,7 +96,7 @@ def curve(
     period_s = float(max(q.period_s for q in criterion.queries()))
     blank = Curve(criterion=criterion, period_s=period_s)
     first = rollout.first_shift_at
-    if first is None or isinstance(criterion.measure, Incidents):
+    if first is None or criterion.measure.any_of:
         return blank
     problem = _problem(criterion, measurements)
     if problem:
@@ -141,19 +136,17 @@ def _points(
     until: Instant,
 ) -> Iterator[Point]:
     measure = criterion.measure
-    if isinstance(measure, Incidents):
-        return
-    if not isinstance(measure, Gauge | Percentile):
+    if measure.computed is None:
         yield from _shares(criterion, measure, measurements, span, until)
         return
-    found = values(measure.series, measurements, span)
-    settled = measurements[measure.series].settled_before
-    rests_on = values(measure.count, measurements, span) if isinstance(measure, Percentile) else {}
+    found = values(measure.computed, measurements, span)
+    settled = measurements[measure.computed].settled_before
+    rests_on = values(measure.heard_by, measurements, span) if measure.sampled else {}
     for start in span.starts(until):
         value, limit = found.get(start), criterion.fail_if
         yield Point(
             start=start,
-            value=None if value is None else figure(criterion, value).value,
+            value=None if value is None else measure.figure(value).value,
             samples=rests_on.get(start, 0.0),
             over=value is not None and limit.direction.breached(value, limit.value),
             settled=start + span.period_s <= settled,
@@ -162,13 +155,13 @@ def _points(
 
 def _shares(
     criterion: Criterion,
-    measure: Countable,
+    measure: Measure,
     measurements: Mapping[Query, Measurement],
     span: Span,
     until: Instant,
 ) -> Iterator[Point]:
     """What is counted, of the canary or of stable."""
-    queries = [q for q in queries_of(measure) if q in measurements]
+    queries = [q for q in measure.queries if q in measurements]
     settled = min((measurements[q].settled_before for q in queries), default=0.0)
     # Everything up to `until` is counted here; what may still change is marked, not left out.
     whole = {q: replace(measurements[q], settled_before=until) for q in queries}
@@ -179,12 +172,11 @@ def _shares(
 
 def _point(criterion: Criterion, events: Count, *, settled: bool) -> Point:
     silent = events.total <= 0
-    counted = isinstance(criterion.measure, Ratio | Latency)
     return Point(
         start=events.start,
-        value=None if silent else observed(criterion, events),
+        value=None if silent else criterion.measure.observed(events),
         bad=events.bad,
-        samples=events.total if counted else 0.0,
+        samples=events.total if criterion.measure.shares else 0.0,
         over=not silent and over_limit(criterion, events),
         settled=settled,
     )

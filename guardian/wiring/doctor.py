@@ -12,11 +12,9 @@ from typing import Final
 from guardian.core.binding import UnboundVariable, bind, swapped
 from guardian.core.model import (
     Criterion,
-    Gauge,
     Instant,
     Measurement,
     Query,
-    Ratio,
     Reason,
     ceil_to,
     floor_to,
@@ -202,7 +200,6 @@ def _metrics(
 ) -> Iterator[Health]:
     """Whether a criterion's series exist, can be read, and are fresh."""
     measure = criterion.measure
-    seldom = measure.part if isinstance(measure, Ratio) and measure.absent_zero else None
     for query in criterion.queries():
         if query.source != METRICS:
             continue
@@ -212,7 +209,7 @@ def _metrics(
         if measurement is None or problem is not None:
             detail = problem.detail if problem is not None else "no answer"
             yield Health(level=Level.FAIL, what=f"{what}: {detail}", fix="see `guardian iam`")
-        elif query in unknown and query != seldom:
+        elif query in unknown and query in measure.sought:
             yield Health(
                 level=Level.FAIL,
                 what=f"{what}: {unknown[query]}",
@@ -227,7 +224,7 @@ def _metrics(
                 f" ({', '.join(f'{k}={v}' for k, v in query.dimensions) or 'none'});"
                 " a metric of failures may be absent while nothing fails",
             )
-        elif isinstance(measure, Gauge) and (every_s := _apart_s(measurement)) > query.period_s:
+        elif not measure.sampled and (every_s := _apart_s(measurement)) > query.period_s:
             yield Health(
                 level=Level.WARN,
                 what=f"{what} has a datapoint every {duration(every_s)}, and the rule reads one"

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 
 from guardian.cli.main import guardian
 from guardian.clock import SystemClock
-from guardian.core.model import Criterion, Direction, Instant, Limit, Query, Ratio
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Criterion, Direction, Instant, Limit, Query
 from guardian.core.plan import Approval, Plan
 from guardian.core.rollout.entries import (
     Answer,

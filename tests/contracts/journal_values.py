@@ -10,6 +10,8 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
+from guardian.core.judging.kinds import KINDS
+from guardian.core.measure import Measure
 from guardian.core.model import Instant
 from guardian.core.notices import Event, Notice, Page, Severity
 from guardian.core.plan import Drive, Plan, Policy
@@ -266,6 +268,8 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return _SCALARS[hint]
     if isinstance(hint, type) and issubclass(hint, Enum):
         return st.sampled_from(list(hint))
+    if hint is Measure:
+        return st.one_of([values(kind) for kind in KINDS])
     if isinstance(hint, type) and is_dataclass(hint):
         hints = get_type_hints(hint, include_extras=True)
         parts = {f.name: values(hints[f.name]) for f in fields(hint)}

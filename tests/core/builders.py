@@ -8,17 +8,17 @@ from typing import TypeAlias
 
 from guardian.core.figures import Bound, Figure, Unit
 from guardian.core.judging.judge import Window, judge
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import (
     Compare,
     Criterion,
     Datapoint,
     Direction,
-    Latency,
     Limit,
     Measurement,
     Problem,
     Query,
-    Ratio,
     Reason,
 )
 from guardian.core.traffic import Weight

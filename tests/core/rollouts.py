@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from guardian.core.model import (
-    Criterion,
-    Direction,
-    Incidents,
-    Instant,
-    Limit,
-    OnFail,
-    Query,
-    Ratio,
-    Scope,
-    incident_query,
-)
+from guardian.core.judging.kinds.incidents import Incidents, incident_query
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Criterion, Direction, Instant, Limit, OnFail, Query, Scope
 from guardian.core.plan import Approval, Drive, Plan, Policy, Unapproved
 from guardian.core.rollout.entries import (
     Approved,

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.judging.judge import judge
-from guardian.core.model import Latency, Measurement, Query
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.model import Measurement, Query
 from guardian.core.rollout.decide import decide
 from guardian.core.rollout.entries import StepEntered, Warned
 from guardian.core.rollout.machine import Phase, apply

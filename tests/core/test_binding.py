@@ -7,19 +7,14 @@ from dataclasses import replace
 import pytest
 
 from guardian.core.binding import UnboundVariable, bind, sibling, swapped
-from guardian.core.model import (
-    Compare,
-    Gauge,
-    Incidents,
-    Latency,
-    Measure,
-    Percentile,
-    Query,
-    Rate,
-    Ratio,
-    incident_query,
-    queries_of,
-)
+from guardian.core.judging.kinds.gauge import Gauge
+from guardian.core.judging.kinds.incidents import Incidents, incident_query
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.percentile import Percentile
+from guardian.core.judging.kinds.rate import Rate
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.measure import Measure
+from guardian.core.model import Compare, Query
 from tests.core.rollouts import criterion, ratio
 
 NAMES = {"canary": "42", "stable": "41", "router.function": "agents-api"}
@@ -142,8 +137,8 @@ def test_the_services_of_incidents_are_bound() -> None:
 )
 def test_every_query_of_every_measure_can_be_swapped(measure: Measure) -> None:
     """Those that are not named stay, and nothing else changes."""
-    swaps = {query: replace(query, metric=f"other-{query.stat}") for query in queries_of(measure)}
+    swaps = {query: replace(query, metric=f"other-{query.stat}") for query in measure.queries}
     changed = swapped(measure, swaps)
-    assert queries_of(changed) == tuple(swaps[query] for query in queries_of(measure))
+    assert changed.queries == tuple(swaps[query] for query in measure.queries)
     assert swapped(changed, swaps) == changed
     assert swapped(measure, {}) is measure

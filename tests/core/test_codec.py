@@ -22,17 +22,14 @@ from guardian.core.codec import (
     plain,
     rfc3339,
 )
-from guardian.core.model import (
-    Criterion,
-    Datapoint,
-    Direction,
-    Instant,
-    Latency,
-    Limit,
-    Measurement,
-    Query,
-    Ratio,
-)
+from guardian.core.judging.kinds.gauge import Gauge
+from guardian.core.judging.kinds.incidents import Incidents
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.percentile import Percentile
+from guardian.core.judging.kinds.rate import Rate
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.measure import Measure
+from guardian.core.model import Criterion, Datapoint, Direction, Instant, Limit, Measurement, Query
 from guardian.core.notices import Notice
 from guardian.core.plan import Plan
 from guardian.core.rollout.entries import Entry, Held, Order, RolloutStarted, WeightConfirmed
@@ -173,14 +170,29 @@ def test_an_entry_carries_its_kind_and_schema() -> None:
     assert (data["kind"], data["v"]) == ("weight_confirmed", 1)
 
 
-def test_a_measure_carries_its_kind() -> None:
-    """Ratio and latency are told apart."""
-    query = CRITERION.measure.part if isinstance(CRITERION.measure, Ratio) else None
-    assert query is not None
-    latency = replace(CRITERION, measure=Latency(percentile=95, count=query, within=query))
-    assert json.loads(encode(CRITERION))["measure"]["kind"] == "ratio"
-    assert json.loads(encode(latency))["measure"]["kind"] == "latency"
-    assert decode(Criterion, encode(latency)) == latency
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"absent_zero":false,"good":true,"kind":"ratio","part":Q,"total":Q}', Ratio),
+        ('{"count":Q,"kind":"latency","percentile":95.0,"within":Q}', Latency),
+        ('{"count":Q,"kind":"percentile","percentile":99.9,"series":Q}', Percentile),
+        ('{"kind":"gauge","series":Q}', Gauge),
+        ('{"events":Q,"kind":"rate"}', Rate),
+        ('{"kind":"incidents","open":Q,"priorities":["P0"],"services":["S"]}', Incidents),
+    ],
+)
+def test_a_measure_keeps_the_text_that_journals_hold(text: str, kind: type[Measure]) -> None:
+    """Each kind carries its name, and is read and written as it has always been."""
+    query = encode(CRITERION.measure.queries[0])
+    written = encode(CRITERION)
+    before, after = (
+        written[: written.index('"measure":')],
+        written[written.index('"min_samples"') :],
+    )
+    whole = f'{before}"measure":{text.replace("Q", query)},{after}'
+    read = decode(Criterion, whole)
+    assert type(read.measure) is kind
+    assert encode(read) == whole
 
 
 def test_bytes_that_are_no_unicode_survive() -> None:
@@ -285,7 +297,7 @@ WRONGLY_TYPED: list[tuple[object, str]] = [
     (Traffic(primary="1", weight=5), r"Traffic\.weight: a Weight is wanted"),  # type: ignore[arg-type]
     (
         replace(CRITERION, measure=5),  # type: ignore[arg-type]
-        r"Criterion\.measure: one of Ratio, Latency, Percentile, Gauge, Rate, Incidents is wanted",
+        r"Criterion\.measure: one of Gauge, Incidents, Latency, Percentile, Rate, Ratio is wanted",
     ),
     (
         replace(CRITERION, scope="canary"),  # type: ignore[arg-type]

@@ -10,7 +10,9 @@ import pytest
 
 from guardian.core import reasons
 from guardian.core.judging.judge import judge
-from guardian.core.model import Criterion, Datapoint, Direction, Latency, Query, Ratio, Scope
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Criterion, Datapoint, Direction, Query, Scope
 from guardian.core.verdict import Outcome
 from tests.core.builders import (
     BAD,

@@ -10,7 +10,8 @@ import pytest
 from guardian.core import reasons
 from guardian.core.judging.counts import sought
 from guardian.core.judging.judge import judge
-from guardian.core.model import Criterion, Datapoint, Measurement, Query, Ratio, Scope
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Criterion, Datapoint, Measurement, Query, Scope
 from guardian.core.verdict import Outcome
 from tests.core.builders import (
     BAD,

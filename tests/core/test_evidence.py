@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from guardian.core import reasons
-from guardian.core.model import Compare, Criterion, Direction, Gauge, Limit, Ratio
+from guardian.core.judging.kinds.gauge import Gauge
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Compare, Criterion, Direction, Limit
 from guardian.core.verdict import Basis, Outcome, Stable, Verdict
 from guardian.messages import phrases
 from tests.core.builders import (

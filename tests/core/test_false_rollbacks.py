@@ -15,8 +15,9 @@ from random import Random
 import pytest
 
 from guardian.core.judging.judge import JudgeState, Window, judge
+from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.judging.sequential import LimitTest
-from guardian.core.model import Criterion, Datapoint, Direction, Limit, Measurement, Query, Ratio
+from guardian.core.model import Criterion, Datapoint, Direction, Limit, Measurement, Query
 from guardian.core.traffic import Weight
 from guardian.core.verdict import Outcome
 

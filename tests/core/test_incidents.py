@@ -9,20 +9,11 @@ import pytest
 
 from guardian.core import reasons
 from guardian.core.judging.evaluation import Window
-from guardian.core.judging.incidents import before_shift
 from guardian.core.judging.judge import judge
 from guardian.core.judging.judge_state import JudgeState
-from guardian.core.model import (
-    Criterion,
-    Direction,
-    Incident,
-    Incidents,
-    Judge,
-    Limit,
-    Measurement,
-    Query,
-    incident_query,
-)
+from guardian.core.judging.kinds.incidents import Incidents, incident_query
+from guardian.core.judging.presence import before_shift
+from guardian.core.model import Criterion, Direction, Incident, Judge, Limit, Measurement, Query
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.builders import PROBLEM, T0, window
 

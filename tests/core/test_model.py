@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import (
     Compare,
     Criterion,
     Direction,
-    Latency,
     Limit,
     OnFail,
     Query,
-    Ratio,
     Scope,
     ceil_to,
     floor_to,

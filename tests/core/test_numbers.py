@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from guardian.core.model import Gauge
+from guardian.core.judging.kinds.gauge import Gauge
 from guardian.core.numbers import numbers
 from guardian.core.verdict import Evidence
 from tests.core.builders import COMPARED, ERRORS, compared, read, verdict

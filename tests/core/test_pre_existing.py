@@ -9,16 +9,16 @@ import pytest
 
 from guardian.core.figures import Bound, Figure, Unit
 from guardian.core.judging.judge import judge
+from guardian.core.judging.kinds.gauge import Gauge
+from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import (
     Compare,
     Criterion,
     Direction,
-    Gauge,
     Judge,
     Measurement,
     OnFail,
     Query,
-    Ratio,
     Scope,
 )
 from guardian.core.notices import Event

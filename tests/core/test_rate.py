@@ -10,8 +10,9 @@ from random import Random
 
 import pytest
 
+from guardian.core.judging.kinds.rate import Rate
 from guardian.core.judging.sequential import ODDS_RATIOS, LimitTest, RateTest, Track
-from guardian.core.model import Criterion, Direction, Limit, Measurement, Query, Rate
+from guardian.core.model import Criterion, Direction, Limit, Measurement, Query
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.builders import T0, failing, series, window
 from tests.core.builders import verdict as judged

@@ -8,25 +8,20 @@ from math import inf, nan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardian.core.judging.counts import Countable, Counts, Ledger, Span, count
+from guardian.core.judging.counts import Counts, Ledger, Span, count
+from guardian.core.judging.kinds.gauge import Gauge
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.percentile import Percentile
+from guardian.core.judging.kinds.rate import Rate
+from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.judging.tally import Count, Tally, common
-from guardian.core.model import (
-    Datapoint,
-    Direction,
-    Gauge,
-    Latency,
-    Measurement,
-    Percentile,
-    Query,
-    Rate,
-    Ratio,
-    queries_of,
-)
+from guardian.core.measure import Measure
+from guardian.core.model import Datapoint, Direction, Measurement, Query
 from tests.core.builders import BAD, COUNT, GOOD, T0, TOTAL, WITHIN
 
 steady = settings(deadline=None, derandomize=True, max_examples=120)
 
-MEASURES: Sequence[Countable] = (
+MEASURES: Sequence[Measure] = (
     Ratio(part=BAD, total=TOTAL, good=False),
     Ratio(part=BAD, total=TOTAL, good=False, absent_zero=True),
     Ratio(part=GOOD, total=TOTAL, good=True),
@@ -69,7 +64,7 @@ def points(values: Mapping[int, float | None], until: int) -> tuple[Datapoint, .
     direction=st.sampled_from(Direction),
 )
 def test_a_count_that_goes_on_is_the_count_of_everything_anew(
-    measure: Countable,
+    measure: Measure,
     parts: Sequence[float | None],
     totals: Sequence[float | None],
     seen: Sequence[tuple[int, int, Mapping[int, float], Mapping[int, float], bool, Span]],
@@ -86,7 +81,7 @@ def test_a_count_that_goes_on_is_the_count_of_everything_anew(
             query: Measurement(
                 points=points(values, read), settled_before=T0 + 60.0 * settled, known=bool(known)
             )
-            for query, values in zip(queries_of(measure), every, strict=False)
+            for query, values in zip(measure.queries, every, strict=False)
         }
         ledger = ledger.over(measure, found, span, direction=direction)
         assert ledger.counts == count(measure, found, span, direction=direction)

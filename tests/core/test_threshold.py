@@ -9,18 +9,18 @@ import pytest
 
 from guardian.core import reasons
 from guardian.core.judging.judge import Window, judge
+from guardian.core.judging.kinds.gauge import Gauge
+from guardian.core.judging.kinds.percentile import Percentile
+from guardian.core.judging.kinds.rate import Rate
 from guardian.core.model import (
     Criterion,
     Datapoint,
     Direction,
-    Gauge,
     Judge,
     Limit,
     Measurement,
     Missing,
-    Percentile,
     Query,
-    Rate,
 )
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.builders import (

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.model import Compare, Judge, Rate
+from guardian.core.judging.kinds.rate import Rate
+from guardian.core.model import Compare, Judge
 from guardian.core.verdict import Outcome
 from tests.core.builders import (
     COMPARED,
@@ -74,7 +75,7 @@ def test_a_ratio_can_be_judged_by_threshold(
 def test_success_and_latency_can_be_too() -> None:
     """Below a share of good ones, and over a share of slow ones."""
     success = replace(SUCCESS, judge=Judge.THRESHOLD)
-    good = success.measure.part  # type: ignore[union-attr]  # it is a ratio
+    good = success.measure.queries[0]
     found = judged(success, read([(50, 100)] * 3, part=good))
     assert (
         found.why

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardian.core.judging.judge import judge
-from guardian.core.model import Criterion, Datapoint, Measurement, Missing, Query, queries_of
+from guardian.core.model import Criterion, Datapoint, Measurement, Missing, Query
 from guardian.core.verdict import Outcome
 from tests.core.builders import T0, window
 from tests.core.test_threshold import CPU, GAUGE, OWN_P95, RATE
@@ -32,7 +32,7 @@ def read(
         if value is not None and since <= T0 + 60.0 * minute and minute < settled
     )
     found = Measurement(points=points, settled_before=T0 + 60.0 * settled, since=since, known=True)
-    return dict.fromkeys(queries_of(criterion.measure), found)
+    return dict.fromkeys(criterion.measure.queries, found)
 
 
 @steady

@@ -7,7 +7,8 @@ from dataclasses import replace
 from random import Random
 from typing import cast
 
-from guardian.core.model import Criterion, Query, Ratio, Reason
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Criterion, Query, Reason
 from guardian.core.plan import Policy
 from guardian.core.rollout.entries import Entry, RolloutStarted
 from guardian.core.rollout.machine import fold

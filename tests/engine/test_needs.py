@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.model import Query, Ratio, Scope
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Query, Scope
 from guardian.core.plan import Drive
 from guardian.engine.needs import views
 from tests.core.rollouts import PLAN

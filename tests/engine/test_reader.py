@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from guardian.clock import SystemClock
-from guardian.core.model import Datapoint, Measurement, Query, Ratio, Reason
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Datapoint, Measurement, Query, Reason
 from guardian.core.rollout.entries import Entry, RolloutStarted, StepEntered, WeightConfirmed
 from guardian.core.rollout.machine import fold
 from guardian.engine.call_pool import ThreadCallPool

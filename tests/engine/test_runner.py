@@ -7,17 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.core.judging.kinds.incidents import Incidents, incident_query
 from guardian.core.model import (
     Criterion,
     Direction,
     Incident,
-    Incidents,
     Judge,
     Limit,
     Measurement,
     Query,
     Reason,
-    incident_query,
 )
 from guardian.core.plan import Drive
 from guardian.core.rollout.desired import DesiredTraffic, Verb

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from guardian.core.model import Query, Ratio, Scope
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Query, Scope
 from guardian.core.plan import Approval, Drive, Plan
 from guardian.core.rollout.entries import (
     Cause,
@@ -106,7 +107,7 @@ def test_a_rollout_goes_from_what_is_live_to_what_was_asked() -> None:
     )
     assert plan.snapshot.traffic == STABLE
     assert plan.restores
-    query = plan.criteria[0].measure.part  # type: ignore[union-attr]
+    query = plan.criteria[0].measure.queries[0]
     assert query.dimensions == (("FunctionName", "agents-api"), ("Version", "42"))
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from guardian.clock import SystemClock
-from guardian.core.model import Ratio
+from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.rollout.machine import Phase
 from guardian.core.traffic import Reading, Stamp, Traffic
 from guardian.core.verdict import Outcome

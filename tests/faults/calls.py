@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from guardian.core.model import Measurement, Query, incident_query
+from guardian.core.judging.kinds.incidents import incident_query
+from guardian.core.model import Measurement, Query
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, Weight
 from guardian.ports import Ask
 from guardian.ports.health import Health, Level

@@ -8,7 +8,8 @@ from typing import Final, cast
 
 import pytest
 
-from guardian.core.model import Criterion, Ratio
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Criterion
 from guardian.core.rollout.entries import RolloutStarted
 from guardian.core.rollout.machine import Phase, start
 from guardian.engine.call_pool import SerialCallPool

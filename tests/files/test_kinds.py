@@ -6,18 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from guardian.core.model import (
-    Criterion,
-    Gauge,
-    Incidents,
-    Judge,
-    Missing,
-    OnFail,
-    Percentile,
-    Rate,
-    Scope,
-    incident_query,
-)
+from guardian.core.judging.kinds.gauge import Gauge
+from guardian.core.judging.kinds.incidents import Incidents, incident_query
+from guardian.core.judging.kinds.percentile import Percentile
+from guardian.core.judging.kinds.rate import Rate
+from guardian.core.model import Criterion, Judge, Missing, OnFail, Scope
 from guardian.files import rules
 from guardian.files.findings import node_of
 from guardian.ports import ConfigError

@@ -6,15 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from guardian.core.model import (
-    Criterion,
-    Direction,
-    Latency,
-    OnFail,
-    Query,
-    Ratio,
-    Scope,
-)
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Criterion, Direction, OnFail, Query, Scope
 from guardian.files import rules
 from guardian.files.findings import node_of
 from guardian.files.rules.report import lint

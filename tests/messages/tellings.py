@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from guardian.core.model import Criterion, Direction, Limit, Query, Ratio
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Criterion, Direction, Limit, Query
 from guardian.core.notices import Notice
 from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.rollout.entries import (

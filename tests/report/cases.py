@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from guardian.core.judging.kinds.gauge import Gauge
+from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import (
     Compare,
     Criterion,
     Datapoint,
     Direction,
-    Gauge,
     Instant,
     Judge,
     Limit,
     Measurement,
     Query,
-    Ratio,
 )
 from guardian.core.notices import Notice
 from guardian.core.plan import Plan

@@ -20,7 +20,9 @@ import guardian.engine.runner as charge_module
 from guardian.core.judging.evaluation import Window
 from guardian.core.judging.judge import judge
 from guardian.core.judging.judge_state import JudgeState
-from guardian.core.model import Criterion, Instant, Latency, Measurement, Query, Ratio
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Criterion, Instant, Measurement, Query
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout.desired import DesiredTraffic
 from guardian.core.rollout.entries import (

@@ -6,21 +6,20 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from guardian.core.judging.kinds.incidents import Incidents, incident_query
+from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import (
     Criterion,
     Datapoint,
     Direction,
     Incident,
-    Incidents,
     Instant,
     Judge,
     Limit,
     Measurement,
     Query,
-    Ratio,
     Reason,
     Scope,
-    incident_query,
 )
 from guardian.core.notices import Notice
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack

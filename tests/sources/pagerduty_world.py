@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from guardian.core.model import Measurement, Query, incident_query
+from guardian.core.judging.kinds.incidents import incident_query
+from guardian.core.model import Measurement, Query
 from guardian.ports import Ask, Context, SourceError
 from guardian.sim.server import Simulator
 from guardian.sources import pagerduty

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from guardian import pagerduty as door
 from guardian.answers import LONGEST_WAIT_S
 from guardian.clock import SystemClock
-from guardian.core.model import Incident, Measurement, Reason, incident_query
+from guardian.core.judging.kinds.incidents import incident_query
+from guardian.core.model import Incident, Measurement, Reason
 from guardian.pagerduty import PagerDutyError
 from guardian.ports import Ask, SourceError
 from guardian.ports.health import Level

@@ -10,7 +10,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 import guardian
-from guardian.core.model import Gauge, Judge
+from guardian.core.judging.kinds.gauge import Gauge
+from guardian.core.model import Judge
 from guardian.core.rollout.entries import HoldReason
 from guardian.core.rollout.machine import LIVE, Phase
 from guardian.core.verdict import Outcome

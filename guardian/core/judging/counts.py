@@ -8,32 +8,23 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import inf, isfinite
 from operator import attrgetter
-from typing import NamedTuple, TypeAlias, assert_never
+from typing import NamedTuple
 
 from guardian.core.judging.tally import Count, common
+from guardian.core.measure import Measure
 from guardian.core.model import (
     MINUTE_S,
     Criterion,
     Datapoint,
     Direction,
-    Gauge,
-    Incidents,
     Instant,
-    Latency,
     Measurement,
-    Percentile,
     Query,
-    Rate,
-    Ratio,
     ceil_to,
     floor_to,
-    queries_of,
 )
 
 _start = attrgetter("start")
-
-Countable: TypeAlias = Ratio | Latency | Percentile | Gauge | Rate
-"""What datapoints are read for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +93,7 @@ class Counts:
 
 
 def count(
-    measure: Countable,
+    measure: Measure,
     measurements: Mapping[Query, Measurement],
     span: Span,
     *,
@@ -132,21 +123,28 @@ class Ledger:
 
     def over(
         self,
-        measure: Countable,
+        measure: Measure,
         measurements: Mapping[Query, Measurement],
         span: Span,
         *,
         direction: Direction = Direction.ABOVE,
     ) -> Ledger:
         """The same measure counted in these measurements; see `count`."""
-        points = tuple(_points(query, measurements) for query in queries_of(measure))
-        zero = not isinstance(measure, Ratio | Latency) or _zero(measure, measurements)
-        until = settled_until(queries_of(measure), measurements, span.period_s)
+        points = tuple(_points(query, measurements) for query in measure.queries)
+        zero = measure.zero(measurements)
+        until = settled_until(measure.queries, measurements, span.period_s)
         kept: tuple[Count, ...] = ()
         if self.zero and zero and span == self.span:
             kept = _kept(self.counts.settled, self._same_until(points, until), span.period_s)
-        rest = _Rest(measurements=measurements, span=span, until=until, kept=kept)
-        counts = _count(measure, rest, zero=zero, direction=direction)
+        rest = Uncounted(
+            measurements=measurements,
+            span=span,
+            until=until,
+            kept=kept,
+            zero=zero,
+            fewer=direction in {Direction.BELOW, Direction.AT_OR_BELOW},
+        )
+        counts = measure.counted(rest)
         return Ledger(span=span, points=points, zero=zero, counts=counts, kept=len(kept))
 
     def _same_until(self, points: Sequence[tuple[Datapoint, ...]], until: Instant) -> Instant:
@@ -169,14 +167,18 @@ def _kept(settled: tuple[Count, ...], until: Instant, period_s: float) -> tuple[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Rest:
-    """What is left to be counted."""
+class Uncounted:
+    """What is left to be counted of one measure."""
 
     measurements: Mapping[Query, Measurement]
     span: Span
     until: Instant
     kept: tuple[Count, ...]
     """What was counted before, and stands."""
+    zero: bool
+    """Whether a missing numerator is a zero."""
+    fewer: bool
+    """Whether less is worse."""
 
     @property
     def after(self) -> Instant:
@@ -218,44 +220,20 @@ class _Rest:
         return None if wrong is None else _fault(query, wrong, "which is not a number")
 
 
-def _count(measure: Countable, rest: _Rest, *, zero: bool, direction: Direction) -> Counts:
-    """What was counted before, and the rest."""
-    match measure:
-        case Ratio() | Latency():
-            return _shares(measure, rest, zero=zero)
-        case Rate():
-            fewer = direction in {Direction.BELOW, Direction.AT_OR_BELOW}
-            return _rates(measure, rest, fewer=fewer)
-        case Percentile():
-            sums, fault = rest.sums(measure.count)
-            fault = fault or rest.not_a_number(measure.series)
-            return Counts(fault=fault) if fault else _heard(sums, rest)
-        case Gauge():
-            if fault := rest.not_a_number(measure.series):
-                return Counts(fault=fault)
-            period_s = rest.span.period_s
-            spoke = {p.start // period_s * period_s: 1.0 for p in rest.points(measure.series)}
-            return _heard(spoke, rest)
-        case _:
-            assert_never(measure)
-
-
-def _shares(measure: Ratio | Latency, rest: _Rest, *, zero: bool) -> Counts:
-    """Bad events of all.
+def shares(rest: Uncounted, part_query: Query, total_query: Query, *, inverted: bool) -> Counts:
+    """Bad events of all; `inverted` where the good ones are counted.
 
     The denominator decides: without its datapoint a period says nothing, and only with a settled
     one is a missing numerator zero, if the numerator's series is known at all.
     """
-    part_query, total_query = _numerator(measure), heard_by(measure)
     parts, part_fault = rest.sums(part_query)
     totals, total_fault = rest.sums(total_query)
     if fault := part_fault or total_fault:
         return Counts(fault=fault)
-    inverted = isinstance(measure, Latency) or measure.good
     settled = []
     for start in rest.starts():
         total = totals.get(start)
-        if not total or not (zero or start in parts):
+        if not total or not (rest.zero or start in parts):
             settled.append(Count(start, 0.0, 0.0))
             continue
         part = min(parts.get(start, 0.0), total)
@@ -267,68 +245,27 @@ def _shares(measure: Ratio | Latency, rest: _Rest, *, zero: bool) -> Counts:
         partial=tuple(c for c in seen if c.bad > 0 and c.total > 0),
         busiest_partial=max((totals[at] for at in later), default=0.0),
         until=rest.until,
-        unknown=None if zero or not any(totals.values()) else part_query,
+        unknown=None if rest.zero or not any(totals.values()) else part_query,
     )
 
 
-def _zero(measure: Ratio | Latency, measurements: Mapping[Query, Measurement]) -> bool:
-    """Whether a missing numerator is a zero."""
-    if isinstance(measure, Ratio) and measure.absent_zero:
-        return True
-    found = measurements.get(_numerator(measure))
+def heard(sums: Mapping[Instant, float], rest: Uncounted) -> Counts:
+    """How many samples each period rests on, or 1 for each in which a gauge spoke."""
+    settled = (Count(at, 0.0, sums.get(at, 0.0)) for at in rest.starts())
+    return Counts(settled=(*rest.kept, *settled), until=rest.until)
+
+
+def spoke(query: Query, measurements: Mapping[Query, Measurement]) -> bool:
+    """Whether a series ever had a datapoint, as far as is known."""
+    found = measurements.get(query)
     return found is not None and (found.known or bool(found.points))
 
 
 def sought(criterion: Criterion) -> Iterator[Query]:
     """The series that must be known before their silence says anything: zero, or no traffic."""
-    compare, measure = criterion.compare, criterion.measure
-    for each in (measure, None if compare is None else compare.stable):
-        if each is None or isinstance(each, Incidents):
-            continue
-        seldom = each.part if isinstance(each, Ratio) and each.absent_zero else None
-        yield from (query for query in queries_of(each) if query != seldom)
-
-
-def heard_by(measure: Countable) -> Query:
-    """The series that tells whether there was anything to judge."""
-    match measure:
-        case Ratio():
-            return measure.total
-        case Latency() | Percentile():
-            return measure.count
-        case Gauge():
-            return measure.series
-        case Rate():
-            return measure.events
-        case _:
-            assert_never(measure)
-
-
-def _rates(measure: Rate, rest: _Rest, *, fewer: bool) -> Counts:
-    """Events in so many minutes: of a period without a datapoint, none in no time.
-
-    There is no denominator that could tell a silent period from one without events.
-    """
-    events, fault = rest.sums(measure.events)
-    if fault:
-        return Counts(fault=fault)
-    minutes = rest.span.period_s / MINUTE_S
-    settled = (
-        Count(at, events[at], minutes) if at in events else Count(at, 0.0, 0.0)
-        for at in rest.starts()
-    )
-    return Counts(
-        settled=(*rest.kept, *settled),
-        partial=() if fewer else tuple(Count(at, events[at], minutes) for at in rest.later(events)),
-        busiest_partial=minutes,
-        until=rest.until,
-    )
-
-
-def _heard(sums: Mapping[Instant, float], rest: _Rest) -> Counts:
-    """How many samples each period rests on, or 1 for each in which a gauge spoke."""
-    settled = (Count(at, 0.0, sums.get(at, 0.0)) for at in rest.starts())
-    return Counts(settled=(*rest.kept, *settled), until=rest.until)
+    yield from criterion.measure.sought
+    if criterion.compare is not None and criterion.compare.stable is not None:
+        yield from criterion.compare.stable.sought
 
 
 def values(
@@ -360,11 +297,6 @@ def settled_until(
 def queried(query: Query) -> str:
     """A query's name for people."""
     return f"{query.namespace} {query.metric}"
-
-
-def _numerator(measure: Ratio | Latency) -> Query:
-    """What is counted among all events."""
-    return measure.part if isinstance(measure, Ratio) else measure.within
 
 
 def _fault(query: Query, point: Datapoint, why: str) -> Fault:

@@ -10,24 +10,14 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from guardian.core.judging.alike import Shared, alike, heard, without
-from guardian.core.judging.counts import Countable, Counts, Span, count
+from guardian.core.judging.counts import Counts, Span, count
 from guardian.core.judging.judge_state import JudgeState, blank, compare_test, sequential
 from guardian.core.judging.observed import over_limit, rising, worst_stretch
 from guardian.core.judging.points import points
 from guardian.core.judging.sequential import Minute, RateTest, Run, Track
 from guardian.core.judging.tally import Count, Tally, common
-from guardian.core.model import (
-    Criterion,
-    Instant,
-    Latency,
-    Measurement,
-    Query,
-    Rate,
-    Ratio,
-    Scope,
-    ceil_to,
-    queries_of,
-)
+from guardian.core.measure import Measure
+from guardian.core.model import Criterion, Instant, Measurement, Query, Scope, ceil_to
 from guardian.core.traffic import Weight
 from guardian.core.verdict import Datapoints, Outcome
 
@@ -100,7 +90,7 @@ class Evaluation:
     """Everything the questions look at."""
 
     criterion: Criterion
-    measure: Countable
+    measure: Measure
     measurements: Mapping[Query, Measurement]
     window: Window
     now: Instant
@@ -129,7 +119,7 @@ class Evaluation:
 
     def sampled(self, tally: Tally) -> float:
         """How many samples, or how many datapoints of what has none."""
-        return tally.heard if isinstance(self.criterion.measure, Rate) else tally.total
+        return tally.heard if self.measure.timed else tally.total
 
     @property
     def step(self) -> Tally:
@@ -149,13 +139,13 @@ class Evaluation:
 
 def examine(
     criterion: Criterion,
-    measure: Countable,
+    measure: Measure,
     measurements: Mapping[Query, Measurement],
     window: Window,
     *,
     now: Instant,
     judge_state: JudgeState | None,
-    beside: Ratio | Latency | None = None,
+    beside: Measure | None = None,
 ) -> Evaluation:
     """Count what the criterion measures, and bring the tests up to date."""
     span = Span.of(criterion, window.first_shift_at, [at for at, _ in window.confirmed])
@@ -253,7 +243,7 @@ def worst(
     criterion: Criterion, settled: Sequence[Count], growing: Sequence[Growing]
 ) -> tuple[Sequence[Count], Sequence[Growing]]:
     """The stretch of periods, settled and growing ones, that is furthest over the limit."""
-    timed = isinstance(criterion.measure, Rate)
+    timed = criterion.measure.timed
     stretch = worst_stretch(
         (*settled, *(g.most for g in growing)),
         criterion.fail_if.value if timed else criterion.borne_rate,
@@ -269,9 +259,9 @@ def _read_since(criterion: Criterion, measurements: Mapping[Query, Measurement])
     return max(found, default=0.0)
 
 
-def _readable(measure: Ratio | Latency, measurements: Mapping[Query, Measurement]) -> bool:
+def _readable(measure: Measure, measurements: Mapping[Query, Measurement]) -> bool:
     """Whether all of a measure's series were read."""
-    found = [measurements.get(query) for query in queries_of(measure)]
+    found = [measurements.get(query) for query in measure.queries]
     return all(m is not None and m.problem is None for m in found)
 
 
@@ -331,7 +321,7 @@ def _with_partial(run: Run, counts: Counts, busiest: float) -> tuple[Track, tupl
 
 def _busiest(criterion: Criterion, window: Window, counts: Counts) -> float:
     """How many requests an unsettled period may come to have, at the present weight."""
-    if not counts.partial or isinstance(criterion.measure, Rate):
+    if not counts.partial or criterion.measure.timed:
         return 0.0
     recent = counts.settled[-RECENT_PERIODS:]
     if not recent:

@@ -11,9 +11,7 @@ from guardian.core.judging.judge_state import sequential
 from guardian.core.judging.observed import (
     both_sides,
     bound,
-    figure,
     limit_used,
-    observed,
     slower_than,
     total,
     warned,
@@ -21,7 +19,7 @@ from guardian.core.judging.observed import (
 from guardian.core.judging.sequential import Run
 from guardian.core.judging.silence import observed_until
 from guardian.core.judging.tally import Count, Tally
-from guardian.core.model import MINUTE_S, Instant, Rate
+from guardian.core.model import MINUTE_S, Instant
 from guardian.core.verdict import Basis, Evidence, Stable, Unsettled
 
 
@@ -40,7 +38,7 @@ def evidence(evaluation: Evaluation, answer: Answer) -> Evidence:
     return Evidence(
         limit=bound(criterion),
         slower_than=slower_than(criterion),
-        value=None if value is None else figure(criterion, value),
+        value=None if value is None else criterion.measure.figure(value),
         basis=_basis(evaluation, ground),
         bad=round(tally.bad),
         samples=round(evaluation.sampled(tally)),
@@ -77,14 +75,12 @@ def _step_value(evaluation: Evaluation) -> float | None:
     if not sequential(evaluation.criterion):
         last = threshold.newest(evaluation)
         return None if last is None else last.value
-    return (
-        observed(evaluation.criterion, evaluation.step.sum) if evaluation.step.total > 0 else None
-    )
+    return evaluation.measure.observed(evaluation.step.sum) if evaluation.step.total > 0 else None
 
 
 def _value(evaluation: Evaluation, ground: Ground, counted: Count) -> float:
     """The value of what an answer rests on."""
-    return observed(evaluation.criterion, counted) if ground.value is None else ground.value
+    return evaluation.measure.observed(counted) if ground.value is None else ground.value
 
 
 def _basis(evaluation: Evaluation, ground: Ground) -> Basis:
@@ -122,10 +118,10 @@ def _unsettled(evaluation: Evaluation, ground: Ground) -> Unsettled:
     now = Tally().over(tuple(g.seen for g in ground.growing))
     most = total([g.most for g in ground.growing])
     grown: Figure | None = None
-    if not isinstance(evaluation.criterion.measure, Rate):
+    if not evaluation.measure.timed:
         settled = total(ground.settled)
         whole = Count(0.0, settled.bad + most.bad, settled.total + most.total)
-        grown = figure(evaluation.criterion, observed(evaluation.criterion, whole))
+        grown = evaluation.measure.figure(evaluation.measure.observed(whole))
     return Unsettled(
         bad=round(now.bad),
         samples=round(evaluation.sampled(now)),
@@ -137,10 +133,9 @@ def _unsettled(evaluation: Evaluation, ground: Ground) -> Unsettled:
 
 def _stable(evaluation: Evaluation, counts: Sequence[Count]) -> Stable:
     """The other side of a comparison."""
-    criterion, events = evaluation.criterion, total(counts)
-    compare = criterion.compare
+    measure, events, compare = evaluation.measure, total(counts), evaluation.criterion.compare
     return Stable(
-        value=figure(criterion, observed(criterion, events)),
+        value=measure.figure(measure.observed(events)),
         bad=round(events.bad),
         samples=round(events.total),
         max_ratio=compare.max_ratio if compare is not None else 1.0,

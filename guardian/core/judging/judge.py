@@ -8,7 +8,7 @@ The questions are asked in a fixed order, and the first one that is answered dec
 4. `pass`.
 
 What proves a breach depends on the criterion's judge: the evidence of all periods together (here),
-M of N datapoints (`threshold`), or an incident's presence (`incidents`).
+M of N datapoints (`threshold`), or that something is open (`presence`).
 """
 
 from __future__ import annotations
@@ -20,19 +20,11 @@ from guardian.core.judging import silence, threshold
 from guardian.core.judging.counts import queried
 from guardian.core.judging.evaluation import Answer, Evaluation, Ground, Window, examine, worst
 from guardian.core.judging.evidence import evidence, proven_worse
-from guardian.core.judging.incidents import presence
 from guardian.core.judging.judge_state import JudgeState, sequential
 from guardian.core.judging.observed import both_sides
-from guardian.core.model import (
-    Criterion,
-    Incidents,
-    Instant,
-    Latency,
-    Measurement,
-    Percentile,
-    Query,
-    Ratio,
-)
+from guardian.core.judging.presence import Present, presence
+from guardian.core.measure import Measure
+from guardian.core.model import Criterion, Instant, Measurement, Query
 from guardian.core.reasons import duration
 from guardian.core.verdict import Outcome, Verdict
 
@@ -46,18 +38,18 @@ def judge(
     *,
     now: Instant,
     judge_state: JudgeState | None = None,
-    beside: Ratio | Latency | None = None,
+    beside: Measure | None = None,
 ) -> tuple[Verdict, JudgeState]:
     """Judge one criterion at `now`; hand the state to the next call for the same rollout.
 
     `measurements` holds one measurement for each of the criterion's queries, with the datapoints
     since the first shift. The verdict is a function of the other arguments alone,
-    and a breach that was proven once stays proven: it does not matter when one looked. (Incidents
-    are the exception, see `JudgeState`; before the first shift they are judged by `before_shift`.)
+    and a breach that was proven once stays proven: it does not matter when one looked. (What
+    is open now is the exception, see `JudgeState`; before the first shift there is `before_shift`.)
     `beside` is the same measure of stable, where that was read to tell an outage from a breach.
     """
     measure = criterion.measure
-    if isinstance(measure, Incidents):
+    if isinstance(measure, Present):
         return presence(criterion, measure, measurements, window, now=now, judge_state=judge_state)
     evaluation = examine(
         criterion, measure, measurements, window, now=now, judge_state=judge_state, beside=beside
@@ -75,9 +67,7 @@ def judge(
     )
     seen = evidence(evaluation, answer)
     why = reasons.why(answer.outcome, seen, answer.detail)
-    note = criterion.note
-    if isinstance(measure, Percentile) and not note:
-        note = threshold.percentile_note(criterion, measure)
+    note = criterion.note or measure.note(criterion.datapoints)
     verdict = Verdict(
         criterion=criterion.name,
         outcome=answer.outcome,

@@ -10,16 +10,7 @@ from guardian.core.judging.observed import rising
 from guardian.core.judging.points import Point
 from guardian.core.judging.sequential import CompareTest, LimitTest, RateTest, Run
 from guardian.core.judging.tally import Tally
-from guardian.core.model import (
-    MINUTE_S,
-    Criterion,
-    Gauge,
-    Incident,
-    Incidents,
-    Judge,
-    Percentile,
-    Rate,
-)
+from guardian.core.model import MINUTE_S, Criterion, Incident, Judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +39,8 @@ class JudgeState:
 
 def sequential(criterion: Criterion) -> bool:
     """Whether the evidence of all periods together decides, and not M of N datapoints."""
-    return criterion.judge is Judge.SEQUENTIAL and not isinstance(
-        criterion.measure, Gauge | Percentile | Incidents
-    )
+    counted = criterion.measure.computed is None and not criterion.measure.any_of
+    return criterion.judge is Judge.SEQUENTIAL and counted
 
 
 def blank(criterion: Criterion, *, alpha: float, minutes: int, period_s: float) -> JudgeState:
@@ -79,7 +69,7 @@ def compare_test(criterion: Criterion, *, alpha: float, horizon: int) -> Compare
 
 def _limit_test(criterion: Criterion, *, alpha: float, horizon: int) -> LimitTest | RateTest:
     """The test of the criterion's own limit."""
-    if isinstance(criterion.measure, Rate):
+    if criterion.measure.timed:
         return RateTest(
             limit=criterion.fail_if.value,
             fewer=not rising(criterion),

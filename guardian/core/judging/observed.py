@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guardian.core.figures import Bound, Figure, Unit
+from guardian.core.figures import Bound, Figure
 from guardian.core.judging.counts import Counts
 from guardian.core.judging.tally import Count
-from guardian.core.model import Criterion, Direction, Incidents, Latency, Rate, Ratio, queries_of
+from guardian.core.model import Criterion, Direction
 
 MOST_USED = 1000.0
 """No value is shown as more times its limit than this."""
@@ -21,24 +21,9 @@ def rising(criterion: Criterion) -> bool:
     return criterion.fail_if.direction in {Direction.ABOVE, Direction.AT_OR_ABOVE}
 
 
-def observed(criterion: Criterion, events: Count) -> float:
-    """The observed value, as it is shown; `events` has some.
-
-    A share between 0 and 1; events a minute for a count; of a latency, the share over its limit.
-    """
-    inverted = isinstance(criterion.measure, Ratio) and criterion.measure.good
-    return (events.total - events.bad if inverted else events.bad) / events.total
-
-
 def over_limit(criterion: Criterion, events: Count) -> bool:
     """Whether the observed value lies on the side of the limit that hurts."""
-    limit = criterion.fail_if
-    if isinstance(criterion.measure, Latency):
-        # "p95 above L" is "fewer than 95% within L"; in percent, so that 95 of 100 is exact.
-        within = 100.0 * (events.total - events.bad) / events.total
-        wanted = criterion.measure.percentile
-        return within < wanted if limit.direction is Direction.ABOVE else within <= wanted
-    return limit.direction.breached(observed(criterion, events), limit.value)
+    return criterion.measure.over(criterion.fail_if, events)
 
 
 def limit_used(criterion: Criterion, value: float) -> float | None:
@@ -46,8 +31,7 @@ def limit_used(criterion: Criterion, value: float) -> float | None:
 
     None where a share says nothing: below zero.
     """
-    latency = isinstance(criterion.measure, Latency)
-    limit = criterion.limit_rate if latency else criterion.fail_if.value
+    limit = criterion.measure.bound(criterion.fail_if)
     part, whole = (value, limit) if rising(criterion) else (limit, value)
     if part < 0 or whole < 0:
         return None
@@ -62,42 +46,25 @@ def warned(criterion: Criterion, value: float) -> Bound | None:
     Never for a latency that is judged by counts: only its own limit's requests were counted.
     """
     near = criterion.warn_if
-    if near is None or isinstance(criterion.measure, Latency):
+    if near is None or slower_than(criterion) is not None:
         return None
     if not near.direction.breached(value, near.value):
         return None
-    return Bound(direction=near.direction, figure=figure(criterion, near.value))
+    return Bound(direction=near.direction, figure=criterion.measure.figure(near.value))
 
 
 # --- figures -----------------------------------------------------------------------------------
 
 
-def figure(criterion: Criterion, value: float) -> Figure:
-    """An observed value, or its limit, with its unit."""
-    match criterion.measure:
-        case Latency() | Ratio():
-            return Figure(value, Unit.RATIO)
-        case Rate():
-            return Figure(value, Unit.PER_MINUTE)
-        case Incidents():
-            return Figure(value, Unit.INCIDENTS)
-        case _:
-            return Figure.held(value, queries_of(criterion.measure)[0].unit)
-
-
 def bound(criterion: Criterion) -> Bound:
     """What observed values are held against: of a latency, the share that may be slower."""
-    latency = isinstance(criterion.measure, Latency)
-    limit = criterion.limit_rate if latency else criterion.fail_if.value
-    return Bound(direction=criterion.fail_if.direction, figure=figure(criterion, limit))
+    measure, limit = criterion.measure, criterion.fail_if
+    return Bound(direction=limit.direction, figure=measure.figure(measure.bound(limit)))
 
 
 def slower_than(criterion: Criterion) -> Figure | None:
     """The duration of which a latency's value tells how many took longer."""
-    measure = criterion.measure
-    if not isinstance(measure, Latency):
-        return None
-    return Figure.held(criterion.fail_if.value, measure.count.unit)
+    return criterion.measure.slower_than(criterion.fail_if)
 
 
 # --- sums --------------------------------------------------------------------------------------

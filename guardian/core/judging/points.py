@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from guardian.core.judging.counts import Ledger, values
-from guardian.core.judging.observed import observed, over_limit
+from guardian.core.judging.observed import over_limit
 from guardian.core.judging.tally import Count
-from guardian.core.model import Criterion, Gauge, Instant, Measurement, Percentile, Query, Rate
+from guardian.core.model import Criterion, Instant, Measurement, Query
 
 
 class Point(NamedTuple):
@@ -26,10 +26,9 @@ def points(
     before: tuple[Point, ...],
 ) -> tuple[Point, ...]:
     """Every settled period that counts, in order; `before` is what this gave the last time."""
-    measure, span = criterion.measure, ledger.span
-    new = ledger.counts.settled[ledger.kept :]
-    if isinstance(measure, Gauge | Percentile) and new:
-        found = values(measure.series, measurements, span, since=new[0].start)
+    computed, new = criterion.measure.computed, ledger.counts.settled[ledger.kept :]
+    if computed is not None and new:
+        found = values(computed, measurements, ledger.span, since=new[0].start)
         return (*before[: ledger.kept], *(_of_value(criterion, found, c) for c in new))
     return (*before[: ledger.kept], *(_of_count(criterion, c) for c in new))
 
@@ -37,8 +36,7 @@ def points(
 def _of_value(criterion: Criterion, found: Mapping[Instant, float], samples: Count) -> Point:
     """A datapoint that CloudWatch has computed."""
     value = found.get(samples.start)
-    floor = criterion.min_samples if isinstance(criterion.measure, Percentile) else 0
-    if value is None or samples.total < floor:
+    if value is None or samples.total < _floor(criterion):
         return Point(samples.start, None, over=False)
     limit = criterion.fail_if
     return Point(samples.start, value, limit.direction.breached(value, limit.value))
@@ -46,7 +44,11 @@ def _of_value(criterion: Criterion, found: Mapping[Instant, float], samples: Cou
 
 def _of_count(criterion: Criterion, events: Count) -> Point:
     """A datapoint that is counted here; of a rate, being there is enough."""
-    floor = 0 if isinstance(criterion.measure, Rate) else criterion.min_samples
-    if events.total <= 0 or events.total < floor:
+    if events.total <= 0 or events.total < _floor(criterion):
         return Point(events.start, None, over=False)
-    return Point(events.start, observed(criterion, events), over_limit(criterion, events))
+    return Point(events.start, criterion.measure.observed(events), over_limit(criterion, events))
+
+
+def _floor(criterion: Criterion) -> int:
+    """How many samples make a datapoint sufficient."""
+    return criterion.min_samples if criterion.measure.sampled else 0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from guardian.core.judging.counts import heard_by, queried, settled_until
+from guardian.core.judging.counts import queried, settled_until
 from guardian.core.judging.evaluation import Answer, Evaluation, growth
-from guardian.core.model import Criterion, Gauge, Instant, Rate, ceil_to, floor_to
+from guardian.core.model import Criterion, Instant, ceil_to, floor_to
 from guardian.core.reasons import duration
 from guardian.core.verdict import Outcome
 from guardian.core.wording import hour_minute, moment
@@ -67,7 +67,7 @@ def silent(evaluation: Evaluation) -> Answer | None:
     strange = (
         ""
         if _heard_until(evaluation)
-        else evaluation.measurements[heard_by(evaluation.measure)].unknown
+        else evaluation.measurements[evaluation.measure.heard_by].unknown
     )
     what = "datapoints" if unsampled(evaluation.criterion) else "requests"
     why = strange or f"no {what} for {duration(due - since)}"
@@ -89,7 +89,7 @@ def observed_until(evaluation: Evaluation) -> Instant | None:
 
 def unsampled(criterion: Criterion) -> bool:
     """Whether its datapoints rest on no samples that are counted."""
-    return isinstance(criterion.measure, Gauge | Rate)
+    return not criterion.measure.sampled
 
 
 def _heard_until(evaluation: Evaluation) -> Instant:

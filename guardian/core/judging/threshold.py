@@ -14,7 +14,7 @@ from operator import attrgetter
 from guardian.core.judging.evaluation import Answer, Evaluation, Ground
 from guardian.core.judging.observed import rising
 from guardian.core.judging.points import Point
-from guardian.core.model import Criterion, Gauge, Missing, Percentile, Rate
+from guardian.core.model import Criterion, Missing
 from guardian.core.verdict import Datapoints, Outcome
 
 _start = attrgetter("start")
@@ -63,15 +63,6 @@ def wanted(evaluation: Evaluation) -> int:
     return of if held >= of else max(1, int(held))
 
 
-def percentile_note(criterion: Criterion, measure: Percentile) -> str:
-    """What a verdict on CloudWatch's own percentile has to say."""
-    needed, of = criterion.datapoints
-    return (
-        f"CloudWatch's own p{measure.percentile:g}, judged by {needed} of {of} datapoints:"
-        " its samples cannot be counted"
-    )
-
-
 # --- datapoints --------------------------------------------------------------------------------
 
 
@@ -102,8 +93,7 @@ def _stretch(evaluation: Evaluation, among: Sequence[Point]) -> Sequence[Point]:
 
 def _fills(evaluation: Evaluation) -> bool:
     """Whether what is missing counts as the rule says, and is not just passed over."""
-    fill = isinstance(evaluation.criterion.measure, Gauge)
-    return fill and evaluation.criterion.treat_missing is not Missing.MISSING
+    return evaluation.criterion.treat_missing is not Missing.MISSING
 
 
 def _suspects(stretch: Sequence[Point], needed: int, of: int) -> Iterator[int]:
@@ -164,6 +154,6 @@ def _ground(evaluation: Evaluation, window: Sequence[Point], *, worst: bool = Fa
 
 def _floor(criterion: Criterion) -> str:
     """What makes a datapoint sufficient."""
-    if isinstance(criterion.measure, Gauge | Rate) or criterion.min_samples <= 1:
+    if not criterion.measure.sampled or criterion.min_samples <= 1:
         return ""
     return f" with at least {criterion.min_samples} samples"

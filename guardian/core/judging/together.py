@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from guardian.core.judging.counts import heard_by, queried
-from guardian.core.model import Criterion, Incidents, Latency, Measurement, Query, Ratio, Scope
+from guardian.core.judging.counts import queried
+from guardian.core.model import Criterion, Measurement, Query, Scope
 from guardian.core.verdict import Outcome, Verdict
 
 MANY = 100
@@ -41,14 +41,14 @@ def together(
 
 def _counts(criterion: Criterion) -> bool:
     """Whether its samples are the canary's requests."""
-    return criterion.scope is Scope.CANARY and isinstance(criterion.measure, Ratio | Latency)
+    return criterion.scope is Scope.CANARY and criterion.measure.shares
 
 
 def _silent(criterion: Criterion, measurements: Mapping[Query, Measurement]) -> Query | None:
     """The metric that should count them too, and has no datapoint at all."""
-    if isinstance(criterion.measure, Incidents) or not _counts(criterion):
+    if not _counts(criterion):
         return None
-    query = heard_by(criterion.measure)
+    query = criterion.measure.heard_by
     return None if measurements[query].points else query
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from guardian.core.model import Latency, Ratio
+from guardian.core.measure import Measure
 from guardian.core.rollout.machine import Rollout
 from guardian.core.rollout.pre_existing import of_stable
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Basis, Outcome, Verdict
 
 
-def beside(rollout: Rollout, verdicts: Iterable[Verdict]) -> dict[str, Ratio | Latency]:
+def beside(rollout: Rollout, verdicts: Iterable[Verdict]) -> dict[str, Measure]:
     """By criterion, the same measure of stable, where a broken limit depends on it.
 
     Nothing where stable never had traffic, or is compared with all the time.
@@ -28,4 +28,4 @@ def beside(rollout: Rollout, verdicts: Iterable[Verdict]) -> dict[str, Ratio | L
         for c in rollout.plan.criteria
         if c.name in broken and c.compare is None
     }
-    return {name: other for name, other in found.items() if isinstance(other, Ratio | Latency)}
+    return {name: other for name, other in found.items() if other is not None and other.shares}

@@ -13,21 +13,17 @@ from dataclasses import replace
 from guardian.core.binding import sibling, swapped
 from guardian.core.judging.evaluation import Window
 from guardian.core.judging.judge import judge
+from guardian.core.measure import Measure
 from guardian.core.model import (
     MINUTE_S,
     Compare,
     Criterion,
-    Incidents,
     Instant,
     Judge,
-    Latency,
-    Measure,
     Measurement,
     OnFail,
     Query,
-    Ratio,
     Scope,
-    queries_of,
 )
 from guardian.core.plan import Drive, Plan
 from guardian.core.reasons import value
@@ -44,7 +40,7 @@ _UNSEEN = (Outcome.ERROR, Outcome.NO_DATA)
 
 def of_stable(measure: Measure, plan: Plan) -> Measure | None:
     """The same measure of stable; None where it does not name the canary in all its series."""
-    swaps = {q: sibling(q, plan.canary, plan.stable) for q in queries_of(measure)}
+    swaps = {q: sibling(q, plan.canary, plan.stable) for q in measure.queries}
     if any(query == swap for query, swap in swaps.items()):
         return None
     return swapped(measure, swaps)
@@ -59,16 +55,14 @@ def for_stable(plan: Plan) -> tuple[Criterion, ...]:
     found = []
     for criterion in plan.criteria:
         measure: Measure | None = criterion.measure
-        if isinstance(measure, Incidents):
+        if measure is not None and measure.any_of:
             continue
         if criterion.scope is Scope.CANARY:
             measure = of_stable(criterion.measure, plan)
         elif plan.drive is Drive.WATCH:
             measure = None
-        if isinstance(measure, Ratio) and not measure.good:
-            measure = replace(measure, absent_zero=True)
         if measure is not None:
-            found.append(replace(criterion, measure=measure, compare=None, warm_up_s=0.0))
+            found.append(replace(criterion, measure=measure.lenient(), compare=None, warm_up_s=0.0))
     return tuple(found)
 
 
@@ -122,7 +116,7 @@ def _borne(criterion: Criterion, before: Verdict, plan: Plan) -> Criterion:
     seen = before.evidence
     had = f"pre-existing: stable had {value(seen)} before the first shift"
     measure, side = criterion.measure, of_stable(criterion.measure, plan)
-    if isinstance(measure, Ratio | Latency) and isinstance(side, Ratio | Latency) and seen.samples:
+    if measure.shares and side is not None and seen.samples:
         compare = criterion.compare or Compare(stable=side)
         return replace(
             criterion,

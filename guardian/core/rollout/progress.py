@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from guardian.core.model import MINUTE_S, Criterion, Incidents, Instant, OnFail, ceil_to
+from guardian.core.model import MINUTE_S, Criterion, Instant, OnFail, ceil_to
 from guardian.core.plan import Plan
 from guardian.core.rollout.entries import Freeze, Order
 from guardian.core.rollout.machine import Hold, Rollout
@@ -134,13 +134,11 @@ def calm_until(plan: Plan, hold: Hold, sighted_at: Instant) -> Instant:
 
 
 def before_start(rollout: Rollout) -> list[Criterion]:
-    """The incident criteria that have a say before the first shift: no rollout starts into one."""
+    """The criteria on what is open that have a say before the first shift: none starts into one."""
     return [
         c
         for c in rollout.plan.criteria
-        if isinstance(c.measure, Incidents)
-        and c.on_fail is not OnFail.NOTIFY
-        and c.name not in rollout.waived
+        if c.measure.any_of and c.on_fail is not OnFail.NOTIFY and c.name not in rollout.waived
     ]
 
 

@@ -7,20 +7,19 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.measure import Measure
 from guardian.core.model import (
     Compare,
     Criterion,
     Direction,
     Judge,
-    Latency,
     Limit,
-    Measure,
     Missing,
     OnFail,
     Query,
-    Ratio,
     Scope,
-    queries_of,
 )
 from guardian.files.findings import Place
 from guardian.files.rules.durations import latency
@@ -69,7 +68,7 @@ def build(model: CriterionModel, context: BuildContext) -> Criterion | None:
         return None
     value = Decimal(str(limit.value))
     measure = kind.measure(value)
-    queries = queries_of(measure)
+    queries = measure.queries
     _alike(queries, context)
     criterion = _with_defaults(
         Criterion(

@@ -8,7 +8,10 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from guardian.core.model import Direction, Judge, Latency, Measure, Percentile
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.percentile import Percentile
+from guardian.core.measure import Measure
+from guardian.core.model import Direction, Judge
 from guardian.files.findings import Place, did_you_mean
 from guardian.files.rules.kinds import MIN_BAD, UPWARD, MeasureSpec
 from guardian.files.rules.model import CriterionModel, LatencyModel, Metric

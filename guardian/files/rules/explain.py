@@ -9,21 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from guardian.core.model import (
-    Criterion,
-    Direction,
-    Gauge,
-    Incidents,
-    Judge,
-    Latency,
-    Measure,
-    Missing,
-    OnFail,
-    Percentile,
-    Query,
-    Rate,
-    Ratio,
-)
+from guardian.core.judging.kinds.gauge import Gauge
+from guardian.core.judging.kinds.incidents import Incidents
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.percentile import Percentile
+from guardian.core.judging.kinds.rate import Rate
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.measure import Measure
+from guardian.core.model import Criterion, Direction, Judge, Missing, OnFail, Query
 from guardian.core.plan import Policy, PreExisting
 from guardian.core.wording import span
 from guardian.files.findings import Mark, Source, finding, refuse
@@ -186,6 +179,7 @@ def _subject(measure: Measure, than: str) -> str:
                 f"an incident of priority {names} is open in {measure.open.source} on {on}, and it"
                 " began after the first shift"
             )
+    raise TypeError(type(measure).__name__)
 
 
 def _either(words: Sequence[str]) -> str:

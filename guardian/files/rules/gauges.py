@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from guardian.core.model import Gauge
+from guardian.core.judging.kinds.gauge import Gauge
 from guardian.files.findings import did_you_mean
 from guardian.files.rules.durations import TIME_UNITS, in_units
 from guardian.files.rules.kinds import MeasureSpec, either

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from guardian.core.model import Direction, Incidents, Measure, Rate, Ratio, incident_query
+from guardian.core.judging.kinds.incidents import Incidents, incident_query
+from guardian.core.judging.kinds.rate import Rate
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.measure import Measure
+from guardian.core.model import Direction
 from guardian.files.findings import Place
 from guardian.files.rules.model import CriterionModel, Metric
 from guardian.files.rules.query import BuildContext, filled, query_of

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from guardian.core.model import (
-    Criterion,
-    Gauge,
-    Incidents,
-    Latency,
-    Percentile,
-    Query,
-    Rate,
-    Ratio,
-)
+from guardian.core.judging.kinds.gauge import Gauge
+from guardian.core.judging.kinds.incidents import Incidents
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.percentile import Percentile
+from guardian.core.judging.kinds.rate import Rate
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Criterion, Query
 from guardian.files.findings import Finding, Node
 from guardian.files.rules.durations import SAMPLES_ABOVE, TIME_UNITS
 from guardian.files.rules.query import names_canary

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from guardian.core.model import (
-    Compare,
-    Criterion,
-    Gauge,
-    Incidents,
-    Judge,
-    Latency,
-    Percentile,
-    Query,
-    Rate,
-    Ratio,
-)
+from guardian.core.judging.kinds.gauge import Gauge
+from guardian.core.judging.kinds.incidents import Incidents
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.percentile import Percentile
+from guardian.core.judging.kinds.rate import Rate
+from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.model import Compare, Criterion, Judge, Query
 from guardian.core.wording import span
 from guardian.files.findings import Node, Place
 from guardian.files.rules.durations import SAMPLES_ABOVE

@@ -1,22 +1,20 @@
-"""Judging by presence: one open incident is enough, save those that the release is to mend."""
+"""Judging by presence: one that is open is enough, save those that the release is to mend."""
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from guardian.core.figures import Figure, Unit
+from guardian.core.judging.counts import Counts, Uncounted
 from guardian.core.judging.evaluation import Answer, Window, usable
 from guardian.core.judging.judge_state import JudgeState
-from guardian.core.judging.observed import bound, figure
-from guardian.core.model import (
-    Criterion,
-    Incident,
-    Incidents,
-    Instant,
-    Measurement,
-    Query,
-)
+from guardian.core.judging.observed import bound
+from guardian.core.measure import Measure
+from guardian.core.model import Criterion, Incident, Instant, Measurement, Query
 from guardian.core.reasons import duration
 from guardian.core.verdict import Basis, Evidence, Outcome, Verdict
 
@@ -24,9 +22,45 @@ STALE_S = 120.0
 """An older answer of the tracker, beyond the criterion's settle time, is no answer any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Present(Measure):
+    """Something that is open now or is not: it has no history, and no periods to be counted.
+
+    Its first query asks for what is open.
+    """
+
+    @abstractmethod
+    def called(self, one: Incident) -> str:
+        """One of them, by its name."""
+
+    @property
+    @abstractmethod
+    def nothing(self) -> str:
+        """What is said where none is open."""
+
+    @property
+    def heard_by(self) -> Query:
+        """What asks for it."""
+        return self.queries[0]
+
+    @property
+    def sought(self) -> tuple[Query, ...]:
+        """None: that nothing is open is an answer."""
+        return ()
+
+    def counted(self, rest: Uncounted) -> Counts:
+        """Nothing."""
+        del rest
+        return Counts()
+
+    def figure(self, value: float) -> Figure:
+        """How many are open."""
+        return Figure(value, Unit.INCIDENTS)
+
+
 def before_shift(
     criterion: Criterion,
-    measure: Incidents,
+    measure: Present,
     measurements: Mapping[Query, Measurement],
     *,
     now: Instant,
@@ -37,7 +71,7 @@ def before_shift(
 
     From `moving_since` on a write may have been sent: what opened since then is a breach.
     """
-    found = measurements.get(measure.open)
+    found = measurements.get(measure.heard_by)
     open_now = found.incidents if found is not None else ()
     against = tuple(i for i in open_now if i.id not in fixes)
     opened = tuple(i for i in against if _opened_since(i, moving_since))
@@ -45,17 +79,17 @@ def before_shift(
     if opened:
         against = opened
         answer = Answer(
-            Outcome.FAIL, f"{told(opened, 'opened at')}, while the first shift was made"
+            Outcome.FAIL, f"{told(measure, opened, 'opened at')}, while the first shift was made"
         )
     if answer is None and against:
-        answer = Answer(Outcome.INCONCLUSIVE, told(against, "is open since"))
+        answer = Answer(Outcome.INCONCLUSIVE, told(measure, against, "is open since"))
     answer = answer or Answer(Outcome.PASS, _nothing(measure, open_now, fixes))
     return _verdict(criterion, answer, open_now, against, measurements, begin=None)
 
 
 def presence(
     criterion: Criterion,
-    measure: Incidents,
+    measure: Present,
     measurements: Mapping[Query, Measurement],
     window: Window,
     *,
@@ -66,7 +100,7 @@ def presence(
 
     "Since" is the moment before the first write, not the one when it was read back.
     """
-    found = measurements.get(measure.open)
+    found = measurements.get(measure.heard_by)
     open_now = found.incidents if found is not None else ()
     since = window.moving_since
     remembered = usable(judge_state, criterion, window)
@@ -77,10 +111,12 @@ def presence(
     earlier = tuple(i for i in against if not _opened_since(i, since))
     answer: Answer | None = None
     if opened:
-        answer = Answer(Outcome.FAIL, f"{told(opened, 'opened at')}, after the first shift")
+        answer = Answer(
+            Outcome.FAIL, f"{told(measure, opened, 'opened at')}, after the first shift"
+        )
     answer = answer or _unread(criterion, measure, found, now, since=since)
     if answer is None and earlier:
-        answer = _earlier(earlier, watching=window.watching)
+        answer = _earlier(measure, earlier, watching=window.watching)
     answer = answer or Answer(Outcome.PASS, _nothing(measure, open_now, window.fixes))
     after = JudgeState(
         criterion=criterion, alpha=window.alpha, horizon=window.horizon, incidents=opened
@@ -102,31 +138,31 @@ def _opened_since(incident: Incident, since: Instant | None) -> bool:
 
 def _unread(
     criterion: Criterion,
-    measure: Incidents,
+    measure: Present,
     found: Measurement | None,
     now: Instant,
     *,
     since: Instant | None,
 ) -> Answer | None:
     """Is there no answer of the tracker, or an old one?"""
-    source = measure.open.source
+    source = measure.heard_by.source
     if found is None:
-        return Answer(Outcome.ERROR, f"{source} was never asked for open incidents", since)
+        return Answer(Outcome.ERROR, f"{source} was never asked for {measure.any_of}s", since)
     if found.problem is not None:
         return Answer(Outcome.ERROR, found.problem.detail, found.blind_since)
     age_s = now - found.settled_before
     if age_s <= criterion.settle_s + STALE_S:
         return None
-    why = f"{source} has not told of open incidents for {duration(age_s)}"
+    why = f"{source} has not told of {measure.any_of}s for {duration(age_s)}"
     return Answer(Outcome.NO_DATA, why, max(found.settled_before, since or 0.0))
 
 
-def _earlier(incidents: Sequence[Incident], *, watching: bool) -> Answer:
+def _earlier(measure: Present, incidents: Sequence[Incident], *, watching: bool) -> Answer:
     """What opened before and was seen only now, or was raised to its priority: no step into it.
 
     It is not proven to be this rollout's doing, so nothing goes back for it.
     """
-    why = told(incidents, "is open since")
+    why = told(measure, incidents, "is open since")
     began = "the watch began" if watching else "the first shift"
     return Answer(Outcome.INCONCLUSIVE, f"{why}, before {began}")
 
@@ -134,21 +170,19 @@ def _earlier(incidents: Sequence[Incident], *, watching: bool) -> Answer:
 # --- in words ----------------------------------------------------------------------------------
 
 
-def told(incidents: Sequence[Incident], verb: str) -> str:
+def told(measure: Present, incidents: Sequence[Incident], verb: str) -> str:
     """The oldest one, and how many more there are."""
     first, more = incidents[0], len(incidents) - 1
     opened = datetime.fromtimestamp(first.opened_at, UTC).strftime("%H:%M UTC")
-    called = f"{first.priority} incident" if first.priority else "incident"
-    which = f"{called} {first.id} '{first.title}' on {first.service}"
     also = f", and {more} more" if more else ""
-    return f"{which} {verb} {opened}{also}"
+    return f"{measure.called(first)} {verb} {opened}{also}"
 
 
-def _nothing(measure: Incidents, open_now: Sequence[Incident], fixes: Collection[str]) -> str:
+def _nothing(measure: Present, open_now: Sequence[Incident], fixes: Collection[str]) -> str:
     waived = [i.id for i in open_now if i.id in fixes]
     if waived:
         return f"waived, since this release is to fix it: {', '.join(waived)}"
-    return f"no open incident of {', '.join(measure.priorities)}"
+    return measure.nothing
 
 
 def _verdict(
@@ -167,7 +201,7 @@ def _verdict(
         outcome=answer.outcome,
         evidence=Evidence(
             limit=bound(criterion),
-            value=figure(criterion, float(len(against))) if read else None,
+            value=criterion.measure.figure(float(len(against))) if read else None,
             basis=Basis.INCIDENTS,
             bad=len(against),
             samples=len(incidents),

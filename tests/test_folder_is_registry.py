@@ -1,0 +1,198 @@
+"""A module in its room's folder is an adapter: lint, schema, iam and doctor find it there."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from guardian.cli.main import guardian
+
+ACCOUNT = "333333333333"
+OPTIONS = """
+from pydantic import BaseModel, ConfigDict, Field
+
+class Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    place: str = Field(description="Where it is.", pattern="^[a-z]+$")
+"""
+ROUTER = """
+from guardian.ports.health import Health, Level
+from guardian.routers import none
+
+PERMISSIONS = ("trams:GetTram", "trams:SetTram")
+VARIABLES = ("version", "line")
+
+class Tram(none.Gate):
+    def variables(self):
+        return {**super().variables(), "line": "7"}
+    def examine(self):
+        return [Health(level=Level.OK, what="the tram runs")]
+
+def build(options, context):
+    return Tram(none.Options(), context)
+"""
+SOURCE = """
+from guardian.core.model import Measurement
+
+PERMISSIONS = ("almanacs:Read",)
+SECRETS = {"almanac_token": "lets read"}
+
+class Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Almanac:
+    def read(self, asks, *, now):
+        return {ask.query: Measurement(settled_before=now) for ask in asks}
+    def unknown(self, queries, *, now):
+        return {}
+
+def build(options, context):
+    if not context.secret("almanac_token"):
+        raise RuntimeError("the almanac is closed")
+    return Almanac()
+"""
+NOTIFIER = """
+from guardian.ports import ConfigError
+from guardian.ports.health import Health, Level
+
+PERMISSIONS = ("bells:Ring",)
+SECRETS = {"bell_key": "opens the tower"}
+
+class Bell:
+    def send(self, notice, *, handle):
+        return None
+    def examine(self):
+        return [Health(level=Level.OK, what="the bell hangs")]
+
+def build(options, context):
+    if not context.secret("bell_key"):
+        raise ConfigError("the tower is locked: set GUARDIAN_BELL_KEY")
+    return Bell()
+"""
+JOURNAL = """
+from guardian.journals import sqlite
+
+PERMISSIONS = ("papers:Write",)
+
+def build(options, context):
+    if context.region != "us-east-1":
+        raise RuntimeError("a journal stands in the file's region")
+    return sqlite.build(sqlite.Options(path="FOLDER/paper.db"), context)
+"""
+ADAPTERS = {
+    "routers": ("tram", OPTIONS + ROUTER),
+    "sources": ("almanac", OPTIONS + SOURCE),
+    "notifiers": ("bell", OPTIONS + NOTIFIER),
+    "journals": ("paper", OPTIONS + JOURNAL),
+}
+CONFIG = f"""version: 1
+environment: production
+aws: {{account_id: "{ACCOUNT}", region: us-east-1}}
+journal: paper:shelf
+services:
+  api:
+    router: {{type: tram, place: town}}
+    rules: [../rules/own.yaml]
+notify:
+  - {{to: bell, place: tower}}
+"""
+RULES = """version: 1
+name: own
+criteria:
+  - name: no-storm
+    incidents: {source: almanac, priorities: [high], services: ["${router.line}"]}
+    fail_if: {any: true}
+"""
+VARIABLES = {"GUARDIAN_ALMANAC_TOKEN": "secret", "GUARDIAN_BELL_KEY": "secret"}
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A configuration of adapters that lie in a folder beside each room's own."""
+    for room, (name, text) in ADAPTERS.items():
+        folder = tmp_path / room
+        folder.mkdir()
+        (folder / f"{name}.py").write_text(text.replace("FOLDER", str(tmp_path)), encoding="utf-8")
+        package = importlib.import_module(f"guardian.{room}")
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
+    for name, text in (("config/production.yaml", CONFIG), ("rules/own.yaml", RULES)):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    yield tmp_path / "config" / "production.yaml"
+    for room, (name, _) in ADAPTERS.items():
+        sys.modules.pop(f"guardian.{room}.{name}", None)
+        vars(importlib.import_module(f"guardian.{room}")).pop(name, None)
+
+
+def ran(*words: object, code: int = 0, environ: Mapping[str, str] = VARIABLES) -> str:
+    """What a command prints, which ends with that code."""
+    hidden = {"GUARDIAN_JOURNAL": None, "GUARDIAN_CONFIG": None, **dict.fromkeys(VARIABLES)}
+    result = CliRunner().invoke(
+        guardian, [str(word) for word in words], standalone_mode=False, env={**hidden, **environ}
+    )
+    assert result.exception is None, result.exception
+    assert (result.return_value or 0) == code, result.output
+    return result.output
+
+
+def test_lint_knows_its_options_its_variables_and_its_secrets(path: Path) -> None:
+    """What is missing here and may be there where guardian runs is a warning."""
+    assert "0 errors, 0 warnings" in ran("config", "lint", path)
+    assert "the tower is locked" in ran("config", "lint", path, environ={})
+    for right, wrong, said in (
+        ("place: town", "place: 7", "production.yaml:7:33"),
+        ("place: tower", "plaice: tower", "did you mean 'place'"),
+        ("paper:shelf", "paper:7", "the journal paper:7: place '7'"),
+        ("paper:shelf", "papier:shelf", "no journal called 'papier'; known are paper, sqlite"),
+    ):
+        path.write_text(CONFIG.replace(right, wrong), encoding="utf-8")
+        assert said in ran("config", "lint", path, code=3)
+    rules = path.parent.parent / "rules"
+    assert "0 errors" in ran("rules", "lint", rules)
+
+
+def test_editors_are_told_of_it(path: Path) -> None:
+    """The schema of configurations holds its options."""
+    assert path.is_file()
+    schema = json.loads(ran("config", "schema"))
+    told = {entry["title"]: entry for entry in schema["properties"]["notify"]["items"]["oneOf"]}
+    assert told["bell"]["properties"]["place"] == {
+        "description": "Where it is.",
+        "pattern": "^[a-z]+$",
+        "type": "string",
+    }
+    assert '"tram"' in json.dumps(schema)
+
+
+def test_the_least_policy_holds_what_each_says_it_needs(path: Path) -> None:
+    """The journal's also where nothing but the way back is wanted."""
+    for role, wanted in (
+        ("act", {"trams:GetTram", "trams:SetTram", "almanacs:Read", "bells:Ring", "papers:Write"}),
+        ("read", {"trams:GetTram", "almanacs:Read", "papers:Write"}),
+        ("break-glass", {"trams:GetTram", "trams:SetTram", "papers:Write"}),
+    ):
+        policy = json.loads(ran("iam", "-c", path, "--role", role))
+        granted = {action for one in policy["Statement"] for action in one["Action"]}
+        assert {a for a in granted if not a.startswith("cloudwatch:")} == wanted
+
+
+def test_doctor_asks_each_of_them(path: Path) -> None:
+    """And what an adapter says of itself is a line."""
+    said = ran("doctor", "-c", path)
+    for line in (
+        "the journal can be read and written",
+        "api: the tram runs",
+        "api: source almanac: answers",
+        "the bell hangs",
+    ):
+        assert line in said
+    assert (path.parent.parent / "paper.db").is_file()
+    assert "a file on this machine" not in said
+    token = {"GUARDIAN_ALMANAC_TOKEN": "secret"}
+    assert "the tower is locked" in ran("doctor", "-c", path, code=3, environ=token)

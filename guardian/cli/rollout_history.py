@@ -13,7 +13,7 @@ from guardian.cli.options import config_option, form_option
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from guardian.cli.standing import Standing
+    from guardian.core.status import RolloutStatus
     from guardian.wiring import Wiring
 
 SCHEMA = "guardian/history/v1"
@@ -35,75 +35,56 @@ def history(
     *, name: str | None, config: Path | None, rollout: str | None, limit: int, form: str
 ) -> int:
     """Past rollouts of SERVICE, or of all; of a rollout's id, its entries."""
+    from guardian.app.status import names_a_rollout, past
     from guardian.cli.orders import opened
+    from guardian.cli.status_lines import record
     from guardian.ports import UsageError
 
     if name is not None and rollout is not None:
         raise UsageError("name a SERVICE, or a rollout with --rollout, not both")
     with opened(config) as wiring:
-        id_ = rollout or name
-        if id_ is not None and (rollout is not None or not wiring.journal.history(id_, limit=1)):
-            if wiring.journal.read(id_):
-                _entries(wiring, id_, form)
-                return 0
-            _refuse(wiring, id_, only=rollout is not None)
-        _rollouts(wiring, name, limit, form)
+        given = rollout or name
+        if given is not None and names_a_rollout(wiring, given, only=rollout is not None):
+            _entries(wiring, given, form)
+            return 0
+        found = past(wiring, name, limit=limit)
+        if form == "json":
+            rollouts = [record(one) for one in found.found]
+            click.echo(json.dumps({**_stamp(wiring), "rollouts": rollouts}))
+        else:
+            _print(found.found)
+        found.check()
     return 0
 
 
-def _refuse(wiring: Wiring, name: str, *, only: bool) -> None:
-    """Raise ConfigError for what neither the journal nor the config file knows."""
-    from guardian.ports import ConfigError
-
-    configured = wiring.config.services if wiring.config is not None else {}
-    if only or name not in configured:
-        raise ConfigError(f"the journal knows no rollout and no service called {name}")
-
-
 def _entries(wiring: Wiring, id_: str, form: str) -> None:
+    from guardian.app.status import status
     from guardian.cli.output import show
-    from guardian.cli.standing import head, record, standing
+    from guardian.cli.status_lines import head, record
     from guardian.messages.entry_lines import line, whole
 
-    found = standing(wiring.journal, id_, wiring.clock.now())
-    plan = found.rollout.plan
+    found = status(wiring, id_)
+    plan = found.plan
     if form == "json":
-        entries = [whole(one, plan) for one in found.records]
+        entries = [whole(seq, entry, plan) for seq, entry in enumerate(found.entries, start=1)]
         click.echo(json.dumps({**_stamp(wiring), **record(found), "entries": entries}))
         return
     show(f"{head(found)}  ({plan.rollout} on {plan.target}, started by {plan.actor})")
-    for one in found.records:
-        show(f"  {line(one, plan, date=True)}")
+    for entry in found.entries:
+        show(f"  {line(entry, plan, date=True)}")
 
 
-def _rollouts(wiring: Wiring, service: str | None, limit: int, form: str) -> None:
-    from guardian.cli.standing import standings
-
-    live = [head.service for head in wiring.journal.live()]
-    configured = list(wiring.config.services) if wiring.config is not None else []
-    services = [service] if service is not None else list(dict.fromkeys([*configured, *live]))
-    heads = [head for name in services for head in wiring.journal.history(name, limit=limit)]
-    heads = sorted(heads, key=lambda h: h.started_at, reverse=True)[:limit]
-    ids = [head.rollout for head in heads]
-    with standings(wiring.journal, ids, wiring.clock.now()) as found:
-        _print(wiring, found, form)
-
-
-def _print(wiring: Wiring, found: Sequence[Standing], form: str) -> None:
+def _print(found: Sequence[RolloutStatus]) -> None:
     from guardian.cli.output import show
-    from guardian.cli.standing import record
+    from guardian.cli.status_lines import ending, where
     from guardian.messages.entry_lines import moment
 
-    if form == "json":
-        click.echo(json.dumps({**_stamp(wiring), "rollouts": [record(one) for one in found]}))
-        return
     if not found:
         click.echo("no rollouts so far")
     for one in found:
-        plan = one.rollout.plan
         when = moment(one.rollout.started_at, date=True)
-        show(f"{plan.rollout}  {when}  {one.where}  {plan.actor}")
-        show(f"    {one.ending}")
+        show(f"{one.id}  {when}  {where(one)}  {one.plan.actor}")
+        show(f"    {ending(one)}")
 
 
 def _stamp(wiring: Wiring) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,12 @@ import click
 from guardian.cli.options import colour, config_option, form_option
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from guardian.cli.standing import Standing
+    from guardian.app.status import Statuses
+    from guardian.core.model import Instant
+    from guardian.core.status import RolloutStatus
     from guardian.wiring import Wiring
 
 SCHEMA = "guardian/status/v1"
-LOOK_S = 0.5
-"""Real seconds between two looks at the journal."""
 
 
 @click.command("list")
@@ -31,17 +29,13 @@ LOOK_S = 0.5
 @form_option("json: one document with all of them.")
 def list_(*, service: str | None, config: Path | None, everything: bool, form: str) -> int:
     """Rollouts that are live, of SERVICE or of all."""
+    from guardian.app.status import listed
     from guardian.cli.orders import opened
 
     with opened(config) as wiring:
-        heads = [h for h in wiring.journal.live() if service in (None, h.service)]
-        ids = [head.rollout for head in heads]
-        if everything:
-            ids += [i for name in _services(wiring, service) for i in _past(wiring, name, ids)]
-        elif service is not None and not ids:
-            _known(wiring, service)
-        with _standings(wiring, ids) as found:
-            _print(wiring, found, form)
+        found = listed(wiring, service, everything=everything)
+        _print(found.found, form, wiring.clock.now())
+        found.check()
     return 0
 
 
@@ -58,6 +52,7 @@ def status(
 
     What is shown is what the journal holds; the newest values are with the process that judges.
     """
+    from guardian.app.status import meant, statuses
     from guardian.cli.orders import opened
     from guardian.ports import UsageError
 
@@ -65,77 +60,31 @@ def status(
     if live and form == "json":
         raise UsageError("-w shows changes as they come: use -o jsonl with it")
     with opened(config) as wiring:
-        ids = [_meant(wiring, name) for name in dict.fromkeys(names)]
-        chosen = [i for i in ids if i] if names else [h.rollout for h in wiring.journal.live()]
+        ids = {name: meant(wiring, name) for name in names}
+        chosen = [i for i in ids.values() if i]
+        if not names:
+            chosen = [head.rollout for head in wiring.journal.live()]
         if live and chosen:
             return _watch(wiring, chosen, form)
-        blank = [name for name, id_ in zip(dict.fromkeys(names), ids, strict=False) if not id_]
-        with _standings(wiring, chosen) as found:
-            if form == "text":
-                _blocks(found, blank)
-            else:
-                _print(wiring, found, form)
+        found = statuses(wiring, chosen)
+        if form == "text":
+            _blocks(found.found, [name for name, id_ in ids.items() if not id_])
+        else:
+            _print(found.found, form, wiring.clock.now())
+        found.check()
     return 0
-
-
-# --- choose ------------------------------------------------------------------------------------
-
-
-def _meant(wiring: Wiring, name: str) -> str | None:
-    """The rollout that a name means: its id, the service's live one, else its last."""
-    journal = wiring.journal
-    live = [h.rollout for h in journal.live() if h.service == name]
-    if live:
-        return live[-1]
-    if journal.read(name):
-        return name
-    past = journal.history(name, limit=1)
-    if not past:
-        _known(wiring, name)
-    return past[0].rollout if past else None
-
-
-def _known(wiring: Wiring, service: str) -> None:
-    """Raise ConfigError for a service that neither the config file nor the journal knows."""
-    from guardian.ports import ConfigError
-
-    configured = wiring.config.services if wiring.config is not None else {}
-    if service not in configured and not wiring.journal.history(service, limit=1):
-        there = sorted({*configured, *(h.service for h in wiring.journal.live())})
-        raise ConfigError(
-            f"the journal knows no rollout and no service called {service}"
-            + (f"; there are {', '.join(there)}" if there else "")
-        )
-
-
-def _services(wiring: Wiring, service: str | None) -> list[str]:
-    if service is not None:
-        _known(wiring, service)
-        return [service]
-    configured = list(wiring.config.services) if wiring.config is not None else []
-    return list(dict.fromkeys([*configured, *(h.service for h in wiring.journal.live())]))
-
-
-def _past(wiring: Wiring, service: str, shown: Sequence[str]) -> list[str]:
-    return [h.rollout for h in wiring.journal.history(service) if h.rollout not in shown]
-
-
-def _standings(wiring: Wiring, ids: Sequence[str]) -> AbstractContextManager[list[Standing]]:
-    from guardian.cli.standing import standings
-
-    return standings(wiring.journal, ids, wiring.clock.now())
 
 
 # --- print -------------------------------------------------------------------------------------
 
 
-def _print(wiring: Wiring, found: Sequence[Standing], form: str) -> None:
+def _print(found: Sequence[RolloutStatus], form: str, now: Instant) -> None:
     from guardian.cli.lines import table
-    from guardian.cli.standing import record
+    from guardian.cli.status_lines import record
     from guardian.core.codec import rfc3339
 
     if form == "json":
-        stamp = {"schema": SCHEMA, "time": rfc3339(wiring.clock.now())}
+        stamp = {"schema": SCHEMA, "time": rfc3339(now)}
         click.echo(json.dumps({**stamp, "rollouts": [record(one) for one in found]}))
         return
     if form == "jsonl":
@@ -150,25 +99,26 @@ def _print(wiring: Wiring, found: Sequence[Standing], form: str) -> None:
         click.echo(line)
 
 
-def _row(one: Standing) -> tuple[str, ...]:
+def _row(one: RolloutStatus) -> tuple[str, ...]:
+    from guardian.cli.status_lines import where
     from guardian.messages.entry_lines import moment
 
-    plan = one.rollout.plan
+    plan = one.plan
     started = moment(one.rollout.started_at, date=True)
-    return (plan.rollout, started, plan.service, one.where, plan.actor)
+    return (plan.rollout, started, plan.service, where(one), plan.actor)
 
 
-def _line(one: Standing) -> str:
-    from guardian.cli.standing import record
+def _line(one: RolloutStatus) -> str:
+    from guardian.cli.status_lines import record
     from guardian.core.codec import rfc3339
 
     stamp: Mapping[str, Any] = {"schema": SCHEMA, "time": rfc3339(one.at)}
     return json.dumps({**stamp, **record(one)}, separators=(",", ":"))
 
 
-def _blocks(found: Sequence[Standing], blank: Sequence[str]) -> None:
+def _blocks(found: Sequence[RolloutStatus], blank: Sequence[str]) -> None:
     from guardian.cli.output import show
-    from guardian.cli.standing import block
+    from guardian.cli.status_lines import block
 
     if not found and not blank:
         show("nothing is live")
@@ -183,55 +133,41 @@ def _blocks(found: Sequence[Standing], blank: Sequence[str]) -> None:
 
 def _watch(wiring: Wiring, ids: Sequence[str], form: str) -> int:
     """Show every change until all are over; the exit code of the outcome."""
+    from guardian.app.status import following
     from guardian.cli.live import Stopped, screen
-    from guardian.cli.standing import block
+    from guardian.cli.status_lines import block
 
+    shown = following(wiring, ids)
     if form != "text" or sys.stdout is None or not sys.stdout.isatty():
-        return _follow(wiring, ids, form)
+        return _follow(shown, form)
+    code = 0
     try:
         with screen(sys.stdout) as drawn:
-            while True:
-                with _standings(wiring, ids) as found:
-                    text = "\n".join("\n".join([*block(one), ""]) for one in found)
-                    drawn.draw(text.splitlines())
-                if (code := _over(found)) is not None:
-                    return code
-                _pause()
+            for now in shown:
+                text = "\n".join("\n".join([*block(one), ""]) for one in now.found)
+                drawn.draw(text.splitlines())
+                now.check()
+                code = now.exit.value if now.exit is not None else code
     except KeyboardInterrupt:
         return 130
     except Stopped as stopped:
         return 143 if stopped.number == signal.SIGTERM else 128 + stopped.number
+    return code
 
 
-def _follow(wiring: Wiring, ids: Sequence[str], form: str) -> int:
+def _follow(shown: Iterator[Statuses], form: str) -> int:
     from guardian.cli.output import show
-    from guardian.cli.standing import news
+    from guardian.cli.status_lines import changes, news
 
-    before: dict[str, Standing] = {}
-    while True:
-        with _standings(wiring, ids) as found:
-            for one in found:
-                name = one.rollout.plan.rollout
-                known = before.get(name)
-                if known is not None and known.changes == one.changes:
-                    continue
+    before: dict[str, RolloutStatus] = {}
+    code = 0
+    for now in shown:
+        for one in now.found:
+            known = before.get(one.id)
+            if known is None or changes(known) != changes(one):
                 for text in news(known, one) if form == "text" else [_line(one)]:
                     show(text)
-                before[name] = one
-        if (code := _over(found)) is not None:
-            return code
-        _pause()
-
-
-def _over(found: Sequence[Standing]) -> int | None:
-    from guardian.engine.outcome import worst
-
-    if any(one.rollout.live for one in found):
-        return None
-    return worst([one.exit for one in found]).value
-
-
-def _pause() -> None:
-    from threading import Event
-
-    Event().wait(timeout=LOOK_S)
+            before[one.id] = one
+        now.check()
+        code = now.exit.value if now.exit is not None else code
+    return code

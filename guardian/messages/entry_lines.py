@@ -35,7 +35,6 @@ from guardian.core.rollout.entries import (
     WeightConfirmed,
 )
 from guardian.core.verdict import Verdict
-from guardian.ports import Record
 
 
 def sentence(entry: Entry, plan: Plan) -> str:
@@ -116,28 +115,27 @@ def event_of(entry: Entry) -> str:
     return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
 
 
-def line(record: Record, plan: Plan, *, date: bool = False) -> str:
+def line(entry: Entry, plan: Plan, *, date: bool = False) -> str:
     """One entry as a line of text; its actor is in the sentence where it is not guardian."""
-    actor = actor_of(record.entry, plan)
-    what = sentence(record.entry, plan)
+    actor, what = actor_of(entry, plan), sentence(entry, plan)
     by = f"  [{actor}]" if actor and actor not in what else ""
-    return f"{moment(record.entry.at, date=date)}  {what}{by}"
+    return f"{moment(entry.at, date=date)}  {what}{by}"
 
 
-def record_of(record: Record, plan: Plan) -> Mapping[str, Any]:
-    """One entry for programs: when, what, who, and its sentence."""
+def record_of(seq: int, entry: Entry, plan: Plan) -> Mapping[str, Any]:
+    """One entry for programs: when, what, who, and its sentence; `seq` counts from 1."""
     return {
-        "seq": record.seq,
-        "time": rfc3339(record.entry.at),
-        "event": event_of(record.entry),
-        "actor": actor_of(record.entry, plan),
-        "text": sentence(record.entry, plan),
+        "seq": seq,
+        "time": rfc3339(entry.at),
+        "event": event_of(entry),
+        "actor": actor_of(entry, plan),
+        "text": sentence(entry, plan),
     }
 
 
-def whole(record: Record, plan: Plan) -> Mapping[str, Any]:
+def whole(seq: int, entry: Entry, plan: Plan) -> Mapping[str, Any]:
     """One entry for programs, with all that was journalled."""
-    return {**record_of(record, plan), "entry": json.loads(encode_entry(record.entry))}
+    return {**record_of(seq, entry, plan), "entry": json.loads(encode_entry(entry))}
 
 
 def date_time(at: Instant) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from guardian.core.model import Instant
 from guardian.core.plan import Plan
@@ -107,12 +107,16 @@ class Answer:
     """The rollout that a start began."""
 
 
+EVERYTHING: Final = "*"
+"""The scope of a freeze of all services."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freeze:
     """Advances are stopped, for one service or for all, until a time."""
 
     scope: str
-    """A service's name, or `*`."""
+    """A service's name, or EVERYTHING."""
     until: Instant
     actor: str
     reason: str
@@ -123,7 +127,7 @@ class Freeze:
 
 def freeze_in_force(freezes: Iterable[Freeze], service: str, now: Instant) -> Freeze | None:
     """The freeze that a service's rollouts obey: of several the strictest, then the longest."""
-    in_force = [f for f in freezes if f.scope in ("*", service) and f.until > now]
+    in_force = [f for f in freezes if f.scope in (EVERYTHING, service) and f.until > now]
     return max(in_force, key=lambda f: (f.rollbacks_too, f.until), default=None)
 
 

@@ -16,7 +16,7 @@ from guardian.core.traffic import Reading, Stamp
 from guardian.engine.in_process import Limits
 from guardian.engine.leadership import post
 from guardian.engine.outcome import Exit, worst
-from guardian.engine.start import is_gate, live_on
+from guardian.engine.start import live_on
 from guardian.engine.task import TargetHeld, Task
 from guardian.ports import ConfigError, EdgeError, Router
 
@@ -84,7 +84,7 @@ def _finished(recovery: Recovery, service: str, *, named: bool) -> Exit:
             recovery.output.line(f"{service}: {daemon} takes {rollout.plan.rollout} up; left alone")
             return Exit.HEALTHY
         return _carried_on(recovery, service, rollout)
-    reading = None if is_gate(router) else router.read()
+    reading = router.read() if router.capabilities.moves else None
     if reading is None or reading.stamp is None:
         recovery.output.line(f"{service}: nothing to recover")
         return Exit.HEALTHY

@@ -25,7 +25,7 @@ def snapshot(
     """Record what stable is, so that `guardian watch` knows what to restore."""
     from guardian.cli.guard import actor
     from guardian.core.codec import plain
-    from guardian.engine.start import is_gate, take_snapshot
+    from guardian.engine.start import take_snapshot
     from guardian.ports import UsageError
     from guardian.wiring import open_wiring
 
@@ -34,7 +34,7 @@ def snapshot(
     taken = []
     with open_wiring(config, without_file=aliases(services)) as wiring:
         for name in wiring.names(list(services)):
-            if is_gate(wiring.service(name).router):
+            if not wiring.service(name).router.capabilities.moves:
                 click.echo(f"{name}: nothing to record, its router is `none`", err=True)
                 continue
             found = take_snapshot(wiring.service(name), actor=actor(), now=wiring.clock.now())

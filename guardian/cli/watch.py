@@ -128,13 +128,13 @@ def watch(
 
 def _changed(wiring: Wiring) -> list[str]:
     """Services to watch: gates, and those that differ from their snapshot or have none."""
-    from guardian.engine.start import is_gate
 
     found = []
     for name in wiring.names([]):
         router = wiring.service(name).router
         taken = wiring.journal.snapshots(name, limit=1)
-        if is_gate(router) or not taken or router.read().traffic != taken[0].traffic:
+        moves = router.capabilities.moves
+        if not moves or not taken or router.read().traffic != taken[0].traffic:
             found.append(name)
     return found
 

@@ -13,7 +13,6 @@ from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.traffic import FULL, Reading, Stamp
 from guardian.engine.catalog import Catalog
-from guardian.engine.start import is_gate
 from guardian.messages.about_guardian import orphan, orphan_over
 from guardian.ports import CallPool, Clock, GuardianError, Journal, Router
 
@@ -87,7 +86,7 @@ class Patrol:
             except GuardianError as error:
                 self._found(service, str(error))
                 continue
-            if not is_gate(router):
+            if router.capabilities.moves:
                 calls[f"look-{service}"] = partial(self._look, service, router)
         if calls:
             self._pool.run(calls, deadline_s=0.0)

@@ -11,7 +11,7 @@ from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, fold
 from guardian.core.rollout.stable import sides
 from guardian.core.traffic import Reading, Snapshot, Traffic
 from guardian.engine.known import decided, known
-from guardian.engine.start import Request, Service, is_gate, resolved
+from guardian.engine.start import Request, Service, resolved
 from guardian.ports import ConfigError, Journal, JournalError, Router, RouterError
 
 
@@ -75,9 +75,9 @@ def plan_rollback(
     ConfigError when none says, or when what is live is not what came after the snapshot.
     """
     router = service.router
-    if is_gate(router):
+    if not router.capabilities.moves:
         raise ConfigError(
-            f"service {service.name} has the router `none`: guardian cannot move its traffic; go"
+            f"service {service.name} has no router: guardian cannot move its traffic; go"
             " back with what deployed it"
         )
     reading = router.read()

@@ -186,7 +186,7 @@ class RolloutRunner:
     def _replace(self, newer: Reading) -> None:
         """Where the vendor compares revisions, each is given once: an older one never returns."""
         known = self.reading
-        hard = known is not None and self.router.guard is Guard.HARD
+        hard = known is not None and self.router.capabilities.guard is Guard.HARD
         if known is not None and hard and known.revision != newer.revision:
             self.replaced.add(known.revision)
         self.reading = newer

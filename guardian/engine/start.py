@@ -17,7 +17,7 @@ from guardian.engine.known import check_published, decided, history, known
 from guardian.engine.series_choice import HasData, choose_series, percentile_fallback
 from guardian.messages.page_keys import page_key
 from guardian.namespaces import LAMBDA_STAMPS_AT_START
-from guardian.ports import ConfigError, Guard, Journal, Router, RouterError
+from guardian.ports import ConfigError, Journal, Router, RouterError
 
 WATCH_GRACE_S = 2 * MINUTE_S
 """How long after the last watched minute should have settled a watch still waits for it."""
@@ -84,9 +84,9 @@ def plan_rollout(
 ) -> Plan:
     """The plan that brings `to` live step by step; ConfigError when it must not start."""
     router = service.router
-    if is_gate(router):
+    if not router.capabilities.moves:
         raise ConfigError(
-            f"service {service.name} has the router `none`: guardian cannot shift its traffic;"
+            f"service {service.name} has no router: guardian cannot shift its traffic;"
             f" guard a deploy with `guardian watch {service.name}` instead"
         )
     reading = router.read()
@@ -150,7 +150,7 @@ def plan_watch(
     if reading.traffic == Traffic(primary=live):
         criteria = tuple(choose_series(service.router, c, live, stable, has_data) for c in criteria)
     criteria = percentile_fallback(service.router, criteria, live, stable, has_data)
-    if is_gate(service.router):
+    if not service.router.capabilities.moves:
         criteria = tuple(replace(c, scope=Scope.CANARY) for c in criteria)
     settle_s = max((c.settle_s for c in criteria), default=0.0)
     step = Step(
@@ -169,7 +169,7 @@ def plan_watch(
         found=reading.traffic,
         snapshot=_snapshot(service, reading, Traffic(primary=stable), request, past),
         restores=restores and not service.observe,
-        movable=not is_gate(service.router),
+        movable=service.router.capabilities.moves,
         steps=(step,),
         criteria=criteria,
         policy=service.policy,
@@ -181,11 +181,6 @@ def plan_watch(
         open_pages=_open_pages(past),
         reach=service.reach,
     )
-
-
-def is_gate(router: Router) -> bool:
-    """Whether there is nothing to shift and nothing to put back: the router `none`."""
-    return router.guard is Guard.NONE and router.target.startswith("none:")
 
 
 def resolved(router: Router, version: str) -> str:
@@ -234,7 +229,7 @@ def _watched(
 ) -> tuple[str, str, bool]:
     """(live, stable, whether a breach can be rolled back) of what a watch finds."""
     router, traffic = service.router, reading.traffic
-    if is_gate(router):
+    if not router.capabilities.moves:
         return traffic.primary, traffic.primary, False
     check_published(router, traffic)
     named = None if rollback_to is None else resolved(router, rollback_to)

@@ -50,13 +50,14 @@ from guardian.ports.journal import (
 from guardian.ports.metrics import Metrics, NoMetrics
 from guardian.ports.notifier import Notifier
 from guardian.ports.process import CallPool, Clock, Context, Random
-from guardian.ports.router import Guard, Router
+from guardian.ports.router import Capabilities, Guard, Router
 from guardian.ports.source import Ask, Source
 
 __all__ = [
     "Answer",
     "Ask",
     "CallPool",
+    "Capabilities",
     "Claim",
     "Clock",
     "ConfigError",

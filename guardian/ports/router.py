@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -20,6 +21,15 @@ class Guard(Enum):
     NONE = "none"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a router can do, so that nobody has to know which one it is."""
+
+    moves: bool = True
+    """Whether there is traffic to move, and to put back; False for a gate."""
+    guard: Guard
+
+
 class Router(Protocol):
     """Moves traffic between versions. Every write is absolute, and returns what was read back.
 
@@ -27,7 +37,7 @@ class Router(Protocol):
     (nothing was written), TIMEOUT/UNKNOWN when the outcome is unknown (read to learn).
     """
 
-    guard: Guard
+    capabilities: Capabilities
     target: str
 
     def read(self) -> Reading:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from guardian.aws_errors import talking
 from guardian.core.model import Query, Reason
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
-from guardian.ports import Context, Guard, NotYet, RouterError
+from guardian.ports import Capabilities, Context, Guard, NotYet, RouterError
 from guardian.ports.health import Health, Level
 from guardian.routers._lambda_answers import (
     MAX_DESCRIPTION,
@@ -95,7 +95,7 @@ def resources(options: Options, *, account_id: str, region: str) -> dict[str, tu
 class LambdaAlias:
     """The router of one alias; the alias's RevisionId guards each write."""
 
-    guard = Guard.HARD
+    capabilities = Capabilities(guard=Guard.HARD)
 
     def __init__(self, options: Options, context: Context) -> None:
         self._options = options

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from guardian.core.model import Query, Reason
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
-from guardian.ports import Context, Guard, RouterError
+from guardian.ports import Capabilities, Context, Guard, RouterError
 
 PERMISSIONS: tuple[str, ...] = ()
 VARIABLES: tuple[str, ...] = ("version",)
@@ -39,7 +39,7 @@ def build(options: Options, context: Context) -> Gate:
 class Gate:
     """Reads as one version with all traffic, and refuses every write."""
 
-    guard = Guard.NONE
+    capabilities = Capabilities(moves=False, guard=Guard.NONE)
 
     def __init__(self, options: Options, context: Context) -> None:
         self._version = options.version or LIVE

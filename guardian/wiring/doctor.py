@@ -21,7 +21,7 @@ from guardian.core.model import (
 )
 from guardian.core.reasons import duration
 from guardian.engine.patrol import orphaned
-from guardian.engine.start import Service, is_gate
+from guardian.engine.start import Service
 from guardian.files.config import Config, ConfiguredReceiver
 from guardian.ports import Ask, ConfigError, EdgeError, GuardianError, Router
 from guardian.ports.health import Examined, Health, Level
@@ -118,14 +118,14 @@ def _service(wiring: Wiring, name: str, asked: set[tuple[str, str]]) -> Iterator
     if isinstance(router, Examined):
         for health in router.examine():
             yield replace(health, what=f"{name}: {health.what}")
-    if not is_gate(router):
+    if router.capabilities.moves:
         yield from _driven(wiring, name, router)
-    if not is_gate(router) and not wiring.journal.snapshots(name, limit=1) and not service.steps:
-        yield Health(
-            level=Level.WARN,
-            what=f"{name}: no snapshot says what to go back to",
-            fix=f"run `guardian snapshot {name}` before each deploy",
-        )
+        if not wiring.journal.snapshots(name, limit=1) and not service.steps:
+            yield Health(
+                level=Level.WARN,
+                what=f"{name}: no snapshot says what to go back to",
+                fix=f"run `guardian snapshot {name}` before each deploy",
+            )
     criteria, now = _bound(service), wiring.clock.now()
     by_source: dict[str, list[Query]] = {}
     for query in dict.fromkeys(q for c in criteria for q in c.queries()):

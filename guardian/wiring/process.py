@@ -17,7 +17,6 @@ from guardian.engine.outbox import Receiver
 from guardian.engine.start import (
     Request,
     Service,
-    is_gate,
     live_on,
     plan_rollout,
     plan_watch,
@@ -286,7 +285,7 @@ class Wiring:
         """Guard what is live; ConfigError when a breach could not be rolled back."""
         check_alone(self, name)
         service = self.service(name, observe=observe)
-        if is_gate(service.router):  # every other router asks whose account it is by itself
+        if not service.router.capabilities.moves:  # Every other asks whose account it is by itself.
             self._account(self._aws[name]).check_account()
         plan = plan_watch(
             service,

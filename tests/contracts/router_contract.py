@@ -165,7 +165,7 @@ class RouterContract:
         self, world: RouterWorld, router: Router
     ) -> None:
         """Whoever read before somebody else's change may not write over it."""
-        if router.guard is not Guard.HARD:
+        if router.capabilities.guard is not Guard.HARD:
             pytest.skip("the vendor has no compare-and-swap for this target")
         stale = router.read()
         world.somebody_changes()
@@ -179,7 +179,7 @@ class RouterContract:
         self, world: RouterWorld, router: Router
     ) -> None:
         """A late shift of a superseded process loses to the rollback of the new one."""
-        if router.guard is not Guard.HARD:
+        if router.capabilities.guard is not Guard.HARD:
             pytest.skip("the vendor has no compare-and-swap for this target")
         before = self.snapshot(router)
         old = self.shift(world, router, 10, epoch=1)

@@ -11,7 +11,7 @@ from guardian.core.rollout.entries import Completed, RolloutStarted, StepEntered
 from guardian.core.traffic import Stamp, Traffic, Weight
 from guardian.engine.rollback_plan import RollbackPlan, plan_rollback
 from guardian.engine.start import plan_rollout, plan_watch
-from guardian.ports import ConfigError, Guard, Record, RouterError, Unavailable
+from guardian.ports import Capabilities, ConfigError, Guard, Record, RouterError, Unavailable
 from tests.engine.shop import CANARY, SPLIT, STABLE, Shop, everything
 from tests.engine.test_start import completed
 from tests.simulation.memory_journal import MemoryJournal
@@ -281,7 +281,7 @@ def test_a_past_that_cannot_be_read_is_passed_over() -> None:
 def test_a_gate_has_no_traffic_to_move() -> None:
     """The router `none`: whatever deployed it goes back."""
     shop = Shop(CANARY)
-    shop.target.target, shop.target.guard = "none:agents-api", Guard.NONE
+    shop.target.capabilities = Capabilities(moves=False, guard=Guard.NONE)
     assert "guardian cannot move its traffic" in refused(shop, "41")
 
 

@@ -26,7 +26,7 @@ from guardian.core.traffic import Stamp, Traffic, Weight
 from guardian.engine.series_choice import HasData
 from guardian.engine.start import NothingToDo, plan_rollout, plan_watch, take_snapshot
 from guardian.messages.table import notice
-from guardian.ports import ConfigError, Guard
+from guardian.ports import Capabilities, ConfigError, Guard
 from tests.engine.shop import CANARY, SPLIT, STABLE, Shop, bound, everything
 
 
@@ -181,7 +181,7 @@ def test_versions_that_cannot_share_traffic_are_refused_with_every_reason() -> N
 def test_a_service_without_a_router_is_sent_to_watch() -> None:
     """A gate cannot shift."""
     shop = Shop()
-    shop.target.guard, shop.target.target = Guard.NONE, "none:333333333333:us-east-1:agents-api"
+    shop.target.capabilities = Capabilities(moves=False, guard=Guard.NONE)
     assert "guardian watch agents-api" in refused(lambda: rollout_of(shop))
 
 
@@ -340,7 +340,7 @@ def test_observing_needs_nothing_to_restore() -> None:
 def test_a_gate_judges_pooled_criteria() -> None:
     """With no router there is no canary side: every criterion gates."""
     shop = Shop(STABLE)
-    shop.target.guard, shop.target.target = Guard.NONE, "none:333333333333:us-east-1:agents-api"
+    shop.target.capabilities = Capabilities(moves=False, guard=Guard.NONE)
     shop.service = replace(shop.service, criteria=(replace(bound(), scope=Scope.SERVICE),))
     plan = watch_of(shop)
     assert not plan.restores

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from guardian.aws import Sessions
 from guardian.core.model import Reason
 from guardian.core.traffic import FULL, Reading, Snapshot, Stamp, Traffic
-from guardian.ports import Guard, Router, RouterError
+from guardian.ports import Capabilities, Guard, Router, RouterError
 from guardian.routers.none import VARIABLES, Options, build
 from tests.contracts.adapters import account_for, context_for
 
@@ -29,7 +29,7 @@ def test_it_reads_as_one_version(version: str | None, name: str) -> None:
     assert router.target == f"none:333333333333:us-east-1:{name}"
     assert router.variables() == {"version": name}
     assert tuple(router.variables()) == VARIABLES
-    assert router.guard is Guard.NONE
+    assert router.capabilities == Capabilities(moves=False, guard=Guard.NONE)
 
 
 def test_only_its_version_resolves() -> None:

@@ -23,7 +23,7 @@ from guardian.core.model import (
 )
 from guardian.core.notices import Notice
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
-from guardian.ports import Ask, Guard, NotifyError, RouterError, SourceError
+from guardian.ports import Ask, Capabilities, Guard, NotifyError, RouterError, SourceError
 
 ORIGIN: Instant = 1_800_000_000.0
 SETTLE_S = 180.0
@@ -96,6 +96,9 @@ class Faults:
             raise Crash
 
 
+GUARDED = Capabilities(guard=Guard.HARD)
+
+
 @dataclass(kw_only=True)
 class Alias:
     """The simulated target: traffic, revision, stamp, and every write ever made."""
@@ -112,7 +115,7 @@ class Alias:
     history: list[tuple[Instant, Traffic]] = field(default_factory=list)
     guardian_wrote: list[tuple[Instant, Traffic, Stamp | None]] = field(default_factory=list)
 
-    guard: Guard = Guard.HARD
+    capabilities: Capabilities = GUARDED
     target: str = "lambda_alias:333333333333:us-east-1:agents-api:live"
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guardian.core.model import Instant
+from guardian.core.model import Instant, Reason
 from guardian.core.rollout.machine import Rollout, fold
 from guardian.core.rollout.stable import Contradiction, Record, Sides, records, sides
 from guardian.core.traffic import Reading, Snapshot, Traffic
@@ -46,7 +46,7 @@ def known(
 
 def decided(
     service: str,
-    target: str,
+    router: Router,
     traffic: Traffic,
     found: Sequence[Record],
     *,
@@ -54,11 +54,12 @@ def decided(
 ) -> Sides:
     """What these records say together; ConfigError, with the readings, where they differ."""
     try:
-        return sides(traffic, found, named=named)
+        return sides(traffic, found, age=router.capabilities.age, named=named)
     except Contradiction as error:
         raise ConfigError(
-            f"nobody can tell which version of {target} is stable: {error}. Name the one that a"
-            f" rollback restores: `guardian watch {service} --rollback-to VERSION`, or at once,"
+            f"nobody can tell which version of {router.target} is stable: {error}. Name the one"
+            f" that a rollback restores: `guardian watch {service} --rollback-to VERSION`, or at"
+            " once,"
             f" `guardian rollback {service} --to VERSION`"
         ) from error
 
@@ -67,9 +68,10 @@ def check_published(router: Router, traffic: Traffic) -> None:
     """ConfigError when traffic goes to what is no version that stays as it is."""
     for version in sorted(traffic.versions):
         try:
-            if not version.isdecimal():
-                router.resolve(version)
+            router.resolve(version)
         except RouterError as error:
+            if error.reason not in (Reason.NOT_FOUND, Reason.INVALID):
+                raise
             raise ConfigError(
                 f"{router.target} serves {version}, which can be neither stable nor a canary:"
                 f" {error.detail}"

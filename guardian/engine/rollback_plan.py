@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, fold
-from guardian.core.rollout.stable import sides
+from guardian.core.rollout.stable import came_after, sides
 from guardian.core.traffic import Reading, Snapshot, Traffic
 from guardian.engine.known import decided, known
 from guardian.engine.start import Request, Service, resolved
@@ -194,10 +194,10 @@ def _known(
     found = known(journal, service.name, target, reading, past, now=now, oldest_s=math.inf)
     if traffic.secondary is None:
         found = tuple(r for r in found if r.stable != traffic.primary) or found
-    stable = decided(service.name, target, traffic, found).stable
+    stable = decided(service.name, service.router, traffic, found).stable
     if stable is None:
         return None
-    if not _came_after(traffic, stable.stable):
+    if not came_after(traffic, stable.stable, service.router.capabilities.age):
         raise ConfigError(
             f"{target} serves {traffic}, which is older than version {stable.stable}"
             f" ({stable.origin}): somebody went back already. If you are sure, name the version"
@@ -211,12 +211,6 @@ def _known(
         taken_by=stable.origin,
     )
     return stable.snapshot or by_stamp, stable.origin
-
-
-def _came_after(traffic: Traffic, stable: str) -> bool:
-    """Whether what is live can have followed `stable`; published versions count up."""
-    numbers = [int(version) for version in traffic.versions if version.isdecimal()]
-    return not stable.isdecimal() or not numbers or max(numbers) >= int(stable)
 
 
 def _remarks(router: Router, plan: Plan) -> tuple[str, ...]:
@@ -234,7 +228,8 @@ def _remarks(router: Router, plan: Plan) -> tuple[str, ...]:
 
 def _plan(service: Service, request: Request, reading: Reading, found: Snapshot) -> Plan:
     stable = found.traffic
-    live = sides(reading.traffic, (), named=stable.primary).live
+    age = service.router.capabilities.age
+    live = sides(reading.traffic, (), age=age, named=stable.primary).live
     return Plan(
         rollout=request.rollout,
         service=service.name,

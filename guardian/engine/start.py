@@ -235,9 +235,9 @@ def _watched(
     named = None if rollback_to is None else resolved(router, rollback_to)
     past = history(journal, service.name)
     on_record = known(journal, service.name, router.target, reading, past, now=now)
-    found = decided(service.name, router.target, traffic, on_record, named=named)
+    found = decided(service.name, router, traffic, on_record, named=named)
     live, stable = found.live, found.stable
-    if named is not None and named == (canary_by_shape(traffic) or live):
+    if named is not None and named == (canary_by_shape(traffic, router.capabilities.age) or live):
         raise ConfigError(
             f"--rollback-to {rollback_to} is the version to be judged on {router.target}: name the"
             " version that was live before the deploy"
@@ -330,16 +330,16 @@ def _refuse_split(
     now: Instant,
 ) -> None:
     """A rollout starts from one version; ConfigError names the one to put back."""
-    target, traffic = service.router.target, reading.traffic
+    router, traffic = service.router, reading.traffic
     if traffic.secondary is None:
         return
-    on_record = known(journal, service.name, target, reading, past, now=now)
-    stable = decided(service.name, target, traffic, on_record).stable
+    on_record = known(journal, service.name, router.target, reading, past, now=now)
+    stable = decided(service.name, router, traffic, on_record).stable
     version = traffic.primary if stable is None else stable.stable
     raise ConfigError(
-        f"{target} already splits its traffic ({traffic}); a rollout starts from one version: put"
-        f" it back (`guardian rollback {service.name} --to {version}`), or wait for whoever shifts"
-        " it"
+        f"{router.target} already splits its traffic ({traffic}); a rollout starts from one"
+        f" version: put it back (`guardian rollback {service.name} --to {version}`), or wait for"
+        " whoever shifts it"
     )
 
 

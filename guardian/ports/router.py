@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 from guardian.core.model import Query
+from guardian.core.rollout.stable import Age
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
 
 
@@ -28,6 +29,8 @@ class Capabilities:
     moves: bool = True
     """Whether there is traffic to move, and to put back; False for a gate."""
     guard: Guard
+    age: Age | None = None
+    """How new a version is by its name; None where names do not tell."""
 
 
 class Router(Protocol):

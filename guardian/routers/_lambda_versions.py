@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -30,6 +31,11 @@ def numbers(function: str, ask: Callable[..., Mapping[str, Any]]) -> list[int]:
         Reason.UNAVAILABLE,
         f"Lambda's list of versions of {function} has no end: name the version by its number",
     )
+
+
+def age(version: str) -> float:
+    """Published versions count up; `$LATEST` is what the next one will be made of."""
+    return int(version) if VERSION.fullmatch(version) else math.inf
 
 
 def require_published(version: str) -> None:

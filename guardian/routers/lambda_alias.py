@@ -30,6 +30,7 @@ from guardian.routers._lambda_answers import (
 )
 from guardian.routers._lambda_stack import version_health
 from guardian.routers._lambda_versions import (
+    age,
     in_the_making,
     numbers,
     pair_problems,
@@ -95,7 +96,7 @@ def resources(options: Options, *, account_id: str, region: str) -> dict[str, tu
 class LambdaAlias:
     """The router of one alias; the alias's RevisionId guards each write."""
 
-    capabilities = Capabilities(guard=Guard.HARD)
+    capabilities = Capabilities(guard=Guard.HARD, age=age)
 
     def __init__(self, options: Options, context: Context) -> None:
         self._options = options

@@ -10,7 +10,7 @@ import pytest
 from guardian.core.plan import Plan
 from guardian.core.rollout.entries import Completed, StepEntered
 from guardian.core.rollout.machine import Phase, Rollout
-from guardian.core.rollout.stable import Contradiction, Record, Sides, records, sides
+from guardian.core.rollout.stable import Age, Contradiction, Record, Sides, records, sides
 from guardian.core.traffic import FULL, Reading, Snapshot, Stamp, Traffic
 from tests.core.rollouts import (
     BESIDE,
@@ -56,9 +56,10 @@ def who(
     snapshot: Snapshot | None = None,
     stamp: str | None = None,
     named: str | None = None,
+    age: Age | None = int,
 ) -> tuple[str, str | None]:
     """(live, stable) by these records."""
-    found = decided(traffic, past, snapshot=snapshot, stamp=stamp, named=named)
+    found = decided(traffic, past, snapshot=snapshot, stamp=stamp, named=named, age=age)
     return found.live, None if found.stable is None else found.stable.stable
 
 
@@ -69,12 +70,13 @@ def decided(
     snapshot: Snapshot | None = None,
     stamp: str | None = None,
     named: str | None = None,
+    age: Age | None = int,
 ) -> Sides:
     """What these records say together, an hour later."""
     left = None if stamp is None else Stamp(rollout="r-old", epoch=1, stable=stamp)
     reading = Reading(traffic=traffic, revision="1", stamp=left)
     known = records(reading, past, snapshot, now=T0 + 3600)
-    return sides(traffic, known, named=named)
+    return sides(traffic, known, age=age, named=named)
 
 
 # --- one record ----------------------------------------------------------------------------------
@@ -117,7 +119,8 @@ def test_the_shape_decides_where_nothing_is_known() -> None:
         live="42", stable=Record(stable="41", origin="its place as the primary version")
     )
     named = Traffic(primary="blue", secondary="green", weight=TEN)
-    assert who(named) == ("green", "blue")
+    assert who(named, age=None) == ("green", "blue")
+    assert who(TURNED, age=None) == ("41", "42")
     assert who(Traffic(primary="41", secondary="42", weight=FULL)) == ("42", "41")
 
 

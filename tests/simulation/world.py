@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -96,7 +97,12 @@ class Faults:
             raise Crash
 
 
-GUARDED = Capabilities(guard=Guard.HARD)
+def age(version: str) -> float:
+    """Versions are numbers; what has none is newer than all."""
+    return int(version) if version.isdecimal() else math.inf
+
+
+GUARDED = Capabilities(guard=Guard.HARD, age=age)
 
 
 @dataclass(kw_only=True)

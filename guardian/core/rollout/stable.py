@@ -1,20 +1,25 @@
 """Who is stable, by what is known: a version that a person named, the records, the shape.
 
-The position of a version on the target says least: Lambda itself moves an alias with provisioned
-concurrency by making the new version the primary one, and a person may have left either behind.
+The position of a version on the target says least: a vendor may move all traffic by making the new
+version the primary one, and a person may have left either behind. What comes after what is known
+where versions have an `Age`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout.state import Phase, Rollout
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic
 from guardian.core.wording import HOUR_S, moment
+
+Age: TypeAlias = Callable[[str], float]
+"""A number that grows from each version to the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,26 +50,30 @@ class Contradiction(Exception):
 NAMED = "a person's word"
 
 
-def sides(traffic: Traffic, records: Sequence[Record], *, named: str | None = None) -> Sides:
+def sides(
+    traffic: Traffic, records: Sequence[Record], *, age: Age | None, named: str | None = None
+) -> Sides:
     """Who is judged against whom; `records` in the order in which they are believed.
 
     Raises Contradiction when records differ, when they name neither of two versions that share
     the traffic, or when nothing but a shape is known in which the canary is the older version.
     """
     if named is not None:
-        return _against(traffic, Record(stable=named, origin=NAMED))
+        return _against(traffic, Record(stable=named, origin=NAMED), age)
     told = [r for r in records if r.stable in traffic.versions] if traffic.secondary else records
     if told:
         _agree(traffic, told)
-        return _against(traffic, told[0])
+        return _against(traffic, told[0], age)
     if traffic.secondary is None:
         return Sides(live=traffic.primary, stable=None)
-    return _against(traffic, _by_shape(traffic, traffic.secondary, records))
+    return _against(traffic, _by_shape(traffic, traffic.secondary, records, age), age)
 
 
-def _against(traffic: Traffic, record: Record) -> Sides:
+def _against(traffic: Traffic, record: Record, age: Age | None) -> Sides:
     """The one that is not stable is judged; of two that are not, the newer one."""
-    others = sorted(traffic.versions - {record.stable}, key=_age)
+    others = [v for v in (traffic.primary, traffic.secondary) if v not in (None, record.stable)]
+    if age is not None:
+        others.sort(key=age)
     return Sides(live=others[-1] if others else traffic.primary, stable=record)
 
 
@@ -77,20 +86,29 @@ def _agree(traffic: Traffic, told: Sequence[Record]) -> None:
             raise Contradiction(_both(traffic, first, other))
 
 
-def _by_shape(traffic: Traffic, secondary: str, records: Sequence[Record]) -> Record:
+def _by_shape(
+    traffic: Traffic, secondary: str, records: Sequence[Record], age: Age | None
+) -> Record:
     shape = Record(stable=traffic.primary, origin="its place as the primary version")
     if records:
         raise Contradiction(_both(traffic, records[0], shape))
-    if canary_by_shape(traffic) is None:
+    if canary_by_shape(traffic, age) is None:
         older = Record(stable=secondary, origin="the order in which they were published")
         raise Contradiction(_both(traffic, shape, older))
     return shape
 
 
-def canary_by_shape(traffic: Traffic) -> str | None:
-    """The additional version, where it is the newer one as well."""
-    newer = traffic.secondary is not None and _age(traffic.secondary) > _age(traffic.primary)
-    return traffic.secondary if newer else None
+def canary_by_shape(traffic: Traffic, age: Age | None) -> str | None:
+    """The additional version, where that is not the older one."""
+    secondary = traffic.secondary
+    if secondary is None or age is None:
+        return secondary
+    return secondary if age(secondary) > age(traffic.primary) else None
+
+
+def came_after(traffic: Traffic, stable: str, age: Age | None) -> bool:
+    """Whether what is live can have followed `stable`."""
+    return age is None or max(map(age, traffic.versions)) >= age(stable)
 
 
 def _both(traffic: Traffic, one: Record, other: Record) -> str:
@@ -98,11 +116,6 @@ def _both(traffic: Traffic, one: Record, other: Record) -> str:
         f"it serves {traffic}; by one reading that is version {one.stable} ({one.origin}), by"
         f" another version {other.stable} ({other.origin})"
     )
-
-
-def _age(version: str) -> tuple[int, str]:
-    """Published versions count up; what is no number keeps its place in the alphabet."""
-    return (int(version), "") if version.isdecimal() else (0, version)
 
 
 # --- what is on record ---------------------------------------------------------------------------

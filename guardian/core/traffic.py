@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from guardian.core.model import Instant
 
@@ -41,6 +42,29 @@ class Weight:
 
 NONE = Weight(0)
 FULL = Weight(1_000_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """Which weights a router can give a canary, beside none and all of the traffic."""
+
+    parts: int = FULL.millionths
+    """A weight is a fraction whose denominator is at most this."""
+    most: Weight = FULL
+    """More than this only as all of it."""
+
+    def nearest(self, weight: Weight) -> Fraction:
+        """The share that comes nearest to a weight."""
+        return Fraction(weight.millionths, FULL.millionths).limit_denominator(self.parts)
+
+    def problem(self, weight: Weight) -> str:
+        """Why a canary cannot have this weight, and which one it can; empty when it can."""
+        if self.most < weight < FULL:
+            return f"a canary can have at most {self.most} before it has all traffic, not {weight}"
+        nearest = Weight.ratio_of(float(self.nearest(weight)))
+        if nearest != weight:
+            return f"{weight} is no share of at most {self.parts} parts: the nearest is {nearest}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
 from guardian.core.model import Query
 from guardian.core.rollout.stable import Age
-from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
+from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack, Weights
 
 
 class Guard(Enum):
@@ -28,6 +28,7 @@ class Capabilities:
 
     moves: bool = True
     """Whether there is traffic to move, and to put back; False for a gate."""
+    weights: Weights = field(default_factory=Weights)
     guard: Guard
     age: Age | None = None
     """How new a version is by its name; None where names do not tell."""

@@ -48,7 +48,7 @@ from guardian.wiring.history import has_data, longest_s
 from guardian.wiring.journal_address import addressed, check_in_file, in_file, opened
 from guardian.wiring.receivers import receiver_of, usable_receivers
 from guardian.wiring.services import service_criteria
-from guardian.wiring.targets import check_alone
+from guardian.wiring.targets import check_alone, check_steps
 
 METRICS = "cloudwatch"
 """Where metrics come from."""
@@ -158,6 +158,7 @@ class Wiring:
         given = self.configured().service(name)
         rules = service_criteria(self.configured(), name)
         router, reach = self.router(name)
+        check_steps(given, router)
         self._aws[name] = given.aws
         self._services[name] = Service(
             name=name,

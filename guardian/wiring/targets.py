@@ -1,13 +1,24 @@
-"""Whether two services move the same traffic, whatever the spelling of their options."""
+"""Whether a service's router can do what its file asks, and is alone with its target."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from guardian.ports import ConfigError
+from guardian.ports import ConfigError, Router
 
 if TYPE_CHECKING:
+    from guardian.files import config
     from guardian.wiring.process import Wiring
+
+
+def check_steps(given: config.Service, router: Router) -> None:
+    """ConfigError at the first step whose weight the router cannot give."""
+    for index, step in enumerate(given.steps):
+        problem = router.capabilities.weights.problem(step.weight)
+        if problem:
+            place = ("steps", index, "weight")
+            said = f"the router {given.router.name} cannot do this: {problem}"
+            raise ConfigError(str(given.node.finding(place, said)))
 
 
 def check_alone(wiring: Wiring, name: str) -> None:

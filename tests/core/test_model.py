@@ -21,7 +21,7 @@ from guardian.core.model import (
     ceil_to,
     floor_to,
 )
-from guardian.core.traffic import FULL, NONE, Traffic, Weight
+from guardian.core.traffic import FULL, NONE, Traffic, Weight, Weights
 from tests.core.rollouts import CANARY, PLAN, TEN, criterion, ratio
 
 SPLIT = Traffic(primary="41", secondary="42", weight=TEN)
@@ -67,6 +67,21 @@ def test_weights_are_written_in_percent() -> None:
 def test_weights_are_ordered() -> None:
     """More traffic is more."""
     assert NONE < TEN < FULL
+
+
+def test_a_weight_that_a_router_cannot_give_names_one_that_it_can() -> None:
+    """Too fine a share, or more than it can give before all of it."""
+    thousandths = Weights(parts=1000)
+    for percent in (0, 0.1, 12.5, 33.3333, 100):
+        assert thousandths.problem(Weight.percent(percent)) == ""
+    assert thousandths.problem(Weight.percent(12.3456)) == (
+        "12.3456% is no share of at most 1000 parts: the nearest is 12.3457%"
+    )
+    few = Weights(most=Weight.percent(15))
+    assert [few.problem(Weight.percent(p)) for p in (12.3456, 15, 100)] == [""] * 3
+    assert few.problem(Weight.percent(50)) == (
+        "a canary can have at most 15% before it has all traffic, not 50%"
+    )
 
 
 def test_a_weight_cannot_be_changed() -> None:

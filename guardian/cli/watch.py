@@ -128,7 +128,6 @@ def watch(
 
 def _changed(wiring: Wiring) -> list[str]:
     """Services to watch: gates, and those that differ from their snapshot or have none."""
-
     found = []
     for name in wiring.names([]):
         router = wiring.service(name).router

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from guardian.core.binding import UnboundVariable, bind
 from guardian.core.model import MINUTE_S, Criterion, Instant, Reason, Scope
@@ -16,15 +15,11 @@ from guardian.core.traffic import Reading, Snapshot, Step, Traffic
 from guardian.engine.known import check_published, decided, history, known
 from guardian.engine.series_choice import HasData, choose_series, percentile_fallback
 from guardian.messages.page_keys import page_key
-from guardian.namespaces import LAMBDA_STAMPS_AT_START
+from guardian.namespaces import STAMPED_AT_START
 from guardian.ports import ConfigError, Journal, Router, RouterError
 
 WATCH_GRACE_S = 2 * MINUTE_S
 """How long after the last watched minute should have settled a watch still waits for it."""
-
-
-Longest: TypeAlias = Callable[[Sequence[str]], float | None]
-"""Asks how many seconds an invocation of these versions may take; None where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +74,6 @@ def plan_rollout(
     *,
     to: str,
     journal: Journal,
-    longest_s: Longest,
     has_data: HasData,
 ) -> Plan:
     """The plan that brings `to` live step by step; ConfigError when it must not start."""
@@ -103,7 +97,7 @@ def plan_rollout(
             f"cannot shift {router.target}:\n" + "\n".join(f"  {p}" for p in problems)
         )
     _refuse_rolled_back(past, canary, request)
-    criteria = _bound(service, stable=traffic.primary, canary=canary, longest_s=longest_s)
+    criteria = _bound(service, stable=traffic.primary, canary=canary)
     return Plan(
         rollout=request.rollout,
         service=service.name,
@@ -115,7 +109,10 @@ def plan_rollout(
         found=traffic,
         snapshot=_snapshot(service, reading, traffic, request, past),
         restores=not service.observe,
-        steps=tuple(_lengthened(step, service.criteria, criteria) for step in service.steps),
+        steps=tuple(
+            _lengthened(step, service.criteria, criteria, router.capabilities.reaches_all_s)
+            for step in service.steps
+        ),
         criteria=percentile_fallback(service.router, criteria, canary, traffic.primary, has_data),
         policy=service.policy,
         actor=request.actor,
@@ -136,7 +133,6 @@ def plan_watch(
     duration_s: float,
     rollback_to: str | None,
     journal: Journal,
-    longest_s: Longest,
     has_data: HasData,
 ) -> Plan:
     """The plan of one constant step at the weight that is found; moves nothing but back.
@@ -146,7 +142,7 @@ def plan_watch(
     reading = service.router.read()
     past = history(journal, service.name)
     live, stable, restores = _watched(service, reading, rollback_to, journal, request.now)
-    criteria = _bound(service, stable=stable, canary=live, longest_s=longest_s)
+    criteria = _bound(service, stable=stable, canary=live)
     if reading.traffic == Traffic(primary=live):
         criteria = tuple(choose_series(service.router, c, live, stable, has_data) for c in criteria)
     criteria = percentile_fallback(service.router, criteria, live, stable, has_data)
@@ -265,39 +261,44 @@ def _serviceable(router: Router, stable: str, live: str) -> str:
     return stable
 
 
-def _bound(
-    service: Service, *, stable: str, canary: str, longest_s: Longest
-) -> tuple[Criterion, ...]:
+def _bound(service: Service, *, stable: str, canary: str) -> tuple[Criterion, ...]:
     if not service.criteria:
         raise ConfigError(
             f"service {service.name} has no criterion left ({', '.join(service.rules)}): what"
             " nothing judges can never be found healthy. Enable one (`enabled`, or `override`)"
         )
+    router = service.router
     variables: Mapping[str, str] = {
         "stable": stable,
         "canary": canary,
-        **{f"router.{name}": value for name, value in service.router.variables().items()},
+        **{f"router.{name}": value for name, value in router.variables().items()},
     }
     try:
         bound = tuple(bind(criterion, variables) for criterion in service.criteria)
     except UnboundVariable as error:
         raise ConfigError(f"{', '.join(service.rules)}: {error}") from error
-    longest = longest_s((stable, canary))
-    return tuple(_settled(criterion, longest) for criterion in bound)
+    late = frozenset(c for c in bound if any(q.namespace in STAMPED_AT_START for q in c.queries()))
+    longest_s = router.longest_request_s(stable, canary) if late else 0.0
+    return tuple(
+        replace(
+            criterion,
+            warm_up_s=criterion.warm_up_s + router.capabilities.reaches_all_s,
+            settle_s=criterion.settle_s + (longest_s if criterion in late else 0.0),
+        )
+        for criterion in bound
+    )
 
 
-def _settled(criterion: Criterion, longest_s: float | None) -> Criterion:
-    """Lambda stamps at the invocation's start: its periods settle later by its time-out."""
-    namespaces = {query.namespace for query in criterion.queries()}
-    if longest_s is None or LAMBDA_STAMPS_AT_START not in namespaces:
-        return criterion
-    return replace(criterion, settle_s=criterion.settle_s + longest_s)
-
-
-def _lengthened(step: Step, asked: Sequence[Criterion], settled: Sequence[Criterion]) -> Step:
-    """What settles later is waited for longer: else a hold would stand before each step."""
-    later_s = max((b.settle_s - a.settle_s for a, b in zip(asked, settled, strict=True)), default=0)
-    return replace(step, max_bake_s=step.max_bake_s + later_s)
+def _lengthened(
+    step: Step, asked: Sequence[Criterion], bound: Sequence[Criterion], reaches_all_s: float
+) -> Step:
+    """A bake begins when everybody has the weight; what settles later is waited for longer."""
+    later_s = max((b.settle_s - a.settle_s for a, b in zip(asked, bound, strict=True)), default=0)
+    return replace(
+        step,
+        bake_s=step.bake_s + reaches_all_s,
+        max_bake_s=step.max_bake_s + reaches_all_s + later_s,
+    )
 
 
 def _snapshot(

@@ -30,6 +30,8 @@ class Capabilities:
     """Whether there is traffic to move, and to put back; False for a gate."""
     weights: Weights = field(default_factory=Weights)
     guard: Guard
+    reaches_all_s: float = 0.0
+    """Seconds after a write until it has reached everybody: a step's evidence begins there."""
     age: Age | None = None
     """How new a version is by its name; None where names do not tell."""
 
@@ -69,6 +71,13 @@ class Router(Protocol):
 
     def variables(self) -> Mapping[str, str]:
         """What `${router.<name>}` means in a rule file."""
+        ...
+
+    def longest_request_s(self, *versions: str) -> float:
+        """How long a request to one of these may take: it goes on for so long after a shift.
+
+        In seconds; 0 where the router does not know.
+        """
         ...
 
     def fallback_query(self, query: Query, *, live: str) -> Query | None:

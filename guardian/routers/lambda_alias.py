@@ -212,8 +212,8 @@ class LambdaAlias:
             return None
         return replace(query, dimensions=tuple(sorted(dimensions.items())))
 
-    def timeout_s(self, *versions: str) -> float:
-        """The versions' longest time-out, in seconds: none is stamped longer ago than this."""
+    def longest_request_s(self, *versions: str) -> float:
+        """The versions' longest time-out: requests that hang show only when it ends them."""
         return max(
             timeout_of(self._ask("GetFunctionConfiguration", self._name, Qualifier=version))
             for version in dict.fromkeys(versions)

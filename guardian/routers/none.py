@@ -80,6 +80,11 @@ class Gate:
         """`${router.version}`."""
         return {"version": self._version}
 
+    def longest_request_s(self, *versions: str) -> float:
+        """Nothing is known."""
+        del versions
+        return 0.0
+
     def fallback_query(self, query: Query, *, live: str) -> Query | None:
         """None: nothing here is reported by version."""
         del query, live

@@ -144,26 +144,6 @@ class CloudWatch:
         ]
         return any(found.points for found in self.read(asks, now=now).values())
 
-    def longest_duration_s(self, function: str, *, now: Instant) -> float | None:
-        """The longest invocation of a Lambda function in the last 24 hours, in seconds.
-
-        None when there was none. Lambda stamps an invocation's metrics with the time it began, so
-        a function's settle time grows by this. Raises SourceError when it cannot be read.
-        """
-        query = Query(
-            namespace="AWS/Lambda",
-            metric="Duration",
-            stat="Maximum",
-            dimensions=(("FunctionName", function),),
-            period_s=3600,
-        )
-        start, end = floor_to(now - _DAY_S, 3600), ceil_to(now, 3600)
-        ask = Ask(query=query, start=start, end=end, settle_s=0.0)
-        measurement = self.read([ask], now=now)[query]
-        if measurement.problem is not None:
-            raise SourceError(measurement.problem.reason, measurement.problem.detail)
-        return max((point.value / 1000.0 for point in measurement.points), default=None)
-
     def _read_chunk(self, chunk: Sequence[Ask], now: Instant) -> dict[Query, Measurement]:
         """One call, or two half ones when CloudWatch refuses a whole call for one bad query.
 

@@ -44,7 +44,7 @@ from guardian.wiring.adapters import (
     reach_of,
 )
 from guardian.wiring.clocks import clock_of
-from guardian.wiring.history import has_data, longest_s
+from guardian.wiring.history import has_data
 from guardian.wiring.journal_address import addressed, check_in_file, in_file, opened
 from guardian.wiring.receivers import receiver_of, usable_receivers
 from guardian.wiring.services import service_criteria
@@ -268,7 +268,6 @@ class Wiring:
             self.request(name, actor=actor, reason=reason, again=again),
             to=to,
             journal=self.journal,
-            longest_s=lambda versions: self._longest_s(service, versions),
             has_data=lambda queries: self._heard(name, queries),
         )
         return Task(plan=plan, router=service.router, plane=self.plane(name))
@@ -294,7 +293,6 @@ class Wiring:
             duration_s=duration_s,
             rollback_to=rollback_to,
             journal=self.journal,
-            longest_s=lambda versions: self._longest_s(service, versions),
             has_data=lambda queries: self._heard(name, queries),
         )
         return Task(plan=plan, router=service.router, plane=self.plane(name))
@@ -310,10 +308,6 @@ class Wiring:
             now=now,
             again=again,
         )
-
-    def _longest_s(self, service: Service, versions: Sequence[str]) -> float | None:
-        source = self._source(self._aws[service.name])
-        return longest_s(service.router, source, versions, now=self.clock.now())
 
     def _heard(self, name: str, queries: Sequence[Query]) -> frozenset[Query]:
         return has_data(queries, self._source(self._aws[name]), now=self.clock.now())

@@ -31,6 +31,8 @@ class Target(Alias):
     deleted: frozenset[str] = frozenset()
     unseen = False
     """Nobody may ask about its versions."""
+    longest_s = 0.0
+    """How long a request may take."""
     whole = False
     """Whether the whole target has series of its own."""
 
@@ -51,6 +53,10 @@ class Target(Alias):
     def way_back(self, *, stable: str, canary: str) -> WayBack:
         """The first of the problems it was given."""
         return WayBack(problem="".join(self.problems[:1]))
+
+    def longest_request_s(self, *versions: str) -> float:
+        """As it was set."""
+        return self.longest_s
 
     def fallback_query(self, query: Query, *, live: str) -> Query | None:
         """The whole target's series, in the place of a version's."""

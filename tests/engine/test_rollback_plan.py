@@ -37,7 +37,6 @@ def rollout(shop: Shop, name: str = "r-old") -> Plan:
         shop.request(rollout=name),
         to="42",
         journal=shop.journal,
-        longest_s=lambda _: None,
         has_data=everything,
     )
 
@@ -154,7 +153,6 @@ def test_a_completed_gate_does_not_hide_what_was_live_before_it() -> None:
         duration_s=600.0,
         rollback_to=None,
         journal=shop.journal,
-        longest_s=lambda _: None,
         has_data=everything,
     )
     at = gate.snapshot.taken_at

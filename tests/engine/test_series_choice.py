@@ -56,7 +56,6 @@ def planned(shop: Shop, has_data: Speaking, criterion: Criterion = P95) -> Plan:
         shop.request(),
         to="42",
         journal=shop.journal,
-        longest_s=lambda _: None,
         has_data=has_data,
     )
 
@@ -125,7 +124,6 @@ def test_a_watch_looks_too() -> None:
         duration_s=1800.0,
         rollback_to=None,
         journal=shop.journal,
-        longest_s=lambda _: None,
         has_data=Speaking("SampleCount", version="41"),
     )
     assert isinstance(plan.criteria[0].measure, Percentile)

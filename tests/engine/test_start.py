@@ -39,7 +39,6 @@ def rollout_of(
         shop.request(again=again),
         to=to,
         journal=shop.journal,
-        longest_s=lambda _: None,
         has_data=has_data,
     )
 
@@ -57,7 +56,6 @@ def watch_of(
         duration_s=duration_s,
         rollback_to=rollback_to,
         journal=shop.journal,
-        longest_s=lambda _: None,
         has_data=has_data,
     )
 
@@ -133,7 +131,6 @@ def test_a_plan_keeps_what_was_asked_and_what_is_configured() -> None:
         request,
         to="42",
         journal=shop.journal,
-        longest_s=lambda _: None,
         has_data=everything,
     )
     assert (plan.fixes, plan.approvals, plan.group) == (("Q1",), approvals, "checkout")
@@ -144,7 +141,6 @@ def test_a_plan_keeps_what_was_asked_and_what_is_configured() -> None:
         duration_s=600.0,
         rollback_to=None,
         journal=shop.journal,
-        longest_s=lambda _: None,
         has_data=everything,
     )
     assert (watch.fixes, watch.approvals, watch.group) == (("Q1",), (), "checkout")
@@ -210,26 +206,30 @@ def test_an_unknown_variable_is_refused_with_the_file_and_the_known_ones() -> No
 
 
 @pytest.mark.parametrize(
-    ("namespace", "time_out", "more"),
-    [("AWS/Lambda", 120.0, 120.0), ("AWS/Lambda", None, 0.0), ("Sim", 120.0, 0.0)],
+    ("namespace", "longest_s", "more"),
+    [("AWS/Lambda", 120.0, 120.0), ("AWS/Lambda", 0.0, 0.0), ("Sim", 120.0, 0.0)],
 )
-def test_lambda_metrics_settle_later_by_the_longest_invocation(
-    namespace: str, time_out: float | None, more: float
+def test_what_is_stamped_at_a_requests_start_settles_later_by_the_longest_request(
+    namespace: str, longest_s: float, more: float
 ) -> None:
     """Lambda stamps a failure with the time at which its invocation began."""
     shop = Shop()
+    shop.target.longest_s = longest_s
     shop.service = replace(shop.service, criteria=(bound(namespace),))
-    plan = plan_rollout(
-        shop.service,
-        shop.request(),
-        to="42",
-        journal=shop.journal,
-        longest_s=lambda _: time_out,
-        has_data=everything,
-    )
+    plan = rollout_of(shop)
     assert plan.criteria[0].settle_s == bound().settle_s + more
     longest = [step.max_bake_s + more for step in shop.service.steps]
     assert [step.max_bake_s for step in plan.steps] == longest, "it is waited for"
+
+
+def test_evidence_begins_when_a_shift_has_reached_everybody() -> None:
+    """A bake is as long as it was asked for from there on."""
+    shop = Shop()
+    shop.target.capabilities = replace(shop.target.capabilities, reaches_all_s=90.0)
+    plan, (step,) = rollout_of(shop), shop.service.steps
+    assert plan.criteria[0].warm_up_s == bound().warm_up_s + 90.0
+    assert plan.steps == (replace(step, bake_s=390.0, max_bake_s=990.0),)
+    assert watch_of(shop, rollback_to="40").criteria[0].warm_up_s == bound().warm_up_s + 90.0
 
 
 @pytest.mark.parametrize("name", ["agents-api", "a" * 300])

@@ -151,7 +151,7 @@ ROUTER: Final = (
     _lambda(
         "GetFunctionConfiguration for time-outs",
         "GetFunctionConfiguration",
-        _routed(lambda r: r.timeout_s("41", "42"), 30.0),
+        _routed(lambda r: r.longest_request_s("41", "42"), 30.0),
     ),
     _lambda(
         "GetProvisionedConcurrencyConfig",

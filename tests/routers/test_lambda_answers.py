@@ -81,7 +81,7 @@ def test_a_time_out_is_one_that_lambda_allows(lambdas: World, said: int, seconds
     lambdas.server.answer = lambda asked: (
         Answer(body=f'{{"Timeout": {said}}}') if "/configuration" in asked.path else ours(asked)
     )
-    assert router.timeout_s("10") == seconds
+    assert router.longest_request_s("10") == seconds
 
 
 def test_what_lambda_says_in_words_commands_nobody(lambdas: World) -> None:

@@ -169,6 +169,10 @@ class Alias:
         """No variables."""
         return {}
 
+    def longest_request_s(self, *versions: str) -> float:
+        """Requests are over at once."""
+        return 0.0
+
     def fallback_query(self, query: Query, *, live: str) -> Query | None:
         """Every version has its own series here."""
         return None

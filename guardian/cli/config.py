@@ -64,7 +64,7 @@ def show(*, service: str | None, config: Path | None, form: str) -> int:
 @config.command()
 def schema() -> int:
     """Print the JSON Schema of configuration files, for editors and other programs."""
-    from guardian.wiring.schemas import config_schema
+    from guardian.wiring.config_schema import config_schema
 
     click.echo(json.dumps(config_schema(), indent=2))
     return 0

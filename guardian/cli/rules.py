@@ -102,7 +102,7 @@ def _explain_service(config: Path, name: str, form: str) -> None:
 @rules.command()
 def schema() -> int:
     """Print the JSON Schema of rule files, for editors and other programs."""
-    from guardian.files.rules.schema import rule_schema
+    from guardian.files.rules.rule_schema import rule_schema
 
     click.echo(json.dumps(rule_schema(), indent=2))
     return 0

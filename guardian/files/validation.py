@@ -93,8 +93,8 @@ def validate_options(
     data = node.data if isinstance(node.data, dict) else {}
     findings: list[Finding] = []
     secrets: dict[str, object] = {}
-    for name, info in model.model_fields.items():
-        if data.get(name) is None or SecretStr not in _kinds(info.annotation):
+    for name in secrets_of(model):
+        if data.get(name) is None:
             continue
         secrets[name] = SecretStr("")
         try:
@@ -105,6 +105,12 @@ def validate_options(
     options, found = validate(model, node.document, node.place, without=without, instead=secrets)
     findings.extend(found)
     return (None if findings else options), findings
+
+
+def secrets_of(model: type[BaseModel]) -> list[str]:
+    """The fields that hold secrets, of which files have references."""
+    fields = model.model_fields.items()
+    return [name for name, info in fields if SecretStr in _kinds(info.annotation)]
 
 
 def _kinds(annotation: Any) -> list[Any]:

@@ -24,7 +24,7 @@ from guardian.files.rules.model import (
     Threshold,
     Variable,
 )
-from guardian.files.rules.schema import rule_schema
+from guardian.files.rules.rule_schema import rule_schema
 from tests.files.editor import Editor
 
 ROOT = Path(__file__).parents[2]

@@ -8,6 +8,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from guardian.app.orders import ANSWER_S, NobodyDrives, Refused, Unanswered, answer_to, leave
+from guardian.app.planning import resolved
 from guardian.app.records import driver, phase_of, state
 from guardian.cli.guard import beginning, carry_out, guard
 from guardian.cli.orders import SCHEMA
@@ -22,8 +23,7 @@ from guardian.core.wording import span
 from guardian.engine.in_process import Limits
 from guardian.engine.leadership import post
 from guardian.engine.outcome import Exit
-from guardian.engine.start import PENDING_S, NothingToDo, resolved
-from guardian.engine.task import Task
+from guardian.engine.task import PENDING_S, NothingToDo, Task
 from guardian.ports import ConfigError, EdgeError, GuardianError, NotYet
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from guardian.core.scrub import scrub
 from guardian.engine.in_process import InProcessRun, Limits, Task
 from guardian.engine.outbox import DUE_LIMIT, TAKEN_S
 from guardian.engine.outcome import Exit, hopeless, outcome, overdue, worst
-from guardian.engine.start import NothingToDo
+from guardian.engine.task import NothingToDo
 from guardian.ports import Clock, GuardianError, Journal, UsageError
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from guardian.app.planning import live_on
 from guardian.app.records import phase_of
 from guardian.cli.guard import actor, carry_out, tell_what_is_left
 from guardian.cli.output import Output
@@ -16,7 +17,6 @@ from guardian.core.traffic import Reading, Stamp
 from guardian.engine.in_process import Limits
 from guardian.engine.leadership import post
 from guardian.engine.outcome import Exit, worst
-from guardian.engine.start import live_on
 from guardian.engine.task import TargetHeld, Task
 from guardian.ports import ConfigError, EdgeError, Router
 

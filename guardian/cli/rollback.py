@@ -12,9 +12,9 @@ import click
 from guardian.cli.options import DURATION, aliases, config_option
 
 if TYPE_CHECKING:
+    from guardian.app.rollback_plan import RollbackPlan
     from guardian.cli.output import Output
     from guardian.engine.in_process import Limits
-    from guardian.engine.rollback_plan import RollbackPlan
     from guardian.wiring import Wiring
 
 

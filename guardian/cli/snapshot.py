@@ -23,9 +23,9 @@ def snapshot(
     form: str,
 ) -> None:
     """Record what stable is, so that `guardian watch` knows what to restore."""
+    from guardian.app.planning import take_snapshot
     from guardian.cli.guard import actor
     from guardian.core.codec import plain
-    from guardian.engine.start import take_snapshot
     from guardian.ports import UsageError
     from guardian.wiring import open_wiring
 

@@ -141,7 +141,7 @@ def _changed(wiring: Wiring) -> list[str]:
 @contextmanager
 def _at(journal: str) -> Iterator[None]:
     """Says in which journal there was nothing to go back to: a snapshot may lie in another."""
-    from guardian.engine.start import NoWayBack
+    from guardian.app.planning import NoWayBack
 
     try:
         yield

@@ -17,9 +17,8 @@ from guardian.engine.catalog import Catalog
 from guardian.engine.host import Host
 from guardian.engine.retirement import Retirement
 from guardian.engine.runner import RolloutRunner
-from guardian.engine.start import PENDING_S, NothingToDo
 from guardian.engine.supervisor import broken
-from guardian.engine.task import Task
+from guardian.engine.task import PENDING_S, NothingToDo, Task
 from guardian.messages.about_guardian import unreadable
 from guardian.messages.table import unguarded
 from guardian.ports import (

@@ -27,6 +27,14 @@ class Task:
     """Given to a rollout that is taken over, before its first tick."""
 
 
+PENDING_S = 300.0
+"""How long a start waits for a version that the vendor is still making."""
+
+
+class NothingToDo(Exception):
+    """What is wanted is live already."""
+
+
 class TargetHeld(GuardianError):
     """Another living process holds the target."""
 

@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from guardian.app.planning import resolved
 from guardian.core.plan import Mode, Plan
 from guardian.core.rollout.entries import Order
 from guardian.core.rollout.machine import IllegalEntry, fold
 from guardian.engine.catalog import Served
 from guardian.engine.outbox import Receiver
-from guardian.engine.start import resolved
 from guardian.engine.task import Task
 from guardian.files.regular import head_of
 from guardian.files.yaml import MAX_BYTES

@@ -9,6 +9,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
+from guardian.app.planning import Service
 from guardian.core.binding import UnboundVariable, bind, swapped
 from guardian.core.model import (
     Criterion,
@@ -21,7 +22,6 @@ from guardian.core.model import (
 )
 from guardian.core.reasons import duration
 from guardian.engine.patrol import orphaned
-from guardian.engine.start import Service
 from guardian.files.config import Config, ConfiguredReceiver
 from guardian.ports import Ask, ConfigError, EdgeError, GuardianError, Router
 from guardian.ports.health import Examined, Health, Level

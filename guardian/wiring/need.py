@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from guardian.app.planning import Service
+from guardian.app.rollback_plan import RollbackPlan, plan_rollback
 from guardian.core.plan import Mode, Plan
 from guardian.core.rollout.entries import RolloutStarted
-from guardian.engine.rollback_plan import RollbackPlan, plan_rollback
-from guardian.engine.start import Service
 from guardian.ports import ConfigError, JournalError, UsageError
 from guardian.settings import journal_in
 from guardian.wiring.process import Wiring

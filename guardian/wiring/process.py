@@ -8,13 +8,7 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
-from guardian.aws import Account, Sessions
-from guardian.clock import SystemRandom
-from guardian.core.codec import rfc3339
-from guardian.core.model import Query
-from guardian.core.plan import Mode, Plan, Policy, Reach
-from guardian.engine.outbox import Receiver
-from guardian.engine.start import (
+from guardian.app.planning import (
     Request,
     Service,
     live_on,
@@ -22,6 +16,12 @@ from guardian.engine.start import (
     plan_watch,
     resolved,
 )
+from guardian.aws import Account, Sessions
+from guardian.clock import SystemRandom
+from guardian.core.codec import rfc3339
+from guardian.core.model import Query
+from guardian.core.plan import Mode, Plan, Policy, Reach
+from guardian.engine.outbox import Receiver
 from guardian.engine.task import Busy, Task
 from guardian.files import config
 from guardian.ports import (

@@ -10,8 +10,8 @@ from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Query, Scope
 from guardian.core.plan import Drive
 from guardian.engine.needs import views
+from tests.app.shop import Shop
 from tests.core.rollouts import PLAN
-from tests.engine.shop import Shop
 
 TOTAL = Query(
     namespace="Shop/Api",

@@ -10,7 +10,7 @@ from guardian.core.traffic import Traffic, Weight, Weights
 from guardian.files import config
 from guardian.ports import Capabilities, ConfigError, Guard
 from guardian.wiring.targets import check_steps
-from tests.engine.shop import Shop
+from tests.app.shop import Shop
 
 TEXT = """\
 version: 1

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from guardian.app.known import decided, known
+from guardian.app.planning import Request, Service, resolved
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, fold
 from guardian.core.rollout.stable import came_after, sides
 from guardian.core.traffic import Reading, Snapshot, Traffic
-from guardian.engine.known import decided, known
-from guardian.engine.start import Request, Service, resolved
 from guardian.ports import ConfigError, Journal, JournalError, Router, RouterError
 
 

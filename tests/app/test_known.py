@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from guardian.app.planning import take_snapshot
 from guardian.core.traffic import Traffic, Weight
-from guardian.engine.start import take_snapshot
-from tests.engine.shop import SPLIT, STABLE, Shop
-from tests.engine.test_start import refused, rollout_of, watch_of
+from tests.app.shop import SPLIT, STABLE, Shop
+from tests.app.test_planning import refused, rollout_of, watch_of
 
 TURNED = Traffic(primary="42", secondary="41", weight=Weight.percent(10))
 """As Lambda moves an alias with provisioned concurrency: the new version is the primary one."""

@@ -7,13 +7,13 @@ from dataclasses import replace
 from random import Random
 from typing import cast
 
+from guardian.app.planning import Request, Service
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Criterion, Query, Reason
 from guardian.core.plan import Policy
 from guardian.core.rollout.entries import Entry, RolloutStarted
 from guardian.core.rollout.machine import fold
 from guardian.core.traffic import Snapshot, Step, Traffic, WayBack, Weight
-from guardian.engine.start import Request, Service
 from guardian.ports import RouterError
 from tests.contracts.journal_values import ManualClock
 from tests.simulation.memory_journal import MemoryJournal

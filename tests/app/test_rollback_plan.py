@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.app.planning import plan_rollout, plan_watch
+from guardian.app.rollback_plan import RollbackPlan, plan_rollback
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout.entries import Completed, RolloutStarted, StepEntered, WeightConfirmed
 from guardian.core.traffic import Stamp, Traffic, Weight
-from guardian.engine.rollback_plan import RollbackPlan, plan_rollback
-from guardian.engine.start import plan_rollout, plan_watch
 from guardian.ports import Capabilities, ConfigError, Guard, Record, RouterError, Unavailable
-from tests.engine.shop import CANARY, SPLIT, STABLE, Shop, everything
-from tests.engine.test_start import completed
+from tests.app.shop import CANARY, SPLIT, STABLE, Shop, everything
+from tests.app.test_planning import completed
 from tests.simulation.memory_journal import MemoryJournal
 
 

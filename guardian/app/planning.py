@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from guardian.app.known import check_published, decided, history, known
+from guardian.app.series_choice import HasData, choose_series, percentile_fallback
 from guardian.core.binding import UnboundVariable, bind
 from guardian.core.model import MINUTE_S, Criterion, Instant, Reason, Scope
 from guardian.core.plan import Approval, Drive, Plan, Policy, Reach
@@ -12,8 +14,7 @@ from guardian.core.rollout.entries import Cause
 from guardian.core.rollout.machine import Phase, Rollout, fold
 from guardian.core.rollout.stable import canary_by_shape
 from guardian.core.traffic import Reading, Snapshot, Step, Traffic
-from guardian.engine.known import check_published, decided, history, known
-from guardian.engine.series_choice import HasData, choose_series, percentile_fallback
+from guardian.engine.task import NothingToDo
 from guardian.messages.page_keys import page_key
 from guardian.namespaces import STAMPED_AT_START
 from guardian.ports import ConfigError, Journal, Router, RouterError
@@ -56,16 +57,8 @@ class Request:
     """Ids of open incidents that this release is to mend."""
 
 
-PENDING_S = 300.0
-"""How long a start waits for a version that the vendor is still making."""
-
-
 class NoWayBack(ConfigError):
     """Nothing that is known says what a breach would restore."""
-
-
-class NothingToDo(Exception):
-    """What is wanted is live already."""
 
 
 def plan_rollout(

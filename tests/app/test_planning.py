@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.app.planning import plan_rollout, plan_watch, take_snapshot
+from guardian.app.series_choice import HasData
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Query, Scope
 from guardian.core.plan import Approval, Drive, Plan
@@ -23,11 +25,10 @@ from guardian.core.rollout.entries import (
 )
 from guardian.core.rollout.machine import apply, fold, start
 from guardian.core.traffic import Stamp, Traffic, Weight
-from guardian.engine.series_choice import HasData
-from guardian.engine.start import NothingToDo, plan_rollout, plan_watch, take_snapshot
+from guardian.engine.task import NothingToDo
 from guardian.messages.table import notice
 from guardian.ports import Capabilities, ConfigError, Guard
-from tests.engine.shop import CANARY, SPLIT, STABLE, Shop, bound, everything
+from tests.app.shop import CANARY, SPLIT, STABLE, Shop, bound, everything
 
 
 def rollout_of(

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.app.planning import plan_rollout, plan_watch
 from guardian.core.judging.kinds.latency import Latency
 from guardian.core.judging.kinds.percentile import Percentile
 from guardian.core.model import Compare, Criterion, Direction, Judge, Limit, Query
 from guardian.core.plan import Plan
-from guardian.engine.start import plan_rollout, plan_watch
-from tests.engine.shop import CANARY, Shop, bound
+from tests.app.shop import CANARY, Shop, bound
 
 COUNT = Query(
     namespace="Shop/Api",

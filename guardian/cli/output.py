@@ -20,7 +20,6 @@ from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
-from guardian.core.numbers import numbers
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import StepEntered
 from guardian.core.rollout.machine import Phase, Rollout
@@ -28,6 +27,7 @@ from guardian.core.status import RolloutStatus
 from guardian.core.verdict import Outcome, Verdict
 from guardian.engine.outcome import Exit
 from guardian.engine.tick import Recorded, TickResult
+from guardian.messages import records
 from guardian.messages.entry_lines import event_of, moment
 from guardian.ports import GuardianError
 
@@ -253,7 +253,7 @@ class Output:
             "event": event,
             "phase": status.rollout.phase.value,
             "weight": status.weight.ratio,
-            "verdicts": [verdict_record(v) for v in status.verdicts],
+            "verdicts": [records.verdict(v) for v in status.verdicts],
             **extra,
         }
         if self._form == "jsonl":
@@ -288,26 +288,6 @@ def show(text: str, *, err: bool = False) -> None:
         click.echo(fitting(text, stream), err=err)
     except (OSError, ValueError):
         silence(stream)
-
-
-def verdict_record(verdict: Verdict) -> dict[str, Any]:
-    """A verdict with its evidence, as programs read it: numbers beside the texts."""
-    evidence = verdict.evidence
-    return {
-        "criterion": verdict.criterion,
-        "verdict": verdict.outcome.value,
-        "why": verdict.why,
-        "value": reasons.value(evidence) or None,
-        "limit": reasons.limit(evidence),
-        **numbers(evidence),
-        "min_samples": evidence.min_samples,
-        "log_e": round(evidence.log_e, 4),
-        "log_e_limit": round(evidence.log_e_limit, 4),
-        "window": [
-            rfc3339(at) if at is not None else None
-            for at in (evidence.window_start, evidence.window_end)
-        ],
-    }
 
 
 def told(notice: Notice, at: Instant) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from guardian.app.records import phase_of
-from guardian.cli.output import short, verdict_record
+from guardian.cli.output import short
 from guardian.core.codec import rfc3339
 from guardian.core.model import MINUTE_S
 from guardian.core.plan import Drive
@@ -15,6 +15,7 @@ from guardian.core.rollout.machine import Phase
 from guardian.core.status import RolloutStatus
 from guardian.core.verdict import Outcome
 from guardian.engine.outcome import outcome
+from guardian.messages import records
 from guardian.messages.entry_lines import lasting, line, moment, record_of, sentence
 
 LAST_ENTRIES = 5
@@ -144,7 +145,7 @@ def record(found: RolloutStatus) -> Mapping[str, Any]:
         **_stops_record(found),
         "orders": [_order_record(order) for order in found.orders],
         "judged_at": None if found.judged_at is None else rfc3339(found.judged_at),
-        "verdicts": [verdict_record(v) for v in found.verdicts],
+        "verdicts": [records.verdict(v) for v in found.verdicts],
         "entries": [
             record_of(seq, entry, plan)
             for seq, entry in enumerate(found.entries[first:], start=first + 1)

@@ -9,14 +9,13 @@ import json
 from hashlib import sha256
 from typing import Any, Final
 
-from guardian.core import reasons
 from guardian.core.codec import rfc3339
-from guardian.core.model import Instant
 from guardian.core.notices import Notice
-from guardian.core.numbers import numbers
 from guardian.core.reasons import worst_first
 from guardian.core.scrub import scrub
 from guardian.core.verdict import Verdict
+from guardian.messages import records
+from guardian.messages.v1 import VerdictRecord
 
 SCHEMA: Final = "guardian/notice/v1"
 TEXT_CHARS: Final = 4000
@@ -77,23 +76,11 @@ def _object(notice: Notice, shown: int) -> dict[str, Any]:
     }
 
 
-def _row(verdict: Verdict) -> dict[str, Any]:
-    seen = verdict.evidence
-    return {
-        "criterion": _name(verdict.criterion),
-        "verdict": verdict.outcome.value,
-        "value": None if seen.value is None else _name(reasons.value(seen)),
-        "limit": _name(reasons.limit(seen)),
-        **numbers(seen),
-        "min_samples": seen.min_samples,
-        "window_start": _time(seen.window_start),
-        "window_end": _time(seen.window_end),
-        "why": scrub(verdict.why, WHY_CHARS),
-    }
-
-
-def _time(at: Instant | None) -> str | None:
-    return None if at is None else rfc3339(at)
+def _row(judged: Verdict) -> VerdictRecord:
+    shown = records.verdict(judged)
+    shown["criterion"] = _name(judged.criterion)
+    shown["why"] = scrub(judged.why, WHY_CHARS)
+    return shown
 
 
 def _name(text: str) -> str:

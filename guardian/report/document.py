@@ -6,12 +6,10 @@ import json
 import math
 from typing import Any
 
-from guardian.core import reasons
 from guardian.core.codec import encode_entry, plain, rfc3339
 from guardian.core.model import Measurement, Query
-from guardian.core.numbers import numbers
 from guardian.core.status import confirmed_weight
-from guardian.core.verdict import Verdict
+from guardian.messages import records
 from guardian.report.facts import Decision, Facts
 from guardian.report.replay import Curve, Point
 
@@ -60,7 +58,7 @@ def _decision(one: Decision) -> dict[str, Any]:
         "actor": one.actor,
         "text": one.text,
         "set_aside": one.set_aside,
-        "verdicts": [_verdict(verdict) for verdict in one.verdicts],
+        "verdicts": [records.verdict(v) for v in one.verdicts],
         "told": None
         if one.told is None
         else {
@@ -72,13 +70,6 @@ def _decision(one: Decision) -> dict[str, Any]:
         },
         "entry": _entry(one),
     }
-
-
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    """A verdict's figures, with what people read of them beside."""
-    seen = verdict.evidence
-    words = {"value": reasons.value(seen) or None, "limit": reasons.limit(seen)}
-    return {**plain(verdict), **words, **numbers(seen)}
 
 
 def _entry(one: Decision) -> Any:

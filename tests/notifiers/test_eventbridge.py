@@ -128,6 +128,8 @@ def test_the_detail_is_stable() -> None:
                 "stable": None,
                 "datapoints": None,
                 "min_samples": 60,
+                "log_e": 0.0,
+                "log_e_limit": 0.0,
                 "window_start": "2026-09-21T14:13:20.000Z",
                 "window_end": "2026-09-21T14:23:20.000Z",
                 "why": "29 of 480 requests failed",

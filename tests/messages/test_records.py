@@ -6,12 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from guardian.core.judging.kinds.gauge import Gauge
-from guardian.core.numbers import numbers
-from guardian.core.verdict import Evidence
+from guardian.core.verdict import Evidence, Outcome, Verdict
+from guardian.messages import records
+from guardian.messages.v1 import VerdictRecord
 from tests.core.builders import COMPARED, ERRORS, compared, read, verdict
 from tests.core.test_threshold import CPU, GAUGE, cpu, of
 
 BLANK = {
+    "value": None,
+    "limit": "",
     "number": None,
     "limit_number": None,
     "unit": None,
@@ -21,29 +24,41 @@ BLANK = {
     "unsettled": None,
     "stable": None,
     "datapoints": None,
+    "min_samples": 0,
+    "log_e": 0.0,
+    "log_e_limit": 0.0,
+    "window_start": None,
+    "window_end": None,
 }
 
 
-def some(found: dict[str, Any], *keys: str) -> list[Any]:
+def some(found: VerdictRecord, *keys: str) -> list[Any]:
     """The values of these keys."""
-    return [found[key] for key in keys]
+    return [dict(found)[key] for key in keys]
 
 
 def test_without_evidence_every_number_is_null() -> None:
     """The keys are always there."""
-    assert numbers(Evidence()) == {"test": "limit", **BLANK}
+    nothing = Verdict(criterion="errors", outcome=Outcome.NO_DATA, why="new", evidence=Evidence())
+    assert records.verdict(nothing) == {
+        "criterion": "errors",
+        "verdict": "no_data",
+        "why": "new",
+        "test": "limit",
+        **BLANK,
+    }
 
 
 def test_without_samples_the_limit_is_there_with_its_unit() -> None:
     """A program knows what is waited for."""
-    found = numbers(verdict(ERRORS, read([(None, None)])).evidence)
+    found = records.verdict(verdict(ERRORS, read([(None, None)])))
     assert some(found, "number", "limit_number", "unit") == [None, 0.05, "ratio"]
 
 
 def test_what_may_still_grow_stands_apart() -> None:
     """180 of 270 are what the source has; 300 are what they may come to."""
     rows = [(1.0, 100.0)] * 5 + [(60.0, 90.0)] * 3
-    found = numbers(verdict(ERRORS, read(rows, settled=5)).evidence)
+    found = records.verdict(verdict(ERRORS, read(rows, settled=5)))
     assert some(found, "bad", "samples", "minutes") == [180, 270, 0.0]
     assert found["number"] == 180 / 270
     assert found["unsettled"] == {
@@ -57,16 +72,16 @@ def test_what_may_still_grow_stands_apart() -> None:
 
 def test_the_other_side_of_a_comparison_is_there() -> None:
     """With its own counts; the limit is the one that was not broken, and `test` says so."""
-    found = numbers(verdict(COMPARED, compared([(12, 300)] * 8, [(27, 2700)] * 8)).evidence)
+    found = records.verdict(verdict(COMPARED, compared([(12, 300)] * 8, [(27, 2700)] * 8)))
     assert some(found, "test", "number", "limit_number") == ["compare", 0.04, 0.05]
     assert found["stable"] == {"number": 0.01, "bad": 216, "samples": 21600}
 
 
 def test_a_gauge_is_told_in_base_units_with_its_datapoints() -> None:
     """Percent as a share, kilobytes as bytes."""
-    found = numbers(cpu(90, 90, 90).evidence)
+    found = records.verdict(cpu(90, 90, 90))
     assert some(found, "test", "number", "limit_number", "unit") == ["threshold", 0.9, 0.8, "ratio"]
     assert found["datapoints"] == {"over": 3, "of": 3, "needed": [3, 5]}
     query = replace(CPU, unit="Kilobytes")
     sized = verdict(replace(GAUGE, measure=Gauge(series=query)), of(query, [512]))
-    assert some(numbers(sized.evidence), "number", "unit") == [512_000.0, "bytes"]
+    assert some(records.verdict(sized), "number", "unit") == [512_000.0, "bytes"]

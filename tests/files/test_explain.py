@@ -13,8 +13,11 @@ from pydantic import BaseModel
 
 from guardian.cli.main import guardian
 from guardian.files import rules
+from guardian.files.rules.criterion import CriterionModel
 from guardian.files.rules.explain import Explained, explain
-from guardian.files.rules.model import CompareModel, CriterionModel, IncidentsModel, Metric
+from guardian.files.rules.kinds import FORMS
+from guardian.files.rules.kinds.incidents import IncidentsModel
+from guardian.files.rules.model import CompareModel, Metric
 from guardian.ports import ConfigError, UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +109,7 @@ def test_every_key_that_may_be_left_out_is_explained(every_kind: Path) -> None:
     """A new key with a default is named here, or this fails."""
     told = {v.key for c in explained(every_kind) for v in c.values}
     told |= {key.partition(".")[0] for key in told}
-    measures = {"ratio", "latency", "gauge", "count", "incidents", "description"}
+    measures = {*FORMS, "description"}
     # CloudWatch's two words are told as one.
     clouds = {"evaluation_periods", "datapoints_to_alarm"}
     assert optional(CriterionModel) - measures - clouds - told == set()

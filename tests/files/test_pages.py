@@ -7,17 +7,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from guardian.files.rules.model import (
-    CompareModel,
-    CriterionModel,
-    Defaults,
-    IncidentsModel,
-    LatencyModel,
-    Metric,
-    RatioModel,
-    RuleFile,
-    Threshold,
-)
+from guardian.files.rules.criterion import CriterionModel
+from guardian.files.rules.kinds.incidents import IncidentsModel
+from guardian.files.rules.kinds.latency import LatencyModel
+from guardian.files.rules.kinds.ratio import RatioModel
+from guardian.files.rules.model import CompareModel, Defaults, Metric, RuleFile, Threshold
 from guardian.files.yaml import read
 from guardian.shipped import presets
 

@@ -12,18 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from guardian.cli.main import guardian
-from guardian.files.rules.model import (
-    CompareModel,
-    CriterionModel,
-    Defaults,
-    IncidentsModel,
-    LatencyModel,
-    Metric,
-    RatioModel,
-    RuleFile,
-    Threshold,
-    Variable,
-)
+from guardian.files.rules.criterion import CriterionModel
+from guardian.files.rules.kinds.incidents import IncidentsModel
+from guardian.files.rules.kinds.latency import LatencyModel
+from guardian.files.rules.kinds.ratio import RatioModel
+from guardian.files.rules.model import CompareModel, Defaults, Metric, RuleFile, Threshold, Variable
 from guardian.files.rules.rule_schema import rule_schema
 from tests.files.editor import Editor
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from guardian.core.judging.kinds.latency import Latency
-from guardian.core.judging.kinds.ratio import Ratio
+from guardian.core.binding import swapped
 from guardian.core.measure import Measure
 from guardian.core.model import (
     Compare,
@@ -22,16 +21,14 @@ from guardian.core.model import (
     Scope,
 )
 from guardian.files.findings import Place
-from guardian.files.rules.durations import latency
-from guardian.files.rules.gauges import gauge
-from guardian.files.rules.kinds import UPWARD, MeasureSpec, count, incidents, ratio
-from guardian.files.rules.model import CompareModel, CriterionModel, LimitModel
+from guardian.files.rules.criterion import CriterionBase
+from guardian.files.rules.kinds import FORMS
+from guardian.files.rules.measure_form import UPWARD, MeasureSpec, listed
+from guardian.files.rules.model import CompareModel, LimitModel
 from guardian.files.rules.query import BuildContext, names_canary, of_stable
 from guardian.files.units import MAX_DATAPOINTS
 from guardian.namespaces import settle_s
 
-MEASURES: Final = ("ratio", "latency", "gauge", "count", "incidents")
-"""The keys of which a criterion has exactly one."""
 DATAPOINTS: Final = (3, 5)
 """M of N where neither the criterion nor its file says otherwise."""
 _ANY: Final = Limit(direction=Direction.ABOVE, value=0.0, text="0")
@@ -46,30 +43,26 @@ _NO_GAUGE: Final = (
     "treat_missing_data is for a gauge judged by threshold: among counts, what is missing is no"
     " traffic, and never health or harm"
 )
-_COUNTED: Final = (
-    "a latency judged by counts knows only the requests over its fail_if: write judge: threshold,"
-    " or a second criterion with on_fail: notify"
-)
 
 
-def build(model: CriterionModel, context: BuildContext) -> Criterion | None:
+def build(model: CriterionBase, context: BuildContext) -> Criterion | None:
     """The criterion with every default filled in; None when the scene has findings."""
     which = measured(model)
     if len(which) != 1:
         _one_measure(model, which, context)
         return None
-    judge = _judge(model, which[0], context)
-    _unfit(model, which[0], judge, context)
+    key = which[0]
+    judge = _judge(model, key, context)
+    _unfit(model, key, judge, context)
     if judge is Judge.PRESENCE:
-        return _of_incidents(model, context)
-    kind = _kind(model, which[0], judge, context)
+        return _present(model, key, context)
+    kind = FORMS[key].spec(getattr(model, key), judge, context)
     limit = _limit(model.fail_if, "fail_if", kind, context)
     if kind is None or limit is None or context.findings:
         return None
     value = Decimal(str(limit.value))
     measure = kind.measure(value)
     queries = measure.queries
-    _alike(queries, context)
     criterion = _with_defaults(
         Criterion(
             name=model.name,
@@ -78,7 +71,7 @@ def build(model: CriterionModel, context: BuildContext) -> Criterion | None:
             warn_if=_warning(model, limit, kind, context),
             judge=judge,
             datapoints=_datapoints(model, context),
-            treat_missing=_missing(model, which[0], context),
+            treat_missing=_missing(model, key, context),
             min_samples=model.min_samples or kind.floor(value),
             scope=_scope(model, queries),
             compare=_compare(model.compare, measure, context),
@@ -89,24 +82,21 @@ def build(model: CriterionModel, context: BuildContext) -> Criterion | None:
     return None if context.findings else criterion
 
 
-def measured(model: CriterionModel) -> list[str]:
+def measured(model: CriterionBase) -> list[str]:
     """What a criterion measures: one thing, when it is right."""
-    return [name for name in MEASURES if getattr(model, name) is not None]
+    return [name for name in FORMS if getattr(model, name) is not None]
 
 
-def _one_measure(model: CriterionModel, which: list[str], context: BuildContext) -> None:
+def _one_measure(model: CriterionBase, which: list[str], context: BuildContext) -> None:
+    kinds = listed(list(FORMS))
     if which:
-        words = f"{', '.join(MEASURES[:-1])} or {MEASURES[-1]}"
-        context.say((which[1],), f"a criterion measures one thing: {words}", key=True)
+        second = [key for key in context.node.data if key in which][1]
+        context.say((second,), f"a criterion measures one thing: {kinds}", key=True)
         return
-    context.say(
-        (),
-        f"the criterion '{model.name}' measures nothing: give it a ratio, a latency, a gauge,"
-        " a count or incidents",
-    )
+    context.say((), f"the criterion '{model.name}' measures nothing: give it one of {kinds}")
 
 
-def _with_defaults(criterion: Criterion, model: CriterionModel, context: BuildContext) -> Criterion:
+def _with_defaults(criterion: Criterion, model: CriterionBase, context: BuildContext) -> Criterion:
     """What a criterion of any kind has."""
     defaults = context.defaults
     settle = model.settle if model.settle is not None else defaults.settle
@@ -127,26 +117,12 @@ def _first(own: float | None, default: float | None, otherwise: float) -> float:
     return own if own is not None else default if default is not None else otherwise
 
 
-def _kind(
-    model: CriterionModel, which: str, judge: Judge, context: BuildContext
-) -> MeasureSpec | None:
-    match which:
-        case "ratio":
-            return ratio(model, context)
-        case "latency":
-            return latency(model, judge, context)
-        case "gauge":
-            return gauge(model, context)
-        case _:
-            return count(model, context)
-
-
-def _of_incidents(model: CriterionModel, context: BuildContext) -> Criterion | None:
+def _present(model: CriterionBase, key: str, context: BuildContext) -> Criterion | None:
     """One that is open is enough; a step waits for there being none."""
-    measure = incidents(model, context)
+    measure = FORMS[key].present(getattr(model, key), context)
     given = model.fail_if.model_fields_set
     if given != {"any"} or not model.fail_if.any:
-        context.say(("fail_if",), "incidents are counted from the first on: write {any: true}")
+        context.say(("fail_if",), f"{key} are counted from the first on: write {{any: true}}")
     if context.findings:
         return None
     return Criterion(
@@ -170,7 +146,10 @@ def _limit(
 ) -> Limit | None:
     """The one limit under `fail_if` or `warn_if`."""
     if getattr(written, "any", False) or "any" in written.model_fields_set:
-        context.say((key, "any"), "any is for incidents: give a limit, like {above: 5%}", key=True)
+        of_any = listed([each for each, form in FORMS.items() if form.makes[0].any_of])
+        context.say(
+            (key, "any"), f"any is for {of_any}: give a limit, like {{above: 5%}}", key=True
+        )
         return None
     given = [d for d in Direction if d.value in written.model_fields_set]
     if len(given) != 1:
@@ -206,7 +185,7 @@ def _read(
 
 
 def _warning(
-    model: CriterionModel, limit: Limit, kind: MeasureSpec, context: BuildContext
+    model: CriterionBase, limit: Limit, kind: MeasureSpec, context: BuildContext
 ) -> Limit | None:
     """The nearer limit, which only tells."""
     if model.warn_if is None:
@@ -228,13 +207,14 @@ def _warning(
 # --- how it is judged --------------------------------------------------------------------------
 
 
-def _judge(model: CriterionModel, which: str, context: BuildContext) -> Judge:
+def _judge(model: CriterionBase, which: str, context: BuildContext) -> Judge:
     """How a criterion is judged, whatever is wrong with it."""
-    if which == "incidents":
+    measure = FORMS[which].makes[0]
+    if measure.any_of:
         if model.judge is not None:
-            context.say(("judge",), "one open incident is a breach: leave judge out", key=True)
+            context.say(("judge",), f"one {measure.any_of} is a breach: leave judge out", key=True)
         return Judge.PRESENCE
-    if which in ("gauge", "count"):
+    if not measure.shares:
         if model.judge == "sequential":
             why = "there is no count of all events to weigh it by"
             context.say(("judge",), f"a {which} is judged by threshold: {why}")
@@ -242,7 +222,7 @@ def _judge(model: CriterionModel, which: str, context: BuildContext) -> Judge:
     return Judge(model.judge or context.defaults.judge or "sequential")
 
 
-def _unfit(model: CriterionModel, which: str, judge: Judge, context: BuildContext) -> None:
+def _unfit(model: CriterionBase, which: str, judge: Judge, context: BuildContext) -> None:
     """Keys that mean nothing for this kind of criterion, and would be passed over in silence."""
     for key, why in _unfitting(which, judge):
         if getattr(model, key) is not None:
@@ -252,21 +232,20 @@ def _unfit(model: CriterionModel, which: str, judge: Judge, context: BuildContex
 def _unfitting(which: str, judge: Judge) -> Iterator[tuple[str, str]]:
     if judge is Judge.PRESENCE:
         for key in _OF_DATAPOINTS:
-            yield key, f"incidents have no datapoints: leave {key} out"
+            yield key, f"{which} have no datapoints: leave {key} out"
         return
-    if which != "gauge":
+    if not FORMS[which].fills:
         yield "treat_missing_data", _NO_GAUGE
+    yield from FORMS[which].unfit(judge)
     if judge is Judge.THRESHOLD:
         for key in _OF_TESTS:
             yield key, f"{key} is for judge: sequential, and this is judged by threshold"
         return
     for key in _OF_THRESHOLDS:
         yield key, f"{key} is for judge: threshold; the sequential test weighs all minutes together"
-    if which == "latency":
-        yield "warn_if", _COUNTED
 
 
-def _datapoints(model: CriterionModel, context: BuildContext) -> tuple[int, int]:
+def _datapoints(model: CriterionBase, context: BuildContext) -> tuple[int, int]:
     """(M, N), in our word or in CloudWatch's two."""
     n, m = model.evaluation_periods, model.datapoints_to_alarm
     if model.datapoints is not None:
@@ -285,39 +264,21 @@ def _datapoints(model: CriterionModel, context: BuildContext) -> tuple[int, int]
     return (n if m is None else m, n)
 
 
-def _missing(model: CriterionModel, which: str, context: BuildContext) -> Missing:
-    default = context.defaults.treat_missing_data if which == "gauge" else None
+def _missing(model: CriterionBase, which: str, context: BuildContext) -> Missing:
+    default = context.defaults.treat_missing_data if FORMS[which].fills else None
     return Missing(model.treat_missing_data or default or "missing")
 
 
-def _alike(queries: tuple[Query, ...], context: BuildContext) -> None:
-    """Both parts of a measure cover the same requests and the same minutes."""
-    place: Place = ("ratio", "total")
-    if len({q.period_s for q in queries}) > 1:
-        context.say((*place, "period"), "both metrics of a ratio need the same period")
-    if len({names_canary(q) for q in queries}) > 1:
-        context.say(
-            place,
-            "one metric counts the canary's events and the other everybody's: give both the"
-            " dimension that names ${canary}",
-        )
-
-
-def _scope(model: CriterionModel, queries: tuple[Query, ...]) -> Scope:
+def _scope(model: CriterionBase, queries: tuple[Query, ...]) -> Scope:
     if model.scope is not None:
         return Scope(model.scope)
     return Scope.CANARY if any(names_canary(q) for q in queries) else Scope.SERVICE
 
 
 def _compare(model: CompareModel | None, measure: Measure, context: BuildContext) -> Compare | None:
-    if model is None or not isinstance(measure, Ratio | Latency):
+    if model is None or not measure.shares:
         return None
-    if isinstance(measure, Ratio):
-        stable: Ratio | Latency = replace(
-            measure, part=of_stable(measure.part), total=of_stable(measure.total)
-        )
-    else:
-        stable = replace(measure, count=of_stable(measure.count), within=of_stable(measure.within))
+    stable = swapped(measure, {query: of_stable(query) for query in measure.queries})
     if stable == measure:
         context.say(
             ("compare",),

@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from guardian.files.findings import Document, Finding, Node, Place, combined
+from guardian.files.rules.kinds import FORMS
 from guardian.files.rules.resolve import Found, Lost, matched
 from guardian.files.yaml import read
 
-REPLACED: Final = frozenset(
-    {"fail_if", "warn_if", "ratio", "latency", "gauge", "count", "incidents"}
-)
+REPLACED: Final = frozenset({"fail_if", "warn_if", *FORMS})
 """A change of these replaces them whole: each holds exactly one of several things."""
 _LINKS: Final = ("extends", "include")
 

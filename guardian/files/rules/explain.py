@@ -9,20 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from guardian.core.judging.kinds.gauge import Gauge
-from guardian.core.judging.kinds.incidents import Incidents
-from guardian.core.judging.kinds.latency import Latency
-from guardian.core.judging.kinds.percentile import Percentile
-from guardian.core.judging.kinds.rate import Rate
-from guardian.core.judging.kinds.ratio import Ratio
-from guardian.core.measure import Measure
 from guardian.core.model import Criterion, Direction, Judge, Missing, OnFail, Query
 from guardian.core.plan import Policy, PreExisting
 from guardian.core.wording import span
 from guardian.files.findings import Mark, Source, finding, refuse
 from guardian.files.rules.files import RuleSet, load
-from guardian.files.rules.kinds import UPWARD
-from guardian.files.rules.lint import Placed
+from guardian.files.rules.kinds import form_of
+from guardian.files.rules.measure_form import UPWARD, Placed
 from guardian.files.rules.provenance import Asked, Value, asked, at_line, values
 from guardian.files.rules.resolve import Lost, walked
 
@@ -153,37 +146,8 @@ def _fails(placed: Placed) -> str:
     criterion, limit = placed.criterion, placed.criterion.fail_if
     than = _THAN[limit.direction].format(limit.text)
     at = at_line(placed.node, ("fail_if",))
-    return f"Fails when {_subject(criterion.measure, than)} ({at}): {_THEN[criterion.on_fail]}."
-
-
-def _subject(measure: Measure, than: str) -> str:
-    match measure:
-        case Ratio():
-            return f"{than} of the events are {'good' if measure.good else 'bad'}"
-        case Latency():
-            slower = than.removeprefix("more than ")
-            share = f"more than {100 - measure.percentile:.6g}% of requests"
-            return (
-                f"p{measure.percentile:g} is above {slower}, which means that {share} take longer"
-            )
-        case Percentile():
-            return f"p{measure.percentile:g} is {than}"
-        case Gauge():
-            return f"the metric is {than}"
-        case Rate():
-            events = than.replace("/min", "").replace("less", "fewer")
-            return f"there are {events} events a minute"
-        case Incidents():
-            names, on = _either(measure.priorities), _either(measure.services)
-            return (
-                f"an incident of priority {names} is open in {measure.open.source} on {on}, and it"
-                " began after the first shift"
-            )
-    raise TypeError(type(measure).__name__)
-
-
-def _either(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+    subject = form_of(criterion.measure).subject(criterion.measure, than)
+    return f"Fails when {subject} ({at}): {_THEN[criterion.on_fail]}."
 
 
 # --- how it is judged --------------------------------------------------------------------------
@@ -224,7 +188,7 @@ def _by_threshold(criterion: Criterion) -> Iterator[str]:
     )
     if criterion.min_samples > 1:
         yield f"A datapoint counts when it rests on at least {criterion.min_samples} samples."
-    if isinstance(criterion.measure, Gauge):
+    if form_of(criterion.measure).fills:
         yield f"{_MISSING[criterion.treat_missing]}, where its neighbours are there."
 
 
@@ -249,27 +213,13 @@ def _silence(criterion: Criterion) -> Iterator[str]:
     if criterion.judge is Judge.PRESENCE:
         yield "Unreadable is an error: it neither passes nor fails."
         return
-    yield from _zero(criterion.measure)
+    yield from form_of(criterion.measure).silence(criterion.measure)
     warm = f" The first {span(criterion.warm_up_s)} after each shift are left out."
     yield (
         f"A datapoint is taken as final {span(criterion.settle_s)} after its period ends; after"
         f" {span(criterion.no_data_after_s)} without a sample the verdict is no_data, which never"
         f" passes and never fails.{warm if criterion.warm_up_s else ''}"
     )
-
-
-def _zero(measure: Measure) -> Iterator[str]:
-    """What a ratio's missing numerator is."""
-    if not isinstance(measure, Ratio):
-        return
-    side, name = "good" if measure.good else "bad", measure.part.metric
-    if measure.absent_zero:
-        yield f"Where {name} is silent beside a total, none were {side}: absent: zero says so."
-    else:
-        yield (
-            f"Where {name} is silent beside a total, none were {side}, if CloudWatch knows it (had"
-            " a datapoint of it, for any version); else the verdict is no_data."
-        )
 
 
 # --- what holds for all ------------------------------------------------------------------------

@@ -21,8 +21,10 @@ from guardian.files.findings import (
 )
 from guardian.files.rules.build import build, measured
 from guardian.files.rules.combine import REPLACED, extended, included
-from guardian.files.rules.lint import Placed, errors_of_lambda_only, warnings
-from guardian.files.rules.model import CriterionModel, Defaults, RuleFile
+from guardian.files.rules.criterion import CriterionModel
+from guardian.files.rules.lint import warnings, warnings_of_all
+from guardian.files.rules.measure_form import Placed
+from guardian.files.rules.model import Defaults, RuleFile
 from guardian.files.rules.query import BuildContext, unrouted
 from guardian.files.rules.resolve import Found, Lost, located, walked
 from guardian.files.validation import validate
@@ -91,7 +93,7 @@ def load(
         none = Lost(shown=", ".join(shown), why="no criterion is left to judge by")
         refuse([_at_reference(listed, 0, none)])
     doubts = [w for placed in request.placed for w in warnings(placed)]
-    doubts.extend(errors_of_lambda_only(request.placed))
+    doubts.extend(warnings_of_all(request.placed))
     return RuleSet(
         criteria=tuple(p.criterion for p in request.placed),
         files=tuple(shown),
@@ -125,7 +127,7 @@ def survey(
         _gather(given, request)
         doubts = [w for placed in request.placed for w in warnings(placed)]
         if given.path.parent.name != "presets":  # which are made to be combined
-            doubts.extend(errors_of_lambda_only(request.placed))
+            doubts.extend(warnings_of_all(request.placed))
         if routed is not None:
             doubts.extend(f for placed in request.placed for f in unrouted(placed.node, routed))
         found = tuple(in_order([*request.findings, *doubts]))

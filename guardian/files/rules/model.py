@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
@@ -20,7 +19,6 @@ _STAT: Final = re.compile(
     r"|(p|tm|wm|tc|ts)[0-9]{1,2}(\.[0-9]{1,10})?|p100|(PR|TM|WM|TC|TS)\([0-9.:%]{1,40}\)"
 )
 """CloudWatch's statistics (CloudWatch User Guide, "Statistics definitions")."""
-_SOURCE: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def _named(text: str) -> str:
@@ -148,37 +146,6 @@ class Metric(Strict):
     )
 
 
-class RatioModel(Strict):
-    """A share of events."""
-
-    bad: Metric | None = Field(default=None, description="Counts the events that hurt.")
-    good: Metric | None = Field(default=None, description="Counts the events that went well.")
-    total: Metric = Field(description="Counts all events.")
-    dimensions: Dimensions = Field(default_factory=dict, description="Dimensions of both metrics.")
-
-
-class LatencyModel(Strict):
-    """A percentile of durations."""
-
-    percentile: Annotated[float, Field(gt=0, lt=100)] = Field(description="95 for p95.")
-    metric: Metric = Field(description="Measures each request's duration.")
-    dimensions: Dimensions = Field(default_factory=dict, description="Dimensions of the metric.")
-
-
-class IncidentsModel(Strict):
-    """Open incidents of an incident tracker."""
-
-    source: Annotated[str, Field(pattern=pattern(_SOURCE))] = Field(
-        default="pagerduty", description="The tracker: pagerduty."
-    )
-    priorities: Annotated[list[Text], Field(min_length=1, max_length=10)] = Field(
-        description="By name, like P0; the others are passed over."
-    )
-    services: Annotated[list[Text], Field(min_length=1, max_length=50)] = Field(
-        description="The tracker's ids of the services whose incidents count."
-    )
-
-
 class LimitModel(Strict):
     """One limit; its unit depends on what is measured."""
 
@@ -212,67 +179,6 @@ class CompareModel(Strict):
         description="A smaller difference never fails.",
         json_schema_extra={"default": "0.5pp"},
     )
-
-
-class CriterionModel(Strict):
-    """One condition."""
-
-    meant: ClassVar[Mapping[str, str]] = {
-        "threshold": "fail_if",
-        "limit": "fail_if",
-        "breach_if": "fail_if",
-        "action": "on_fail",
-        "severity": "on_fail",
-        "minimum_samples": "min_samples",
-    }
-
-    promised: ClassVar[frozenset[str]] = frozenset({"alarms", "probe"})
-
-    name: Name = Field(description="Unique among a service's criteria.")
-    description: str = Field(default="", description="In a sentence, for people.")
-    ratio: RatioModel | None = Field(default=None, description="A share of events.")
-    latency: LatencyModel | None = Field(default=None, description="A percentile of durations.")
-    gauge: Metric | None = Field(default=None, description="One metric's value, any statistic.")
-    count: Metric | None = Field(
-        default=None, description="Events a minute, with no count of all events beside them."
-    )
-    incidents: IncidentsModel | None = Field(default=None, description="What people are paged for.")
-    fail_if: Threshold = Field(description="The limit; over it the criterion fails.")
-    warn_if: LimitModel | None = Field(
-        default=None, description="A nearer limit: crossing it is told once and stops nothing."
-    )
-    compare: CompareModel | None = Field(default=None, description="Against stable as well.")
-    judge: JudgeWord | None = Field(
-        default=None,
-        description="By all the evidence together, or by M of N datapoints over the limit.",
-    )
-    datapoints: MofN | None = Field(
-        default=None, description="M of N over the limit, where a threshold judges."
-    )
-    evaluation_periods: Periods | None = Field(default=None, description="CloudWatch's word for N.")
-    datapoints_to_alarm: Periods | None = Field(
-        default=None, description="CloudWatch's word for M; without it M is N."
-    )
-    treat_missing_data: MissingWord | None = Field(
-        default=None, description="What a gauge's missing datapoint counts as."
-    )
-    scope: Literal["canary", "service"] | None = Field(
-        default=None, description="Whether a step waits for its pass."
-    )
-    on_fail: OnFailWord | None = Field(default=None, description="What a breach does.")
-    min_samples: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
-        default=None, description="Fewer samples in a step prove no health."
-    )
-    sustain: Sustain | None = Field(default=None, description="Fewest bad minutes that prove.")
-    cluster_size: ClusterSize | None = Field(
-        default=None, description="Errors that one fault makes."
-    )
-    warm_up: Pause | None = Field(default=None, description="Left out after each shift.")
-    settle: Pause | None = Field(default=None, description="Age at which datapoints are final.")
-    no_data_after: Silence | None = Field(
-        default=None, description="Silence that counts as no data."
-    )
-    enabled: bool = Field(default=True, description="false turns it off.")
 
 
 class RuleFile(Strict):

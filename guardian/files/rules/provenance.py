@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
-from guardian.core.judging.kinds.gauge import Gauge
-from guardian.core.judging.kinds.incidents import Incidents
-from guardian.core.judging.kinds.latency import Latency
-from guardian.core.judging.kinds.percentile import Percentile
-from guardian.core.judging.kinds.rate import Rate
-from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Compare, Criterion, Judge, Query
 from guardian.core.wording import span
 from guardian.files.findings import Node, Place
-from guardian.files.rules.durations import SAMPLES_ABOVE
-from guardian.files.rules.kinds import MIN_BAD
-from guardian.files.rules.lint import Placed
+from guardian.files.rules.kinds import FORMS, form_of, key_of
+from guardian.files.rules.measure_form import Placed
 from guardian.files.rules.query import names_canary
 from guardian.files.units import plain
 from guardian.namespaces import settle_s
@@ -85,12 +77,13 @@ def values(placed: Placed) -> Iterator[Value]:
     yield value("scope", criterion.scope.value, _why_scope(criterion))
     yield value("enabled", "true")
     if criterion.judge is Judge.PRESENCE:
-        if isinstance(criterion.measure, Incidents):
-            place = ("incidents", "source")
-            source = criterion.measure.open.source
-            yield Value(key="incidents.source", value=source, where=_at(node, place))
+        key = key_of(criterion.measure)
+        for name, text in FORMS[key].own_keys(criterion.measure):
+            yield Value(key=f"{key}.{name}", value=text, where=_at(node, (key, name)))
         return
-    yield value("min_samples", str(criterion.min_samples), _why_floor(criterion))
+    yield value(
+        "min_samples", str(criterion.min_samples), form_of(criterion.measure).why_floor(criterion)
+    )
     yield from _of_the_judge(placed)
     namespaces = sorted({q.namespace for q in criterion.queries()}, key=settle_s)
     yield value("settle", span(criterion.settle_s), f"for {namespaces[-1]}")
@@ -118,7 +111,7 @@ def _of_the_judge(placed: Placed) -> Iterator[Value]:
     clouds = ("evaluation_periods",)
     where = written(node, clouds, ("datapoints",))
     yield Value(key="datapoints", value=f"{m} of {n}", where=where)
-    if isinstance(criterion.measure, Gauge):
+    if form_of(criterion.measure).fills:
         word, key = criterion.treat_missing.value, "treat_missing_data"
         yield Value(key=key, value=word, where=written(node, (key,)))
 
@@ -139,31 +132,18 @@ def _at(node: Node, place: Place) -> str:
 
 
 def _why_judge(criterion: Criterion) -> str:
-    match criterion.measure:
-        case Gauge():
-            return "as for every gauge"
-        case Rate():
-            return "as for every count"
-        case Incidents():
-            return "one open incident is enough"
-    return ""
+    key = key_of(criterion.measure)
+    usual = FORMS[key].makes[0]
+    if usual.any_of:
+        return f"one {usual.any_of} is enough"
+    return "" if usual.shares else f"as for every {key}"
 
 
 def _why_scope(criterion: Criterion) -> str:
-    if isinstance(criterion.measure, Incidents):
+    if criterion.measure.any_of:
         return "a step waits until there is none"
     named = any(map(names_canary, criterion.queries()))
     return f"{'its' if named else 'no'} query names ${{canary}}"
-
-
-def _why_floor(criterion: Criterion) -> str:
-    match criterion.measure:
-        case Ratio() | Latency():
-            share = plain(Decimal(f"{100 * criterion.limit_rate:.6f}"))
-            return f"{MIN_BAD} bad ones are to be expected among them at {share}%"
-        case Percentile():
-            return f"{SAMPLES_ABOVE} samples lie above p{criterion.measure.percentile:g}"
-    return ""
 
 
 # --- queries -----------------------------------------------------------------------------------
@@ -172,43 +152,12 @@ def _why_floor(criterion: Criterion) -> str:
 def asked(placed: Placed) -> Iterator[Asked]:
     """Every query with its keys, in the order in which people think of them."""
     node, measure = placed.node, placed.criterion.measure
-    if isinstance(measure, Incidents):
-        return
-    for role, query, place, beside in _parts(measure):
-        keys = list(_keys(node, query, place, beside))
-        if isinstance(measure, Ratio) and query == measure.part:
-            absent = "zero" if measure.absent_zero else "not known"
-            keys.append(Value(key="absent", value=absent, where=written(node, (*place, "absent"))))
-        yield Asked(role=role, query=query, values=tuple(keys))
-
-
-def _parts(measure: Any) -> list[tuple[str, Query, Place, Place]]:
-    """(role, query, where its metric is written, where dimensions may stand beside it)."""
-    of_ratio, of_latency = ("ratio", "dimensions"), ("latency", "dimensions")
-    match measure:
-        case Ratio():
-            side = "good" if measure.good else "bad"
-            return [
-                (side, measure.part, ("ratio", side), of_ratio),
-                ("total", measure.total, ("ratio", "total"), of_ratio),
-            ]
-        case Latency():
-            place = ("latency", "metric")
-            return [
-                ("all requests", measure.count, place, of_latency),
-                ("within the limit", measure.within, place, of_latency),
-            ]
-        case Percentile():
-            place = ("latency", "metric")
-            return [
-                ("percentile", measure.series, place, of_latency),
-                ("all requests", measure.count, place, of_latency),
-            ]
-        case Gauge():
-            return [("value", measure.series, ("gauge",), ("gauge", "dimensions"))]
-        case Rate():
-            return [("events", measure.events, ("count",), ("count", "dimensions"))]
-    return []
+    for part in form_of(measure).parts(measure):
+        keys = list(_keys(node, part.query, part.place, part.beside))
+        if part.absent:
+            where = written(node, (*part.place, "absent"))
+            keys.append(Value(key="absent", value=part.absent, where=where))
+        yield Asked(role=part.role, query=part.query, values=tuple(keys))
 
 
 def _keys(node: Node, query: Query, place: Place, beside: Place) -> Iterator[Value]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from guardian.files.json_schema import REF, described, published
-from guardian.files.rules.build import MEASURES
-from guardian.files.rules.model import CriterionModel, RuleFile
+from guardian.files.rules.criterion import CriterionModel
+from guardian.files.rules.kinds import FORMS
+from guardian.files.rules.model import RuleFile
 
 _ONE_LIMIT: Final = {"minProperties": 1, "maxProperties": 1}
 
@@ -38,6 +39,6 @@ def rule_schema() -> dict[str, Any]:
 
 _WHOLE: Final[dict[str, Any]] = {
     "required": ["fail_if"],
-    "anyOf": [{"required": [key]} for key in MEASURES],
+    "anyOf": [{"required": [key]} for key in FORMS],
 }
 """A criterion that needs no base."""

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from guardian.core.judging.kinds.gauge import Gauge
-from guardian.files.findings import did_you_mean
-from guardian.files.rules.durations import TIME_UNITS, in_units
-from guardian.files.rules.kinds import MeasureSpec, either
-from guardian.files.rules.model import CriterionModel, Metric
+from guardian.core.model import Criterion, Judge
+from guardian.files.findings import Finding, did_you_mean
+from guardian.files.rules.durations import TIME_UNITS, in_units, odd_limit
+from guardian.files.rules.measure_form import (
+    MeasureForm,
+    MeasureSpec,
+    Part,
+    Placed,
+    either,
+)
+from guardian.files.rules.model import Metric
 from guardian.files.rules.query import BuildContext, query_of
 from guardian.files.units import exact_bytes, exact_number, exact_percent, told
 from guardian.namespaces import COUNT, PERCENT, SECONDS, unit
 
 BYTES: Final = "Bytes"
+_PERCENTILE: Final = re.compile(r"p([0-9.]+)")
 _AVERAGE: Final = "Average"
 _MAXIMUM: Final = "Maximum"
 _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
@@ -52,24 +61,58 @@ UNITS: Final = frozenset(
 """CloudWatch's StandardUnit (API reference, MetricDatum)."""
 
 
-def gauge(model: CriterionModel, context: BuildContext) -> MeasureSpec | None:
-    """One metric's value."""
-    metric = model.gauge
-    assert metric is not None  # noqa: S101 - the caller looked
-    held, usual = _KNOWN.get((metric.namespace, metric.metric), (None, _AVERAGE))
-    series = query_of(metric, ("gauge",), beside={}, stat=usual, context=context)
-    named = series.unit or held
-    if metric.unit:
-        _check_unit(metric, unit(metric.namespace, metric.metric) or held, context)
-    if series.stat == "SampleCount":
-        named = COUNT
-    series = replace(series, unit=named)
-    return MeasureSpec(
-        read=_reader(metric, named),
-        refused=either,
-        measure=lambda _: Gauge(series=series),
-        floor=lambda _: 1,
-    )
+class _GaugeForm(MeasureForm[Metric, Gauge]):
+    written = Metric
+    description = "One metric's value, any statistic."
+    makes = (Gauge,)
+    fills = True
+
+    def spec(self, of: Metric, judge: Judge, context: BuildContext) -> MeasureSpec | None:
+        del judge
+        held, usual = _KNOWN.get((of.namespace, of.metric), (None, _AVERAGE))
+        series = query_of(of, ("gauge",), beside={}, stat=usual, context=context)
+        named = series.unit or held
+        if of.unit:
+            _check_unit(of, unit(of.namespace, of.metric) or held, context)
+        if series.stat == "SampleCount":
+            named = COUNT
+        series = replace(series, unit=named)
+        return MeasureSpec(
+            read=_reader(of, named),
+            refused=either,
+            measure=lambda _: Gauge(series=series),
+            floor=lambda _: 1,
+        )
+
+    def subject(self, measure: Gauge, than: str) -> str:
+        del measure
+        return f"the metric is {than}"
+
+    def parts(self, measure: Gauge) -> Sequence[Part]:
+        return (Part("value", measure.series, ("gauge",), ("gauge", "dimensions")),)
+
+    def pooled(self, criterion: Criterion) -> str:
+        del criterion
+        return ""
+
+    def doubts(self, placed: Placed, measure: Gauge) -> Iterator[Finding]:
+        query, limit = measure.series, placed.criterion.fail_if
+        percentile = _PERCENTILE.fullmatch(query.stat)
+        if percentile is not None:
+            yield placed.warn(
+                "gauge",
+                f"{query.stat} of a gauge has no floor: one slow request of a quiet minute decides"
+                f" it. Write latency with percentile: {percentile[1]} and judge: threshold, which"
+                " knows how many samples a datapoint rests on",
+            )
+        if query.unit in TIME_UNITS:
+            yield from odd_limit(placed, query)
+        if query.unit == PERCENT and 0 < limit.value < 1:
+            yield placed.warn(
+                "fail_if",
+                f"{query.namespace} {query.metric} goes up to 100%, and the limit is"
+                f" {limit.text}: is {100 * limit.value:g}% meant?",
+            )
 
 
 def _check_unit(metric: Metric, known: str | None, context: BuildContext) -> None:
@@ -106,3 +149,6 @@ def _reader(metric: Metric, named: str | None) -> Callable[[object], Decimal]:
             ) from None
 
     return number
+
+
+FORM = _GaugeForm()

@@ -19,7 +19,7 @@ from guardian.core.notices import Event
 from guardian.core.rollout.machine import REMEMBERED, TRANSITIONS
 from guardian.engine.outcome import WORST_FIRST, Exit
 from guardian.files import config, rules
-from guardian.files.config.model import (
+from guardian.files.config.config_keys import (
     ApprovalModel,
     AwsModel,
     ConfigModel,
@@ -108,7 +108,7 @@ def test_rule_files_in_the_documents_load(text: str, tmp_path: Path) -> None:
     """Every example of a rule file is one, once it has a head."""
     file = tmp_path / "example.yaml"
     file.write_text(completed(text, version="1", name="example"), encoding="utf-8")
-    assert [str(found) for found in rules.lint([file]) if found.severity == "error"] == []
+    assert [str(found) for found in rules.lint([file]).findings if found.severity == "error"] == []
     assert rules.load([file]).criteria
 
 

@@ -136,6 +136,39 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert [at(path) for path in modules(*CODE) if path.stem.strip("_") in VAGUE] == []
 
 
+SHARED = {
+    "metrics": "the port, and what Prometheus is shown through it",
+    "model": "the core's vocabulary, and the form in which rule files write it",
+    "orders": "what an order does to a rollout, the use case that gives one, its command",
+    "records": "what is remembered of rollouts, and what programs are told of them",
+    "status": "what a rollout's status is, and the use case that finds it out",
+}
+"""File names that stand in several rooms, and what they have in common there."""
+
+
+def test_no_file_name_stands_in_rooms_that_do_different_things() -> None:
+    """But for a vendor's adapters and simulation, a command's own use case, a kind's own form."""
+    rooms: dict[str, set[str]] = {}
+    for path in modules("guardian"):
+        rooms.setdefault(path.stem, set()).add(path.parent.relative_to(ROOT).as_posix())
+    of_vendors = {"guardian", "guardian/sim", *(f"guardian/{room}" for room in ROOMS)}
+    vendors = {name for _, name in adapters()}
+    alike = [
+        {"guardian/cli", "guardian/app"},
+        {"guardian/cli", "guardian/wiring"},
+        {"guardian/core/judging/kinds", "guardian/files/rules/kinds"},
+    ]
+    shared = {
+        stem
+        for stem, folders in rooms.items()
+        if len(folders) > 1
+        and not stem.startswith("__")
+        and not (stem in vendors and folders <= of_vendors)
+        and folders not in alike
+    }
+    assert shared - set(SHARED) == set()
+
+
 def test_everything_public_has_a_docstring() -> None:
     """Modules, public classes and public functions say what they are."""
     assert [

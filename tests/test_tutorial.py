@@ -30,7 +30,7 @@ import pytest
 
 from guardian.clock import ScaledClock, SystemClock
 from guardian.sim.server import Simulator
-from guardian.sim.traffic import Behaviour
+from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.stage import ROOT, SERVICE
 from tests.pace import PATIENCE, bearable
 

@@ -28,7 +28,7 @@ def lint(*, paths: tuple[Path, ...], config: Path | None, strict: bool, form: st
     import os
 
     from guardian.files.findings import counted
-    from guardian.wiring.lint import lint_file
+    from guardian.wiring.config_lint import lint_file
 
     found = [lint_file(path, os.environ) for path in paths or (config,)]
     errors = [text for one in found for text in one.errors]
@@ -52,7 +52,7 @@ def show(*, service: str | None, config: Path | None, form: str) -> int:
     """Print the configuration as merged, or one SERVICE of it, with each value's file and line."""
     from guardian.files.config.show import aligned, record, shown
     from guardian.wiring import open_wiring
-    from guardian.wiring.lint import check_names
+    from guardian.wiring.config_lint import check_names
 
     with open_wiring(config) as wiring:
         check_names(wiring.configured())

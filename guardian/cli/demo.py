@@ -78,7 +78,7 @@ def _bare(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
 
 def _set_the_stage(simulator: Simulator) -> None:
     """One service with two new versions: 42 is as good as 41, 43 fails one request in eight."""
-    from guardian.sim.traffic import Behaviour
+    from guardian.sim.simulated_traffic import Behaviour
 
     simulator.aliases.create_function(SERVICE, versions=("41", "42", "43"))
     simulator.aliases.create_alias(SERVICE, "live", version="41", description="made by CDK")

@@ -80,7 +80,7 @@ def _answers(
     from pydantic import BaseModel, Field
 
     from guardian.cli.first_files import Answers
-    from guardian.files.config.model import AwsModel, Label
+    from guardian.files.config.config_keys import AwsModel, Label
     from guardian.ports import UsageError
     from guardian.routers.lambda_alias import Options
 

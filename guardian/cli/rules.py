@@ -23,7 +23,7 @@ def rules() -> None:
 def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
     """Check rule files and folders of them: every error of every file, with its place."""
     from guardian.files.findings import counted
-    from guardian.files.rules.report import lint as check
+    from guardian.files.rules import lint as check
     from guardian.wiring.adapters import router_variables
 
     report = check(paths, routed=router_variables())

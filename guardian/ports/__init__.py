@@ -17,6 +17,7 @@ GuardianError                 a sentence for people, never a secret; carries an 
 """
 
 from guardian.core.rollout.entries import Answer, Freeze, Order
+from guardian.ports.context import CallPool, Clock, Context, Random
 from guardian.ports.errors import (
     ConfigError,
     Conflict,
@@ -49,7 +50,6 @@ from guardian.ports.journal import (
 )
 from guardian.ports.metrics import Metrics, NoMetrics
 from guardian.ports.notifier import Notifier
-from guardian.ports.process import CallPool, Clock, Context, Random
 from guardian.ports.router import Capabilities, Guard, Router
 from guardian.ports.source import Ask, Source
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guardian.core.model import Instant
-from guardian.sim.metrics import SeriesKey
+from guardian.sim.metric_store import SeriesKey
 from guardian.sim.statistic import Statistic, statistic
 from guardian.sim.wire import Refused
 

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 from guardian.core.model import MINUTE_S, Instant, floor_to
 from guardian.sim.asks import Ask, Call, Page, parse_call
 from guardian.sim.faults import Fault, Faults
-from guardian.sim.metrics import Dimensions, Metrics, SeriesKey
+from guardian.sim.metric_store import Dimensions, Metrics, SeriesKey
 from guardian.sim.publication import Publication
+from guardian.sim.simulated_traffic import Traffics
 from guardian.sim.statistic import Bag
-from guardian.sim.traffic import Traffics
 from guardian.sim.wire import Refused, Reply, Request, as_json
 from guardian.sim.world import World
 

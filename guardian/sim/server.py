@@ -14,14 +14,14 @@ from guardian.sim.cloudwatch import TARGET, CloudWatch
 from guardian.sim.faults import Fault, Faults
 from guardian.sim.lambda_ import Lambda
 from guardian.sim.listener import Listener
-from guardian.sim.metrics import Metrics, dimensions
+from guardian.sim.metric_store import Metrics, dimensions
 from guardian.sim.pagerduty import PagerDuty, PagerDutyApi
 from guardian.sim.publication import Publication
+from guardian.sim.simulated_traffic import Traffics
 from guardian.sim.slack import Slack
 from guardian.sim.spoiling import spoiled
 from guardian.sim.statistic import Bag
 from guardian.sim.sts import Sts
-from guardian.sim.traffic import Traffics
 from guardian.sim.wire import HANG_UP, Refused, Reply, Request
 from guardian.sim.world import DEFAULT_ACCOUNT, DEFAULT_REGION, Event, World
 

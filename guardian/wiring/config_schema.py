@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from guardian.core.notices import Event
-from guardian.files.config.model import (
+from guardian.files.config.config_keys import (
     ApprovalModel,
     ConfigModel,
     NotifyModel,

@@ -20,7 +20,7 @@ from typing import Final
 from guardian.core.rollout.entries import Cause
 from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout
 from guardian.ports import GuardianError
-from guardian.sim.traffic import Behaviour
+from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.forks import Forked, Nursery, nursery
 from tests.cli.scene import Late, Scene
 from tests.cli.stage import SERVICE, stage

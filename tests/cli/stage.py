@@ -19,7 +19,7 @@ from guardian.core.codec import decode_entry
 from guardian.core.rollout.entries import Entry
 from guardian.sim.aliases import AliasState
 from guardian.sim.server import Simulator
-from guardian.sim.traffic import Behaviour
+from guardian.sim.simulated_traffic import Behaviour
 from guardian.sim.world import Event
 from tests.cli.forks import Process, started
 from tests.pace import PATIENCE, bearable

@@ -14,7 +14,7 @@ import pytest
 
 from guardian.clock import SystemClock
 from guardian.core.rollout.entries import Held, HoldReason, WeightConfirmed
-from guardian.sim.traffic import Behaviour
+from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
 
 START = ("rollout", "start", SERVICE, "--wait", "--to", "42")

@@ -21,7 +21,7 @@ from guardian.core.rollout.machine import Phase, apply
 from guardian.core.verdict import Outcome
 from guardian.engine.outcome import Exit, outcome
 from guardian.messages.table import notice
-from guardian.sim.traffic import Behaviour
+from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.runner import Command, commands, outputs
 from tests.cli.stage import SERVICE, stage
 from tests.core.rollouts import FAIL, PASS, T0, in_phase, verdict

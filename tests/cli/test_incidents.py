@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from guardian.core.rollout.entries import Held, HoldReason, StepEntered
-from guardian.sim.traffic import Behaviour
+from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
 
 START = ("rollout", "start", SERVICE, "--wait", "--rollback-timeout", "10h")

@@ -11,7 +11,7 @@ import pytest
 
 from guardian.cli.report_readings import DAY_S, kept_s
 from guardian.core.rollout.entries import Cause, RollbackConfirmed, RollbackStarted
-from guardian.sim.traffic import Behaviour
+from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.journaled import SERVICE as AGENTS
 from tests.cli.journaled import Desk
 from tests.cli.stage import SERVICE, Stage, stage

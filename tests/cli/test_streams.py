@@ -15,7 +15,7 @@ import pytest
 
 from guardian.cli import streams
 from guardian.core.rollout.entries import RollbackConfirmed
-from guardian.sim.traffic import Behaviour
+from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.stage import SERVICE, finish, interrupt, stage
 from tests.cli.test_attacks import at_stable, shifted
 from tests.cli.theatre import theatre

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from guardian.core.rollout.entries import WeightConfirmed
-from guardian.sim.traffic import Behaviour
+from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
 
 PATIENT = ("--rollback-timeout", "10h")

@@ -17,7 +17,7 @@ from guardian.engine.leadership import post
 from guardian.journals import sqlite
 from guardian.ports import Context, Journal
 from guardian.sim.aliases import AliasState
-from guardian.sim.traffic import Behaviour
+from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.forks import Process
 from tests.cli.stage import SERVICE, Stage, stage
 

@@ -10,7 +10,7 @@ import pytest
 from guardian.aws import Sessions
 from guardian.core.model import Query
 from guardian.ports import Ask
-from guardian.sim.metrics import dimensions
+from guardian.sim.metric_store import dimensions
 from guardian.sim.server import Simulator
 from guardian.sim.statistic import Bag
 from guardian.sources import cloudwatch

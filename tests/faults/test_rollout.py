@@ -19,7 +19,7 @@ from guardian.engine.tick import Plane
 from guardian.notifiers import pagerduty, slack
 from guardian.routers import lambda_alias
 from guardian.sim.hand import HandClock
-from guardian.sim.traffic import Behaviour
+from guardian.sim.simulated_traffic import Behaviour
 from guardian.sources import cloudwatch
 from tests.engine.planes import UndyingJournal
 from tests.faults.ground import FUNCTION, HASTY_S, Ground, ground

@@ -11,7 +11,7 @@ import pytest
 from guardian.core.model import Criterion, OnFail
 from guardian.files import rules
 from guardian.files.findings import node_of
-from guardian.files.rules.report import lint
+from guardian.files.rules import lint
 from guardian.ports import ConfigError
 
 RATIO = """\
@@ -232,7 +232,7 @@ def test_a_link_cannot_lead_out_of_the_configurations_folder(tmp_path: Path) -> 
     (folder / "link.yaml").symlink_to(tmp_path / "secret.yaml")
     with pytest.raises(ConfigError, match="lies outside"):
         rules.load(["own.yaml"], base=folder, root=root)
-    assert "lies outside" in rules.lint([folder / "own.yaml"])[0].message
+    assert "lies outside" in rules.lint([folder / "own.yaml"]).findings[0].message
 
 
 def test_lint_says_each_thing_once(tmp_path: Path) -> None:

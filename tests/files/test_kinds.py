@@ -69,7 +69,7 @@ def warned(folder: Path, criteria: str) -> list[str]:
     """What lint says."""
     path = folder / "rules.yaml"
     path.write_text(f"{HEAD}criteria:{criteria}", encoding="utf-8")
-    return [found.message for found in rules.lint([path])]
+    return [found.message for found in rules.lint([path]).findings]
 
 
 # --- gauges ------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Criterion, Direction, OnFail, Query, Scope
 from guardian.files import rules
 from guardian.files.findings import node_of
-from guardian.files.rules.report import lint
+from guardian.files.rules import lint
 from guardian.ports import ConfigError
 
 HEAD = "version: 1\nname: example\n"
@@ -259,7 +259,7 @@ def warned(folder: Path, criteria: str) -> list[str]:
     """What lint says of a file's criteria."""
     path = folder / "rules.yaml"
     path.write_text(f"{HEAD}criteria:{criteria}", encoding="utf-8")
-    found = rules.lint([path])
+    found = rules.lint([path]).findings
     assert all(f.severity == "warning" for f in found)
     return [f.message for f in found]
 
@@ -312,7 +312,7 @@ def test_lint_raises_nothing(write: Path) -> None:
     """What is not there is a finding too."""
     empty = write / "empty"
     empty.mkdir()
-    found = rules.lint([write / "none.yaml", empty, "preset:lamda"])
+    found = rules.lint([write / "none.yaml", empty, "preset:lamda"]).findings
     assert [f.severity for f in found] == ["error"] * 3
     assert "did you mean 'lambda'?" in found[2].message
 

@@ -11,7 +11,7 @@ import pytest
 
 from guardian import shipped
 from guardian.files import config, rules
-from guardian.files.rules.report import lint
+from guardian.files.rules import lint
 from guardian.wiring import services
 
 ROOT = Path(__file__).parent.parent.parent
@@ -129,7 +129,7 @@ def test_the_demo_is_found_beside_the_rules_that_it_names() -> None:
 def test_checking_rules_imports_no_sdk_no_settings_and_no_configuration() -> None:
     """`rules lint` starts fast."""
     code = (
-        "import sys; from guardian.files.rules.report import lint; lint(['rules']);"
+        "import sys; from guardian.files.rules import lint; lint(['rules']);"
         "print([m for m in ('boto3', 'botocore', 'slack_sdk', 'pydantic_settings', 'click',"
         " 'guardian.files.config', 'guardian.settings') if m in sys.modules])"
     )

@@ -11,7 +11,7 @@ import pytest
 from guardian.sim import chance
 from guardian.sim.hand import HandClock
 from guardian.sim.server import Simulator
-from guardian.sim.traffic import Behaviour
+from guardian.sim.simulated_traffic import Behaviour
 
 API, AGENTS, LAMBDA = "EnergyInsights/Api", "EnergyInsights/Agents", "AWS/Lambda"
 RESOURCE = {"FunctionName": "agents-api", "Resource": "agents-api:live"}

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from guardian.core.rollout.entries import Order, OrderKind, for_service
-from guardian.sim.traffic import Behaviour
+from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.forks import Process
 from tests.cli.stage import SERVICE, Stage, stage
 from tests.cli.theatre import journal_of

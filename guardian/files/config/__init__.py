@@ -3,7 +3,7 @@
 Adapters' options stay as they stand in the file: `wiring` asks the adapter what they mean.
 """
 
-from guardian.files.config.files import absent, load, usable
+from guardian.files.config.loading import absent, load, usable
 from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, Service
 
 __all__ = [

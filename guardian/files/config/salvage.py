@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from guardian.files.config.model import AwsModel, ConfigModel
+from guardian.files.config.config_keys import AwsModel, ConfigModel
 from guardian.files.findings import Document, Finding
 from guardian.files.validation import validate
 

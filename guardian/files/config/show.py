@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from guardian.core.plan import Policy
-from guardian.files.config.model import PolicyModel
+from guardian.files.config.config_keys import PolicyModel
 from guardian.files.config.values import Config
 from guardian.files.findings import Document, Place, is_secret, masked
 

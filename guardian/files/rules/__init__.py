@@ -3,6 +3,6 @@
 Nothing here knows a service or an adapter.
 """
 
-from guardian.files.rules.files import RuleSet, Surveyed, lint, load, survey
+from guardian.files.rules.rule_set import Report, RuleSet, lint, load
 
-__all__ = ["RuleSet", "Surveyed", "lint", "load", "survey"]
+__all__ = ["Report", "RuleSet", "lint", "load"]

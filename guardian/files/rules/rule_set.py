@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from guardian.core.model import Criterion
 from guardian.files.findings import (
@@ -103,25 +104,33 @@ def load(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surveyed:
-    """One rule file as `lint` sees it."""
+class Report:
+    """How much was checked, and what was found, file by file."""
 
-    path: str
+    files: int
     criteria: int
     findings: tuple[Finding, ...]
 
+    def record(self) -> dict[str, Any]:
+        """The report for JSON."""
+        return {
+            "schema": "guardian/lint/1",
+            "files": self.files,
+            "criteria": self.criteria,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
 
-def survey(
-    paths: Sequence[str | Path], *, routed: Collection[str] | None = None
-) -> Iterator[Surveyed]:
-    """These rule files, presets and folders of rule files, each checked by itself.
+
+def lint(paths: Sequence[str | Path], *, routed: Collection[str] | None = None) -> Report:
+    """Everything wrong or doubtful in rule files, presets and folders, each by itself.
 
     `routed` are the names that `${router.NAME}` may have; with None any will do.
     """
-    for given in walked(paths):
+    files, criteria = list(walked(paths)), 0
+    said: list[Finding] = []
+    for given in files:
         if isinstance(given, Lost):
-            missing = finding(Mark(Source(given.shown), 1, 1), given.why)
-            yield Surveyed(path=given.shown, criteria=0, findings=(missing,))
+            said.append(_at_reference(None, 0, given))
             continue
         request = _Request(variables=None, overrides=None, service=None)
         _gather(given, request)
@@ -130,13 +139,9 @@ def survey(
             doubts.extend(warnings_of_all(request.placed))
         if routed is not None:
             doubts.extend(f for placed in request.placed for f in unrouted(placed.node, routed))
-        found = tuple(in_order([*request.findings, *doubts]))
-        yield Surveyed(path=given.shown, criteria=len(request.seen), findings=found)
-
-
-def lint(paths: Sequence[str | Path]) -> list[Finding]:
-    """Everything wrong or doubtful in these rule files, presets and folders; raises nothing."""
-    return list(dict.fromkeys(found for file in survey(paths) for found in file.findings))
+        said += in_order([*request.findings, *doubts])
+        criteria += len(request.seen)
+    return Report(files=len(files), criteria=criteria, findings=tuple(dict.fromkeys(said)))
 
 
 def _at_reference(listed: Node | None, index: int, lost: Lost) -> Finding:

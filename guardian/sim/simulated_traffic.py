@@ -13,7 +13,7 @@ from typing import TypeVar
 from guardian.core.model import MINUTE_S, Instant, floor_to
 from guardian.sim import chance
 from guardian.sim.aliases import Aliases, AliasState
-from guardian.sim.metrics import Dimensions, Metrics, dimensions
+from guardian.sim.metric_store import Dimensions, Metrics, dimensions
 from guardian.sim.publication import Publication
 from guardian.sim.statistic import Bag
 from guardian.sim.world import World, seeded

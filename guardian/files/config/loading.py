@@ -14,7 +14,7 @@ from guardian.core.notices import Event
 from guardian.core.plan import Approval, Blind, LowTraffic, Mode, Policy, PreExisting, Unapproved
 from guardian.core.traffic import FULL, Step
 from guardian.files.config.compose import composed, folder_of
-from guardian.files.config.model import (
+from guardian.files.config.config_keys import (
     EVENTS,
     ApprovalModel,
     AwsModel,

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import ClassVar
 
 from guardian.core.figures import Figure, Unit
 from guardian.core.judging.counts import Counts, Uncounted
@@ -29,6 +30,10 @@ class Present(Measure):
     Its first query asks for what is open.
     """
 
+    began: ClassVar[str] = "opened at"
+    lasts: ClassVar[str] = "is open since"
+    """How one is told of, before the time at which it opened."""
+
     @abstractmethod
     def called(self, one: Incident) -> str:
         """One of them, by its name."""
@@ -37,6 +42,11 @@ class Present(Measure):
     @abstractmethod
     def nothing(self) -> str:
         """What is said where none is open."""
+
+    def doubt(self, measurements: Mapping[Query, Measurement], fixes: Collection[str]) -> str:
+        """Why that none is open shows no health; empty where it does."""
+        del measurements, fixes
+        return ""
 
     @property
     def heard_by(self) -> Query:
@@ -75,14 +85,15 @@ def before_shift(
     open_now = found.incidents if found is not None else ()
     against = tuple(i for i in open_now if i.id not in fixes)
     opened = tuple(i for i in against if _opened_since(i, moving_since))
-    answer = _unread(criterion, measure, found, now, since=None)
+    answer = _unread(criterion, measure, measurements, now, since=None)
     if opened:
         against = opened
-        answer = Answer(
-            Outcome.FAIL, f"{told(measure, opened, 'opened at')}, while the first shift was made"
-        )
+        first = told(measure, opened, measure.began)
+        answer = Answer(Outcome.FAIL, f"{first}, while the first shift was made")
     if answer is None and against:
-        answer = Answer(Outcome.INCONCLUSIVE, told(measure, against, "is open since"))
+        answer = Answer(Outcome.INCONCLUSIVE, told(measure, against, measure.lasts))
+    if answer is None and (doubt := measure.doubt(measurements, fixes)):
+        answer = Answer(Outcome.NO_DATA, doubt)
     answer = answer or Answer(Outcome.PASS, _nothing(measure, open_now, fixes))
     return _verdict(criterion, answer, open_now, against, measurements, begin=None)
 
@@ -111,12 +122,13 @@ def presence(
     earlier = tuple(i for i in against if not _opened_since(i, since))
     answer: Answer | None = None
     if opened:
-        answer = Answer(
-            Outcome.FAIL, f"{told(measure, opened, 'opened at')}, after the first shift"
-        )
-    answer = answer or _unread(criterion, measure, found, now, since=since)
+        first = told(measure, opened, measure.began)
+        answer = Answer(Outcome.FAIL, f"{first}, after the first shift")
+    answer = answer or _unread(criterion, measure, measurements, now, since=since)
     if answer is None and earlier:
         answer = _earlier(measure, earlier, watching=window.watching)
+    if answer is None and (doubt := measure.doubt(measurements, window.fixes)):
+        answer = Answer(Outcome.INCONCLUSIVE, doubt)
     answer = answer or Answer(Outcome.PASS, _nothing(measure, open_now, window.fixes))
     after = JudgeState(
         criterion=criterion, alpha=window.alpha, horizon=window.horizon, incidents=opened
@@ -139,22 +151,24 @@ def _opened_since(incident: Incident, since: Instant | None) -> bool:
 def _unread(
     criterion: Criterion,
     measure: Present,
-    found: Measurement | None,
+    measurements: Mapping[Query, Measurement],
     now: Instant,
     *,
     since: Instant | None,
 ) -> Answer | None:
-    """Is there no answer of the tracker, or an old one?"""
-    source = measure.heard_by.source
-    if found is None:
-        return Answer(Outcome.ERROR, f"{source} was never asked for {measure.any_of}s", since)
-    if found.problem is not None:
-        return Answer(Outcome.ERROR, found.problem.detail, found.blind_since)
-    age_s = now - found.settled_before
-    if age_s <= criterion.settle_s + STALE_S:
-        return None
-    why = f"{source} has not told of {measure.any_of}s for {duration(age_s)}"
-    return Answer(Outcome.NO_DATA, why, max(found.settled_before, since or 0.0))
+    """Is there no answer of its source, or an old one?"""
+    for query in measure.queries:
+        found = measurements.get(query)
+        if found is None:
+            why = f"{query.source} was never asked for {measure.any_of}s"
+            return Answer(Outcome.ERROR, why, since)
+        if found.problem is not None:
+            return Answer(Outcome.ERROR, found.problem.detail, found.blind_since)
+        age_s = now - found.settled_before
+        if age_s > criterion.settle_s + STALE_S:
+            why = f"{query.source} has not told of {measure.any_of}s for {duration(age_s)}"
+            return Answer(Outcome.NO_DATA, why, max(found.settled_before, since or 0.0))
+    return None
 
 
 def _earlier(measure: Present, incidents: Sequence[Incident], *, watching: bool) -> Answer:
@@ -162,7 +176,7 @@ def _earlier(measure: Present, incidents: Sequence[Incident], *, watching: bool)
 
     It is not proven to be this rollout's doing, so nothing goes back for it.
     """
-    why = told(measure, incidents, "is open since")
+    why = told(measure, incidents, measure.lasts)
     began = "the watch began" if watching else "the first shift"
     return Answer(Outcome.INCONCLUSIVE, f"{why}, before {began}")
 

@@ -161,7 +161,7 @@ def _warns(criterion: Criterion) -> Iterator[str]:
 def _judged(criterion: Criterion, alpha: float) -> Iterator[str]:
     match criterion.judge:
         case Judge.PRESENCE:
-            yield "Judged by presence: one is enough. guardian's own incidents never count."
+            yield f"Judged by presence: one is enough. {form_of(criterion.measure).never}".rstrip()
             yield "One that is open before the first shift holds the start instead of failing it."
         case Judge.THRESHOLD:
             yield from _by_threshold(criterion)

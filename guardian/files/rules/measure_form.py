@@ -97,6 +97,8 @@ class MeasureForm(ABC, Generic[F, M]):
     """What its key means, for the schema."""
     makes: ClassVar[tuple[type[Measure], ...]]
     """The measures that it can become."""
+    never: ClassVar[str] = ""
+    """Of a measure of which any one is enough: what never counts, in a sentence."""
     fills: ClassVar[bool] = False
     """Whether a missing datapoint may count as something."""
     suffer: ClassVar[str] = "fail"

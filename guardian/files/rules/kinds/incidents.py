@@ -36,6 +36,7 @@ class _IncidentsForm(MeasureForm[IncidentsModel, Incidents]):
     written = IncidentsModel
     description = "What people are paged for."
     makes = (Incidents,)
+    never = "guardian's own incidents never count."
 
     def present(self, of: IncidentsModel, context: BuildContext) -> Incidents:
         def each(key: str, texts: list[str]) -> tuple[str, ...]:

@@ -273,7 +273,10 @@ def overlaid(
 def combined(
     document: Document, changes: Iterable[tuple[Place, Node]], *, whole: frozenset[str]
 ) -> Document:
-    """`overlaid`, several times at once; a change of a list is added at its end."""
+    """`overlaid`, several times at once.
+
+    A change of a list is added at its end, and one of what is not there is put there.
+    """
     merged = Document(
         source=document.source,
         data=copy.deepcopy(document.data),
@@ -286,6 +289,8 @@ def combined(
         if isinstance(target, list):
             target.append(None)
             _graft(merged, place, len(target) - 1, over)
+        elif target is None:
+            _graft(merged, place[:-1], place[-1], over)
         else:
             _merge(merged, place, over, whole)
     return merged

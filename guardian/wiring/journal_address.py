@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from guardian.files import config
-from guardian.files.config.compose import folder_of
+from guardian.files.compose import folder_of
 from guardian.files.findings import Node
 from guardian.ports import ConfigError, Journal, UsageError
 from guardian.wiring.adapters import adapter, adapters, checked

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from guardian.core.notices import Event
 from guardian.core.plan import Approval, Blind, LowTraffic, Mode, Policy, PreExisting, Unapproved
 from guardian.core.traffic import FULL, Step
-from guardian.files.config.compose import composed, folder_of
+from guardian.files.compose import folder_of
 from guardian.files.config.config_keys import (
     EVENTS,
     ApprovalModel,
@@ -24,6 +24,7 @@ from guardian.files.config.config_keys import (
     RouterModel,
     ServiceModel,
 )
+from guardian.files.config.parts import composed
 from guardian.files.config.salvage import top
 from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, Service
 from guardian.files.findings import Document, Finding, Node, Place, did_you_mean, errors_of

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from guardian.core.notices import Event
 from guardian.core.plan import Approval, Mode, Policy
 from guardian.core.traffic import Step
-from guardian.files.config.compose import folder_of
+from guardian.files.compose import folder_of
 from guardian.files.findings import Document, Node, did_you_mean, refuse
 from guardian.files.validation import validate_options
 from guardian.ports import ConfigError

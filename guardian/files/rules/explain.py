@@ -13,10 +13,10 @@ from guardian.core.model import Criterion, Direction, Judge, Missing, OnFail, Qu
 from guardian.core.plan import Policy, PreExisting
 from guardian.core.wording import span
 from guardian.files.findings import Mark, Source, finding, refuse
+from guardian.files.references import Lost, walked
 from guardian.files.rules.kinds import form_of
 from guardian.files.rules.measure_form import UPWARD, Placed
 from guardian.files.rules.provenance import Asked, Value, asked, at_line, values
-from guardian.files.rules.resolve import Lost, walked
 from guardian.files.rules.rule_set import RuleSet, load
 
 WIDTH: Final = 100

@@ -20,16 +20,15 @@ from guardian.files.findings import (
     overlaid,
     refuse,
 )
+from guardian.files.references import Found, Lost, located, walked
 from guardian.files.rules.build import build, measured
-from guardian.files.rules.combine import REPLACED, extended, included
+from guardian.files.rules.combine import REPLACED, composed
 from guardian.files.rules.criterion import CriterionModel
 from guardian.files.rules.lint import warnings, warnings_of_all
 from guardian.files.rules.measure_form import Placed
 from guardian.files.rules.model import Defaults, RuleFile
 from guardian.files.rules.query import BuildContext, unrouted
-from guardian.files.rules.resolve import Found, Lost, located, walked
 from guardian.files.validation import validate
-from guardian.files.yaml import read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +84,7 @@ def load(
         if isinstance(found, Lost):
             request.findings.append(_at_reference(listed, index, found))
             continue
-        _gather(found, request)
+        _collect(found, request)
     _unknown_overrides(request)
     if isinstance(variables, Node):
         _unknown_variables(variables, request)
@@ -133,7 +132,7 @@ def lint(paths: Sequence[str | Path], *, routed: Collection[str] | None = None) 
             said.append(_at_reference(None, 0, given))
             continue
         request = _Request(variables=None, overrides=None, service=None)
-        _gather(given, request)
+        _collect(given, request)
         doubts = [w for placed in request.placed for w in warnings(placed)]
         if given.path.parent.name != "presets":  # which are made to be combined
             doubts.extend(warnings_of_all(request.placed))
@@ -153,19 +152,13 @@ def _at_reference(listed: Node | None, index: int, lost: Lost) -> Finding:
 # --- one file ----------------------------------------------------------------------------------
 
 
-def _gather(file: Found, request: _Request) -> None:
+def _collect(file: Found, request: _Request) -> None:
     """Add a file's criteria and findings, with those of the files that it is made of."""
-    document = extended(read(file.path, shown=file.shown), file)
-    _collect(document, request)
-    for inner in included(document, file):
-        if isinstance(inner, Finding):
-            request.findings.append(inner)
-        else:
-            _collect(inner[1], request)
+    for document in composed(file):
+        _add(document, request)
 
 
-def _collect(document: Document, request: _Request) -> None:
-    """Add a document's criteria and findings."""
+def _add(document: Document, request: _Request) -> None:
     request.findings.extend(document.findings)
     if not document.whole:
         return

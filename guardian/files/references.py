@@ -1,4 +1,4 @@
-"""Where the references of rule files lead: paths, wildcards and presets, below one root."""
+"""Where references of files lead: paths, wildcards and presets, below one root."""
 
 from __future__ import annotations
 
@@ -86,26 +86,46 @@ def _below(folder: Path) -> list[Path] | None:
     return sorted(found)
 
 
-def matched(reference: str, file: Found) -> list[Found | Lost]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """How one kind of files names others of its kind."""
+
+    noun: str
+    """What the others are."""
+    most: int
+    """Files that one wildcard may stand for."""
+    wildcard: str
+    """Where a wildcard may stand."""
+    none: str
+    """That no file is called so: `{}` is how."""
+    relative: str = ""
+    """Why a path must not be absolute, where it must not."""
+
+
+def matched(reference: str, file: Found, links: Links) -> list[Found | Lost]:
     """What a reference of a file leads to: one file, or all that a wildcard stands for."""
     folder = Path(file.shown).parent if not file.shown.startswith(PRESET) else file.path.parent
-    if reference.startswith(PRESET) or not _WILD & set(reference):
-        return [located(reference, folder, file.root)]
     above = Path(reference).parent
+    if links.relative and (not reference or above.is_absolute()):
+        return [Lost(shown=reference, why=links.relative)]
     outside = not (folder / above).resolve().is_relative_to(file.root.resolve())
-    if outside and "**" not in reference and not above.is_absolute():
+    if reference.startswith(PRESET) or outside or not _WILD & set(reference):
         return [located(reference, folder, file.root)]
-    if "**" in reference or _WILD & set(str(above)) or above.is_absolute():
-        why = "a wildcard (* or ?) stands for names in one folder, from this file's: more/*.yaml"
+    if "**" in reference or _WILD & set(str(above)):
+        why = f"a wildcard (* or ?) stands for names {links.wildcard}"
         return [Lost(shown=reference, why=why)]
     names = sorted(
-        str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+        os.path.relpath(path, folder)
         for path in folder.glob(reference)
         if path.is_file() and not path.name.endswith(TESTS)
     )
+    found = [located(name, folder, file.root) for name in names[: links.most]]
     if not names:
-        return [Lost(shown=reference, why=f"no rule file is called like '{reference}'")]
-    return [located(name, folder, file.root) for name in names]
+        found.append(Lost(shown=reference, why=links.none.format(reference)))
+    if len(names) > links.most:
+        why = f"{len(names)} files match, at most {links.most} may"
+        found.append(Lost(shown=reference, why=why))
+    return found
 
 
 def walked(paths: Sequence[str | Path]) -> Iterator[Found | Lost]:

@@ -14,6 +14,7 @@ from bench import examples
 from bench.table import Row
 from guardian.aws import Sessions
 from guardian.clock import SystemClock, SystemRandom
+from guardian.cloudwatch import MetricStat
 from guardian.core.judging.judge import judge
 from guardian.core.model import Criterion, Instant, floor_to
 from guardian.core.rollout.entries import Held, HoldReason, Resumed, RolloutStarted
@@ -108,10 +109,16 @@ def _polls() -> list[Row]:
 def _publish(simulator: Simulator, criterion: Criterion, start: Instant) -> None:
     """An hour of a healthy release: one failed request of 300 in each minute."""
     for query in criterion.queries():
-        counted = 1 if query.metric == "Errors" else 300
+        counted = 1 if MetricStat.of(query).metric == "Errors" else 300
         for minute in range(60):
-            at, dims = start + 60.0 * minute, dict(query.dimensions)
-            simulator.feed(query.namespace, query.metric, {1.0: counted}, dims=dims, at=at)
+            at, dims = start + 60.0 * minute, dict(MetricStat.of(query).dimensions)
+            simulator.feed(
+                MetricStat.of(query).namespace,
+                MetricStat.of(query).metric,
+                {1.0: counted},
+                dims=dims,
+                at=at,
+            )
 
 
 @contextmanager

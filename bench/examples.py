@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from guardian.cloudwatch import changed, metric_query
 from guardian.core.judging.judge import Window
 from guardian.core.judging.kinds.ratio import Ratio
-from guardian.core.model import Criterion, Direction, Instant, Limit, Query
+from guardian.core.model import Criterion, Direction, Instant, Limit
 from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.traffic import Snapshot, Step, Traffic, Weight
 
@@ -20,7 +19,7 @@ STEPS = tuple(
 
 def crash_rate(version: str = "42") -> Criterion:
     """`Errors` over `Invocations` of one version, above 5 %."""
-    errors = Query(
+    errors = metric_query(
         namespace="AWS/Lambda",
         metric="Errors",
         stat="Sum",
@@ -32,7 +31,7 @@ def crash_rate(version: str = "42") -> Criterion:
     )
     return Criterion(
         name="crash-rate",
-        measure=Ratio(part=errors, total=replace(errors, metric="Invocations"), good=False),
+        measure=Ratio(part=errors, total=changed(errors, metric="Invocations"), good=False),
         fail_if=Limit(direction=Direction.ABOVE, value=0.05, text="5%"),
         min_samples=60,
         settle_s=180.0,

@@ -14,6 +14,7 @@ from pathlib import Path
 from bench import edges, examples, slow
 from bench.table import Row
 from guardian.clock import SystemClock, SystemRandom
+from guardian.cloudwatch import changed
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Criterion, Instant
 from guardian.core.plan import Plan
@@ -187,10 +188,10 @@ def _criterion(service: str, number: int) -> Criterion:
     """Bad ones of all, in two series of its own."""
     like = examples.crash_rate()
     assert isinstance(like.measure, Ratio)  # noqa: S101 - the example is a ratio
-    total = replace(
+    total = changed(
         like.measure.total, namespace="Shop", metric=f"{number}", dimensions=(("Service", service),)
     )
-    part = replace(total, metric=f"{number}{slow.BAD_SUFFIX}")
+    part = changed(total, metric=f"{number}{slow.BAD_SUFFIX}")
     return replace(
         like, name=f"criterion-{number}", measure=Ratio(part=part, total=total, good=False)
     )

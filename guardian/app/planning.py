@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from guardian.app.known import check_published, decided, history, known
-from guardian.app.series_choice import HasData, choose_series, percentile_fallback
+from guardian.app.series_choice import (
+    HasData,
+    PercentileOf,
+    choose_series,
+    percentile_fallback,
+    uncountable,
+)
 from guardian.core.binding import UnboundVariable, bind
 from guardian.core.model import MINUTE_S, Criterion, Instant, Reason, Scope
 from guardian.core.plan import Approval, Drive, Plan, Policy, Reach
@@ -68,6 +74,7 @@ def plan_rollout(
     to: str,
     journal: Journal,
     has_data: HasData,
+    percentile: PercentileOf,
 ) -> Plan:
     """The plan that brings `to` live step by step; ConfigError when it must not start."""
     router = service.router
@@ -91,6 +98,7 @@ def plan_rollout(
         )
     _refuse_rolled_back(past, canary, request)
     criteria = _bound(service, stable=traffic.primary, canary=canary)
+    uncounted = uncountable(router, criteria, canary, traffic.primary, has_data)
     return Plan(
         rollout=request.rollout,
         service=service.name,
@@ -106,7 +114,7 @@ def plan_rollout(
             _lengthened(step, service.criteria, criteria, router.capabilities.reaches_all_s)
             for step in service.steps
         ),
-        criteria=percentile_fallback(service.router, criteria, canary, traffic.primary, has_data),
+        criteria=percentile_fallback(criteria, uncounted, percentile),
         policy=service.policy,
         actor=request.actor,
         reason=request.reason,
@@ -127,6 +135,7 @@ def plan_watch(
     rollback_to: str | None,
     journal: Journal,
     has_data: HasData,
+    percentile: PercentileOf,
 ) -> Plan:
     """The plan of one constant step at the weight that is found; moves nothing but back.
 
@@ -138,7 +147,8 @@ def plan_watch(
     criteria = _bound(service, stable=stable, canary=live)
     if reading.traffic == Traffic(primary=live):
         criteria = tuple(choose_series(service.router, c, live, stable, has_data) for c in criteria)
-    criteria = percentile_fallback(service.router, criteria, live, stable, has_data)
+    uncounted = uncountable(service.router, criteria, live, stable, has_data)
+    criteria = percentile_fallback(criteria, uncounted, percentile)
     if not service.router.capabilities.moves:
         criteria = tuple(replace(c, scope=Scope.CANARY) for c in criteria)
     settle_s = max((c.settle_s for c in criteria), default=0.0)
@@ -270,7 +280,9 @@ def _bound(service: Service, *, stable: str, canary: str) -> tuple[Criterion, ..
         bound = tuple(bind(criterion, variables) for criterion in service.criteria)
     except UnboundVariable as error:
         raise ConfigError(f"{', '.join(service.rules)}: {error}") from error
-    late = frozenset(c for c in bound if any(q.namespace in STAMPED_AT_START for q in c.queries()))
+    late = frozenset(
+        c for c in bound if any(q.word("namespace") in STAMPED_AT_START for q in c.queries())
+    )
     longest_s = router.longest_request_s(stable, canary) if late else 0.0
     return tuple(
         replace(

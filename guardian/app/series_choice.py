@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias
@@ -11,16 +10,17 @@ from typing import Final, TypeAlias
 from guardian.core.binding import swapped
 from guardian.core.judging.kinds.latency import Latency
 from guardian.core.judging.kinds.percentile import Percentile
-from guardian.core.model import Criterion, Judge, Query
+from guardian.core.model import Criterion, Judge, Query, reworded
 from guardian.ports import Router
 
 HasData: TypeAlias = Callable[[Sequence[Query]], frozenset[Query]]
 """Asks which of these series had datapoints lately; nothing where it cannot be learned."""
+PercentileOf: TypeAlias = Callable[[Query, float], Query | None]
+"""Asks a counted series' source for the percentile as it computes it: `Source.percentile`."""
 
 SAMPLES_ABOVE: Final = 10
 """A datapoint of a percentile rests on at least this many samples above it: CloudWatch's own rule
 for alarms on percentiles with few samples (10 / (1 - p))."""
-_LIMIT: Final = re.compile(r"TC\(:([0-9.]+)\)")
 
 
 def choose_series(
@@ -49,16 +49,13 @@ def choose_series(
 
 def _of_version(query: Query, live: str, stable: str) -> Query:
     """The same series of the other version."""
-    return replace(
-        query,
-        dimensions=tuple((k, stable if v == live else v) for k, v in query.dimensions),
-    )
+    return reworded(query, lambda name, text: stable if name and text == live else text)
 
 
-def percentile_fallback(
+def uncountable(
     router: Router, criteria: Sequence[Criterion], live: str, stable: str, has_data: HasData
-) -> tuple[Criterion, ...]:
-    """The criteria, with CloudWatch's own percentile where a metric's samples cannot be counted.
+) -> frozenset[str]:
+    """The criteria, by name, that count a metric's samples where it has no such counts.
 
     A metric that is published as statistics, or holds negative values, has a SampleCount and no
     trimmed count. That is seen on stable's series and on the whole target's, which spoke before
@@ -70,15 +67,21 @@ def percentile_fallback(
         asked += [*_elsewhere(router, measure.count, live, stable)]
         asked += [*_elsewhere(router, measure.within, live, stable)]
     if not asked:
-        return tuple(criteria)
+        return frozenset()
     found = has_data(tuple(dict.fromkeys(asked)))
-    uncountable = {
+    return frozenset(
         name
         for name, measure in latencies.items()
         if found.intersection(_elsewhere(router, measure.count, live, stable))
         and not found.intersection(_elsewhere(router, measure.within, live, stable))
-    }
-    return tuple(_as_percentile(c) if c.name in uncountable else c for c in criteria)
+    )
+
+
+def percentile_fallback(
+    criteria: Sequence[Criterion], names: frozenset[str], percentile: PercentileOf
+) -> tuple[Criterion, ...]:
+    """The criteria, with the source's own percentile in those that cannot count samples."""
+    return tuple(_as_percentile(c, percentile) if c.name in names else c for c in criteria)
 
 
 def _elsewhere(router: Router, query: Query, live: str, stable: str) -> list[Query]:
@@ -87,24 +90,21 @@ def _elsewhere(router: Router, query: Query, live: str, stable: str) -> list[Que
     return [_of_version(query, live, stable), query, *([whole] if whole is not None else [])]
 
 
-def _as_percentile(criterion: Criterion) -> Criterion:
-    """The same percentile, as CloudWatch computes it, judged M of N."""
+def _as_percentile(criterion: Criterion, percentile_of: PercentileOf) -> Criterion:
+    """The same percentile, as its source computes it, judged M of N."""
     measure = criterion.measure
-    limit = _LIMIT.fullmatch(measure.within.stat) if isinstance(measure, Latency) else None
-    if not isinstance(measure, Latency) or limit is None:
+    if not isinstance(measure, Latency):
         return criterion
-    percentile = Percentile(
-        percentile=measure.percentile,
-        series=replace(measure.count, stat=f"p{measure.percentile:g}"),
-        count=measure.count,
-    )
+    series = percentile_of(measure.count, measure.percentile)
+    if series is None:
+        return criterion
+    percentile = Percentile(percentile=measure.percentile, series=series, count=measure.count)
     # A percentile such as 99.9 has no exact share: 10 / 0.001 must not become 10,001.
     share = round(1.0 - measure.percentile / 100.0, 9)
     note = percentile.note(criterion.datapoints)
     return replace(
         criterion,
         measure=percentile,
-        fail_if=replace(criterion.fail_if, value=float(limit[1])),
         judge=Judge.THRESHOLD,
         min_samples=math.ceil(round(SAMPLES_ABOVE / share, 6)),
         compare=None,

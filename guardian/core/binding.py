@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from guardian.core.measure import Measure
-from guardian.core.model import Criterion, Query
+from guardian.core.model import Criterion, Query, reworded
 
 _M = TypeVar("_M", bound=Measure)
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
@@ -52,23 +52,18 @@ def _filled(name: str, value: str, variables: Mapping[str, str]) -> str:
 
 
 def _query(name: str, query: Query, variables: Mapping[str, str]) -> Query:
-    versioned = (k for k, value in query.dimensions if _VERSION.search(value))
-    return replace(
-        query,
-        versioned=tuple(versioned),
-        namespace=_filled(name, query.namespace, variables),
-        metric=_filled(name, query.metric, variables),
-        dimensions=tuple((k, _filled(name, v, variables)) for k, v in query.dimensions),
-    )
+    versioned = tuple(each for each, value in query.pairs() if _VERSION.search(value))
+    bound = reworded(query, lambda _, text: _filled(name, text, variables))
+    return replace(bound, versioned=versioned)
 
 
 def sibling(query: Query, version: str, other: str) -> Query:
     """The same series of the other version."""
-    dimensions = (
-        (k, value.replace(version, other) if k in query.versioned else value)
-        for k, value in query.dimensions
-    )
-    return replace(query, dimensions=tuple(dimensions))
+
+    def turn(name: str | None, text: str) -> str:
+        return text.replace(version, other) if name in query.versioned else text
+
+    return reworded(query, turn)
 
 
 def swapped(measure: _M, swaps: Mapping[Query, Query]) -> _M:

@@ -22,8 +22,9 @@ from typing import Any, Final, NoReturn, TypeVar, Union, get_args, get_origin, g
 
 from guardian.core.judging.kinds import KINDS
 from guardian.core.measure import Measure
-from guardian.core.model import Instant
-from guardian.core.rollout.entries import Entry, Order
+from guardian.core.model import Instant, Word
+from guardian.core.rollout.entries import Entry
+from guardian.core.shapes import READ, WRITTEN
 from guardian.core.traffic import Weight
 
 VERSION: Final = 1
@@ -225,6 +226,14 @@ def _read_weight(value: Any) -> Weight:
         raise CodecError(str(error)) from None
 
 
+def _word(value: Any) -> Word:
+    if value is None or isinstance(value, str):
+        return value
+    if not isinstance(value, list | tuple):
+        raise _wanted("text, null or a list of names and values", value)
+    return tuple(_list(_fixed((_Form(_str, _str),) * 2)).read(value))
+
+
 _SCALARS: Final[dict[Any, _Form]] = {
     str: _Form(_str, _str),
     bool: _Form(_bool, _bool),
@@ -232,6 +241,7 @@ _SCALARS: Final[dict[Any, _Form]] = {
     float: _Form(_float, _float),
     Instant: _Form(lambda value: rfc3339(_float(value)), lambda value: from_rfc3339(_str(value))),
     Weight: _Form(_write_weight, _read_weight),
+    Word: _Form(_word, _word),
 }
 
 
@@ -261,13 +271,13 @@ def _record(kind: Any) -> _Form:
     def write(value: Any) -> dict[str, Any]:
         if type(value) is not kind:
             raise _wanted(f"a {kind.__name__}", value)
-        return {name: _at(name, form.write, getattr(value, name)) for name, form in parts.items()}
+        data = {name: _at(name, form.write, getattr(value, name)) for name, form in parts.items()}
+        return WRITTEN.get(kind, dict)(data)
 
     def read(data: Any) -> Any:
         if not isinstance(data, dict):
             raise _wanted(f"an object with the fields of {kind.__name__}", data)
-        if kind is Order:
-            data = {**_former_options(data), **data}
+        data = READ.get(kind, dict)(data)
         for name in required:
             if name not in data:
                 raise CodecError("this field is missing", name)
@@ -280,16 +290,6 @@ def _record(kind: Any) -> _Form:
         )
 
     return _Form(write, read)
-
-
-def _former_options(order: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the first orders to start said in texts, as they are written now."""
-    match order.get("options"):
-        case {**said} if said:
-            fixes = [word for word in str(said.get("fixes", "")).split(",") if word]
-            return {"again": said.get("again") == "yes", "fixes": fixes}
-        case _:
-            return {}
 
 
 def _at(name: str, function: Callable[[Any], Any], value: Any) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Annotated, TypeAlias, assert_never
 
@@ -14,8 +14,6 @@ Instant: TypeAlias = Annotated[float, "instant"]
 """Seconds since the Unix epoch, UTC, to the millisecond. Written as RFC 3339 in files and JSON."""
 
 MINUTE_S = 60.0
-OPEN = "open"
-"""The statistic of a query for open incidents."""
 
 
 def floor_to(at: Instant, period_s: float) -> Instant:
@@ -31,31 +29,63 @@ def ceil_to(at: Instant, period_s: float) -> Instant:
 # --- what is asked, and what came back ---------------------------------------------------------
 
 
+Word: TypeAlias = str | tuple[tuple[str, str], ...] | None
+"""One of a query's words: a text, names with their values, or nothing that is said."""
+Words: TypeAlias = tuple[tuple[str, Word], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One series, exactly as its source is asked for it.
+    """One series, in the words of its source: only that source and its rule files read them."""
 
-    `namespace`, `metric`, `stat` and the exact set of `dimensions` identify a CloudWatch series;
-    `unit` says what the values mean and is never sent (CloudWatch would filter by it).
-    """
-
-    namespace: str
-    metric: str
-    stat: str
-    dimensions: tuple[tuple[str, str], ...] = ()
-    """Sorted by name; values may hold `${...}` until the rollout binds them."""
+    source: str
+    name: str = field(compare=False)
+    """What people call the series."""
+    words: Words
+    """Sorted; texts and values may hold `${...}` until the rollout binds them."""
     period_s: int = 60
     unit: str | None = None
-    region: str | None = None
-    account_id: str | None = None
-    source: str = "cloudwatch"
+    """What the values mean."""
     versioned: tuple[str, ...] = field(default=(), compare=False)
-    """The dimensions whose value names a version of the rollout; filled in when it is bound."""
+    """The names whose value names a version of the rollout; filled in when it is bound."""
+
+    def word(self, name: str) -> Word:
+        """One of its words; None where there is none of that name."""
+        return next((word for each, word in self.words if each == name), None)
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """All names with their values."""
+        for _, word in self.words:
+            if isinstance(word, tuple):
+                yield from word
+
+    def texts(self) -> Iterator[str]:
+        """Every text and every value."""
+        yield from (word for _, word in self.words if isinstance(word, str))
+        yield from (value for _, value in self.pairs())
 
     @property
-    def of_now(self) -> bool:
-        """Whether it asks for what is open now, which has no history."""
-        return self.stat == OPEN
+    def labels(self) -> str:
+        """The names with their values, for people."""
+        return ", ".join(f"{name}={value}" for name, value in self.pairs()) or "none"
+
+    @property
+    def detail(self) -> str:
+        """What else is asked than its name says, for people."""
+        texts = (word for _, word in self.words if isinstance(word, str))
+        return " ".join(text for text in texts if text not in self.name)
+
+
+def reworded(query: Query, change: Callable[[str | None, str], str]) -> Query:
+    """The query with its texts changed; each value comes with its name, other texts with None."""
+
+    def changed(word: Word) -> Word:
+        if isinstance(word, tuple):
+            return tuple((name, change(name, value)) for name, value in word)
+        return word if word is None else change(None, word)
+
+    words = tuple((name, changed(word)) for name, word in query.words)
+    return replace(query, name=change(None, query.name), words=words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from guardian.core.binding import sibling
-from guardian.core.judging.counts import queried, sought
+from guardian.core.judging.counts import sought
 from guardian.core.model import Instant, Measurement, Problem, Query, Reason
 from guardian.engine.needs import merged
 from guardian.engine.runner import RolloutRunner
@@ -44,7 +44,7 @@ class Reader:
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = sources
-        self._series = SeriesStore()
+        self._series = SeriesStore(self._corrected_s)
         self._name = f"metrics-{id(self):x}"
         """Begins the keys of this plane's reads in a pool that several planes share."""
         self._started = 0
@@ -60,6 +60,10 @@ class Reader:
     def use(self, sources: Mapping[str, Source]) -> None:
         """Read from these from now on; others that are known stay."""
         self._sources = {**self._sources, **sources}
+
+    def _corrected_s(self, query: Query) -> float:
+        source = self._sources.get(query.source)
+        return source.corrected_s(query) if source is not None else 0.0
 
     # --- what is asked -------------------------------------------------------------------------
 
@@ -86,7 +90,9 @@ class Reader:
         if free <= 0:
             return {}
         busy = self._busy(old=True)
-        asks = self._series.histories(_wanted(runners, now), now=now)
+        past = {name for name, source in self._sources.items() if source.has_history}
+        wanted = {q: w for q, w in _wanted(runners, now).items() if q.source in past}
+        asks = self._series.histories(wanted, now=now)
         all_parts = _parts([a for a in asks if a.query not in busy], now, old=True)
         parts = list(islice(all_parts, LEISURE_PARTS * free))
         return dict(self._lane(parts[i::free]) for i in range(min(free, len(parts))))
@@ -211,8 +217,7 @@ class Reader:
                 said = strange[0] if len(strange) == len(kin) else ""
                 self._series.told(query, said, now=now, answered=True)
             elif isinstance(found, EdgeError):
-                name = queried(query)
-                said = f"whether there is a series {name} cannot be learned: {found.detail}"
+                said = f"whether there is a series {query.name} cannot be learned: {found.detail}"
                 self._series.told(query, said, now=now, answered=False)
 
 
@@ -234,7 +239,7 @@ def _parts(asks: Sequence[Ask], now: Instant, *, old: bool = False) -> Iterator[
     for mine in by_source.values():
         part: list[Ask] = []
         points = 0.0
-        for ask in mine if old else sorted(mine, key=_series_of):
+        for ask in mine if old else sorted(mine, key=_kin):
             more = (ask.end - ask.start) / ask.query.period_s if old else 0.0
             if part and (len(part) == PART or points + more > LEISURE_POINTS):
                 yield Part(asks=part, now=now, old=old)
@@ -244,9 +249,8 @@ def _parts(asks: Sequence[Ask], now: Instant, *, old: bool = False) -> Iterator[
         yield Part(asks=part, now=now, old=old)
 
 
-def _series_of(ask: Ask) -> tuple[object, ...]:
-    query = ask.query
-    return (query.region or "", query.period_s, query.namespace, query.metric, query.dimensions)
+def _kin(ask: Ask) -> tuple[object, ...]:
+    return (ask.query.period_s, ask.query.name, ask.query.labels)
 
 
 def _wanted(runners: Iterable[RolloutRunner], now: Instant) -> dict[Query, tuple[Instant, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 
 from guardian.core.model import (
@@ -17,13 +17,10 @@ from guardian.core.model import (
     ceil_to,
     floor_to,
 )
-from guardian.namespaces import vended
 from guardian.ports import Ask
 
 REREAD_PERIODS = 5
 """Settled periods that are read again each time: late corrections cost nothing to look for."""
-REREAD_OWN_S = 900.0
-"""So much is read again of what AWS does not publish itself: nobody knows how late it comes."""
 NEWEST_PERIODS = 60
 """Settled periods that the first read brings; those before are read behind it."""
 WIDE_S = 600.0
@@ -39,7 +36,9 @@ _start = attrgetter("start")
 class Series:
     """What is known of one query."""
 
-    def __init__(self) -> None:
+    def __init__(self, corrected_s: float = 0.0) -> None:
+        self.corrected_s = corrected_s
+        """For how long after it settled a datapoint may still be corrected."""
         self.points: tuple[Datapoint, ...] = ()
         """Ascending; made anew only when a read changed something, since many look at them."""
         self.incidents: tuple[Incident, ...] = ()
@@ -60,7 +59,7 @@ class Series:
         period, settle_s = query.period_s, max(settle_s, self.lag_s)
         tail = floor_to(now - settle_s, period) - NEWEST_PERIODS * period
         if self.since is not None:
-            tail = floor_to(self.settled_before, period) - reread_s(query)
+            tail = floor_to(self.settled_before, period) - self._reread_s(query)
         end = ceil_to(now + 0.001, period)
         # A wall clock that was set back must not make a window that ends before it begins.
         start = min(max(floor_to(since, period), tail), end - REREAD_PERIODS * period)
@@ -69,8 +68,8 @@ class Series:
     def history(self, query: Query, *, since: Instant, settle_s: float, now: Instant) -> Ask | None:
         """What can be read at leisure: what was before, and every ten minutes all of it again."""
         period = query.period_s
-        begin, tail = floor_to(since, period), self.settled_before - reread_s(query)
-        if self.since is None or self.problem is not None or query.of_now:
+        begin, tail = floor_to(since, period), self.settled_before - self._reread_s(query)
+        if self.since is None or self.problem is not None:
             return None
         if self.since > begin:
             return Ask(query=query, start=begin, end=self.since, settle_s=settle_s)
@@ -123,8 +122,12 @@ class Series:
         """A datapoint came or was corrected: what was thought to be settled is remembered."""
         ended = start + ask.query.period_s
         if self.since is not None and self.since <= start and ended <= self.settled_before:
-            seen_s = min(now - ended, ask.settle_s + reread_s(ask.query), LAG_MOST_S)
+            seen_s = min(now - ended, ask.settle_s + self._reread_s(ask.query), LAG_MOST_S)
             self.lag_s = max(self.lag_s, seen_s)
+
+    def _reread_s(self, query: Query) -> float:
+        """For how long what is settled is read again with each poll."""
+        return max(float(REREAD_PERIODS * query.period_s), self.corrected_s)
 
     def doubtful(self, now: Instant) -> bool:
         """Whether its source has to be asked if there is such a series: it has never spoken."""
@@ -159,7 +162,8 @@ class Series:
 class SeriesStore:
     """The histories of one plane, shared by every rollout that asks the same query."""
 
-    def __init__(self) -> None:
+    def __init__(self, corrected_s: Callable[[Query], float]) -> None:
+        self._corrected_s = corrected_s
         self._series: dict[Query, Series] = {}
 
     def asks(self, wanted: Mapping[Query, tuple[Instant, float]], *, now: Instant) -> list[Ask]:
@@ -167,11 +171,14 @@ class SeriesStore:
         for gone in [q for q in self._series if q not in wanted]:
             del self._series[gone]
         return [
-            self._series.setdefault(query, Series()).ask(
-                query, since=since, settle_s=settle_s, now=now
-            )
+            self._of(query).ask(query, since=since, settle_s=settle_s, now=now)
             for query, (since, settle_s) in wanted.items()
         ]
+
+    def _of(self, query: Query) -> Series:
+        if query not in self._series:
+            self._series[query] = Series(self._corrected_s(query))
+        return self._series[query]
 
     def asked(self, query: Query) -> bool:
         """Whether a read of it came back, with datapoints or with a problem."""
@@ -221,12 +228,6 @@ class SeriesStore:
     def measurements(self, queries: Iterable[Query], *, since: Instant) -> dict[Query, Measurement]:
         """What is known of these queries from `since` on."""
         return {q: self._series[q].measurement(since=since) for q in queries if q in self._series}
-
-
-def reread_s(query: Query) -> float:
-    """For how long what is settled is read again with each poll."""
-    least_s = float(REREAD_PERIODS * query.period_s)
-    return least_s if vended(query.namespace) else max(least_s, REREAD_OWN_S)
 
 
 def _answer(found: object) -> Measurement:

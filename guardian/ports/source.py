@@ -22,6 +22,11 @@ class Ask:
 class Source(Protocol):
     """Where numbers come from."""
 
+    @property
+    def has_history(self) -> bool:
+        """Whether it has datapoints of the past; else it tells of what is so now."""
+        ...
+
     def read(self, asks: Sequence[Ask], *, now: Instant) -> Mapping[Query, Measurement]:
         """One measurement for every ask, in as few vendor's calls as possible.
 
@@ -35,5 +40,16 @@ class Source(Protocol):
 
         A series is known when it had one for any version (`Query.versioned`), as far back as the
         source can tell. Raises SourceError when that cannot be learned.
+        """
+        ...
+
+    def corrected_s(self, query: Query) -> float:
+        """For how long after they are settled the series' datapoints may still be corrected."""
+        ...
+
+    def percentile(self, query: Query, percentile: float) -> Query | None:
+        """A percentile of a counted series' samples, as the source itself computes it, if it does.
+
+        Between 0 and 100, exclusive.
         """
         ...

@@ -68,13 +68,12 @@ def _judged_by(criterion: Criterion) -> str:
 
 
 def _query_row(facts: Facts, query: Query) -> tuple[str, ...]:
-    dimensions = ", ".join(f"{name}={value}" for name, value in query.dimensions) or "none"
     source = "" if query.source == "cloudwatch" else f"{query.source}: "
     return (
-        f"{source}{query.namespace} {query.metric}",
-        query.stat,
+        f"{source}{query.name}",
+        query.detail,
         f"{query.period_s} s",
-        dimensions,
+        query.labels,
         _read(facts, query),
     )
 

@@ -120,7 +120,7 @@ def _problem(criterion: Criterion, measurements: Mapping[Query, Measurement]) ->
     for query in criterion.queries():
         found = measurements.get(query)
         if found is None:
-            return f"{query.namespace} {query.metric} was not read"
+            return f"{query.name} was not read"
         if found.problem is not None:
             return found.problem.detail
     return ""

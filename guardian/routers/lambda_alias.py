@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from guardian.aws_errors import talking
+from guardian.cloudwatch import changed
 from guardian.core.model import Query, Reason
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
 from guardian.ports import Capabilities, Context, Guard, NotYet, RouterError
@@ -206,11 +206,11 @@ class LambdaAlias:
 
     def fallback_query(self, query: Query, *, live: str) -> Query | None:
         """The alias's own series: Lambda may report by `ExecutedVersion` only under weights."""
-        dimensions = dict(query.dimensions)
-        whole = query.namespace == NAMESPACE and dimensions.get("Resource") == self._name
-        if not whole or dimensions.pop("ExecutedVersion", None) != live:
+        dimensions = dict(query.pairs())
+        own = query.word("namespace") == NAMESPACE and dimensions.get("Resource") == self._name
+        if not own or dimensions.pop("ExecutedVersion", None) != live:
             return None
-        return replace(query, dimensions=tuple(sorted(dimensions.items())))
+        return changed(query, dimensions=tuple(sorted(dimensions.items())))
 
     def longest_request_s(self, *versions: str) -> float:
         """The versions' longest time-out: requests that hang show only when it ends them."""

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
 from guardian.aws_errors import talking
+from guardian.cloudwatch import MetricStat
 from guardian.core.model import Query
 from guardian.core.scrub import scrub
 from guardian.ports import SourceError
@@ -38,40 +39,42 @@ class Listing:
 
     def family(self, query: Query) -> list[Listed]:
         """The series of a query's metric, whatever the version. Raises SourceError."""
-        free = set(query.versioned)
+        wanted, free = MetricStat.of(query), set(query.versioned)
         filters = [
             {"Name": name} if name in free else {"Name": name, "Value": value}
-            for name, value in query.dimensions[:FILTERS]
+            for name, value in wanted.dimensions[:FILTERS]
         ]
-        asked = {"MetricName": query.metric, "Dimensions": filters}
-        names = [name for name, _ in query.dimensions]
-        return [one for one in self._pages(query, asked) if [n for n, _ in one.dimensions] == names]
+        asked = {"MetricName": wanted.metric, "Dimensions": filters}
+        names = [name for name, _ in wanted.dimensions]
+        listed = self._pages(wanted, asked)
+        return [one for one in listed if [n for n, _ in one.dimensions] == names]
 
     def strange(self, query: Query) -> str:
         """What there is instead of a metric that is not known. Raises SourceError."""
-        there = list(self._pages(query, {}))
-        names = ", ".join(name for name, _ in query.dimensions) or "none"
+        wanted = MetricStat.of(query)
+        there = list(self._pages(wanted, {}))
+        names = ", ".join(name for name, _ in wanted.dimensions) or "none"
         said = (
-            f"CloudWatch knows no metric {query.metric} in namespace {query.namespace} with"
+            f"CloudWatch knows no metric {wanted.metric} in namespace {wanted.namespace} with"
             f" dimensions {names}: is the name right?"
         )
-        sets = {tuple(n for n, _ in one.dimensions) for one in there if one.metric == query.metric}
+        sets = {tuple(n for n, _ in one.dimensions) for one in there if one.metric == wanted.metric}
         if sets:
             others = " or ".join(sorted(", ".join(names) or "none" for names in sets))
             return f"{said} It lists that metric with dimensions {scrub(others, TOLD)}"
-        near = get_close_matches(query.metric, {one.metric for one in there}, n=NAMED)
+        near = get_close_matches(wanted.metric, {one.metric for one in there}, n=NAMED)
         if near:
             return f"{said} It lists {scrub(', '.join(near), TOLD)}"
         return said if there else f"{said} It lists nothing in that namespace"
 
-    def _pages(self, query: Query, asked: dict[str, Any]) -> Iterator[Listed]:
-        """What it lists in a query's namespace, as far as is bearable."""
-        request = {"Namespace": query.namespace, **asked}
-        if query.account_id is not None:
-            request |= {"OwningAccount": query.account_id, "IncludeLinkedAccounts": True}
-        client = self._client(query.region)
+    def _pages(self, wanted: MetricStat, asked: dict[str, Any]) -> Iterator[Listed]:
+        """What it lists in a namespace, as far as is bearable."""
+        request = {"Namespace": wanted.namespace, **asked}
+        if wanted.account_id is not None:
+            request |= {"OwningAccount": wanted.account_id, "IncludeLinkedAccounts": True}
+        client = self._client(wanted.region)
         for _ in range(MAX_PAGES):
-            with talking(PERMISSION, f"in {query.region or self._region}", SourceError):
+            with talking(PERMISSION, f"in {wanted.region or self._region}", SourceError):
                 answer = client.list_metrics(**request)
                 found = [_listed(entry) for entry in answer.get("Metrics", ())]
             yield from found

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
+from guardian.cloudwatch import MetricStat
 from guardian.core.model import Query
 from guardian.ports import Ask
 
@@ -32,9 +34,9 @@ def merged(asks: Sequence[Ask]) -> dict[Query, Ask]:
     return found
 
 
-def _series(query: Query) -> tuple[str, str, str, tuple[tuple[str, str], ...]]:
-    """What AWS bills as one metric."""
-    return (query.account_id or "", query.namespace, query.metric, query.dimensions)
+def _series(query: Query) -> MetricStat:
+    """What AWS bills as one metric: statistics of one that is in one region."""
+    return replace(MetricStat.of(query), stat="", region=None)
 
 
 def chunks(asks: Iterable[Ask]) -> Iterator[list[Ask]]:
@@ -64,7 +66,8 @@ def _by_call(asks: Iterable[Ask]) -> Iterator[tuple[int, list[list[Ask]]]]:
     groups: dict[tuple[str, int], dict[object, list[Ask]]] = {}
     for ask in asks:
         query = ask.query
-        metrics = groups.setdefault((query.region or "", query.period_s), {})
+        region = MetricStat.of(query).region or ""
+        metrics = groups.setdefault((region, query.period_s), {})
         metrics.setdefault(_series(query), []).append(ask)
     for (_, period), units in sorted(groups.items(), key=lambda group: group[0]):
         yield period, sorted(units.values(), key=lambda unit: -min(ask.start for ask in unit))
@@ -79,21 +82,22 @@ def billed(queries: Iterable[Query]) -> int:
     return sum(math.ceil(count / STATS_AT_ONE_PRICE) for count in counts.values())
 
 
-def metric_query(key: str, query: Query) -> dict[str, Any]:
+def data_query(key: str, query: Query) -> dict[str, Any]:
     """One MetricDataQuery: the exact series, and never a Unit."""
+    wanted = MetricStat.of(query)
     asked: dict[str, Any] = {
         "Id": key,
         "MetricStat": {
             "Metric": {
-                "Namespace": query.namespace,
-                "MetricName": query.metric,
-                "Dimensions": [{"Name": name, "Value": value} for name, value in query.dimensions],
+                "Namespace": wanted.namespace,
+                "MetricName": wanted.metric,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in wanted.dimensions],
             },
             "Period": query.period_s,
-            "Stat": query.stat,
+            "Stat": wanted.stat,
         },
         "ReturnData": True,
     }
-    if query.account_id is not None:
-        asked["AccountId"] = query.account_id
+    if wanted.account_id is not None:
+        asked["AccountId"] = wanted.account_id
     return asked

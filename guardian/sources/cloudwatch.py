@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from guardian.aws_errors import quoted, talking
+from guardian.cloudwatch import MetricStat, changed
 from guardian.core.model import (
     Datapoint,
     Instant,
@@ -24,9 +25,10 @@ from guardian.core.model import (
     floor_to,
 )
 from guardian.core.scrub import scrub
+from guardian.namespaces import vended
 from guardian.ports import Ask, Context, EdgeError, SourceError
 from guardian.sources._listing import Listing
-from guardian.sources._packing import billed, chunks, merged, metric_query
+from guardian.sources._packing import billed, chunks, data_query, merged
 
 PERMISSIONS: tuple[str, ...] = ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics")
 
@@ -35,6 +37,8 @@ MOST_VALUE: Final = 2.0**360
 MAX_PAGES: Final = 5
 LISTED_S: Final = 14 * 86_400.0
 """For how long after its last datapoint ListMetrics names a metric (API reference)."""
+CORRECTED_S: Final = 900.0
+"""For so long datapoints of somebody's program, log filter or stream may be corrected."""
 TRIED: Final = 20
 """So many listed series are read to learn whether a metric has a statistic at all."""
 
@@ -76,6 +80,8 @@ class _Page:
 
 class CloudWatch:
     """Reads all queries of a tick in as few GetMetricData calls as possible."""
+
+    has_history = True
 
     def __init__(self, context: Context) -> None:
         self.counters = Counters()
@@ -127,13 +133,14 @@ class CloudWatch:
             if error.reason is not Reason.AUTH:
                 raise
             spoke = self._spoke([query], now)
-            silent = f"{query.namespace} {query.metric} had no datapoint in two weeks"
+            silent = f"{query.name} had no datapoint in two weeks"
             return "" if spoke else f"{silent}: is the name right? ({error.detail})"
-        if query.stat in _ALWAYS or self._spoke(
-            [replace(query, dimensions=one.dimensions) for one in listed[:TRIED]], now
+        stat = MetricStat.of(query).stat
+        if stat in _ALWAYS or self._spoke(
+            [changed(query, dimensions=one.dimensions) for one in listed[:TRIED]], now
         ):
             return ""
-        return f"CloudWatch has {query.namespace} {query.metric}, and never its {query.stat}"
+        return f"CloudWatch has {query.name}, and never its {stat}"
 
     def _spoke(self, queries: Sequence[Query], now: Instant) -> bool:
         """Whether any of these had a datapoint while ListMetrics would have listed it."""
@@ -143,6 +150,14 @@ class CloudWatch:
             for query in queries
         ]
         return any(found.points for found in self.read(asks, now=now).values())
+
+    def corrected_s(self, query: Query) -> float:
+        """Nobody knows how late what AWS does not publish itself is corrected."""
+        return 0.0 if vended(MetricStat.of(query).namespace) else CORRECTED_S
+
+    def percentile(self, query: Query, percentile: float) -> Query | None:
+        """The statistic p95 or its like."""
+        return changed(query, stat=f"p{percentile:g}")
 
     def _read_chunk(self, chunk: Sequence[Ask], now: Instant) -> dict[Query, Measurement]:
         """One call, or two half ones when CloudWatch refuses a whole call for one bad query.
@@ -173,9 +188,9 @@ class CloudWatch:
 
     def _call(self, chunk: Sequence[Ask]) -> tuple[dict[str, _Page], str]:
         """GetMetricData with its further pages: what came back by Id, and call-level messages."""
-        period, region = chunk[0].query.period_s, chunk[0].query.region
+        period, region = chunk[0].query.period_s, MetricStat.of(chunk[0].query).region
         request: dict[str, Any] = {
-            "MetricDataQueries": [metric_query(f"q{i}", a.query) for i, a in enumerate(chunk)],
+            "MetricDataQueries": [data_query(f"q{i}", a.query) for i, a in enumerate(chunk)],
             "StartTime": floor_to(min(ask.start for ask in chunk), period),
             "EndTime": ceil_to(max(ask.end for ask in chunk), period),
             "ScanBy": "TimestampAscending",
@@ -231,7 +246,7 @@ def _unreadable(ask: Ask, now: Instant) -> Problem | None:
 
 
 def _name(ask: Ask) -> str:
-    return f"{ask.query.namespace} {ask.query.metric} ({ask.query.stat})"
+    return f"{ask.query.name} ({MetricStat.of(ask.query).stat})"
 
 
 def _settled(ask: Ask, now: Instant) -> Instant:

@@ -63,6 +63,8 @@ def build(options: Options, context: Context) -> PagerDuty:
 class PagerDuty:
     """Asks for what is triggered or acknowledged, and picks by service and by priority's name."""
 
+    has_history = False
+
     def __init__(self, session: Any, clock: Clock) -> None:
         self._session = session
         self._clock = clock
@@ -82,7 +84,7 @@ class PagerDuty:
         SourceError when nothing could be read at all.
         """
         wanted = dict.fromkeys(ask.query for ask in asks)
-        found = {q: _refused(q) for q in wanted if q.metric != "open"}
+        found = {q: _refused(q) for q in wanted if q.word("metric") != "open"}
         sound = [q for q in wanted if q not in found]
         if not sound:
             return found
@@ -97,6 +99,16 @@ class PagerDuty:
         """None: what PagerDuty does not know is a problem of the reading."""
         del queries, now
         return {}
+
+    def corrected_s(self, query: Query) -> float:
+        """Nothing is settled here that could be corrected."""
+        del query
+        return 0.0
+
+    def percentile(self, query: Query, percentile: float) -> Query | None:
+        """None: there are no samples."""
+        del query, percentile
+        return None
 
     def _read(self, queries: Sequence[Query], now: Instant) -> dict[Query, Measurement]:
         """All of them, with one call for the incidents."""
@@ -253,7 +265,7 @@ class PagerDuty:
 
 def _named(query: Query, what: str) -> list[str]:
     """The priorities or services that a query names."""
-    return [value for name, value in query.dimensions if name == what]
+    return [value for name, value in query.pairs() if name == what]
 
 
 def _matching(query: Query, listed: Iterable[Mapping[str, Any]]) -> tuple[Incident, ...]:
@@ -315,5 +327,5 @@ def _strange() -> PagerDutyError:
 
 
 def _refused(query: Query) -> Measurement:
-    detail = f"PagerDuty tells of open incidents alone, not of '{query.metric}'"
+    detail = f"PagerDuty tells of open incidents alone, not of '{query.name}'"
     return Measurement(problem=Problem(reason=Reason.INVALID, detail=detail))

@@ -25,7 +25,7 @@ from guardian.engine.patrol import orphaned
 from guardian.files.config import Config, ConfiguredReceiver
 from guardian.ports import Ask, ConfigError, EdgeError, GuardianError, Router
 from guardian.ports.health import Examined, Health, Level
-from guardian.wiring.process import METRICS, Wiring
+from guardian.wiring.process import Wiring
 from guardian.wiring.receivers import receiver_of
 
 _FIXES: Final = {
@@ -132,7 +132,7 @@ def _service(wiring: Wiring, name: str, asked: set[tuple[str, str]]) -> Iterator
         by_source.setdefault(query.source, []).append(query)
     for source, queries in by_source.items():
         port = wiring.source(name, source)
-        if source == METRICS:
+        if port.has_history:
             asks = [_ask(query, now) for query in queries]
             found = port.read(asks, now=now)
             silent = [q for q, m in found.items() if m.problem is None and not m.points]
@@ -201,14 +201,15 @@ def _metrics(
     """Whether a criterion's series exist, can be read, and are fresh."""
     measure = criterion.measure
     for query in criterion.queries():
-        if query.source != METRICS:
+        if query not in found:
             continue
-        what = f"{name}: {criterion.name}: {query.namespace} {query.metric} {query.stat}"
-        measurement = found.get(query)
-        problem = measurement.problem if measurement is not None else None
-        if measurement is None or problem is not None:
-            detail = problem.detail if problem is not None else "no answer"
-            yield Health(level=Level.FAIL, what=f"{what}: {detail}", fix="see `guardian iam`")
+        what = " ".join(filter(None, (f"{name}: {criterion.name}: {query.name}", query.detail)))
+        measurement = found[query]
+        problem = measurement.problem
+        if problem is not None:
+            yield Health(
+                level=Level.FAIL, what=f"{what}: {problem.detail}", fix="see `guardian iam`"
+            )
         elif query in unknown and query in measure.sought:
             yield Health(
                 level=Level.FAIL,
@@ -221,7 +222,7 @@ def _metrics(
                 level=Level.WARN,
                 what=f"{what} has no datapoint in the last hour",
                 fix="check the name and the exact set of dimensions"
-                f" ({', '.join(f'{k}={v}' for k, v in query.dimensions) or 'none'});"
+                f" ({query.labels});"
                 " a metric of failures may be absent while nothing fails",
             )
         elif not measure.sampled and (every_s := _apart_s(measurement)) > query.period_s:

@@ -269,6 +269,7 @@ class Wiring:
             to=to,
             journal=self.journal,
             has_data=lambda queries: self._heard(name, queries),
+            percentile=lambda query, p: self.source(name, query.source).percentile(query, p),
         )
         return Task(plan=plan, router=service.router, plane=self.plane(name))
 
@@ -294,6 +295,7 @@ class Wiring:
             rollback_to=rollback_to,
             journal=self.journal,
             has_data=lambda queries: self._heard(name, queries),
+            percentile=lambda query, p: self.source(name, query.source).percentile(query, p),
         )
         return Task(plan=plan, router=service.router, plane=self.plane(name))
 
@@ -310,7 +312,15 @@ class Wiring:
         )
 
     def _heard(self, name: str, queries: Sequence[Query]) -> frozenset[Query]:
-        return has_data(queries, self._source(self._aws[name]), now=self.clock.now())
+        now, asked = self.clock.now(), {query.source for query in queries}
+        return frozenset().union(
+            *(
+                has_data(
+                    [q for q in queries if q.source == source], self.source(name, source), now=now
+                )
+                for source in sorted(asked)
+            )
+        )
 
     # --- adapters --------------------------------------------------------------------------------
 

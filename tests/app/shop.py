@@ -8,6 +8,7 @@ from random import Random
 from typing import cast
 
 from guardian.app.planning import Request, Service
+from guardian.cloudwatch import MetricStat, changed, metric_query
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Criterion, Query, Reason
 from guardian.core.plan import Policy
@@ -60,8 +61,8 @@ class Target(Alias):
 
     def fallback_query(self, query: Query, *, live: str) -> Query | None:
         """The whole target's series, in the place of a version's."""
-        whole = tuple((k, v) for k, v in query.dimensions if v != live)
-        return replace(query, dimensions=whole) if self.whole else None
+        whole = tuple((k, v) for k, v in MetricStat.of(query).dimensions if v != live)
+        return changed(query, dimensions=whole) if self.whole else None
 
     def variables(self) -> Mapping[str, str]:
         """Two names."""
@@ -76,8 +77,8 @@ def everything(queries: Sequence[Query]) -> frozenset[Query]:
 def bound(namespace: str = "Sim") -> Criterion:
     """A criterion that names the canary and the function."""
     dimensions = (("FunctionName", "${router.function}"), ("Version", "${canary}"))
-    part = Query(namespace=namespace, metric="bad", stat="Sum", dimensions=dimensions)
-    measure = Ratio(part=part, total=replace(part, metric="total"), good=False)
+    part = metric_query(namespace=namespace, metric="bad", stat="Sum", dimensions=dimensions)
+    measure = Ratio(part=part, total=changed(part, metric="total"), good=False)
     return replace(error_rate("42"), measure=measure)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from guardian.app.planning import plan_rollout, plan_watch, take_snapshot
 from guardian.app.series_choice import HasData
+from guardian.cloudwatch import MetricStat, changed
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Query, Scope
 from guardian.core.plan import Approval, Drive, Plan
@@ -29,6 +30,7 @@ from guardian.engine.task import NothingToDo
 from guardian.messages.table import notice
 from guardian.ports import Capabilities, ConfigError, Guard
 from tests.app.shop import CANARY, SPLIT, STABLE, Shop, bound, everything
+from tests.simulation.like_cloudwatch import LikeCloudWatch
 
 
 def rollout_of(
@@ -41,6 +43,7 @@ def rollout_of(
         to=to,
         journal=shop.journal,
         has_data=has_data,
+        percentile=LikeCloudWatch().percentile,
     )
 
 
@@ -58,6 +61,7 @@ def watch_of(
         rollback_to=rollback_to,
         journal=shop.journal,
         has_data=has_data,
+        percentile=LikeCloudWatch().percentile,
     )
 
 
@@ -107,7 +111,7 @@ def test_a_rollout_goes_from_what_is_live_to_what_was_asked() -> None:
     assert plan.snapshot.traffic == STABLE
     assert plan.restores
     query = plan.criteria[0].measure.queries[0]
-    assert query.dimensions == (("FunctionName", "agents-api"), ("Version", "42"))
+    assert MetricStat.of(query).dimensions == (("FunctionName", "agents-api"), ("Version", "42"))
 
 
 def test_what_nothing_judges_does_not_start() -> None:
@@ -126,24 +130,12 @@ def test_a_plan_keeps_what_was_asked_and_what_is_configured() -> None:
     approvals = (Approval(before_step=0),)
     shop = Shop()
     shop.service = replace(shop.service, approvals=approvals, group="checkout")
-    request = replace(shop.request(), fixes=("Q1",))
-    plan = plan_rollout(
-        shop.service,
-        request,
-        to="42",
-        journal=shop.journal,
-        has_data=everything,
-    )
+    request, percentile = replace(shop.request(), fixes=("Q1",)), LikeCloudWatch().percentile
+    asked = {"journal": shop.journal, "has_data": everything, "percentile": percentile}
+    plan = plan_rollout(shop.service, request, to="42", **asked)  # type: ignore[arg-type] # by name
     assert (plan.fixes, plan.approvals, plan.group) == (("Q1",), approvals, "checkout")
     shop.target.traffic = SPLIT
-    watch = plan_watch(
-        shop.service,
-        request,
-        duration_s=600.0,
-        rollback_to=None,
-        journal=shop.journal,
-        has_data=everything,
-    )
+    watch = plan_watch(shop.service, request, duration_s=600.0, rollback_to=None, **asked)  # type: ignore[arg-type] # by name
     assert (watch.fixes, watch.approvals, watch.group) == (("Q1",), (), "checkout")
 
 
@@ -198,7 +190,7 @@ def test_an_unknown_variable_is_refused_with_the_file_and_the_known_ones() -> No
     shop = Shop()
     known = bound().measure
     assert isinstance(known, Ratio)
-    measure = replace(known, part=replace(known.part, metric="${oops}"))
+    measure = replace(known, part=changed(known.part, metric="${oops}"))
     shop.service = replace(shop.service, criteria=(replace(bound(), measure=measure),))
     said = refused(lambda: rollout_of(shop))
     assert said.startswith("rules/production.yaml: ")
@@ -366,10 +358,10 @@ def test_a_silent_versions_series_is_read_from_the_whole_target(
 
     def has_data(queries: Sequence[Query]) -> frozenset[Query]:
         wanted = {"version": 2, "whole target": 1, "nobody": 0}[speaks]
-        return frozenset(q for q in queries if len(q.dimensions) == wanted)
+        return frozenset(q for q in queries if len(MetricStat.of(q).dimensions) == wanted)
 
     criterion = watch_of(shop, has_data=has_data).criteria[0]
-    assert {len(q.dimensions) for q in criterion.queries()} == {dimensions}
+    assert {len(MetricStat.of(q).dimensions) for q in criterion.queries()} == {dimensions}
     assert ("whole target" in criterion.note) is (speaks == "whole target")
 
 

@@ -14,6 +14,7 @@ from guardian.core.traffic import Stamp, Traffic, Weight
 from guardian.ports import Capabilities, ConfigError, Guard, Record, RouterError, Unavailable
 from tests.app.shop import CANARY, SPLIT, STABLE, Shop, everything
 from tests.app.test_planning import completed
+from tests.simulation.like_cloudwatch import LikeCloudWatch
 from tests.simulation.memory_journal import MemoryJournal
 
 
@@ -38,6 +39,7 @@ def rollout(shop: Shop, name: str = "r-old") -> Plan:
         to="42",
         journal=shop.journal,
         has_data=everything,
+        percentile=LikeCloudWatch().percentile,
     )
 
 
@@ -154,6 +156,7 @@ def test_a_completed_gate_does_not_hide_what_was_live_before_it() -> None:
         rollback_to=None,
         journal=shop.journal,
         has_data=everything,
+        percentile=LikeCloudWatch().percentile,
     )
     at = gate.snapshot.taken_at
     shop.lived(

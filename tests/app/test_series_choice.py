@@ -8,20 +8,22 @@ from dataclasses import replace
 import pytest
 
 from guardian.app.planning import plan_rollout, plan_watch
+from guardian.cloudwatch import MetricStat, changed, metric_query
 from guardian.core.judging.kinds.latency import Latency
 from guardian.core.judging.kinds.percentile import Percentile
 from guardian.core.model import Compare, Criterion, Direction, Judge, Limit, Query
 from guardian.core.plan import Plan
 from tests.app.shop import CANARY, Shop, bound
+from tests.simulation.like_cloudwatch import LikeCloudWatch
 
-COUNT = Query(
+COUNT = metric_query(
     namespace="Shop/Api",
     metric="Took",
     stat="SampleCount",
     unit="Milliseconds",
     dimensions=(("Version", "${canary}"),),
 )
-WITHIN = replace(COUNT, stat="TC(:800)")
+WITHIN = changed(COUNT, stat="TC(:800)")
 P95 = Criterion(
     name="took-p95",
     measure=Latency(percentile=95, count=COUNT, within=WITHIN),
@@ -42,10 +44,10 @@ class Speaking:
     def __call__(self, queries: Sequence[Query]) -> frozenset[Query]:
         """Which of them had datapoints lately."""
         self.asked += queries
-        return frozenset(q for q in queries if q.stat in self.stats and self._named(q))
+        return frozenset(q for q in queries if q.word("stat") in self.stats and self._named(q))
 
     def _named(self, query: Query) -> bool:
-        return self.version is None or dict(query.dimensions).get("Version", "") == self.version
+        return self.version is None or dict(query.pairs()).get("Version", "") == self.version
 
 
 def planned(shop: Shop, has_data: Speaking, criterion: Criterion = P95) -> Plan:
@@ -57,6 +59,7 @@ def planned(shop: Shop, has_data: Speaking, criterion: Criterion = P95) -> Plan:
         to="42",
         journal=shop.journal,
         has_data=has_data,
+        percentile=LikeCloudWatch().percentile,
     )
 
 
@@ -67,9 +70,9 @@ def test_a_metric_without_counts_is_read_as_a_percentile(*, version: str, whole:
     shop.target.whole = whole
     (found,) = planned(shop, Speaking("SampleCount", version=version)).criteria
     assert isinstance(found.measure, Percentile)
-    assert found.measure.series.stat == "p95"
-    assert found.measure.series.dimensions == (("Version", "42"),)
-    assert found.measure.count.stat == "SampleCount"
+    assert MetricStat.of(found.measure.series).stat == "p95"
+    assert MetricStat.of(found.measure.series).dimensions == (("Version", "42"),)
+    assert MetricStat.of(found.measure.count).stat == "SampleCount"
     assert (found.judge, found.min_samples, found.compare) == (Judge.THRESHOLD, 200, None)
     assert (found.fail_if.value, found.fail_if.text) == (800.0, "800ms")
     assert "CloudWatch's own p95, judged by 3 of 5 datapoints" in found.note
@@ -98,12 +101,19 @@ def test_what_can_be_counted_is_counted(has_data: Speaking) -> None:
     assert not found.note
 
 
-def test_a_statistic_of_another_shape_is_left_alone() -> None:
-    """Nobody knows its limit in the metric's unit."""
-    other = replace(WITHIN, stat="PR(:800)")
-    criterion = replace(P95, measure=Latency(percentile=95, count=COUNT, within=other))
-    (found,) = planned(Shop(), Speaking("SampleCount"), criterion).criteria
-    assert isinstance(found.measure, Latency)
+def test_a_source_that_computes_no_percentile_counts_on() -> None:
+    """There is nothing better."""
+    shop = Shop()
+    shop.service = replace(shop.service, criteria=(P95,))
+    plan = plan_rollout(
+        shop.service,
+        shop.request(),
+        to="42",
+        journal=shop.journal,
+        has_data=Speaking("SampleCount"),
+        percentile=lambda _query, _percentile: None,
+    )
+    assert isinstance(plan.criteria[0].measure, Latency)
 
 
 def test_nothing_is_asked_where_there_is_no_latency() -> None:
@@ -125,5 +135,6 @@ def test_a_watch_looks_too() -> None:
         rollback_to=None,
         journal=shop.journal,
         has_data=Speaking("SampleCount", version="41"),
+        percentile=LikeCloudWatch().percentile,
     )
     assert isinstance(plan.criteria[0].measure, Percentile)

@@ -15,8 +15,9 @@ from click.testing import CliRunner
 
 from guardian.cli.main import guardian
 from guardian.clock import SystemClock
+from guardian.cloudwatch import changed, metric_query
 from guardian.core.judging.kinds.ratio import Ratio
-from guardian.core.model import Criterion, Direction, Instant, Limit, Query
+from guardian.core.model import Criterion, Direction, Instant, Limit
 from guardian.core.plan import Approval, Plan
 from guardian.core.rollout.entries import (
     Answer,
@@ -48,8 +49,8 @@ services:
 
 def criterion(name: str) -> Criterion:
     """A criterion that nothing measures here."""
-    query = Query(namespace="App", metric="Errors", stat="Sum")
-    total = replace(query, metric="Requests")
+    query = metric_query(namespace="App", metric="Errors", stat="Sum")
+    total = changed(query, metric="Requests")
     limit = Limit(direction=Direction.ABOVE, value=0.05, text="5%")
     measure = Ratio(part=query, total=total, good=False)
     return Criterion(name=name, measure=measure, fail_if=limit, min_samples=60)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from guardian.core.judging.kinds import KINDS
 from guardian.core.measure import Measure
-from guardian.core.model import Instant
+from guardian.core.model import Instant, Word, Words
 from guardian.core.notices import Event, Notice, Page, Severity
 from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.rollout.entries import (
@@ -251,6 +251,7 @@ def look(rollout: str, *, at: Instant = START) -> Look:
 
 # --- strategies --------------------------------------------------------------------------------
 
+WORDS: Final = ("dimensions", "metric", "namespace", "query", "stat")
 _SCALARS: Final[dict[Any, st.SearchStrategy[Any]]] = {
     Instant: st.integers(-62_135_596_800_000, 253_402_300_799_999).map(lambda ms: ms / 1000),
     Weight: st.integers(0, 1_000_000).map(Weight),
@@ -270,6 +271,9 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(list(hint))
     if hint is Measure:
         return st.one_of([values(kind) for kind in KINDS])
+    if hint == Words:
+        words = st.dictionaries(st.sampled_from(WORDS), values(Word), max_size=len(WORDS))
+        return words.map(lambda found: tuple(sorted(found.items())))
     if isinstance(hint, type) and is_dataclass(hint):
         hints = get_type_hints(hint, include_extras=True)
         parts = {f.name: values(hints[f.name]) for f in fields(hint)}

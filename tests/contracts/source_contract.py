@@ -20,6 +20,12 @@ class SourceWorld(Protocol):
     """A count per minute; `minutes` minutes before `now` hold data, the one in progress too."""
     quiet: Query
     """A series that nobody ever published to."""
+    of_another_version: Query
+    """The same series of a version that never spoke."""
+    misspelt: Query
+    """A series that there is not; its name resembles the busy one's."""
+    hint: str
+    """What is said of the misspelt one."""
     settle_s: float
     minutes: int
 
@@ -108,17 +114,14 @@ class SourceContract:
 
     def test_a_series_that_speaks_is_known(self, world: SourceWorld) -> None:
         """Whatever its version."""
-        name = world.busy.dimensions[0][0]
-        other = replace(world.busy, dimensions=((name, "never"),), versioned=(name,))
-        assert world.source().unknown([world.busy, other], now=world.now) == {}
+        asked = [world.busy, world.of_another_version]
+        assert world.source().unknown(asked, now=world.now) == {}
 
     def test_a_series_that_nobody_has_seen_is_named(self, world: SourceWorld) -> None:
         """With what there is instead."""
-        wrong = replace(world.busy, metric=f"{world.busy.metric}s")
-        said = world.source().unknown([world.busy, wrong], now=world.now)
-        assert list(said) == [wrong]
-        assert wrong.metric in said[wrong]
-        assert f"lists {world.busy.metric}" in said[wrong]
+        said = world.source().unknown([world.busy, world.misspelt], now=world.now)
+        assert list(said) == [world.misspelt]
+        assert world.hint in said[world.misspelt]
 
     def test_nothing_asked_is_nothing_read(self, world: SourceWorld) -> None:
         """No ask, no answer, no error."""
@@ -132,7 +135,7 @@ class SourceContract:
         problem = found[world.busy].problem
         assert problem is not None
         assert problem.reason is Reason.AUTH
-        assert world.busy.metric in problem.detail
+        assert world.busy.name in problem.detail
         assert found[world.busy].points == ()
         assert found[world.quiet].problem is None
 

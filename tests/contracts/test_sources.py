@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from guardian.aws import Sessions
+from guardian.cloudwatch import MetricStat, changed, metric_query
 from guardian.core.model import Query
 from guardian.ports import Ask
 from guardian.sim.metric_store import dimensions
@@ -23,7 +24,7 @@ MINUTE = 1_700_000_100.0
 
 def series(metric: str, stat: str = "Sum") -> Query:
     """A series of the test's version."""
-    return Query(
+    return metric_query(
         namespace="EnergyInsights/Api", metric=metric, stat=stat, dimensions=(("Version", "10"),)
     )
 
@@ -34,6 +35,11 @@ class SimulatedCloudWatch:
     now = NOW
     busy = series("Requests")
     quiet = series("FailedRequests")
+    of_another_version = replace(
+        changed(series("Requests"), dimensions=(("Version", "never"),)), versioned=("Version",)
+    )
+    misspelt = series("Requestss")
+    hint = "lists Requests"
     settle_s = 120.0
     minutes = 10
 
@@ -59,7 +65,7 @@ class SimulatedCloudWatch:
 
     def forbid(self, query: Query) -> None:
         """StatusCode Forbidden for this series."""
-        self.simulator.faults.add(kind="forbidden", metric=query.metric)
+        self.simulator.faults.add(kind="forbidden", metric=MetricStat.of(query).metric)
 
     def break_down(self) -> None:
         """HTTP 500 for every call."""
@@ -147,8 +153,8 @@ def test_a_long_history_comes_over_several_pages(simulated: SimulatedCloudWatch)
 
 def test_wrong_dimensions_are_told_from_a_wrong_name(simulated: SimulatedCloudWatch) -> None:
     """The metric is there, with other dimensions; and a namespace may hold nothing."""
-    wrong = replace(simulated.busy, dimensions=(("Vesion", "10"),))
-    other = replace(simulated.busy, namespace="EnergyInsights/Apis")
+    wrong = changed(simulated.busy, dimensions=(("Vesion", "10"),))
+    other = changed(simulated.busy, namespace="EnergyInsights/Apis")
     said = simulated.source().unknown([wrong, other], now=NOW)
     assert said[wrong].endswith("It lists that metric with dimensions Version")
     assert said[other].endswith("It lists nothing in that namespace")
@@ -156,7 +162,7 @@ def test_wrong_dimensions_are_told_from_a_wrong_name(simulated: SimulatedCloudWa
 
 def test_another_target_does_not_make_a_series_known(simulated: SimulatedCloudWatch) -> None:
     """Only the version may differ."""
-    other = replace(simulated.busy, dimensions=(("Version", "11"),))
+    other = changed(simulated.busy, dimensions=(("Version", "11"),))
     assert list(simulated.source().unknown([other], now=NOW)) == [other]
 
 
@@ -181,7 +187,7 @@ def test_where_listing_is_not_allowed_datapoints_tell(simulated: SimulatedCloudW
 
 def test_a_bad_query_is_found_among_good_ones(simulated: SimulatedCloudWatch) -> None:
     """CloudWatch refuses the whole call; only the culprit has a problem in the end."""
-    bad = replace(simulated.busy, period_s=60, stat="p101")
+    bad = changed(simulated.busy, stat="p101")
     good = [series(f"M{i}") for i in range(30)]
     found = simulated.source().read([ask(q) for q in [bad, *good, simulated.busy]], now=NOW)
     assert found[bad].problem is not None

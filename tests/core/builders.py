@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from guardian.cloudwatch import changed, metric_query
 from guardian.core.figures import Bound, Figure, Unit
 from guardian.core.judging.judge import Window, judge
 from guardian.core.judging.kinds.latency import Latency
@@ -30,13 +31,15 @@ T0 = 1_700_000_040.0
 Row: TypeAlias = tuple[float | None, float | None]
 """(numerator, denominator) of one minute; None where there is no datapoint."""
 
-BAD = Query(namespace="Shop/Api", metric="Failed", stat="Sum")
-GOOD = Query(namespace="Shop/Api", metric="Succeeded", stat="Sum")
-TOTAL = Query(namespace="Shop/Api", metric="Requests", stat="Sum")
-COUNT = Query(namespace="AWS/Lambda", metric="Duration", stat="SampleCount", unit="Milliseconds")
-WITHIN = replace(COUNT, stat="TC(:10000)")
-STABLE_BAD = replace(BAD, dimensions=(("Version", "1"),))
-STABLE_TOTAL = replace(TOTAL, dimensions=(("Version", "1"),))
+BAD = metric_query(namespace="Shop/Api", metric="Failed", stat="Sum")
+GOOD = metric_query(namespace="Shop/Api", metric="Succeeded", stat="Sum")
+TOTAL = metric_query(namespace="Shop/Api", metric="Requests", stat="Sum")
+COUNT = metric_query(
+    namespace="AWS/Lambda", metric="Duration", stat="SampleCount", unit="Milliseconds"
+)
+WITHIN = changed(COUNT, stat="TC(:10000)")
+STABLE_BAD = changed(BAD, dimensions=(("Version", "1"),))
+STABLE_TOTAL = changed(TOTAL, dimensions=(("Version", "1"),))
 
 ERRORS = Criterion(
     name="error-rate",

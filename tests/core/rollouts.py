@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from guardian.cloudwatch import metric_query
 from guardian.core.judging.kinds.incidents import Incidents, incident_query
 from guardian.core.judging.kinds.ratio import Ratio
-from guardian.core.model import Criterion, Direction, Instant, Limit, OnFail, Query, Scope
+from guardian.core.model import Criterion, Direction, Instant, Limit, OnFail, Scope
 from guardian.core.plan import Approval, Drive, Plan, Policy, Unapproved
 from guardian.core.rollout.entries import (
     Approved,
@@ -62,8 +63,8 @@ def ratio(**dimensions: str) -> Ratio:
     """A share of bad events."""
     pairs = tuple(sorted(dimensions.items()))
     return Ratio(
-        part=Query(namespace="N", metric="Bad", stat="Sum", dimensions=pairs),
-        total=Query(namespace="N", metric="All", stat="Sum", dimensions=pairs),
+        part=metric_query(namespace="N", metric="Bad", stat="Sum", dimensions=pairs),
+        total=metric_query(namespace="N", metric="All", stat="Sum", dimensions=pairs),
         good=False,
     )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
+from guardian.cloudwatch import changed
 from guardian.core.judging.judge import judge
 from guardian.core.judging.kinds.latency import Latency
 from guardian.core.model import Measurement, Query
@@ -135,11 +135,11 @@ def test_an_outage_is_seen_before_its_minutes_have_settled() -> None:
 
 def test_slow_on_both_sides_is_an_outage_too() -> None:
     """A latency is counted as a ratio is."""
-    own = {"dimensions": (("Version", "1"),)}
+    own = (("Version", "1"),)
     other = Latency(
         percentile=95,
-        count=replace(COUNT, **own),  # type: ignore[arg-type] # by name
-        within=replace(WITHIN, **own),  # type: ignore[arg-type] # by name
+        count=changed(COUNT, dimensions=own),
+        within=changed(WITHIN, dimensions=own),
     )
     slow: list[Row] = [(700.0, 1000.0)] * 10
     found = read(slow, part=WITHIN, total=COUNT) | read(slow, part=other.within, total=other.count)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.cloudwatch import MetricStat, changed, metric_query
 from guardian.core.binding import UnboundVariable, bind, sibling, swapped
 from guardian.core.judging.kinds.gauge import Gauge
 from guardian.core.judging.kinds.incidents import Incidents, incident_query
@@ -14,14 +15,14 @@ from guardian.core.judging.kinds.percentile import Percentile
 from guardian.core.judging.kinds.rate import Rate
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.measure import Measure
-from guardian.core.model import Compare, Query
+from guardian.core.model import Compare
 from tests.core.rollouts import criterion, ratio
 
 NAMES = {"canary": "42", "stable": "41", "router.function": "agents-api"}
 LATENCY = Latency(
     percentile=95,
-    count=Query(namespace="AWS/Lambda", metric="${kind}", stat="SampleCount"),
-    within=Query(namespace="${vendor}/Lambda", metric="Duration", stat="TC(:10)"),
+    count=metric_query(namespace="AWS/Lambda", metric="${kind}", stat="SampleCount"),
+    within=metric_query(namespace="${vendor}/Lambda", metric="Duration", stat="TC(:10)"),
 )
 
 
@@ -35,7 +36,7 @@ def test_variables_in_dimensions_are_replaced() -> None:
     )
     assert isinstance(bound.measure, Ratio)
     for query in (bound.measure.part, bound.measure.total):
-        assert query.dimensions == (("Name", "agents-api:41"), ("Version", "42"))
+        assert MetricStat.of(query).dimensions == (("Name", "agents-api:41"), ("Version", "42"))
 
 
 def test_the_dimensions_that_name_a_version_are_remembered() -> None:
@@ -47,15 +48,18 @@ def test_the_dimensions_that_name_a_version_are_remembered() -> None:
     assert isinstance(bound.measure, Ratio)
     part = bound.measure.part
     assert part.versioned == ("Version",)
-    assert sibling(part, "42", "41").dimensions == (("Name", "a42"), ("Version", "agents-41"))
+    assert MetricStat.of(sibling(part, "42", "41")).dimensions == (
+        ("Name", "a42"),
+        ("Version", "agents-41"),
+    )
 
 
 def test_variables_in_names_are_replaced() -> None:
     """Namespace and metric may hold some too, of a percentile as of a ratio."""
     bound = bind(replace(criterion(), measure=LATENCY), {"kind": "Duration", "vendor": "AWS"})
     assert isinstance(bound.measure, Latency)
-    assert bound.measure.count.metric == "Duration"
-    assert bound.measure.within.namespace == "AWS/Lambda"
+    assert MetricStat.of(bound.measure.count).metric == "Duration"
+    assert MetricStat.of(bound.measure.within).namespace == "AWS/Lambda"
 
 
 def test_the_side_that_is_compared_with_is_bound_too() -> None:
@@ -64,7 +68,7 @@ def test_the_side_that_is_compared_with_is_bound_too() -> None:
     bound = bind(replace(criterion(), compare=compare), NAMES)
     assert bound.compare is not None
     assert isinstance(bound.compare.stable, Ratio)
-    assert bound.compare.stable.part.dimensions == (("Version", "41"),)
+    assert MetricStat.of(bound.compare.stable.part).dimensions == (("Version", "41"),)
 
 
 def test_a_comparison_without_its_own_queries_stays() -> None:
@@ -81,7 +85,7 @@ def test_what_looks_like_a_variable_in_a_value_stays() -> None:
     """Values are put in once, and never read again."""
     bound = bind(replace(criterion(), measure=ratio(Version="${canary}")), {"canary": "${stable}"})
     assert isinstance(bound.measure, Ratio)
-    assert bound.measure.part.dimensions == (("Version", "${stable}"),)
+    assert MetricStat.of(bound.measure.part).dimensions == (("Version", "${stable}"),)
 
 
 @pytest.mark.parametrize("name", ["cannary", "router.alias", "a-b", ""])
@@ -99,9 +103,9 @@ def test_an_unknown_variable_names_the_known_ones(name: str) -> None:
 def test_queries_of_a_measure_can_be_swapped() -> None:
     """Both kinds of measure; what is not named stays."""
     plain = ratio(Version="42")
-    other = replace(plain.total, metric="Other")
+    other = changed(plain.total, metric="Other")
     assert swapped(plain, {plain.total: other}) == replace(plain, total=other)
-    within = replace(LATENCY.within, stat="TC(:20)")
+    within = changed(LATENCY.within, stat="TC(:20)")
     assert swapped(LATENCY, {LATENCY.within: within}) == replace(LATENCY, within=within)
 
 
@@ -137,8 +141,11 @@ def test_the_services_of_incidents_are_bound() -> None:
 )
 def test_every_query_of_every_measure_can_be_swapped(measure: Measure) -> None:
     """Those that are not named stay, and nothing else changes."""
-    swaps = {query: replace(query, metric=f"other-{query.stat}") for query in measure.queries}
-    changed = swapped(measure, swaps)
-    assert changed.queries == tuple(swaps[query] for query in measure.queries)
-    assert swapped(changed, swaps) == changed
+    swaps = {
+        query: changed(query, metric=f"other-{MetricStat.of(query).stat}")
+        for query in measure.queries
+    }
+    other = swapped(measure, swaps)
+    assert other.queries == tuple(swaps[query] for query in measure.queries)
+    assert swapped(other, swaps) == other
     assert swapped(measure, {}) is measure

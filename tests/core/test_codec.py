@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from guardian.cloudwatch import metric_query
 from guardian.core.codec import (
     CodecError,
     decode,
@@ -29,7 +30,7 @@ from guardian.core.judging.kinds.percentile import Percentile
 from guardian.core.judging.kinds.rate import Rate
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.measure import Measure
-from guardian.core.model import Criterion, Datapoint, Direction, Instant, Limit, Measurement, Query
+from guardian.core.model import Criterion, Datapoint, Direction, Instant, Limit, Measurement
 from guardian.core.notices import Notice
 from guardian.core.plan import Plan
 from guardian.core.rollout.entries import Entry, Held, Order, RolloutStarted, WeightConfirmed
@@ -42,8 +43,8 @@ ENTRIES: tuple[Entry, ...] = (started("r1"), *LATER)
 CRITERION = Criterion(
     name="error-rate",
     measure=Ratio(
-        part=Query(namespace="AWS/Lambda", metric="Errors", stat="Sum"),
-        total=Query(namespace="AWS/Lambda", metric="Invocations", stat="Sum"),
+        part=metric_query(namespace="AWS/Lambda", metric="Errors", stat="Sum"),
+        total=metric_query(namespace="AWS/Lambda", metric="Invocations", stat="Sum"),
         good=False,
     ),
     fail_if=Limit(direction=Direction.ABOVE, value=0.05, text="5%"),
@@ -316,8 +317,8 @@ WRONGLY_TYPED: list[tuple[object, str]] = [
         r"Snapshot\.detail: an object is wanted, not a number",
     ),
     (
-        Query(namespace="a", metric="b", stat="c", dimensions=(("x", "y", "z"),)),  # type: ignore[arg-type]
-        r"Query\.dimensions\[0\]: a list of 2 is wanted, not of 3",
+        metric_query(namespace="a", metric="b", stat="c", dimensions=(("x", "y", "z"),)),
+        r"Query\.words\[1\]\[1\]\[0\]: a list of 2 is wanted, not of 3",
     ),
 ]
 

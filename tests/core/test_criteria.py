@@ -323,8 +323,7 @@ def test_a_datapoint_that_cannot_be_a_count_is_an_error_and_never_a_breach(
     error = verdict(ERRORS, found)
     assert error.outcome is Outcome.ERROR
     assert error.why == (
-        f"{query.namespace} {query.metric} reported {value:g} at 2023-11-14T22:16:00Z,"
-        " which cannot be a count"
+        f"{query.name} reported {value:g} at 2023-11-14T22:16:00Z, which cannot be a count"
     )
     assert (error.evidence.blind_since, error.evidence.samples) == (T0 + 120, 0)
     assert not failing(error)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.cloudwatch import MetricStat
 from guardian.core import reasons
 from guardian.core.judging.counts import sought
 from guardian.core.judging.judge import judge
@@ -64,7 +65,7 @@ def test_a_numerator_that_nobody_has_ever_seen_is_no_zero(
     silent = verdict(criterion, found)
     assert (silent.outcome, silent.evidence.samples) == (Outcome.NO_DATA, 0)
     assert silent.evidence.blind_since is None, "nobody was asked yet"
-    assert part.metric in silent.why
+    assert MetricStat.of(part).metric in silent.why
 
 
 def test_what_the_source_says_of_an_unknown_series_is_told() -> None:

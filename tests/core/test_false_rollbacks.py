@@ -14,10 +14,11 @@ from random import Random
 
 import pytest
 
+from guardian.cloudwatch import metric_query
 from guardian.core.judging.judge import JudgeState, Window, judge
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.judging.sequential import LimitTest
-from guardian.core.model import Criterion, Datapoint, Direction, Limit, Measurement, Query
+from guardian.core.model import Criterion, Datapoint, Direction, Limit, Measurement
 from guardian.core.traffic import Weight
 from guardian.core.verdict import Outcome
 
@@ -106,8 +107,8 @@ def test_ten_percent_errors_at_50_requests_a_second_are_caught_within_four_minut
 
 # --- the same through `judge`, with late and partial datapoints --------------------------------
 
-BAD = Query(namespace="Shop/Api", metric="Failed", stat="Sum")
-TOTAL = Query(namespace="Shop/Api", metric="Requests", stat="Sum")
+BAD = metric_query(namespace="Shop/Api", metric="Failed", stat="Sum")
+TOTAL = metric_query(namespace="Shop/Api", metric="Requests", stat="Sum")
 ERRORS = Criterion(
     name="error-rate",
     measure=Ratio(part=BAD, total=TOTAL, good=False),

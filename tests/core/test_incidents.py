@@ -206,9 +206,3 @@ def test_incidents_are_observed_until_they_were_read() -> None:
     """A step's bake does not wait for them."""
     assert after(told(at=NOW + 20))[0].evidence.observed_until == NOW + 20
     assert after({})[0].evidence.observed_until is None
-
-
-def test_what_is_open_now_has_no_history() -> None:
-    """There are no older periods to read of it."""
-    assert OPEN.of_now
-    assert not replace(OPEN, stat="Sum").of_now

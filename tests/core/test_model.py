@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guardian.cloudwatch import changed, metric_query
 from guardian.core.judging.kinds.latency import Latency
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import (
@@ -16,7 +17,6 @@ from guardian.core.model import (
     Direction,
     Limit,
     OnFail,
-    Query,
     Scope,
     ceil_to,
     floor_to,
@@ -25,8 +25,8 @@ from guardian.core.traffic import FULL, NONE, Traffic, Weight, Weights
 from tests.core.rollouts import CANARY, PLAN, TEN, criterion, ratio
 
 SPLIT = Traffic(primary="41", secondary="42", weight=TEN)
-COUNT = Query(namespace="AWS/Lambda", metric="Duration", stat="SampleCount")
-WITHIN = replace(COUNT, stat="TC(:10000)")
+COUNT = metric_query(namespace="AWS/Lambda", metric="Duration", stat="SampleCount")
+WITHIN = changed(COUNT, stat="TC(:10000)")
 P95 = Latency(percentile=95, count=COUNT, within=WITHIN)
 
 

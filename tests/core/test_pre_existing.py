@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.cloudwatch import changed, metric_query
 from guardian.core.figures import Bound, Figure, Unit
 from guardian.core.judging.judge import judge
 from guardian.core.judging.kinds.gauge import Gauge
@@ -45,17 +46,18 @@ from tests.core.rollouts import (
     saw,
 )
 
-QUEUE_AGE = Query(namespace="AWS/SQS", metric="ApproximateAgeOfOldestMessage", stat="Maximum")
+QUEUE_AGE = metric_query(
+    namespace="AWS/SQS", metric="ApproximateAgeOfOldestMessage", stat="Maximum"
+)
 
 
 def by_version(version: str) -> Ratio:
     """Errors of all, by version."""
-    own = {"dimensions": (("Version", version),), "versioned": ("Version",)}
-    return Ratio(
-        part=replace(builders.BAD, **own),  # type: ignore[arg-type] # by name
-        total=replace(builders.TOTAL, **own),  # type: ignore[arg-type] # by name
-        good=False,
+    part, total = (
+        replace(changed(query, dimensions=(("Version", version),)), versioned=("Version",))
+        for query in (builders.BAD, builders.TOTAL)
     )
+    return Ratio(part=part, total=total, good=False)
 
 
 ERRORS = replace(builders.ERRORS, measure=by_version("42"))

@@ -10,15 +10,16 @@ from random import Random
 
 import pytest
 
+from guardian.cloudwatch import metric_query
 from guardian.core.judging.kinds.rate import Rate
 from guardian.core.judging.sequential import ODDS_RATIOS, LimitTest, RateTest, Track
-from guardian.core.model import Criterion, Direction, Limit, Measurement, Query
+from guardian.core.model import Criterion, Direction, Limit, Measurement
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.builders import T0, failing, series, window
 from tests.core.builders import verdict as judged
 from tests.core.test_false_rollbacks import Arrivals
 
-EVENTS = Query(namespace="Shop/Api", metric="Throttled", stat="Sum")
+EVENTS = metric_query(namespace="Shop/Api", metric="Throttled", stat="Sum")
 MANY = Criterion(
     name="throttles",
     measure=Rate(events=EVENTS),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.cloudwatch import MetricStat, changed, metric_query
 from guardian.core import reasons
 from guardian.core.judging.judge import Window, judge
 from guardian.core.judging.kinds.gauge import Gauge
@@ -31,10 +32,10 @@ from tests.core.builders import (
 )
 from tests.core.builders import verdict as judged
 
-CPU = Query(namespace="AWS/ECS", metric="CPUUtilization", stat="Average", unit="Percent")
-SLOW = Query(namespace="Shop/Api", metric="Took", stat="p95", unit="Milliseconds")
-SAMPLES = replace(SLOW, stat="SampleCount")
-EVENTS = Query(namespace="Shop/Api", metric="Throttled", stat="Sum")
+CPU = metric_query(namespace="AWS/ECS", metric="CPUUtilization", stat="Average", unit="Percent")
+SLOW = metric_query(namespace="Shop/Api", metric="Took", stat="p95", unit="Milliseconds")
+SAMPLES = changed(SLOW, stat="SampleCount")
+EVENTS = metric_query(namespace="Shop/Api", metric="Throttled", stat="Sum")
 
 GAUGE = Criterion(
     name="cpu",
@@ -336,7 +337,7 @@ def test_nonsense_is_an_error(criterion: Criterion, query: Query) -> None:
     found[query] = replace(found[query], points=(Datapoint(T0, value),))
     error = judged(criterion, found)
     assert error.outcome is Outcome.ERROR
-    assert query.metric in error.why
+    assert MetricStat.of(query).metric in error.why
 
 
 def test_a_gauge_may_be_negative() -> None:

@@ -16,12 +16,13 @@ from guardian.engine.runner import RolloutRunner
 from guardian.engine.tick import Plane, TickResult
 from guardian.ports import Ask, CallPool, Journal, Source
 from tests.contracts.journal_values import ManualClock
+from tests.simulation.like_cloudwatch import LikeCloudWatch
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import plan
 from tests.simulation.world import Alias, Faults, SeededRandom, VirtualClock
 
 
-class Quiet:
+class Quiet(LikeCloudWatch):
     """A source that answers each ask with nothing, and remembers when it was asked."""
 
     def __init__(self, clock: ManualClock) -> None:
@@ -38,11 +39,6 @@ class Quiet:
             return cast("Mapping[Query, Measurement]", self.garbage)
         settled = (now - 180) // 60 * 60
         return {a.query: Measurement(settled_before=settled) for a in asks}
-
-    def unknown(self, queries: Sequence[Query], *, now: float) -> Mapping[Query, str]:
-        """None."""
-        del queries, now
-        return {}
 
 
 class UndyingJournal(MemoryJournal):

@@ -6,23 +6,23 @@ from dataclasses import replace
 
 import pytest
 
+from guardian.cloudwatch import MetricStat, changed, metric_query
 from guardian.core.judging.kinds.ratio import Ratio
-from guardian.core.model import Query, Scope
+from guardian.core.model import Scope
 from guardian.core.plan import Drive
 from guardian.engine.needs import views
 from tests.app.shop import Shop
 from tests.core.rollouts import PLAN
 
-TOTAL = Query(
-    namespace="Shop/Api",
-    metric="Requests",
-    stat="Sum",
-    dimensions=(("Version", "42"),),
+TOTAL = replace(
+    metric_query(
+        namespace="Shop/Api", metric="Requests", stat="Sum", dimensions=(("Version", "42"),)
+    ),
     versioned=("Version",),
 )
 ERRORS = replace(
     PLAN.criteria[0],
-    measure=Ratio(part=replace(TOTAL, metric="Failed"), total=TOTAL, good=False),
+    measure=Ratio(part=changed(TOTAL, metric="Failed"), total=TOTAL, good=False),
     scope=Scope.CANARY,
 )
 
@@ -44,4 +44,9 @@ def test_alone_on_its_target_stable_is_what_the_whole_target_shows(
     target.whole = whole
     plan = replace(PLAN, drive=drive, criteria=(ERRORS,))
     (shown,) = views(plan, target)
-    assert [q.dimensions for c in shown for q in c.queries() if q.metric == "Requests"] == read
+    assert [
+        MetricStat.of(q).dimensions
+        for c in shown
+        for q in c.queries()
+        if MetricStat.of(q).metric == "Requests"
+    ] == read

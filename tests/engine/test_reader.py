@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from guardian.clock import SystemClock
+from guardian.cloudwatch import MetricStat, changed
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Datapoint, Measurement, Query, Reason
 from guardian.core.rollout.entries import Entry, RolloutStarted, StepEntered, WeightConfirmed
@@ -41,17 +42,17 @@ class Doubted(Quiet):
         starts = range(int(ask.start), int(min(now, ask.end)), 60)
         points = tuple(Datapoint(float(at), 100.0) for at in starts)
         return Measurement(
-            points=points if ask.query.metric == "total" else (),
+            points=points if MetricStat.of(ask.query).metric == "total" else (),
             settled_before=(now - 180) // 60 * 60,
         )
 
     def unknown(self, queries: Sequence[Query], *, now: float) -> Mapping[Query, str]:
         """What is strange, of the versions asked for."""
         del now
-        self.sought.append([value for q in queries for _, value in q.dimensions])
+        self.sought.append([value for q in queries for _, value in MetricStat.of(q).dimensions])
         if self.error is not None:
             raise self.error
-        return {q: UNKNOWN for q in queries if q.dimensions[0][1] in self.strange}
+        return {q: UNKNOWN for q in queries if MetricStat.of(q).dimensions[0][1] in self.strange}
 
 
 def shifted(clock: ManualClock, name: str = "r1") -> RolloutRunner:
@@ -61,13 +62,13 @@ def shifted(clock: ManualClock, name: str = "r1") -> RolloutRunner:
     (criterion,) = begun.criteria
     assert isinstance(criterion.measure, Ratio)
     bad, all_ = (
-        replace(q, versioned=("Version",), region=None if name == "r1" else name)
+        replace(changed(q, region=None if name == "r1" else name), versioned=("Version",))
         for q in criterion.queries()
     )
     measure = replace(criterion.measure, part=bad, total=all_)
-    changed = replace(begun, criteria=(replace(criterion, measure=measure),))
+    again = replace(begun, criteria=(replace(criterion, measure=measure),))
     entries: list[Entry] = [
-        RolloutStarted(at=at, plan=changed),
+        RolloutStarted(at=at, plan=again),
         StepEntered(at=at, step=0),
         WeightConfirmed(at=at, weight=begun.steps[0].weight),
     ]
@@ -86,7 +87,7 @@ def poll(reader: Reader, mine: RolloutRunner, clock: ManualClock) -> Measurement
     reader.take_in(results, clock.now())
     found = reader.measurements(mine, clock.now())
     clock.pass_s(30.0)
-    return next(m for q, m in found.items() if q.metric == "bad")
+    return next(m for q, m in found.items() if MetricStat.of(q).metric == "bad")
 
 
 def test_a_series_that_never_spoke_is_asked_after_once() -> None:
@@ -169,7 +170,7 @@ def lives(
 def total(reader: Reader, mine: RolloutRunner, clock: ManualClock) -> Measurement:
     """What is known of a rollout's requests."""
     found = reader.measurements(mine, clock.now())
-    return next(m for q, m in found.items() if q.metric == "total")
+    return next(m for q, m in found.items() if MetricStat.of(q).metric == "total")
 
 
 def arrives(reader: Reader, clock: ManualClock) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
-from guardian.core.model import Datapoint, Incident, Measurement, Problem, Query, Reason
+from guardian.cloudwatch import MetricStat, changed, metric_query
+from guardian.core.model import Datapoint, Incident, Measurement, Problem, Reason
 from guardian.engine.series import (
     LAG_MOST_S,
     NEWEST_PERIODS,
-    REREAD_OWN_S,
     REREAD_PERIODS,
     WIDE_S,
     Series,
@@ -17,10 +17,10 @@ from guardian.engine.series import (
 )
 from guardian.ports import Ask
 
-QUERY = Query(namespace="AWS/N", metric="Bad", stat="Sum")
-OWN = replace(QUERY, namespace="Shop")
+QUERY = metric_query(namespace="AWS/N", metric="Bad", stat="Sum")
 T0 = 1_800_000_000.0
 SETTLE_S = 180.0
+CORRECTED_S = 900.0
 TROUBLE = Problem(reason=Reason.UNAVAILABLE, detail="no answer")
 
 
@@ -113,8 +113,8 @@ def test_everything_is_read_again_every_ten_minutes() -> None:
 
 def test_who_has_waited_longest_is_read_again_first() -> None:
     """Where ten minutes are too short for all of them, each has its turn all the same."""
-    store, now = SeriesStore(), T0 + 7200.0
-    queries = [replace(QUERY, metric=name) for name in ("A", "B", "C")]
+    store, now = SeriesStore(lambda _: 0.0), T0 + 7200.0
+    queries = [changed(QUERY, metric=name) for name in ("A", "B", "C")]
     wanted = dict.fromkeys(queries, (T0, SETTLE_S))
     for ask_ in store.asks(wanted, now=now):
         store.merge(ask_, read(now), now=now)
@@ -122,7 +122,7 @@ def test_who_has_waited_longest_is_read_again_first() -> None:
     assert [a.query for a in missing] == queries
     for late, ask_ in zip((30.0, 10.0), missing, strict=False):
         store.fill(ask_, read(now), now=now + late)
-    turns = [a.query.metric for a in store.histories(wanted, now=now + WIDE_S + 60)]
+    turns = [MetricStat.of(a.query).metric for a in store.histories(wanted, now=now + WIDE_S + 60)]
     assert turns == ["C", "B", "A"]
 
 
@@ -176,12 +176,12 @@ def test_a_series_that_comes_late_is_waited_for() -> None:
 
 def test_what_a_log_filter_counts_is_seen_at_the_poll_after_it_came() -> None:
     """Nobody knows how late one's own metrics come: also the first of them is looked for."""
-    series, quiet = Series(), T0 + 30 * 60
-    first = series.ask(OWN, since=T0, settle_s=120.0, now=quiet)
+    series, quiet = Series(CORRECTED_S), T0 + 30 * 60
+    first = series.ask(QUERY, since=T0, settle_s=120.0, now=quiet)
     series.merge(first, read(quiet), now=quiet)
     now, begun = quiet + 60, T0 + 20 * 60
-    ask_ = series.ask(OWN, since=T0, settle_s=120.0, now=now)
-    assert ask_.start == series.settled_before - REREAD_OWN_S < begun
+    ask_ = series.ask(QUERY, since=T0, settle_s=120.0, now=now)
+    assert ask_.start == series.settled_before - CORRECTED_S < begun
     series.merge(ask_, read(now, (20, 30.0)), now=now)
     assert values(series) == [(20, 30.0)]
     assert series.measurement(since=T0).lag_s == now - begun - 60
@@ -189,8 +189,8 @@ def test_what_a_log_filter_counts_is_seen_at_the_poll_after_it_came() -> None:
 
 def test_periods_of_an_hour_are_read_again_as_ever() -> None:
     """A quarter of an hour is less than the newest of them."""
-    series, now = Series(), T0 + 90 * 3600
-    hourly = replace(OWN, period_s=3600)
+    series, now = Series(CORRECTED_S), T0 + 90 * 3600
+    hourly = replace(QUERY, period_s=3600)
     series.merge(series.ask(hourly, since=T0, settle_s=120.0, now=now), read(now), now=now)
     start = series.ask(hourly, since=T0, settle_s=120.0, now=now + 60).start
     assert start == series.settled_before // 3600 * 3600 - REREAD_PERIODS * 3600
@@ -256,7 +256,7 @@ def test_a_rollout_sees_only_what_came_after_its_own_beginning() -> None:
 
 def test_the_store_forgets_queries_that_nobody_wants() -> None:
     """A finished rollout's series are not read again."""
-    store = SeriesStore()
+    store = SeriesStore(lambda _: 0.0)
     asks = store.asks({QUERY: (T0, SETTLE_S)}, now=T0 + 300)
     store.merge(asks[0], read(T0 + 300, (1, 1.0)), now=T0 + 300)
     store.asks({}, now=T0 + 360)
@@ -268,7 +268,7 @@ def test_the_store_forgets_queries_that_nobody_wants() -> None:
 
 def test_a_query_without_an_answer_is_a_problem() -> None:
     """A source that leaves a query out has not read it."""
-    store = SeriesStore()
+    store = SeriesStore(lambda _: 0.0)
     asks = store.asks({QUERY: (T0, SETTLE_S)}, now=T0 + 300)
     store.merge(asks[0], None, now=T0 + 300)
     found = store.measurements([QUERY], since=T0)[QUERY]
@@ -279,7 +279,7 @@ def test_a_query_without_an_answer_is_a_problem() -> None:
 
 def test_garbage_from_a_source_is_a_problem_and_no_crash() -> None:
     """An adapter's bug is an unreadable answer."""
-    store = SeriesStore()
+    store = SeriesStore(lambda _: 0.0)
     garbage = cast("Any", [{"Values": [1]}, Measurement(points=cast("Any", ((1, 2),))), 7])
     for wrong in garbage:
         asks = store.asks({QUERY: (T0, SETTLE_S)}, now=T0 + 300)
@@ -309,7 +309,7 @@ def test_incidents_pass_through_as_the_newest_read_tells_them() -> None:
 
 def test_incidents_that_are_none_are_an_adapters_bug() -> None:
     """And no proof of anything."""
-    store = SeriesStore()
+    store = SeriesStore(lambda _: 0.0)
     asks = store.asks({QUERY: (T0, SETTLE_S)}, now=T0)
     found = Measurement(incidents=cast("Any", ("Q1",)), settled_before=T0)
     store.merge(asks[0], found, now=T0)

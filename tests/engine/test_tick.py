@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from guardian.clock import SystemClock
+from guardian.cloudwatch import changed
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.rollout.machine import Phase
 from guardian.core.traffic import Reading, Stamp, Traffic
@@ -306,7 +307,7 @@ def test_between_the_polls_only_whose_series_arrived_is_judged() -> None:
     old, young = runners
     (criterion,), elsewhere = young.rollout.plan.criteria, "eu-west-1"
     assert isinstance(criterion.measure, Ratio)
-    part, total = (replace(query, region=elsewhere) for query in criterion.queries())
+    part, total = (changed(query, region=elsewhere) for query in criterion.queries())
     criterion = replace(criterion, measure=replace(criterion.measure, part=part, total=total))
     young.rollout = replace(young.rollout, plan=replace(young.rollout.plan, criteria=(criterion,)))
     a_plane.take(old)

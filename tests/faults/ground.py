@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from guardian.aws import Account, Sessions
-from guardian.core.model import Query
+from guardian.cloudwatch import metric_query
 from guardian.core.notices import Notice, Page, Severity
 from guardian.ports import Context
 from guardian.sim.aliases import AliasState
@@ -28,7 +28,7 @@ FUNCTION: Final = "agents-api"
 HASTY_S: Final = 0.25
 """The deadline of calls that hang for as long as one waits."""
 ROLE: Final = "arn:aws:iam::333333333333:role/guardian"
-INVOCATIONS: Final = Query(
+INVOCATIONS: Final = metric_query(
     namespace="AWS/Lambda",
     metric="Invocations",
     stat="Sum",

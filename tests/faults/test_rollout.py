@@ -8,6 +8,7 @@ from typing import Final, cast
 
 import pytest
 
+from guardian.cloudwatch import changed
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Criterion
 from guardian.core.rollout.entries import RolloutStarted
@@ -95,9 +96,9 @@ class Keeper:
 def _failures() -> Criterion:
     usual = error_rate("42")
     assert isinstance(usual.measure, Ratio)
-    part = replace(usual.measure.part, namespace="EnergyInsights/Api", metric="FailedRequests")
+    part = changed(usual.measure.part, namespace="EnergyInsights/Api", metric="FailedRequests")
     return replace(
-        usual, measure=Ratio(part=part, total=replace(part, metric="Requests"), good=False)
+        usual, measure=Ratio(part=part, total=changed(part, metric="Requests"), good=False)
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from guardian.cloudwatch import MetricStat
 from guardian.core.notices import Event
 from guardian.core.plan import Blind, LowTraffic, Mode, Policy, PreExisting
 from guardian.core.traffic import Step, Weight
@@ -105,7 +106,7 @@ def test_a_services_rules_take_its_variables_and_overrides(tmp_path: Path) -> No
     rules = services.service_criteria(load(tmp_path, TOP + SERVICE + own), "api")
     (criterion,) = rules.criteria
     assert criterion.fail_if.text == "2%"
-    assert ("Stage", "live") in next(criterion.queries()).dimensions
+    assert ("Stage", "live") in MetricStat.of(next(criterion.queries())).dimensions
     assert rules.files == (str(tmp_path / "rules" / "own.yaml"),)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from guardian.cloudwatch import MetricStat
 from guardian.core.judging.kinds.gauge import Gauge
 from guardian.core.judging.kinds.incidents import Incidents, incident_query
 from guardian.core.judging.kinds.percentile import Percentile
@@ -80,7 +81,7 @@ def test_a_gauge_is_judged_by_threshold_in_its_metrics_own_unit(tmp_path: Path) 
     (criterion,) = load(tmp_path, GAUGE)
     assert isinstance(criterion.measure, Gauge)
     series = criterion.measure.series
-    assert (series.stat, series.unit) == ("Maximum", "Seconds")
+    assert (MetricStat.of(series).stat, series.unit) == ("Maximum", "Seconds")
     assert (criterion.fail_if.value, criterion.fail_if.text) == (300.0, "5m")
     assert (criterion.judge, criterion.datapoints) == (Judge.THRESHOLD, (3, 5))
     assert (criterion.treat_missing, criterion.min_samples) == (Missing.MISSING, 1)
@@ -156,7 +157,7 @@ def test_a_count_is_a_rate_a_minute(tmp_path: Path) -> None:
     for written in ("10", "10/min"):
         (criterion,) = load(tmp_path, COUNT.replace("above: 10", f"above: {written}"))
         assert isinstance(criterion.measure, Rate)
-        assert criterion.measure.events.stat == "Sum"
+        assert MetricStat.of(criterion.measure.events).stat == "Sum"
         assert str(criterion.fail_if) == "above 10/min"
         assert (criterion.judge, criterion.fail_if.value) == (Judge.THRESHOLD, 10.0)
     (least,) = load(tmp_path, COUNT.replace("above: 10", "below: 0.5/min"))
@@ -199,7 +200,7 @@ def test_an_incident_criterions_variables_are_filled_in_everywhere(tmp_path: Pat
     (criterion,) = rules.load([tmp_path / "rules.yaml"], variables={"tracker": "PABC"}).criteria
     assert isinstance(criterion.measure, Incidents)
     assert criterion.measure.services == ("PABC", "PXYZ")
-    assert ("service", "PABC") in criterion.measure.open.dimensions
+    assert ("service", "PABC") in MetricStat.of(criterion.measure.open).dimensions
 
 
 @pytest.mark.parametrize(
@@ -228,8 +229,8 @@ def test_a_latency_by_threshold_reads_the_percentile_and_its_samples(tmp_path: P
     """A datapoint needs ten samples above the percentile."""
     (criterion,) = load(tmp_path, SLOW)
     assert isinstance(criterion.measure, Percentile)
-    assert criterion.measure.series.stat == "p95"
-    assert criterion.measure.count.stat == "SampleCount"
+    assert MetricStat.of(criterion.measure.series).stat == "p95"
+    assert MetricStat.of(criterion.measure.count).stat == "SampleCount"
     assert (criterion.min_samples, criterion.fail_if.value) == (200, 10_000.0)
     (rare,) = load(tmp_path, SLOW.replace("95", "99.9").replace("above", "at_or_above"))
     assert (rare.min_samples, str(rare.fail_if)) == (10_000, "at or above 10s")

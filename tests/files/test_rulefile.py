@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from guardian.cloudwatch import MetricStat, metric_query
 from guardian.core.judging.kinds.latency import Latency
 from guardian.core.judging.kinds.ratio import Ratio
-from guardian.core.model import Criterion, Direction, OnFail, Query, Scope
+from guardian.core.model import Criterion, Direction, OnFail, Scope
 from guardian.files import rules
 from guardian.files.findings import node_of
 from guardian.files.rules import lint
@@ -52,10 +53,14 @@ def test_a_ratio_asks_for_two_sums_with_the_dimensions_beside_them(write: Path) 
     (criterion,) = load(write, RATIO)
     measure = criterion.measure
     assert isinstance(measure, Ratio)
-    assert measure.part == Query(
+    assert measure.part == metric_query(
         namespace="Shop/Api", metric="Failed", stat="Sum", dimensions=(("Version", "${canary}"),)
     )
-    assert (measure.total.metric, measure.total.stat, measure.good) == ("Requests", "Sum", False)
+    assert (
+        MetricStat.of(measure.total).metric,
+        MetricStat.of(measure.total).stat,
+        measure.good,
+    ) == ("Requests", "Sum", False)
     limit = criterion.fail_if
     assert (limit.direction, limit.value, limit.text) == (Direction.ABOVE, 0.05, "5%")
 
@@ -111,7 +116,10 @@ def test_a_latency_counts_the_samples_within_its_limit(
     )
     (criterion,) = load(write, text)
     assert isinstance(criterion.measure, Latency)
-    assert (criterion.measure.within.stat, criterion.measure.count.stat) == (stat, "SampleCount")
+    assert (
+        MetricStat.of(criterion.measure.within).stat,
+        MetricStat.of(criterion.measure.count).stat,
+    ) == (stat, "SampleCount")
     assert criterion.min_samples == 60
 
 
@@ -119,7 +127,7 @@ def test_a_latency_knows_the_unit_and_the_settle_time_of_aws_metrics(write: Path
     """For Lambda neither has to be written."""
     (criterion,) = load(write, LATENCY)
     assert isinstance(criterion.measure, Latency)
-    assert criterion.measure.within.stat == "TC(:10000)"
+    assert MetricStat.of(criterion.measure.within).stat == "TC(:10000)"
     assert criterion.measure.count.unit == "Milliseconds"
     assert criterion.settle_s == 180
 
@@ -137,7 +145,8 @@ def test_the_files_defaults_hold_where_a_criterion_says_nothing(write: Path) -> 
     )
     one, two = load(write, RATIO + LATENCY + "    on_fail: notify\n    warm_up: 0s\n", head)
     query = next(one.queries())
-    assert (query.period_s, query.region, query.account_id) == (300, "eu-west-1", "222222222222")
+    asked = MetricStat.of(query)
+    assert (query.period_s, asked.region, asked.account_id) == (300, "eu-west-1", "222222222222")
     assert (one.on_fail, one.sustain, one.cluster_size) == (OnFail.HOLD, 3, 4)
     assert (one.warm_up_s, one.settle_s, one.no_data_after_s) == (120, 360, 600)
     assert (two.on_fail, two.warm_up_s) == (OnFail.NOTIFY, 0)
@@ -157,12 +166,14 @@ def test_compare_asks_the_same_of_stable(write: Path) -> None:
     assert criterion.compare is not None
     stable = criterion.compare.stable
     assert isinstance(stable, Ratio)
-    assert stable.part.dimensions == (("Version", "${stable}"),)
+    assert MetricStat.of(stable.part).dimensions == (("Version", "${stable}"),)
     assert (criterion.compare.max_ratio, criterion.compare.min_increase) == (1.0, 0.01)
     (slow,) = load(write, LATENCY + "    compare: {to: stable}\n")
     assert slow.compare is not None
     assert isinstance(slow.compare.stable, Latency)
-    assert slow.compare.stable.within.dimensions == (("ExecutedVersion", "${stable}"),)
+    assert MetricStat.of(slow.compare.stable.within).dimensions == (
+        ("ExecutedVersion", "${stable}"),
+    )
 
 
 def test_what_no_router_gives_is_an_error_where_it_stands(write: Path) -> None:
@@ -188,7 +199,7 @@ def test_variables_are_filled_in_and_the_rollouts_own_names_stay(write: Path) ->
         encoding="utf-8",
     )
     filled = rules.load([path], variables={"stage": "live"}).criteria[0]
-    assert dict(next(filled.queries()).dimensions) == {
+    assert dict(MetricStat.of(next(filled.queries())).dimensions) == {
         "Stage": "live",
         "Version": "${canary}-${router.x}",
     }

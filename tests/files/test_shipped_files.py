@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from guardian import shipped
+from guardian.cloudwatch import MetricStat
 from guardian.files import config, rules
 from guardian.files.rules import lint
 from guardian.wiring import services
@@ -60,7 +61,9 @@ def test_the_lambda_preset_needs_nothing_but_an_alias() -> None:
         "lambda-crash-rate": "above 5%",
         "lambda-duration-p95": "above 10s",
     }
-    assert {q.namespace for c in found.criteria for q in c.queries()} == {"AWS/Lambda"}
+    assert {MetricStat.of(q).namespace for c in found.criteria for q in c.queries()} == {
+        "AWS/Lambda"
+    }
     assert "status 500" in found.warnings[0].message
 
 

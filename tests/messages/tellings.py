@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from guardian.cloudwatch import metric_query
 from guardian.core.judging.kinds.ratio import Ratio
-from guardian.core.model import Criterion, Direction, Limit, Query
+from guardian.core.model import Criterion, Direction, Limit
 from guardian.core.notices import Notice
 from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.rollout.entries import (
@@ -73,8 +74,8 @@ PLAN = Plan(
         Criterion(
             name="error-rate",
             measure=Ratio(
-                part=Query(namespace="N", metric="Bad", stat="Sum"),
-                total=Query(namespace="N", metric="All", stat="Sum"),
+                part=metric_query(namespace="N", metric="Bad", stat="Sum"),
+                total=metric_query(namespace="N", metric="All", stat="Sum"),
                 good=False,
             ),
             fail_if=Limit(direction=Direction.ABOVE, value=0.05, text="5%"),

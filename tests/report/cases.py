@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from guardian.cloudwatch import metric_query
 from guardian.core.judging.kinds.gauge import Gauge
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import (
@@ -16,7 +17,6 @@ from guardian.core.model import (
     Judge,
     Limit,
     Measurement,
-    Query,
 )
 from guardian.core.notices import Notice
 from guardian.core.plan import Plan
@@ -40,7 +40,9 @@ from tests.core.builders import BAD, ERRORS, FIVE_PERCENT, STABLE_BAD, STABLE_TO
 from tests.core.rollouts import PAGED, PLAN, T0, TEN
 
 BREACH_AT = T0 + 720.0
-CPU_SERIES = Query(namespace="AWS/ECS", metric="CPUUtilization", stat="Average", unit="Percent")
+CPU_SERIES = metric_query(
+    namespace="AWS/ECS", metric="CPUUtilization", stat="Average", unit="Percent"
+)
 CPU = Criterion(
     name="cpu",
     measure=Gauge(series=CPU_SERIES),

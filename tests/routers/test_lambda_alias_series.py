@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from guardian.aws import Sessions
-from guardian.core.model import Query
+from guardian.cloudwatch import MetricStat, metric_query
 from guardian.routers.lambda_alias import LambdaAlias, Options
 from tests.contracts.adapters import account_for, context_for
 
-VERSIONED = Query(
+VERSIONED = metric_query(
     namespace="AWS/Lambda",
     metric="Errors",
     stat="Sum",
@@ -29,12 +29,15 @@ def test_the_whole_alias_stands_in_for_its_only_version() -> None:
     """The same metric without the version."""
     found = router().fallback_query(VERSIONED, live="42")
     assert found is not None
-    assert found.dimensions == (("FunctionName", "agents-api"), ("Resource", "agents-api:live"))
+    assert MetricStat.of(found).dimensions == (
+        ("FunctionName", "agents-api"),
+        ("Resource", "agents-api:live"),
+    )
 
 
 def test_nothing_stands_in_for_another_version_or_another_metric() -> None:
     """A custom metric by version, another version, another alias: none."""
-    custom = Query(
+    custom = metric_query(
         namespace="EnergyInsights/Api",
         metric="Requests",
         stat="Sum",

@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from guardian.cloudwatch import MetricStat, changed, metric_query
 from guardian.core.judging.kinds.incidents import Incidents, incident_query
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import (
@@ -25,6 +26,7 @@ from guardian.core.model import (
 from guardian.core.notices import Notice
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
 from guardian.ports import Ask, Capabilities, Guard, NotifyError, RouterError, SourceError
+from tests.simulation.like_cloudwatch import LikeCloudWatch
 
 ORIGIN: Instant = 1_800_000_000.0
 SETTLE_S = 180.0
@@ -224,7 +226,7 @@ class Behaviour:
 
 
 @dataclass(kw_only=True)
-class Metrics:
+class Metrics(LikeCloudWatch):
     """A source that publishes per-version counts late, and sparse zeros not at all."""
 
     clock: VirtualClock
@@ -250,18 +252,17 @@ class Metrics:
 
     def unknown(self, queries: Sequence[Query], *, now: Instant) -> Mapping[Query, str]:
         """All series are known."""
-        del queries, now
         self.faults.crossing()
-        return {}
+        return super().unknown(queries, now=now)
 
     def _measure(self, ask: Ask, now: Instant) -> Measurement:
-        version = dict(ask.query.dimensions)["Version"]
+        version = dict(MetricStat.of(ask.query).dimensions)["Version"]
         points = []
         for at in range(int(ask.start), int(min(ask.end, now)), 60):
             if at + 60 + self.lag_s > now:
                 break
             bad, total = self.counts(version, int(at - ORIGIN) // 60)
-            value = bad if ask.query.metric == "bad" else total
+            value = bad if MetricStat.of(ask.query).metric == "bad" else total
             if value:
                 points.append(Datapoint(float(at), float(value)))
         return Measurement(points=tuple(points), settled_before=(now - ask.settle_s) // 60 * 60)
@@ -279,8 +280,10 @@ class Metrics:
 
 
 @dataclass(kw_only=True)
-class Tracker:
+class Tracker(LikeCloudWatch):
     """A source of open incidents: each was opened at one virtual second and closed at another."""
+
+    has_history = False
 
     clock: VirtualClock
     faults: Faults
@@ -306,11 +309,6 @@ class Tracker:
             if opened <= self.clock.at < closed
         )
         return {ask.query: Measurement(incidents=found, settled_before=now) for ask in asks}
-
-    def unknown(self, queries: Sequence[Query], *, now: Instant) -> Mapping[Query, str]:
-        """None."""
-        del queries, now
-        return {}
 
 
 @dataclass(kw_only=True)
@@ -357,16 +355,14 @@ def _binomial(rng: random.Random, total: int, rate: float) -> int:
 
 def error_rate(version: str, *, limit: float = 0.05) -> Criterion:
     """The criterion of every simulated service: bad over total, by version."""
-    query = Query(
-        namespace="Sim",
-        metric="bad",
-        stat="Sum",
-        dimensions=(("Version", version),),
+    dimensions = (("Version", version),)
+    query = replace(
+        metric_query(namespace="Sim", metric="bad", stat="Sum", dimensions=dimensions),
         versioned=("Version",),
     )
     return Criterion(
         name="error-rate",
-        measure=Ratio(part=query, total=replace(query, metric="total"), good=False),
+        measure=Ratio(part=query, total=changed(query, metric="total"), good=False),
         fail_if=Limit(direction=Direction.ABOVE, value=limit, text=f"{limit:.0%}"),
         min_samples=round(3 / limit),
         settle_s=SETTLE_S,

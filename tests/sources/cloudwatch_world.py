@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from guardian.aws import Sessions
+from guardian.cloudwatch import metric_query
 from guardian.core.model import Query
 from guardian.ports import Ask
 from guardian.sources.cloudwatch import CloudWatch, Options, build
@@ -26,7 +27,7 @@ Respond = Callable[[dict[str, Any]], dict[str, Any] | Answer]
 
 def query(metric: str = "Errors", stat: str = "Sum", **rest: Any) -> Query:
     """A series of one version."""
-    return Query(
+    return metric_query(
         namespace="AWS/Lambda",
         metric=metric,
         stat=stat,

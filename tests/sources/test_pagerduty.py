@@ -190,7 +190,7 @@ def test_an_unknown_service_is_a_problem(world: World) -> None:
 
 def test_a_question_that_is_not_about_open_incidents_is_refused(world: World) -> None:
     """There is only one."""
-    wrong = replace(of(), metric="closed")
+    wrong = replace(of(), words=(("metric", "closed"),))
     problem = world.read(wrong)[wrong].problem
     assert problem is not None
     assert problem.reason is Reason.INVALID

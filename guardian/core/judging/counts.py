@@ -294,11 +294,6 @@ def settled_until(
     return max(0.0, floor_to(min(known), period_s))
 
 
-def queried(query: Query) -> str:
-    """A query's name for people."""
-    return f"{query.namespace} {query.metric}"
-
-
 def _fault(query: Query, point: Datapoint, why: str) -> Fault:
     at = datetime.fromtimestamp(point.start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Fault(point.start, f"{queried(query)} reported {point.value:g} at {at}, {why}")
+    return Fault(point.start, f"{query.name} reported {point.value:g} at {at}, {why}")

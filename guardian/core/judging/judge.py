@@ -17,7 +17,6 @@ from collections.abc import Mapping
 
 from guardian.core import reasons
 from guardian.core.judging import silence, threshold
-from guardian.core.judging.counts import queried
 from guardian.core.judging.evaluation import Answer, Evaluation, Ground, Window, examine, worst
 from guardian.core.judging.evidence import evidence, proven_worse
 from guardian.core.judging.judge_state import JudgeState, sequential
@@ -118,7 +117,7 @@ def _unreadable(evaluation: Evaluation) -> Answer | None:
         measurement = evaluation.measurements.get(query)
         if measurement is None:
             return Answer(
-                Outcome.ERROR, f"{queried(query)} was never read", evaluation.window.first_shift_at
+                Outcome.ERROR, f"{query.name} was never read", evaluation.window.first_shift_at
             )
         if measurement.problem is not None:
             return Answer(Outcome.ERROR, measurement.problem.detail, measurement.blind_since)
@@ -138,7 +137,7 @@ def _stale(evaluation: Evaluation) -> Answer | None:
     if age_s <= evaluation.settle_s + 2 * evaluation.span.period_s:
         return None
     since = max(settled, evaluation.window.first_shift_at)
-    why = f"{queried(oldest)} has had no fresh reading for {duration(evaluation.now - since)}"
+    why = f"{oldest.name} has had no fresh reading for {duration(evaluation.now - since)}"
     return Answer(Outcome.NO_DATA, why, since)
 
 

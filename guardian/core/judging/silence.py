@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guardian.core.judging.counts import queried, settled_until
+from guardian.core.judging.counts import settled_until
 from guardian.core.judging.evaluation import Answer, Evaluation, growth
 from guardian.core.model import Criterion, Instant, ceil_to, floor_to
 from guardian.core.reasons import duration
@@ -34,7 +34,7 @@ def late(evaluation: Evaluation) -> str:
     if not slow:
         return ""
     lag_s, query = max(slow, key=lambda one: one[0])
-    return f"{queried(query)} comes up to {duration(lag_s)} late, and only older minutes count"
+    return f"{query.name} comes up to {duration(lag_s)} late, and only older minutes count"
 
 
 def unknown(evaluation: Evaluation) -> Answer | None:
@@ -43,7 +43,7 @@ def unknown(evaluation: Evaluation) -> Answer | None:
     if query is None:
         return None
     found = evaluation.measurements[query]
-    why = found.unknown or f"{queried(query)} has had no datapoint yet"
+    why = found.unknown or f"{query.name} has had no datapoint yet"
     return Answer(Outcome.NO_DATA, why, found.blind_since)
 
 

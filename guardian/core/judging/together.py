@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from guardian.core.judging.counts import queried
 from guardian.core.model import Criterion, Measurement, Query, Scope
 from guardian.core.verdict import Outcome, Verdict
 
@@ -54,5 +53,5 @@ def _silent(criterion: Criterion, measurements: Mapping[Query, Measurement]) -> 
 
 def _beside(verdict: Verdict, silent: Query, counting: Sequence[str]) -> Verdict:
     others = ", ".join(counting)
-    why = f"{queried(silent)} has been silent since the first shift while {others}"
+    why = f"{silent.name} has been silent since the first shift while {others}"
     return replace(verdict, why=f"{verdict.why}; {why}: its name may be wrong")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from guardian.cloudwatch import MetricStat
 from guardian.core.binding import swapped
 from guardian.core.measure import Measure
 from guardian.core.model import (
@@ -100,7 +101,7 @@ def _with_defaults(criterion: Criterion, model: CriterionBase, context: BuildCon
     """What a criterion of any kind has."""
     defaults = context.defaults
     settle = model.settle if model.settle is not None else defaults.settle
-    of_namespaces = max(settle_s(q.namespace) for q in criterion.queries())
+    of_namespaces = max(settle_s(MetricStat.of(q).namespace) for q in criterion.queries())
     return replace(
         criterion,
         description=model.description,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
-from guardian.core.model import Query
+from guardian.cloudwatch import metric_of
+from guardian.core.model import Query, Word
 from guardian.files.findings import Finding
 from guardian.files.rules.measure_form import Placed
 from guardian.files.units import exact_seconds, plain
@@ -18,7 +19,10 @@ TIME_UNITS: Final[Mapping[str, Decimal]] = {
     "Microseconds": Decimal(10**6),
 }
 """How many of a unit make a second; CloudWatch's words."""
-_LONGEST_S: Final = {("AWS/Lambda", "Duration"): 900.0, ("AWS/ApiGateway", "Latency"): 300.0}
+_LONGEST_S: Final[Mapping[tuple[Word, Word], float]] = {
+    ("AWS/Lambda", "Duration"): 900.0,
+    ("AWS/ApiGateway", "Latency"): 300.0,
+}
 """No sample can be longer: Lambda's largest time-out is 15 minutes (Lambda quotas), API Gateway's
 integration time-out 29 s unless raised, which a REST API allows up to 5 minutes."""
 _SHORTEST_S: Final = 0.001
@@ -38,7 +42,7 @@ def odd_limit(placed: Placed, query: Query) -> Iterator[Finding]:
     """A limit that no request can reach, or that every one does."""
     written = placed.criterion.fail_if.text
     seconds = float(exact_seconds(written))
-    longest = _LONGEST_S.get((query.namespace, query.metric))
+    longest = _LONGEST_S.get(metric_of(query))
     if longest is not None and seconds > longest:
         thousandth = plain(exact_seconds(written))
         yield placed.warn(

@@ -252,7 +252,7 @@ def _together(
 
 
 def _placeholders(query: Query) -> Iterator[str]:
-    for text in (query.namespace, query.metric, *(value for _, value in query.dimensions)):
+    for text in query.texts():
         yield from _PLACEHOLDER.findall(text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from guardian.cloudwatch import MetricStat
 from guardian.core.model import Criterion
 from guardian.files.findings import Finding
 from guardian.files.rules.durations import plain_minutes
@@ -22,7 +23,7 @@ def warnings(placed: Placed) -> Iterator[Finding]:
     if together and not placed.pooled_on_purpose and (hides := form.pooled(criterion)):
         yield placed.warn("name", pooled(criterion, hides))
     yield from form.doubts(placed, criterion.measure)
-    final = max(settle_s(q.namespace) for q in criterion.queries())
+    final = max(settle_s(MetricStat.of(q).namespace) for q in criterion.queries())
     if criterion.settle_s < final:
         yield placed.warn(
             "settle",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from guardian.cloudwatch import MetricStat
 from guardian.core.model import Compare, Criterion, Judge, Query
 from guardian.core.wording import span
 from guardian.files.findings import Node, Place
@@ -85,7 +86,7 @@ def values(placed: Placed) -> Iterator[Value]:
         "min_samples", str(criterion.min_samples), form_of(criterion.measure).why_floor(criterion)
     )
     yield from _of_the_judge(placed)
-    namespaces = sorted({q.namespace for q in criterion.queries()}, key=settle_s)
+    namespaces = sorted({MetricStat.of(q).namespace for q in criterion.queries()}, key=settle_s)
     yield value("settle", span(criterion.settle_s), f"for {namespaces[-1]}")
     yield value("warm_up", span(criterion.warm_up_s))
     yield value("no_data_after", span(criterion.no_data_after_s))
@@ -165,19 +166,19 @@ def _keys(node: Node, query: Query, place: Place, beside: Place) -> Iterator[Val
         where = written(node, (*place, key))
         return Value(key=key, value=text, where=where, why="" if where else why)
 
-    yield value("namespace", query.namespace)
-    yield value("metric", query.metric)
-    stat = value("stat", query.stat)
+    asked = MetricStat.of(query)
+    yield value("namespace", asked.namespace)
+    yield value("metric", asked.metric)
+    stat = value("stat", asked.stat)
     # A percentile that is said twice asks for more than it says.
     yield (
         stat
         if stat.value == node.document.at((*node.place, *place, "stat"))
-        else Value(key="stat", value=query.stat, where="")
+        else Value(key="stat", value=asked.stat, where="")
     )
-    dimensions = ", ".join(f"{k}={v}" for k, v in query.dimensions) or "none"
     where = written(node, (*place, "dimensions"), beside)
-    yield Value(key="dimensions", value=dimensions, where=where)
+    yield Value(key="dimensions", value=query.labels, where=where)
     yield value("period", span(query.period_s))
     yield value("unit", query.unit or "none", "built in" if query.unit else "")
-    yield value("region", query.region or "the service's")
-    yield value("account_id", query.account_id or "the service's")
+    yield value("region", asked.region or "the service's")
+    yield value("account_id", asked.account_id or "the service's")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
-from guardian.core.model import Query
+from guardian.cloudwatch import metric_query
+from guardian.core.model import Query, reworded
 from guardian.files.findings import Finding, Node, Place, did_you_mean
 from guardian.files.rules.model import Defaults, Dimensions, Metric
 from guardian.files.units import told
@@ -64,7 +65,7 @@ def query_of(
         for name, text in metric.dimensions.items()
     }
     region, account = metric.region or defaults.region, metric.account_id or defaults.account_id
-    return Query(
+    return metric_query(
         namespace=filled(metric.namespace, (*place, "namespace"), context),
         metric=filled(metric.metric, (*place, "metric"), context),
         stat=metric.stat or stat,
@@ -128,7 +129,7 @@ def _texts(value: object, place: Place = ()) -> Iterator[tuple[Place, str]]:
 
 def _names(query: Query) -> Iterator[str]:
     """The rollout's placeholders that a query holds."""
-    for text in (query.namespace, query.metric, *(value for _, value in query.dimensions)):
+    for text in query.texts():
         yield from (m[1] for m in _PLACEHOLDER.finditer(text))
 
 
@@ -139,13 +140,4 @@ def names_canary(query: Query) -> bool:
 
 def of_stable(query: Query) -> Query:
     """The same query about stable."""
-
-    def turn(text: str) -> str:
-        return re.sub(r"\$\{canary(?=[.}])", "${stable", text)
-
-    return replace(
-        query,
-        namespace=turn(query.namespace),
-        metric=turn(query.metric),
-        dimensions=tuple((name, turn(value)) for name, value in query.dimensions),
-    )
+    return reworded(query, lambda _, text: re.sub(r"\$\{canary(?=[.}])", "${stable", text))

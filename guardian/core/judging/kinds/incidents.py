@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from guardian.core.judging.presence import Present
-from guardian.core.model import OPEN, Incident, Query
+from guardian.core.model import Incident, Query, Word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +43,16 @@ class Incidents(Present):
 
 
 def incident_query(source: str, priorities: tuple[str, ...], services: tuple[str, ...]) -> Query:
-    """How a source is asked for open incidents: one dimension for each priority and service."""
-    return Query(
-        source=source,
-        namespace="incidents",
-        metric="open",
-        stat=OPEN,
-        dimensions=(
+    """How a source is asked for open incidents: a named value for each priority and service."""
+    words: dict[str, Word] = {
+        "account_id": None,
+        "dimensions": (
             *(("priority", name) for name in priorities),
             *(("service", id_) for id_ in services),
         ),
-    )
+        "metric": "open",
+        "namespace": "incidents",
+        "region": None,
+        "stat": "open",
+    }
+    return Query(source=source, name="incidents open", words=tuple(words.items()))

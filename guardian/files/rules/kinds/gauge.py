@@ -74,7 +74,7 @@ class _GaugeForm(MeasureForm[Metric, Gauge]):
         named = series.unit or held
         if of.unit:
             _check_unit(of, unit(of.namespace, of.metric) or held, context)
-        if series.stat == "SampleCount":
+        if series.word("stat") == "SampleCount":
             named = COUNT
         series = replace(series, unit=named)
         return MeasureSpec(
@@ -97,11 +97,11 @@ class _GaugeForm(MeasureForm[Metric, Gauge]):
 
     def doubts(self, placed: Placed, measure: Gauge) -> Iterator[Finding]:
         query, limit = measure.series, placed.criterion.fail_if
-        percentile = _PERCENTILE.fullmatch(query.stat)
+        percentile = _PERCENTILE.fullmatch(stat := str(query.word("stat")))
         if percentile is not None:
             yield placed.warn(
                 "gauge",
-                f"{query.stat} of a gauge has no floor: one slow request of a quiet minute decides"
+                f"{stat} of a gauge has no floor: one slow request of a quiet minute decides"
                 f" it. Write latency with percentile: {percentile[1]} and judge: threshold, which"
                 " knows how many samples a datapoint rests on",
             )
@@ -110,7 +110,7 @@ class _GaugeForm(MeasureForm[Metric, Gauge]):
         if query.unit == PERCENT and 0 < limit.value < 1:
             yield placed.warn(
                 "fail_if",
-                f"{query.namespace} {query.metric} goes up to 100%, and the limit is"
+                f"{query.name} goes up to 100%, and the limit is"
                 f" {limit.text}: is {100 * limit.value:g}% meant?",
             )
 

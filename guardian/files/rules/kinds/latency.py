@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Final
 
 from pydantic import Field
 
+from guardian.cloudwatch import changed
 from guardian.core.judging.kinds.latency import Latency
 from guardian.core.judging.kinds.percentile import Percentile
 from guardian.core.measure import Measure
@@ -59,14 +59,14 @@ class _LatencyForm(MeasureForm[LatencyModel, Latency | Percentile]):
         base = query_of(of.metric, place, beside=of.dimensions, stat="SampleCount", context=context)
         per_second = _per_second(of.metric, base.unit, context)
         rate = 1 - percentile / 100
-        count = replace(base, stat="SampleCount")
+        count = changed(base, stat="SampleCount")
         counted = judge is Judge.SEQUENTIAL
 
         def measure(limit: Decimal) -> Measure:
             if counted:
-                within = replace(base, stat=f"TC(:{plain(limit)})")
+                within = changed(base, stat=f"TC(:{plain(limit)})")
                 return Latency(percentile=of.percentile, count=count, within=within)
-            series = replace(base, stat=f"p{plain(percentile)}")
+            series = changed(base, stat=f"p{plain(percentile)}")
             return Percentile(percentile=of.percentile, series=series, count=count)
 
         return MeasureSpec(

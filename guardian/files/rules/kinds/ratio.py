@@ -9,6 +9,7 @@ from typing import Final
 
 from pydantic import Field
 
+from guardian.cloudwatch import metric_of
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Direction, Judge
 from guardian.files.findings import Finding
@@ -103,7 +104,7 @@ class _RatioForm(MeasureForm[RatioModel, Ratio]):
         )
 
     def silence(self, measure: Ratio) -> Iterator[str]:
-        side, name = _side(measure), measure.part.metric
+        side, (_, name) = _side(measure), metric_of(measure.part)
         if measure.absent_zero:
             yield f"Where {name} is silent beside a total, none were {side}: absent: zero says so."
         else:
@@ -113,11 +114,11 @@ class _RatioForm(MeasureForm[RatioModel, Ratio]):
             )
 
     def doubts(self, placed: Placed, measure: Ratio) -> Iterator[Finding]:
-        part = measure.part
-        if (part.namespace, part.metric) in ONLY_NONZERO and not measure.absent_zero:
+        namespace, metric = metric_of(measure.part)
+        if (namespace, metric) in ONLY_NONZERO and not measure.absent_zero:
             yield placed.warn(
                 "ratio",
-                f"{part.namespace} publishes {part.metric} only when it is not zero: a service that"
+                f"{namespace} publishes {metric} only when it is not zero: a service that"
                 " never had one gets no verdict. Add absent: zero to that metric",
             )
 
@@ -125,7 +126,7 @@ class _RatioForm(MeasureForm[RatioModel, Ratio]):
         """A service whose only errors are Lambda's own: a returned HTTP 500 is none of them."""
         measures = ((p, p.criterion.measure) for p in placed)
         bad = [(p, m.part) for p, m in measures if isinstance(m, Ratio) and not m.good]
-        if bad and all((part.namespace, part.metric) == _LAMBDA_ERRORS for _, part in bad):
+        if bad and all(metric_of(part) == _LAMBDA_ERRORS for _, part in bad):
             yield bad[0][0].warn(
                 "name",
                 "AWS/Lambda Errors counts invocations that throw or time out; a function behind"

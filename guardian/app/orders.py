@@ -256,7 +256,7 @@ def answer_to(records: Records, order: Order, *, timeout_s: float) -> Answer | N
     journal, clock = records.journal, records.clock
     ends_at = clock.monotonic() + timeout_s
     while True:
-        over = not order.rollout.startswith("@") and _unheard(journal, order.rollout)
+        over = order.kind is not OrderKind.START and _unheard(journal, order.rollout)
         answer = journal.answered(order.id)
         if answer is not None:
             return answer

@@ -20,6 +20,7 @@ class RollbackPlan:
     """What `guardian rollback` would do, for a person to see before it is done."""
 
     plan: Plan
+    router: Router
     reading: Reading
     resumes: bool
     """Whether a live rollout is taken over, rather than a new one written."""
@@ -84,7 +85,9 @@ def plan_rollback(
     live = _live_on(router.target, journal)
     if live is not None and _restores(live, to, reading):
         origin = f"as rollout {live.plan.rollout} found it"
-        return RollbackPlan(plan=live.plan, reading=reading, resumes=True, origin=origin)
+        return RollbackPlan(
+            plan=live.plan, router=router, reading=reading, resumes=True, origin=origin
+        )
     if to is not None:
         remarks: list[str] = []
         named = _named(service, request, _asked(router, to))
@@ -100,6 +103,7 @@ def plan_rollback(
     plan = _plan(service, request, reading, snapshot)
     return RollbackPlan(
         plan=plan,
+        router=router,
         reading=reading,
         resumes=False,
         origin=origin,

@@ -144,23 +144,26 @@ def _prologue(speed: float, environ: dict[str, str]) -> None:
 
 def _release(simulator: Simulator, config: Path, environ: dict[str, str], *, to: str) -> Exit:
     """What `guardian rollout start --wait` does, with a narrator in the place of its output."""
+    from guardian.app.guarding import Caller, carry_out
+    from guardian.app.start import planned
     from guardian.cli.story import Story
-    from guardian.engine.in_process import InProcessRun, Limits
+    from guardian.core.rollout.entries import Order, OrderKind, for_service
+    from guardian.engine.in_process import Limits
     from guardian.wiring import open_wiring
 
     story = Story(lambda: simulator.events)
     with open_wiring(config, environ=environ) as wiring:
-        task = wiring.rollout_task(SERVICE, to=to, actor="demo", reason="the demo")
-        run = InProcessRun(
-            journal=wiring.journal,
-            sources=wiring.sources([task]),
-            receivers=wiring.receivers(),
-            clock=wiring.clock,
-            rng=wiring.rng,
-            owner="guardian demo",
-            observer=story.report,
-            say=story.say,
+        order = Order(
+            id="",
+            rollout=for_service(SERVICE),
+            kind=OrderKind.START,
+            actor="demo",
+            reason="the demo",
+            at=wiring.clock.now(),
+            subject=to,
         )
-        results = run.run([task], Limits())
+        narrator = Caller(actor="demo", owner="guardian demo", observer=story.report, say=story.say)
+        task = planned(wiring, order)
+        results = carry_out(wiring, [task], narrator, Limits())
         story.messages()
         return results[SERVICE][1]

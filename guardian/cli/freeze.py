@@ -46,7 +46,7 @@ def freeze(
 ) -> int:
     """Stop all advances of SERVICE for a time. Traffic stays, breaches still roll back."""
     from guardian.app import freezes
-    from guardian.cli.guard import actor
+    from guardian.cli.caller import actor
     from guardian.cli.orders import opened
     from guardian.ports import UsageError
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from guardian.cli.recover import recover
 from guardian.cli.rollout_history import history
 from guardian.cli.rollout_orders import abort, approve, hold, promote, resume, waive
-from guardian.cli.rollout_recover import recover
 from guardian.cli.rollout_start import retry, start
 from guardian.cli.rollout_status import list_, status
 

@@ -86,7 +86,7 @@ def _give(
 ) -> int:
     """Give the order and print what became of it; `step` is the one it counts on, from 0."""
     from guardian.app.orders import give
-    from guardian.cli.guard import actor
+    from guardian.cli.caller import actor
     from guardian.cli.orders import opened, told
     from guardian.core.rollout.entries import Order, OrderKind
 

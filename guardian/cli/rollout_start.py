@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,11 @@ import click
 from guardian.cli.options import DURATION, FIXES, colour, config_option, output_options
 
 if TYPE_CHECKING:
-    from guardian.cli.begin import StartRequest
+    from guardian.app.start import Accepted, StartRequest
+    from guardian.cli.output import Output
+    from guardian.core.model import Instant
+    from guardian.engine.outcome import Exit
+    from guardian.wiring import Wiring
 
 
 @click.command()
@@ -88,47 +93,85 @@ def start(
 
     Without --wait the daemon (`guardian run`) drives it, and the command ends with its answer.
     """
-    from guardian.cli.begin import StartRequest, begin
-    from guardian.cli.guard import actor, allowed
+    from guardian.app.start import StartRequest
+    from guardian.cli.caller import actor, allowed
     from guardian.cli.output import Output
+    from guardian.core.rollout.entries import Order, OrderKind, for_service
     from guardian.engine.in_process import Limits
     from guardian.wiring import open_wiring
 
     colour(no_color)
-    _refuse(again=again and not reason, observe=observe and not wait)
-    limits = Limits(
-        timeout_s=timeout,
-        rollback_timeout_s=rollback_timeout,
-        leave_on_exit=on_exit == "leave",
-        leave_on_timeout=timeout_then == "leave",
-    )
-    wanted = StartRequest(
-        service=service,
-        to=to,
-        actor=actor(),
-        reason=reason,
-        again=again,
-        fixes=fixes,
-        observe=observe,
-        supersede=supersede,
-        wait=wait,
-        limits=limits,
-        allow=allowed(allow),
-        form=form,
-    )
+    permitted = allowed(allow)
     output = Output(form, quiet=quiet, verbose=verbose, junit=junit)
     with output.failing(), open_wiring(config) as wiring:
-        return begin(wiring, wanted, output)
+        order = Order(
+            id="",
+            rollout=for_service(service),
+            kind=OrderKind.START,
+            actor=actor(),
+            reason=reason,
+            at=wiring.clock.now(),
+            subject=to,
+            again=again,
+            fixes=fixes,
+        )
+        asked = StartRequest(
+            order=order,
+            observe=observe,
+            supersede=supersede,
+            wait=wait,
+            limits=Limits(
+                timeout_s=timeout,
+                rollback_timeout_s=rollback_timeout,
+                leave_on_exit=on_exit == "leave",
+                leave_on_timeout=timeout_then == "leave",
+            ),
+        )
+        return _start(wiring, asked, output, form, permitted)
 
 
-def _refuse(*, again: bool, observe: bool) -> None:
-    """Raise UsageError for options that lack the one they go with."""
-    from guardian.ports import UsageError
+def _start(
+    wiring: Wiring, asked: StartRequest, output: Output, form: str, allow: frozenset[Exit]
+) -> int:
+    """Start it and print what it came to; the exit code."""
+    from guardian.app.guarding import Guarded
+    from guardian.app.start import start as started
+    from guardian.cli.caller import caller, end
 
-    if again:
-        raise UsageError("--again needs --reason: say why the version may be tried again")
-    if observe:
-        raise UsageError("--observe needs --wait: a daemon observes by `mode: observe`")
+    result, service = started(wiring, asked, caller(output)), asked.service
+    now = wiring.clock.now()
+    if result.moot:
+        output.say(f"{service}: {result.moot}")
+    if isinstance(result, Guarded):
+        return end(output, result, now, allow=allow)
+    _accepted(form, result, service, now)
+    if result.rollout:
+        output.say(
+            f"{result.daemon} drives it: `guardian rollout status {service} -w` shows how it goes"
+        )
+    return 0
+
+
+def _accepted(form: str, result: Accepted, service: str, now: Instant) -> None:
+    """The rollout's id, alone on its line for scripts, or a record."""
+    from guardian.cli.orders import SCHEMA
+    from guardian.cli.output import show
+    from guardian.core.codec import rfc3339
+
+    if form in ("json", "jsonl"):
+        record = {
+            "schema": SCHEMA,
+            "time": rfc3339(now),
+            "order": result.order.id,
+            "kind": result.order.kind.value,
+            "actor": result.order.actor,
+            "service": service,
+            "rollout": result.rollout,
+            "outcome": "obeyed",
+        }
+        show(json.dumps(record, separators=(",", ":")))
+    elif result.rollout:
+        show(result.rollout)
 
 
 @click.command()
@@ -161,69 +204,29 @@ def retry(
     `guardian rollout start --again` does.
     """
     from guardian.app.orders import ANSWER_S, give
-    from guardian.cli.begin import begin
-    from guardian.cli.guard import actor
+    from guardian.app.start import StartRequest, retried
+    from guardian.cli.caller import actor
     from guardian.cli.orders import told
     from guardian.cli.output import Output
     from guardian.core.rollout.entries import Order, OrderKind
+    from guardian.engine.in_process import Limits
     from guardian.wiring import open_wiring
 
     colour(no_color)
     output = Output(form, quiet=quiet, verbose=verbose)
     with output.failing(), open_wiring(config) as wiring:
-        names = ((h.service, h.rollout) for h in wiring.journal.live())
-        if any(service in pair for pair in names):
-            order = Order(
-                id="",
-                rollout=service,
-                kind=OrderKind.RETRY,
-                actor=actor(),
-                reason=reason,
-                at=wiring.clock.now(),
-            )
+        asked = Order(
+            id="",
+            rollout=service,
+            kind=OrderKind.RETRY,
+            actor=actor(),
+            reason=reason,
+            at=wiring.clock.now(),
+        )
+        order = retried(wiring, asked)
+        if order.kind is OrderKind.RETRY:
             result = give(wiring, order, timeout_s=ANSWER_S if timeout is None else timeout)
             told(form, result, wiring.clock.now())
             return 0
-        wanted = _anew(wiring.journal, service, reason, wait=wait, timeout=timeout, form=form)
-        return begin(wiring, wanted, output)
-
-
-def _anew(
-    journal: object, service: str, reason: str, *, wait: bool, timeout: float | None, form: str
-) -> StartRequest:
-    """The start that tries a version again; ConfigError when none was rolled back."""
-    from typing import cast
-
-    from guardian.app.records import phase_of, state
-    from guardian.cli.begin import StartRequest
-    from guardian.cli.guard import actor
-    from guardian.core.rollout.machine import Phase
-    from guardian.engine.in_process import Limits
-    from guardian.ports import ConfigError, Journal, UsageError
-
-    known = cast("Journal", journal)
-    past = known.history(service, limit=1)
-    last = state(known, past[0].rollout) if past else None
-    if last is None or last.phase is not Phase.ROLLED_BACK:
-        found = (
-            f"its last one, {last.plan.rollout}, is {phase_of(last)}" if last else "none is known"
-        )
-        raise ConfigError(
-            f"{service} has nothing to try again: no rollout is live, and {found}; start one with"
-            f" `guardian rollout start {service} --to VERSION`"
-        )
-    if not reason:
-        raise UsageError(
-            f"version {last.plan.canary} was rolled back: say with --reason why it may be tried"
-            " again"
-        )
-    return StartRequest(
-        service=service,
-        to=last.plan.canary,
-        actor=actor(),
-        reason=reason,
-        again=True,
-        wait=wait,
-        limits=Limits(timeout_s=timeout),
-        form=form,
-    )
+        anew = StartRequest(order=order, wait=wait, limits=Limits(timeout_s=timeout))
+        return _start(wiring, anew, output, form, frozenset())

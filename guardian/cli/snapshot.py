@@ -23,8 +23,8 @@ def snapshot(
     form: str,
 ) -> None:
     """Record what stable is, so that `guardian watch` knows what to restore."""
-    from guardian.app.planning import take_snapshot
-    from guardian.cli.guard import actor
+    from guardian.app.snapshots import snapshots
+    from guardian.cli.caller import actor
     from guardian.core.codec import plain
     from guardian.ports import UsageError
     from guardian.wiring import open_wiring
@@ -33,12 +33,10 @@ def snapshot(
         raise UsageError("either name the services, or say --all")
     taken = []
     with open_wiring(config, without_file=aliases(services)) as wiring:
-        for name in wiring.names(list(services)):
-            if not wiring.service(name).router.capabilities.moves:
+        for name, found in snapshots(wiring, wiring.names(list(services)), actor=actor()):
+            if found is None:
                 click.echo(f"{name}: nothing to record, its router is `none`", err=True)
                 continue
-            found = take_snapshot(wiring.service(name), actor=actor(), now=wiring.clock.now())
-            wiring.journal.save_snapshot(found)
             taken.append(found)
             if form == "text":
                 click.echo(f"{name}: version {found.traffic.primary} is stable ({found.target})")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,7 @@ import click
 from guardian.cli.options import DURATION, FIXES, aliases, colour, config_option, output_options
 
 if TYPE_CHECKING:
-    from guardian.cli.output import Output
     from guardian.core.plan import Plan
-    from guardian.engine.task import Task
-    from guardian.wiring import Wiring
 
 
 @click.command()
@@ -96,8 +92,9 @@ def watch(
     SERVICES are names of the config file; with none, those whose live version differs from their
     snapshot or that have none. With no file: `guardian watch --lambda agents-api:live`.
     """
-    from guardian.cli.begin import mending
-    from guardian.cli.guard import actor, allowed, beginning, guard, tell_what_is_left
+    from guardian.app.guarding import beginning, guard, tell_what_is_left
+    from guardian.app.watch import WatchRequest, changed, watching
+    from guardian.cli.caller import allowed, caller, end
     from guardian.cli.output import Output
     from guardian.engine.in_process import Limits
     from guardian.wiring import open_wiring
@@ -105,37 +102,33 @@ def watch(
     colour(no_color)
     permitted = allowed(allow)
     output = Output(form, quiet=quiet, verbose=verbose, junit=junit)
-    asked = _asked(services, function)
-    with output.failing(), open_wiring(config, without_file=aliases(asked)) as wiring:
-        names = wiring.names(asked) if asked else _changed(wiring)
+    named, who = _asked(services, function), caller(output)
+    asked = WatchRequest(
+        actor=who.actor,
+        reason=reason,
+        duration_s=duration,
+        rollback_to=rollback_to,
+        fixes=fixes,
+        observe=observe,
+    )
+    limits = Limits(
+        timeout_s=timeout,
+        rollback_timeout_s=rollback_timeout,
+        leave_on_exit=on_exit == "leave",
+    )
+    with output.failing(), open_wiring(config, without_file=aliases(named)) as wiring:
+        names = wiring.names(named) if named else changed(wiring, wiring.names([]))
         if not names:
-            tell_what_is_left(wiring, output)
+            tell_what_is_left(wiring, who)
             output.say("nothing to watch: every service serves what its snapshot says")
             output.end([], 0, wiring.clock.now())
             return 0
-        with beginning(wiring, output), _at(wiring.address):
-            ask = partial(wiring.watch_task, actor=actor(), reason=reason, duration_s=duration)
-            tasks = [ask(n, rollback_to=rollback_to, observe=observe) for n in names]
-        tasks = [mending(task, fixes) for task in tasks]
-        _announce(output, tasks, duration, wiring.clock.now())
-        limits = Limits(
-            timeout_s=timeout,
-            rollback_timeout_s=rollback_timeout,
-            leave_on_exit=on_exit == "leave",
-        )
-        return guard(wiring, tasks, output, limits=limits, allow=permitted)
-
-
-def _changed(wiring: Wiring) -> list[str]:
-    """Services to watch: gates, and those that differ from their snapshot or have none."""
-    found = []
-    for name in wiring.names([]):
-        router = wiring.service(name).router
-        taken = wiring.journal.snapshots(name, limit=1)
-        moves = router.capabilities.moves
-        if not moves or not taken or router.read().traffic != taken[0].traffic:
-            found.append(name)
-    return found
+        with beginning(wiring, who), _at(wiring.address):
+            tasks = [watching(wiring, name, asked) for name in names]
+        for task in tasks:
+            output.say(_first_words(task.plan, duration, wiring.clock.now()))
+        guarded = guard(wiring, tasks, who, limits)
+        return end(output, guarded, wiring.clock.now(), allow=permitted)
 
 
 @contextmanager
@@ -163,11 +156,6 @@ def _asked(services: Sequence[str], function: str | None) -> Sequence[str]:
     if ":" not in function:
         raise UsageError(f"--lambda {function}: write it as FUNCTION:ALIAS, e.g. agents-api:live")
     return [function]
-
-
-def _announce(output: Output, tasks: Sequence[Task], duration_s: float, now: float) -> None:
-    for task in tasks:
-        output.say(_first_words(task.plan, duration_s, now))
 
 
 def _first_words(plan: Plan, duration_s: float, now: float) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from guardian.app.planning import resolved
+from guardian.app.start import planned
+from guardian.app.watch import WatchRequest, watching
 from guardian.core.plan import Mode, Plan
 from guardian.core.rollout.entries import Order
 from guardian.core.rollout.machine import IllegalEntry, fold
@@ -74,18 +75,7 @@ class ConfiguredCatalog:
 
     def plan(self, order: Order, rollout: str) -> Task:
         """What a START order begins."""
-        service = order.rollout.removeprefix("@")
-        task = self._wiring.rollout_task(
-            service,
-            to=order.subject,
-            actor=order.actor,
-            reason=order.reason,
-            again=order.again,
-        )
-        if task.resume:
-            return task
-        plan = replace(task.plan, rollout=rollout, fixes=order.fixes)
-        return replace(task, plan=plan)
+        return planned(self._wiring, order, rollout=rollout)
 
     def resolve(self, service: str, version: str) -> str:
         """The version that is meant."""
@@ -98,14 +88,13 @@ class ConfiguredCatalog:
     def observation(self, service: str) -> Task:
         """A watch as long as the service's bakes together."""
         bakes_s = sum(step.bake_s for step in self._config.service(service).steps)
-        return self._wiring.watch_task(
-            service,
+        asked = WatchRequest(
             actor="guardian run",
             reason="a deploy was seen",
             duration_s=bakes_s or OBSERVED_S,
-            rollback_to=None,
             observe=True,
         )
+        return watching(self._wiring, service, asked)
 
     def adopted(self, plan: Plan) -> Task:
         """The adapters that the files name, or those that it began with, whatever the files say."""

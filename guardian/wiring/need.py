@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from guardian.app.planning import Service
-from guardian.app.rollback_plan import RollbackPlan, plan_rollback
 from guardian.core.plan import Mode, Plan
 from guardian.core.rollout.entries import RolloutStarted
 from guardian.ports import ConfigError, JournalError, UsageError
@@ -44,14 +43,6 @@ def scratch(wiring: Wiring, why: Exception, say: Callable[[str], None]) -> None:
         else:
             return
     raise why
-
-
-def emergency(
-    wiring: Wiring, service: Service, *, to: str | None, actor: str, reason: str
-) -> RollbackPlan:
-    """What an emergency rollback would do; ConfigError when nobody knows to what."""
-    request = wiring.request(service.name, actor=actor, reason=reason)
-    return plan_rollback(service, request, to=to, journal=wiring.journal)
 
 
 def names(wiring: Wiring, asked: Sequence[str]) -> list[str]:

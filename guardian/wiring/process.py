@@ -9,20 +9,14 @@ from types import ModuleType
 from pydantic import BaseModel
 
 from guardian.app.planning import (
-    Request,
     Service,
-    live_on,
-    plan_rollout,
-    plan_watch,
-    resolved,
 )
 from guardian.aws import Account, Sessions
 from guardian.clock import SystemRandom
-from guardian.core.codec import rfc3339
 from guardian.core.model import Query
 from guardian.core.plan import Mode, Plan, Policy, Reach
 from guardian.engine.outbox import Receiver
-from guardian.engine.task import Busy, Task
+from guardian.engine.task import Task
 from guardian.files import config
 from guardian.ports import (
     ConfigError,
@@ -238,87 +232,39 @@ class Wiring:
             raise ConfigError("no config file: name one with -c/--config or GUARDIAN_CONFIG")
         return self.config
 
-    # --- tasks -----------------------------------------------------------------------------------
+    # --- what use cases ask ----------------------------------------------------------------------
 
-    def rollout_task(
-        self,
-        name: str,
-        *,
-        to: str,
-        actor: str,
-        reason: str,
-        again: bool = False,
-        observe: bool = False,
-    ) -> Task:
-        """Drive a canary; ConfigError when it must not start, NothingToDo when it is live.
+    @property
+    def groups(self) -> Mapping[str, tuple[str, ...]]:
+        """Services that are rolled back together."""
+        return self.config.groups if self.config is not None else {}
 
-        A live rollout of the same version is taken up where it was left; Busy for another one.
-        """
+    def environment_of(self, service: str) -> str:
+        """The environment of a service of the config file; ConfigError when it has none such."""
+        self.configured().service(service)
+        return self.configured().environment
+
+    def reachable(self, name: str) -> Service:
+        """A service of which only the way to its target is known."""
+        from guardian.wiring import need
+
+        return need.reachable(self, name)
+
+    def check_alone(self, name: str) -> None:
+        """Raise ConfigError when another service moves the same target."""
         check_alone(self, name)
-        service = self.service(name, observe=observe)
-        left = live_on(self.journal, service.router.target)
-        if left is not None:
-            if left.moved and left.plan.canary == resolved(service.router, to):
-                plane = self.plane(name)
-                return Task(plan=left.plan, router=service.router, plane=plane, resume=True)
-            if left.moved:
-                raise Busy(left)
-        plan = plan_rollout(
-            service,
-            self.request(name, actor=actor, reason=reason, again=again),
-            to=to,
-            journal=self.journal,
-            has_data=lambda queries: self._heard(name, queries),
-            percentile=lambda query, p: self.source(name, query.source).percentile(query, p),
-        )
-        return Task(plan=plan, router=service.router, plane=self.plane(name))
 
-    def watch_task(
-        self,
-        name: str,
-        *,
-        actor: str,
-        reason: str,
-        duration_s: float,
-        rollback_to: str | None,
-        observe: bool,
-    ) -> Task:
-        """Guard what is live; ConfigError when a breach could not be rolled back."""
-        check_alone(self, name)
-        service = self.service(name, observe=observe)
-        if not service.router.capabilities.moves:  # Every other asks whose account it is by itself.
-            self._account(self._aws[name]).check_account()
-        plan = plan_watch(
-            service,
-            self.request(name, actor=actor, reason=reason),
-            duration_s=duration_s,
-            rollback_to=rollback_to,
-            journal=self.journal,
-            has_data=lambda queries: self._heard(name, queries),
-            percentile=lambda query, p: self.source(name, query.source).percentile(query, p),
-        )
-        return Task(plan=plan, router=service.router, plane=self.plane(name))
+    def check_account(self, name: str) -> None:
+        """Raise when the credentials belong to another account than the service's."""
+        self._account(self._aws[name]).check_account()
 
-    def request(self, name: str, *, actor: str, reason: str, again: bool = False) -> Request:
-        """Who asks for what now, under a new rollout's id."""
-        now = self.clock.now()
-        stamp = rfc3339(now)[:16].replace("-", "").replace(":", "")
-        return Request(
-            rollout=f"{name.replace(':', '-')}-{stamp}-{self.rng.token()[:4]}",
-            actor=actor,
-            reason=reason,
-            now=now,
-            again=again,
-        )
-
-    def _heard(self, name: str, queries: Sequence[Query]) -> frozenset[Query]:
+    def has_data(self, service: str, queries: Sequence[Query]) -> frozenset[Query]:
+        """Which of these series had datapoints lately."""
         now, asked = self.clock.now(), {query.source for query in queries}
         return frozenset().union(
             *(
-                has_data(
-                    [q for q in queries if q.source == source], self.source(name, source), now=now
-                )
-                for source in sorted(asked)
+                has_data([q for q in queries if q.source == s], self.source(service, s), now=now)
+                for s in sorted(asked)
             )
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from guardian.cli.guard import deliver_left
+from guardian.app.guarding import deliver_left
 from guardian.clock import SystemClock
 from guardian.core.rollout.entries import RolloutStarted
 from guardian.ports import Journal, Outgoing, Sent

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from guardian.cli.caller import actor
 from guardian.cli.github import GitHub
-from guardian.cli.guard import actor
 from guardian.cli.lines import fitting
 from guardian.cli.log import Log
 from guardian.cli.output import show

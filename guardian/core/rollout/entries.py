@@ -94,6 +94,11 @@ def for_service(service: str) -> str:
     return f"@{service}"
 
 
+def service_of(order: Order) -> str:
+    """The service that an order to start is for."""
+    return order.rollout.removeprefix("@")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What became of an order: obeyed, or refused with the reason."""

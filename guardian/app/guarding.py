@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
+from guardian.app.acting import Services
 from guardian.app.records import state
-from guardian.app.services import Services
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import HoldReason, OrderKind

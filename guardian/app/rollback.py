@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from guardian.app.acting import Services
 from guardian.app.guarding import Caller, Guarded, guard
 from guardian.app.planning import Request
 from guardian.app.rollback_plan import RollbackPlan, plan_rollback
-from guardian.app.services import Services
 from guardian.app.start import new_id
 from guardian.core.rollout.entries import OrderKind
 from guardian.engine.in_process import Limits

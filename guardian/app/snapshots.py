@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from guardian.app.acting import Services
 from guardian.app.planning import take_snapshot
-from guardian.app.services import Services
 from guardian.core.traffic import Snapshot
 
 

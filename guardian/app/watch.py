@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from guardian.app.acting import Services
 from guardian.app.planning import Request, plan_watch
-from guardian.app.services import Services
 from guardian.app.start import new_id
 from guardian.engine.task import Task
 

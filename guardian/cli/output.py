@@ -26,7 +26,7 @@ from guardian.core.rollout.machine import Phase, Rollout
 from guardian.core.status import RolloutStatus
 from guardian.core.verdict import Outcome, Verdict
 from guardian.engine.outcome import Exit
-from guardian.engine.tick import Recorded, TickResult
+from guardian.engine.tick_result import Recorded, TickResult
 from guardian.messages import records
 from guardian.messages.entry_lines import event_of, moment
 from guardian.ports import GuardianError

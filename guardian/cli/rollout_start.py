@@ -101,7 +101,6 @@ def start(
     from guardian.wiring import open_wiring
 
     colour(no_color)
-    permitted = allowed(allow)
     output = Output(form, quiet=quiet, verbose=verbose, junit=junit)
     with output.failing(), open_wiring(config) as wiring:
         order = Order(
@@ -127,7 +126,7 @@ def start(
                 leave_on_timeout=timeout_then == "leave",
             ),
         )
-        return _start(wiring, asked, output, form, permitted)
+        return _start(wiring, asked, output, form, allowed(allow))
 
 
 def _start(

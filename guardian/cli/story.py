@@ -26,7 +26,7 @@ from guardian.core.verdict import Verdict
 from guardian.core.wording import hour_minute
 
 if TYPE_CHECKING:
-    from guardian.engine.tick import TickResult
+    from guardian.engine.tick_result import TickResult
     from guardian.sim.world import Event
 
 PROGRESS_MIN = 2

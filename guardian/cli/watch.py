@@ -92,7 +92,7 @@ def watch(
     SERVICES are names of the config file; with none, those whose live version differs from their
     snapshot or that have none. With no file: `guardian watch --lambda agents-api:live`.
     """
-    from guardian.app.guarding import beginning, guard, tell_what_is_left
+    from guardian.app.guarding import Guarded, beginning, guard, tell_what_is_left
     from guardian.app.watch import WatchRequest, changed, watching
     from guardian.cli.caller import allowed, caller, end
     from guardian.cli.output import Output
@@ -121,14 +121,12 @@ def watch(
         if not names:
             tell_what_is_left(wiring, who)
             output.say("nothing to watch: every service serves what its snapshot says")
-            output.end([], 0, wiring.clock.now())
-            return 0
+            return end(output, Guarded(), wiring.clock.now())
         with beginning(wiring, who), _at(wiring.address):
             tasks = [watching(wiring, name, asked) for name in names]
         for task in tasks:
             output.say(_first_words(task.plan, duration, wiring.clock.now()))
-        guarded = guard(wiring, tasks, who, limits)
-        return end(output, guarded, wiring.clock.now(), allow=permitted)
+        return end(output, guard(wiring, tasks, who, limits), wiring.clock.now(), allow=permitted)
 
 
 @contextmanager

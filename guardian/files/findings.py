@@ -65,6 +65,10 @@ class Mark:
     line: int
     column: int
 
+    def __str__(self) -> str:
+        """Where something comes from: `rules/production.yaml:12`."""
+        return f"{self.source.path}:{self.line}"
+
 
 @dataclass(frozen=True, slots=True)
 class Marks:

@@ -97,7 +97,7 @@ def _added(
             place: Place = (group, name)
             if not isinstance(ours, dict) or name in ours or place in taken:
                 first = taken.get(place, document).mark(place, key=True)
-                say = f"'{name}' stands in {first.source.path}:{first.line} already"
+                say = f"'{name}' stands in {first} already"
                 findings.append(part.finding(place, say, key=True))
             else:
                 taken[place] = part

@@ -93,7 +93,6 @@ def _lines(document: Document, place: Place, depth: int, *, item: bool = False) 
             inside = (*place, step)
             yield from _lines(document, inside, depth + 1, item=isinstance(value, list))
         return
-    mark = document.mark(place)
     hidden = value
     if isinstance(value, str):
         hidden = "***" if is_secret(place) else masked(value)
@@ -101,7 +100,7 @@ def _lines(document: Document, place: Place, depth: int, *, item: bool = False) 
         place=place,
         value=hidden,
         text=f"{indent}{head} {_scalar(hidden)}",
-        origin=f"{mark.source.path}:{mark.line}",
+        origin=str(document.mark(place)),
     )
 
 

@@ -153,11 +153,6 @@ def _fails(placed: Placed) -> str:
 # --- how it is judged --------------------------------------------------------------------------
 
 
-def _warns(criterion: Criterion) -> Iterator[str]:
-    if criterion.warn_if is not None:
-        yield f"Warns, once, when it is {criterion.warn_if}; that stops nothing."
-
-
 def _judged(criterion: Criterion, alpha: float) -> Iterator[str]:
     match criterion.judge:
         case Judge.PRESENCE:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from guardian.cloudwatch import MetricStat
-from guardian.core.model import Compare, Criterion, Judge, Query
+from guardian.core.model import Criterion, Judge, Query
 from guardian.core.wording import span
 from guardian.files.findings import Node, Place
 from guardian.files.rules.kinds import FORMS, form_of, key_of
@@ -31,7 +31,8 @@ class Value:
     def record(self) -> dict[str, str]:
         """For JSON."""
         origin = {"origin": "written", "where": self.where} if self.where else {"origin": "default"}
-        return {"key": self.key, "value": self.value, **origin, **_said("why", self.why)}
+        why = {"why": self.why} if self.why else {}
+        return {"key": self.key, "value": self.value, **origin, **why}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,33 +45,29 @@ class Asked:
     values: tuple[Value, ...]
 
 
-def _said(key: str, text: str) -> dict[str, str]:
-    return {key: text} if text else {}
-
-
-def at_line(node: Node, place: Place, *, key: bool = True) -> str:
+def at_line(node: Node, place: Place) -> str:
     """Where a place below a node stands: `rules/production.yaml:12`."""
-    mark = node.document.mark(node.place + place, key=key)
-    return f"{mark.source.path}:{mark.line}"
+    return str(node.document.mark(node.place + place, key=True))
 
 
 def written(node: Node, *places: Place) -> str:
-    """Where the first of these places that is written stands; empty when none is."""
-    for place in places:
-        if node.document.at(node.place + place) is not None:
-            return at_line(node, place)
-    default = places[-1][-1]
-    if node.document.at(("defaults", default)) is not None:
-        return at_line(Node(node.document), ("defaults", default))
+    """Where the first of these places that is written stands, else its default in the file.
+
+    Empty where it is neither.
+    """
+    default = Node(node.document, ("defaults", places[-1][-1]))
+    for at in (*(Node(node.document, node.place + place) for place in places), default):
+        if at.data is not None:
+            return at_line(at, ())
     return ""
 
 
 def values(placed: Placed) -> Iterator[Value]:
     """Every key of a criterion that has a default, with the value in force."""
-    criterion, node = placed.criterion, placed.node
+    criterion, node, measure = placed.criterion, placed.node, placed.criterion.measure
 
-    def value(key: str, text: str, why: str = "") -> Value:
-        where = written(node, (key,))
+    def value(key: str, text: str, why: str = "", *first: Place) -> Value:
+        where = written(node, *first, tuple(key.split(".")))
         return Value(key=key, value=text, where=where, why="" if where else why)
 
     yield value("judge", criterion.judge.value, _why_judge(criterion))
@@ -78,58 +75,34 @@ def values(placed: Placed) -> Iterator[Value]:
     yield value("scope", criterion.scope.value, _why_scope(criterion))
     yield value("enabled", "true")
     if criterion.judge is Judge.PRESENCE:
-        key = key_of(criterion.measure)
-        for name, text in FORMS[key].own_keys(criterion.measure):
-            yield Value(key=f"{key}.{name}", value=text, where=_at(node, (key, name)))
+        key = key_of(measure)
+        yield from (value(f"{key}.{name}", text) for name, text in FORMS[key].own_keys(measure))
         return
-    yield value(
-        "min_samples", str(criterion.min_samples), form_of(criterion.measure).why_floor(criterion)
-    )
-    yield from _of_the_judge(placed)
+    yield value("min_samples", str(criterion.min_samples), form_of(measure).why_floor(criterion))
+    if criterion.judge is Judge.SEQUENTIAL:
+        yield value("sustain", f"{criterion.sustain:g}")
+        yield value("cluster_size", f"{criterion.cluster_size:g}")
+    else:
+        m, n = criterion.datapoints
+        yield value("datapoints", f"{m} of {n}", "", ("evaluation_periods",))
+        if form_of(measure).fills:
+            yield value("treat_missing_data", criterion.treat_missing.value)
     namespaces = sorted({MetricStat.of(q).namespace for q in criterion.queries()}, key=settle_s)
     yield value("settle", span(criterion.settle_s), f"for {namespaces[-1]}")
     yield value("warm_up", span(criterion.warm_up_s))
     yield value("no_data_after", span(criterion.no_data_after_s))
-    if criterion.warn_if is not None:
-        place = ("warn_if", criterion.warn_if.direction.value)
-        yield Value(key="warn_if", value=str(criterion.warn_if), where=at_line(node, place))
+    if criterion.warn_if is None:
+        yield value("warn_if", "none")
     else:
-        yield Value(key="warn_if", value="none", where="")
-    if criterion.judge is Judge.SEQUENTIAL:
-        yield from _of_compare(criterion.compare, node)
-
-
-def _of_the_judge(placed: Placed) -> Iterator[Value]:
-    criterion, node = placed.criterion, placed.node
-    if criterion.judge is Judge.SEQUENTIAL:
-        for key, number in (
-            ("sustain", criterion.sustain),
-            ("cluster_size", criterion.cluster_size),
-        ):
-            yield Value(key=key, value=f"{number:g}", where=written(node, (key,)))
-        return
-    m, n = criterion.datapoints
-    clouds = ("evaluation_periods",)
-    where = written(node, clouds, ("datapoints",))
-    yield Value(key="datapoints", value=f"{m} of {n}", where=where)
-    if form_of(criterion.measure).fills:
-        word, key = criterion.treat_missing.value, "treat_missing_data"
-        yield Value(key=key, value=word, where=written(node, (key,)))
-
-
-def _of_compare(compare: Compare | None, node: Node) -> Iterator[Value]:
-    if compare is None:
-        yield Value(key="compare", value="none", where="")
-        return
-    yield Value(key="compare.to", value="stable", where=_at(node, ("compare", "to")))
-    points = f"{plain(Decimal(str(compare.min_increase)) * 100)}pp"
-    for key, text in (("max_ratio", f"{compare.max_ratio:g}"), ("min_increase", points)):
-        yield Value(key=f"compare.{key}", value=text, where=_at(node, ("compare", key)))
-
-
-def _at(node: Node, place: Place) -> str:
-    there = node.document.at(node.place + place) is not None
-    return at_line(node, place) if there else ""
+        place = ("warn_if", criterion.warn_if.direction.value)
+        yield value("warn_if", str(criterion.warn_if), "", place)
+    if criterion.judge is Judge.SEQUENTIAL and criterion.compare is None:
+        yield value("compare", "none")
+    elif criterion.compare is not None:
+        points = f"{plain(Decimal(str(criterion.compare.min_increase)) * 100)}pp"
+        yield value("compare.to", "stable")
+        yield value("compare.max_ratio", f"{criterion.compare.max_ratio:g}")
+        yield value("compare.min_increase", points)
 
 
 def _why_judge(criterion: Criterion) -> str:

@@ -226,8 +226,7 @@ def _overridden(node: Node, name: str, overrides: Node | None) -> Node:
 def _once(name: str, mark: Mark, request: _Request) -> None:
     first = request.seen.setdefault(name, mark)
     if first is not mark:
-        where = f"{first.source.path}:{first.line}"
-        say = f"a criterion '{name}' stands in {where} already: rename one of them"
+        say = f"a criterion '{name}' stands in {first} already: rename one of them"
         request.findings.append(finding(mark, say))
 
 

@@ -50,6 +50,11 @@ PERMISSIONS: tuple[str, ...] = (
 VARIABLES: tuple[str, ...] = ("function", "alias")
 """What rule files may name as `${router.NAME}`."""
 
+UNLISTED: Final = "FUNCTION:ALIAS"
+"""How people name a target that no file names: its parts are options."""
+PRESET: Final = "lambda"
+"""The rules that it is judged by."""
+
 EXAMINES: tuple[str, ...] = ("cloudformation:DescribeStackResources", "cloudformation:GetTemplate")
 """What `guardian doctor` asks besides; without them it says what it could not learn."""
 

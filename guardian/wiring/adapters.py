@@ -45,6 +45,19 @@ def router_variables() -> frozenset[str]:
     return frozenset(n for name in adapters("routers") for n in adapter("routers", name).VARIABLES)
 
 
+def unlisted(address: str) -> tuple[ModuleType, dict[str, str]]:
+    """The router of a target that no file names, and its options; UsageError when none fits."""
+    parts, forms = address.split(":"), []
+    for name in adapters("routers"):
+        module = adapter("routers", name)
+        form: str = getattr(module, "UNLISTED", "")
+        names = form.lower().split(":")
+        if form and all(parts) and len(parts) == len(names):
+            return module, dict(zip(names, parts, strict=True))
+        forms += [form] if form else []
+    raise UsageError(f"no file names {address}: without one, write it as {' or '.join(forms)}")
+
+
 def chosen(room: str, choice: AdapterRef) -> ModuleType:
     """The adapter that a file names; ConfigError at its place when there is none of that name."""
     try:

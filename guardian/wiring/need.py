@@ -84,7 +84,7 @@ def reachable(wiring: Wiring, name: str) -> Service:
 def _by_file(wiring: Wiring, name: str) -> Service:
     known = wiring.config is not None and name in wiring.config.services
     if ":" in name and not known:
-        return wiring.service(wiring.add_lambda(name))
+        return wiring.service(wiring.add_unlisted(name))
     router, reach = wiring.router(name)
     configured = wiring.configured()
     last = None if configured.environment else _last_plan(wiring, name)

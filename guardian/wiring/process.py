@@ -26,7 +26,6 @@ from guardian.ports import (
     NoMetrics,
     Router,
     Source,
-    UsageError,
 )
 from guardian.settings import Settings
 from guardian.wiring.adapters import (
@@ -36,6 +35,7 @@ from guardian.wiring.adapters import (
     no_account,
     plane_of,
     reach_of,
+    unlisted,
 )
 from guardian.wiring.clocks import clock_of
 from guardian.wiring.history import has_data
@@ -139,10 +139,10 @@ class Wiring:
         return [n for n, s in configured.services.items() if s.mode is not Mode.OFF]
 
     def named(self, name: str) -> str:
-        """A configured service; `FUNCTION:ALIAS` that no file names is that Lambda alias."""
+        """A configured service; what no file names is the address of its target."""
         known = self.config is not None and name in self.config.services
         if ":" in name and not known:
-            return self.add_lambda(name)
+            return self.add_unlisted(name)
         return self.configured().service(name).name
 
     def service(self, name: str, *, observe: bool = False) -> Service:
@@ -197,25 +197,22 @@ class Wiring:
         router: Router = module.build(options, self.context(aws, service=name))
         return router, reach_of(module, options, aws)
 
-    def add_lambda(self, text: str) -> str:
-        """A service from `FUNCTION:ALIAS` alone, in the account that the credentials belong to."""
+    def add_unlisted(self, address: str) -> str:
+        """A service from its target's address alone, in the account of the credentials."""
         from guardian.files import rules
 
-        function, _, alias = text.partition(":")
-        if not function or not alias:
-            raise UsageError(f"--lambda {text}: write it as FUNCTION:ALIAS, e.g. agents-api:live")
+        module, written = unlisted(address)
         region = self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION")
         if not region:
-            raise ConfigError("--lambda needs to know the region: set AWS_REGION")
+            raise ConfigError(f"{address} needs to know the region: set AWS_REGION")
         account_id = self._sessions.account(region=region, environment="ci").identity()
         aws = config.Aws(account_id=account_id, region=region)
-        preset = rules.load(["preset:lambda"])
-        module = adapter("routers", "lambda_alias")
-        options = checked(module.Options, {"function": function, "alias": alias})
-        router, reach = self._routed(text, module, options, aws)
-        self._aws[text] = aws
-        self._services[text] = Service(
-            name=text,
+        preset = rules.load([f"preset:{module.PRESET}"])
+        options = checked(module.Options, written)
+        router, reach = self._routed(address, module, options, aws)
+        self._aws[address] = aws
+        self._services[address] = Service(
+            name=address,
             environment=self.environ.get("ENVIRONMENT", "ci"),
             router=router,
             criteria=preset.criteria,
@@ -224,7 +221,7 @@ class Wiring:
             policy=Policy(),
             reach=reach,
         )
-        return text
+        return address
 
     def configured(self) -> config.Config:
         """The configuration; ConfigError when there is none."""

@@ -1,0 +1,22 @@
+"""A target that no file names is known by what its router says of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from guardian.ports import UsageError
+from guardian.wiring.adapters import unlisted
+
+
+def test_the_parts_of_an_address_are_options_of_its_router() -> None:
+    """`FUNCTION:ALIAS` is what the router of Lambda aliases declares."""
+    module, options = unlisted("agents-api:live")
+    assert module.__name__ == "guardian.routers.lambda_alias"
+    assert module.Options.model_validate(options).alias == "live"
+
+
+@pytest.mark.parametrize("address", ["agents-api:", ":live", "a:b:c"])
+def test_what_is_no_address_is_told_how_to_write_one(address: str) -> None:
+    """Nothing is made of half of one."""
+    with pytest.raises(UsageError, match=f"names {address}: without one, write it as FUNCTION:"):
+        unlisted(address)

@@ -7,8 +7,7 @@ answer can be lost after the write was applied, and then a repeated write fails 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -38,6 +37,7 @@ from guardian.routers._lambda_versions import (
     require_published,
     state_problems,
 )
+from guardian.routers._writing import proven, same, unsure
 
 PERMISSIONS: tuple[str, ...] = (
     "lambda:GetAlias",
@@ -113,7 +113,7 @@ class LambdaAlias:
 
     def read(self) -> Reading:
         """The alias now. `detail` holds its description, unless guardian's stamp stands there."""
-        with self._proven():
+        with proven(self._context):
             answer = self._ask("GetAlias", self._name, Name=self._options.alias)
         here = self._context
         return reading_of(answer, name=self._name, account=here.account_id, region=here.region)
@@ -305,8 +305,8 @@ class LambdaAlias:
         try:
             reading = self.read()
         except RouterError:
-            raise _unsure(error) from None
-        if _same(reading.traffic, desired) and (not check_stamp or reading.stamp == stamp):
+            raise unsure(error) from None
+        if same(reading.traffic, desired) and (not check_stamp or reading.stamp == stamp):
             return reading
         if error.reason is Reason.CONFLICT:
             raise RouterError(
@@ -314,7 +314,7 @@ class LambdaAlias:
                 f"somebody changed alias {self._name} since it was read: it now serves "
                 f"{reading.traffic}, and nothing was written",
             ) from None
-        raise _unsure(error) from None
+        raise unsure(error) from None
 
     # --- Lambda's API ----------------------------------------------------------------------
 
@@ -331,7 +331,7 @@ class LambdaAlias:
         """The configuration of one version. NOT_FOUND with how such a version gets lost."""
         name = f"{self._options.function}:{qualifier}"
         try:
-            with self._proven():
+            with proven(self._context):
                 return self._ask("GetFunctionConfiguration", name, Qualifier=qualifier)
         except RouterError as error:
             if error.reason is not Reason.NOT_FOUND:
@@ -342,19 +342,6 @@ class LambdaAlias:
                 f"{self._context.account_id} {self._context.region}, so it can take no traffic: "
                 f"publish it again, or name another one. {_RETAIN}",
             ) from None
-
-    @contextmanager
-    def _proven(self) -> Iterator[None]:
-        """Believe that something does not exist only in the account that was meant.
-
-        Another account's credentials, there for a minute, find nothing of that name either.
-        """
-        try:
-            yield
-        except RouterError as error:
-            if error.reason is Reason.NOT_FOUND:
-                self._context.check_account()
-            raise
 
     def _latest(self) -> str:
         """The highest published version number."""
@@ -379,19 +366,3 @@ class LambdaAlias:
                 return False
             raise
         return True
-
-
-def _unsure(error: RouterError) -> RouterError:
-    """After a write, a fault on AWS's side or on the way leaves the outcome unknown."""
-    if error.reason in {Reason.UNAVAILABLE, Reason.UNKNOWN, Reason.TIMEOUT}:
-        reason = Reason.TIMEOUT if error.reason is Reason.TIMEOUT else Reason.UNKNOWN
-        return RouterError(reason, f"{error.detail}; whether it was written is not known yet")
-    return error
-
-
-def _same(found: Traffic, desired: Traffic) -> bool:
-    """Whether two states send the same share to every version, by the same primary."""
-    versions = found.versions | desired.versions
-    return found.primary == desired.primary and all(
-        found.share(version) == desired.share(version) for version in versions
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,7 @@ from guardian.core.rollout.entries import Cause
 from guardian.core.rollout.machine import Phase, Rollout, fold
 from guardian.core.rollout.stable import canary_by_shape
 from guardian.core.traffic import Reading, Snapshot, Step, Traffic
+from guardian.core.wording import span
 from guardian.engine.task import NothingToDo
 from guardian.messages.page_keys import page_key
 from guardian.namespaces import STAMPED_AT_START
@@ -91,6 +93,7 @@ def plan_rollout(
     check_published(router, traffic)
     past = history(journal, service.name)
     _refuse_split(service, reading, past, journal, request.now)
+    _refuse_sticky(service, reading)
     problems = router.check(stable=traffic.primary, canary=canary)
     if problems:
         raise ConfigError(
@@ -347,6 +350,17 @@ def _refuse_split(
         f" version: put it back (`guardian rollback {service.name} --to {version}`), or wait for"
         " whoever shifts it"
     )
+
+
+def _refuse_sticky(service: Service, reading: Reading) -> None:
+    """Weights mean little while clients stay: a bake would judge those who came first."""
+    bake_s = min((step.bake_s for step in service.steps), default=math.inf)
+    if reading.sticks_s > bake_s:
+        raise ConfigError(
+            f"clients of {service.router.target} stay for {span(reading.sticks_s)} with the version"
+            f" that they were given first, and the shortest bake is {span(bake_s)}: a shift would"
+            " not move them. Turn the stickiness off, or make it shorter than each bake"
+        )
 
 
 def _refuse_rolled_back(past: Sequence[Rollout], canary: str, request: Request) -> None:

@@ -114,7 +114,9 @@ class Reading:
     """The vendor's optimistic-lock token (RevisionId, ETag); empty where there is none."""
     stamp: Stamp | None = None
     detail: Mapping[str, str] = field(default_factory=dict)
-    """What the router needs to put everything back (e.g. the alias description before)."""
+    """What the router needs to put everything back (e.g. a description that the stamp replaced)."""
+    sticks_s: float = 0.0
+    """How long clients stay with the version that they were given first, whatever the weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

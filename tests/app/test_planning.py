@@ -215,6 +215,14 @@ def test_what_is_stamped_at_a_requests_start_settles_later_by_the_longest_reques
     assert [step.max_bake_s for step in plan.steps] == longest, "it is waited for"
 
 
+def test_clients_that_stay_longer_than_a_bake_are_not_shifted() -> None:
+    """No weight would move them, on the way back neither."""
+    shop = Shop()
+    shop.target.sticks_s = 3600.0
+    said = refused(lambda: rollout_of(shop))
+    assert "stay for 1h with the version that they were given first, and the shortest" in said
+
+
 def test_evidence_begins_when_a_shift_has_reached_everybody() -> None:
     """A bake is as long as it was asked for from there on."""
     shop = Shop()

@@ -120,6 +120,7 @@ class Alias:
     way: WayBack | None = field(default_factory=WayBack)
     """Whether stable could be restored; None: nobody answers that."""
     asked_way_back: int = 0
+    sticks_s: float = 0.0
     history: list[tuple[Instant, Traffic]] = field(default_factory=list)
     guardian_wrote: list[tuple[Instant, Traffic, Stamp | None]] = field(default_factory=list)
 
@@ -192,7 +193,12 @@ class Alias:
         return self._write(snapshot.traffic, stamp, after)
 
     def _reading(self) -> Reading:
-        return Reading(traffic=self.traffic, revision=str(self.revision), stamp=self.stamp)
+        return Reading(
+            traffic=self.traffic,
+            revision=str(self.revision),
+            stamp=self.stamp,
+            sticks_s=self.sticks_s,
+        )
 
     def _write(self, traffic: Traffic, stamp: Stamp | None, after: Reading) -> Reading:
         self.faults.crossing()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 from guardian.core.model import Instant
 from guardian.ports import Clock
@@ -57,6 +60,30 @@ class Service(Protocol):
         ...
 
 
+class Part(Service, Protocol):
+    """A service that is found by its module, which names its class `PART`."""
+
+    def __init__(self, world: World, metrics: Metrics, publication: Publication) -> None: ...
+
+    def asked(self, request: Request) -> bool:
+        """Whether a request is this service's."""
+        ...
+
+    def advance(self, now: Instant) -> None:
+        """Let happen what happens by itself until now."""
+        ...
+
+
+P = TypeVar("P", bound=Part)
+
+
+def _parts() -> list[type[Part]]:
+    """Every module of this room that is such a service."""
+    names = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
+    modules = (importlib.import_module(f"guardian.sim.{name}") for name in names)
+    return [module.PART for module in modules if hasattr(module, "PART")]
+
+
 class Simulator:
     """A simulated AWS account, Slack workspace and PagerDuty account behind one address.
 
@@ -98,6 +125,7 @@ class Simulator:
         self._sts = Sts(self.world)
         self._pagerduty_api = PagerDutyApi(self.world, self.pagerduty)
         self._server: Listener | None = None
+        self._parts = [part(self.world, self.metrics, self.publication) for part in _parts()]
         self._guests: list[tuple[Callable[[Request], bool], Service]] = []
 
     @property
@@ -131,6 +159,10 @@ class Simulator:
         """How often an operation was called, refused and unanswered calls included."""
         with self.world.lock:
             return self.world.requests[service, operation]
+
+    def part(self, kind: type[P]) -> P:
+        """The one service of that class."""
+        return next(part for part in self._parts if isinstance(part, kind))
 
     def host(self, service: Service, asked: Callable[[Request], bool]) -> None:
         """Let one more service answer what is `asked` of it, with faults like all others."""
@@ -193,6 +225,8 @@ class Simulator:
         """Answer one request; faults strike here. Any thread may call it."""
         with self.world.lock:
             self.aliases.settle()
+            for part in self._parts:
+                part.advance(self.world.clock.now())
             service = self._service(request)
             if service is None:
                 return Reply(status=404, body=b"no simulated service lives here\n")
@@ -208,6 +242,9 @@ class Simulator:
         for asked, guest in self._guests:
             if asked(request):
                 return guest
+        for part in self._parts:
+            if part.asked(request):
+                return part
         path = request.path
         for prefix, service in (
             ("/slack/api/", self.slack),

@@ -36,6 +36,8 @@ class Wire:
 
     def __init__(self, session: Any, *, deadline_s: float) -> None:
         self._session = session
+        pools = session._pool_classes_by_scheme  # noqa: SLF001 - botocore has no other way in
+        pools.update({scheme: _unfollowing(pool) for scheme, pool in pools.items()})
         self._deadline_s = deadline_s
         self._slots = threading.BoundedSemaphore(MOST_HANGING)
 
@@ -79,6 +81,20 @@ class Wire:
             raise _named(error, request.url) from None
         answer.raw.release_conn()
         return AWSResponse(answer.url, answer.status_code, answer.headers, body)
+
+
+def _unfollowing(pool: Any) -> Any:
+    """The class of pools for which a redirect is an answer as any other.
+
+    botocore has urllib3 follow none, and lets it prepare for one all the same. It fails over
+    botocore's headers then where the status is 303, and nobody closes the answer.
+    """
+
+    class Unfollowing(pool):  # type: ignore[misc] # urllib3's, by botocore
+        def urlopen(self, *arguments: Any, **named: Any) -> Any:
+            return super().urlopen(*arguments, **named, redirect=False)
+
+    return Unfollowing
 
 
 class _Body:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from guardian.app.planning import Service
 from guardian.app.records import Records
 from guardian.core.model import Query
+from guardian.core.notices import Notice
 from guardian.engine.outbox import Receiver
 from guardian.engine.task import Task
 from guardian.ports import Random, Source
@@ -67,6 +68,14 @@ class Services(Records, Protocol):
 
     def sources(self, tasks: Sequence[Task]) -> Mapping[str, Mapping[str, Source]]:
         """For each plane, the sources that its tasks' criteria read, by name."""
+        ...
+
+    def named(self, name: str) -> str:
+        """A service by which a rollout goes today; ConfigError when there is none."""
+        ...
+
+    def listeners(self) -> Callable[[Notice], tuple[str, ...]] | None:
+        """Which receivers a notice is for; None where nobody knows."""
         ...
 
     def receivers(self) -> Sequence[Receiver]:

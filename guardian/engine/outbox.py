@@ -12,7 +12,7 @@ from typing import TypeAlias
 from guardian.core.model import Instant
 from guardian.core.notices import Event, Notice
 from guardian.engine.refusals import Refusals
-from guardian.messages.table import routing_events
+from guardian.messages.table import is_for
 from guardian.ports import (
     CallPool,
     Clock,
@@ -68,9 +68,7 @@ class Receiver:
 
     def wants(self, notice: Notice) -> bool:
         """Whether the notice leaves by this receiver."""
-        by_event = self.events is None or bool(routing_events(notice) & self.events)
-        concerned = self.services is None or notice.own or notice.service in self.services
-        return by_event and concerned
+        return is_for(notice, self.events, self.services)
 
 
 class Outbox:

@@ -76,6 +76,12 @@ def routing_events(told: Notice) -> frozenset[Event]:
     return frozenset({told.event, *(_OPENED_BY.get(c, Event.STUCK) for c in causes)})
 
 
+def is_for(told: Notice, events: frozenset[Event] | None, services: frozenset[str] | None) -> bool:
+    """Whether a notice is for who wants these events of these services; None means all."""
+    concerned = services is None or told.own or told.service in services
+    return concerned and (events is None or bool(routing_events(told) & events))
+
+
 # --- notices -----------------------------------------------------------------------------------
 
 

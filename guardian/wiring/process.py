@@ -14,10 +14,12 @@ from guardian.app.planning import (
 from guardian.aws import Account, Sessions
 from guardian.clock import SystemRandom
 from guardian.core.model import Query
+from guardian.core.notices import Notice
 from guardian.core.plan import Mode, Plan, Policy, Reach
 from guardian.engine.outbox import Receiver
 from guardian.engine.task import Task
 from guardian.files import config
+from guardian.messages.table import is_for
 from guardian.ports import (
     ConfigError,
     Context,
@@ -240,6 +242,17 @@ class Wiring:
         """The environment of a service of the config file; ConfigError when it has none such."""
         self.configured().service(service)
         return self.configured().environment
+
+    def listeners(self) -> Callable[[Notice], tuple[str, ...]] | None:
+        """Which receivers of the config file a notice is for; None without a file."""
+        if self.config is None:
+            return None
+        receivers, everything = self.config.receivers, frozenset(self.config.services)
+        return lambda notice: tuple(
+            one.name
+            for one in receivers
+            if is_for(notice, one.on, everything if one.services is None else one.services)
+        )
 
     def reachable(self, name: str) -> Service:
         """A service of which only the way to its target is known."""

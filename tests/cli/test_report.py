@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from guardian.cli.report_readings import DAY_S, kept_s
+from guardian.app.report import DAY_S, kept_s
 from guardian.core.rollout.entries import Cause, RollbackConfirmed, RollbackStarted
 from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.journaled import SERVICE as AGENTS

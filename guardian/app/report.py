@@ -1,20 +1,17 @@
-"""The datapoints of a past rollout, read again for its report, and what is said without them."""
+"""What happened in a rollout and why, from the journal and what the sources still have of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from guardian.app.acting import Services
 from guardian.core.judging.counts import sought
 from guardian.core.model import Instant, Measurement, Problem, Query, Reason, ceil_to, floor_to
-from guardian.core.rollout.machine import Rollout
+from guardian.core.rollout.machine import Rollout, fold
 from guardian.ports import Ask, ConfigError, GuardianError, Record
-from guardian.report import Readings
+from guardian.report import Facts, Readings, gathered
 from guardian.report.facts import span_of
-
-if TYPE_CHECKING:
-    from guardian.wiring import Wiring
 
 DAY_S = 86_400.0
 KEPT_S = ((60, 3 * 3600.0), (300, 15 * DAY_S), (3600, 63 * DAY_S))
@@ -28,8 +25,36 @@ ALONE = (
 _WITHOUT = "This report is made from the journal alone, without datapoints and plots of values"
 
 
+def report(services: Services, name: str, *, metrics: bool = True) -> Facts:
+    """The facts of the rollout of that id, or of the newest of that service.
+
+    Without `metrics` no source is asked. ConfigError names what there is.
+    """
+    records, now = services.journal.read(_found(services, name)), services.clock.now()
+    rollout = fold(record.entry for record in records)
+    read = readings(services, rollout, records, now=now) if metrics else Readings(missing=ALONE)
+    return gathered(records, listeners=services.listeners(), readings=read, now=now)
+
+
+def _found(services: Services, name: str) -> str:
+    journal = services.journal
+    newest = journal.history(name, limit=1)
+    if newest:
+        return newest[0].rollout
+    if journal.read(name):
+        return name
+    if name in services.configured_names:
+        raise ConfigError(f"{name} has no rollout in the journal so far")
+    there = dict.fromkeys([*services.configured_names, *(h.service for h in journal.live())])
+    known = [head.rollout for service in there for head in journal.history(service, limit=1)]
+    raise ConfigError(
+        f"the journal knows no rollout and no service called {name}; there are"
+        f" {', '.join([*there, *known]) or 'nothing yet'}"
+    )
+
+
 def readings(
-    wiring: Wiring, rollout: Rollout, records: Sequence[Record], *, now: Instant
+    services: Services, rollout: Rollout, records: Sequence[Record], *, now: Instant
 ) -> Readings:
     """What the sources still have of the rollout's time; never an error, but what is missing."""
     first = rollout.first_shift_at
@@ -43,7 +68,7 @@ def readings(
             f" {kept_s(asks[0].query.period_s) / DAY_S:.0f} days for which CloudWatch keeps them."
         )
     try:
-        found = _read(wiring, rollout, kept, now)
+        found = _read(services, rollout, kept, now)
     except GuardianError as error:
         return Readings(missing=f"{_WITHOUT}, which could not be read again: {error}")
     gone = Problem(reason=Reason.NOT_FOUND, detail="CloudWatch no longer keeps these datapoints")
@@ -74,12 +99,12 @@ def _asks(rollout: Rollout, first: Instant, until: Instant) -> Iterator[Ask]:
 
 
 def _read(
-    wiring: Wiring, rollout: Rollout, asks: Sequence[Ask], now: Instant
+    services: Services, rollout: Rollout, asks: Sequence[Ask], now: Instant
 ) -> Mapping[Query, Measurement]:
     """Ask the sources as the service has them today. Raises GuardianError."""
     plan = rollout.plan
-    name = wiring.named(plan.service)
-    target = wiring.service(name).router.target
+    name = services.named(plan.service)
+    target = services.service(name).router.target
     if target != plan.target:
         raise ConfigError(
             f"{plan.service} is {target} by now, and the rollout was on {plan.target}"
@@ -87,7 +112,7 @@ def _read(
     found: dict[Query, Measurement] = {}
     wanted = {query for criterion in plan.criteria for query in sought(criterion)}
     for source in dict.fromkeys(ask.query.source for ask in asks):
-        mine, port = [a for a in asks if a.query.source == source], wiring.source(name, source)
+        mine, port = [a for a in asks if a.query.source == source], services.source(name, source)
         read = port.read(mine, now=now)
         silent = [q for q in wanted if q in read and not read[q].points]
         unknown = port.unknown(silent, now=now)

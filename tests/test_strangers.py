@@ -1,0 +1,76 @@
+"""No room that serves every adapter names one, or speaks in a vendor's own nouns."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+GUARDIAN = Path(__file__).parent.parent / "guardian"
+ROOMS = ("core", "messages", "ports", "engine", "app", "wiring", "report", "files")
+ADAPTERS = ("sources", "routers", "notifiers", "journals")
+NOUNS = frozenset({"lambda", "namespace", "dimension", "statistic", "stat", "revision_id"})
+"""What one vendor alone means by them."""
+EVERYBODYS = frozenset({"console", "email", "none", "webhook"})
+"""Names of adapters that are words of everybody's."""
+EXCUSED = {
+    "core/judging/kinds/incidents.py": {"namespace", "dimension", "stat"},  # as 0.1 wrote them
+    "core/judging/kinds/percentile.py": {"cloudwatch"},  # whose rule of thumb it is
+    "core/shapes.py": {"namespace"},  # of fields in a journal that 0.1 wrote
+    "ports/metrics.py": {"cloudwatch"},  # a counter's public name
+    "app/planning.py": {"namespace"},
+    "report/criteria.py": {"cloudwatch", "dimension", "stat"},
+    "wiring/doctor.py": {"slack", "dimension", "statistic"},  # an example for people
+    "wiring/process.py": {"cloudwatch"},  # where rule files read that name no source
+    "files/config/config_keys.py": {"sqlite", "cloudwatch"},  # an example for people
+    "files/fields.py": {"cloudwatch"},
+    "settings.py": {"sqlite"},  # the journal where nothing says another
+    "files/regular.py": {"stat"},  # the system call
+}
+"""Files that say some, and which."""
+
+
+def vendors() -> set[str]:
+    """The words that belong to adapters."""
+    found = {
+        module.name
+        for room in ADAPTERS
+        for module in pkgutil.iter_modules(importlib.import_module(f"guardian.{room}").__path__)
+    }
+    return {name for name in found if not name.startswith("_")} - EVERYBODYS | NOUNS
+
+
+def words(path: Path) -> Iterator[str]:
+    """What a module says in its code: names and texts, not what is said of them."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    said = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            yield node.value if isinstance(node.value, str) and id(node) not in said else ""
+        for key in ("id", "attr", "arg", "name", "module"):
+            value = getattr(node, key, None)
+            if isinstance(value, str):
+                yield value
+
+
+def shared() -> list[Path]:
+    """The modules that serve every adapter. Rule files' own are their sources' forms, too."""
+    found = [path for room in ROOMS for path in sorted((GUARDIAN / room).rglob("*.py"))]
+    found.append(GUARDIAN / "settings.py")
+    return [path for path in found if "rules" not in path.parts]
+
+
+def test_a_shared_room_is_a_stranger_to_every_vendor() -> None:
+    """Another adapter is another file: where one is named, the next one would need an edit."""
+    known = "|".join(sorted(map(re.escape, vendors()), key=len, reverse=True))
+    word = re.compile(rf"(?<![a-z])({known})s?(?![a-z])", re.IGNORECASE)
+    named = {}
+    for path in shared():
+        found = {match[1].lower() for text in words(path) for match in word.finditer(text)}
+        name = path.relative_to(GUARDIAN).as_posix()
+        if found - EXCUSED.get(name, set()):
+            named[name] = found
+    assert named == {}

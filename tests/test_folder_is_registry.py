@@ -47,10 +47,15 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 class Almanac:
+    has_history = False
     def read(self, asks, *, now):
         return {ask.query: Measurement(settled_before=now) for ask in asks}
     def unknown(self, queries, *, now):
         return {}
+    def corrected_s(self, query):
+        return 0.0
+    def percentile(self, query, percentile):
+        return None
 
 def build(options, context):
     if not context.secret("almanac_token"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Final, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from guardian.files.findings import (
@@ -47,19 +47,21 @@ def validate(
     *,
     without: Collection[str] = (),
     instead: Mapping[str, object] | None = None,
+    context: Mapping[str, object] | None = None,
 ) -> tuple[M | None, list[Finding]]:
     """The model made of the value at `place`, and everything wrong with that, at its position.
 
     There is also a model where nothing but unknown keys is wrong, so that the rest can be judged
     in the same run. `without` names keys of that mapping which are not the model's (`type`,
-    `to`); `instead` holds values for keys that the file only refers to.
+    `to`); `instead` holds values for keys that the file only refers to; validators may ask for
+    the `context`.
     """
     data = document.at(place)
     if isinstance(data, dict):
         data = {key: value for key, value in data.items() if key not in without}
         data |= instead or {}
     try:
-        return model.model_validate(data), []
+        return model.model_validate(data, context=context), []
     except ValidationError as error:
         errors = error.errors(include_url=False)
     found = _findings(model, errors, document, place, without)
@@ -67,7 +69,7 @@ def validate(
         return None, found
     for details in errors:
         data = _pruned(data, details["loc"])
-    return model.model_validate(data), found
+    return model.model_validate(data, context=context), found
 
 
 def _pruned(data: Any, loc: Sequence[int | str]) -> Any:
@@ -138,7 +140,8 @@ def _findings(
             mark = document.mark(place + below)
             message += comment_for_value(mark.source.line(mark.line))
         if details["type"] == "extra_forbidden":
-            message = _unknown_key(str(details["loc"][-1]), _models(model, below[:-1]), without)
+            allowed = _models(model, details["loc"][:-1])
+            message = _unknown_key(str(details["loc"][-1]), allowed, without)
         at_key = details["type"] == "extra_forbidden" or details["loc"][-1:] == ("[key]",)
         lacking = str(details["loc"][-1]) if details["type"] == "missing" else ""
         messages = said.setdefault((below, at_key, lacking), [])
@@ -166,11 +169,11 @@ def _place_in(data: Any, loc: Iterable[int | str]) -> Place:
 # --- what a model allows -----------------------------------------------------------------------
 
 
-def _models(model: type[BaseModel], place: Place) -> list[type[BaseModel]]:
-    """The models that can stand at a place below one."""
+def _models(model: type[BaseModel], loc: Sequence[str | int]) -> list[type[BaseModel]]:
+    """The models that can stand at a place below one; pydantic also names branches of unions."""
     kinds: list[Any] = [model]
-    for step in place:
-        kinds = [inner for kind in kinds for inner in _below(kind, step)]
+    for step in loc:
+        kinds = [inner for kind in kinds for inner in _below(kind, step)] or kinds
     return [m for kind in kinds for m in _leaves(kind)]
 
 
@@ -189,6 +192,8 @@ def _below(kind: Any, step: str | int) -> Iterator[Any]:
         for name, info in kind.model_fields.items():
             if step in (name, info.alias):
                 yield info.annotation
+    elif origin is Annotated and any(isinstance(m, Tag) and m.tag == step for m in inside[1:]):
+        yield inside[0]
     elif origin in (Union, UnionType, Annotated):
         for inner in inside:
             yield from _below(inner, step)
@@ -309,7 +314,8 @@ def _form(kind: str, context: Mapping[str, Any], value: str) -> str | None:
         case "union_tag_not_found":
             return f"the key {context['discriminator']} is missing"
         case "union_tag_invalid":
-            return _choice(context.get("tag"), str(context["expected_tags"]), value)
+            tag = context["tag"]
+            return _choice(tag, str(context["expected_tags"]), told(tag))
         case "invalid_key":
             return "a key must be text: put it in quotes"
         case "is_instance_of":

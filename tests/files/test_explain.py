@@ -17,7 +17,8 @@ from guardian.files.rules.criterion import CriterionModel
 from guardian.files.rules.explain import Explained, explain
 from guardian.files.rules.kinds import FORMS
 from guardian.files.rules.kinds.incidents import IncidentsModel
-from guardian.files.rules.model import CompareModel, Metric
+from guardian.files.rules.model import CompareModel
+from guardian.files.rules.sources.cloudwatch import CloudWatchMetric
 from guardian.ports import ConfigError, UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -122,8 +123,8 @@ def test_every_key_of_a_metric_is_explained_for_each_query(every_kind: Path) -> 
     """Namespace to account; whether its absence is zero, of what a ratio counts."""
     for criterion in explained(every_kind):
         for query in criterion.reads:
-            other = {"absent"} if query.role not in ("bad", "good") else set()
-            assert {v.key for v in query.values} == set(Metric.model_fields) - other
+            other = {"source", *(("absent",) if query.role not in ("bad", "good") else ())}
+            assert {v.key for v in query.values} == set(CloudWatchMetric.model_fields) - other
 
 
 def test_each_criterion_tells_the_keys_that_hold_for_it(every_kind: Path) -> None:

@@ -11,7 +11,8 @@ from guardian.files.rules.criterion import CriterionModel
 from guardian.files.rules.kinds.incidents import IncidentsModel
 from guardian.files.rules.kinds.latency import LatencyModel
 from guardian.files.rules.kinds.ratio import RatioModel
-from guardian.files.rules.model import CompareModel, Defaults, Metric, RuleFile, Threshold
+from guardian.files.rules.model import CompareModel, Defaults, RuleFile, Threshold
+from guardian.files.rules.sources.cloudwatch import CloudWatchMetric
 from guardian.files.yaml import read
 from guardian.shipped import presets
 
@@ -28,7 +29,7 @@ def test_each_table_has_the_keys_of_its_model() -> None:
     """File, criterion and metric."""
     assert keys("The file") == set(RuleFile.model_fields)
     assert keys("A criterion") == set(CriterionModel.model_fields)
-    assert keys("A metric") == set(Metric.model_fields)
+    assert keys("A metric") == set(CloudWatchMetric.model_fields)
 
 
 def test_every_nested_key_is_named() -> None:

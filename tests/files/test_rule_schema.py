@@ -16,13 +16,14 @@ from guardian.files.rules.criterion import CriterionModel
 from guardian.files.rules.kinds.incidents import IncidentsModel
 from guardian.files.rules.kinds.latency import LatencyModel
 from guardian.files.rules.kinds.ratio import RatioModel
-from guardian.files.rules.model import CompareModel, Defaults, Metric, RuleFile, Threshold, Variable
+from guardian.files.rules.model import CompareModel, Defaults, RuleFile, Threshold, Variable
 from guardian.files.rules.rule_schema import rule_schema
+from guardian.files.rules.sources.cloudwatch import CloudWatchMetric
 from tests.files.editor import Editor
 
 ROOT = Path(__file__).parents[2]
 MODELS = (
-    RuleFile, CriterionModel, Defaults, Metric, RatioModel, LatencyModel, IncidentsModel,
+    RuleFile, CriterionModel, Defaults, CloudWatchMetric, RatioModel, LatencyModel, IncidentsModel,
     Threshold, CompareModel, Variable,
 )  # fmt: skip
 SHIPPED = sorted((ROOT / "rules").rglob("*.yaml"))

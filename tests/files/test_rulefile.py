@@ -359,3 +359,14 @@ def test_lint_asks_for_it_where_aws_publishes_no_zeros(write: Path) -> None:
     (message,) = warned(write, alb)
     assert "only when it is not zero" in message
     assert warned(write, alb.replace("5XX_Count", "5XX_Count, absent: zero")) == []
+
+
+def test_a_metrics_source_is_the_usual_one_unless_it_is_named(write: Path) -> None:
+    """A metric's own word wins over the file's, and an unknown one is named."""
+    (one,) = load(write, RATIO, HEAD + "defaults: {source: cloudwatch}\n")
+    assert {query.source for query in one.queries()} == {"cloudwatch"}
+    wrong = RATIO.replace("metric: Failed", "metric: Failed, source: cloudwach")
+    with pytest.raises(ConfigError, match=r"'cloudwach' is not .*: use "):
+        load(write, wrong)
+    with pytest.raises(ConfigError, match=r"'almanac' is not .*: use "):
+        load(write, RATIO, HEAD + "defaults: {source: almanac}\n")

@@ -7,7 +7,6 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from guardian.cloudwatch import MetricStat
 from guardian.core.binding import swapped
 from guardian.core.measure import Measure
 from guardian.core.model import (
@@ -27,8 +26,8 @@ from guardian.files.rules.kinds import FORMS
 from guardian.files.rules.measure_form import UPWARD, MeasureSpec, listed
 from guardian.files.rules.model import CompareModel, LimitModel
 from guardian.files.rules.query import BuildContext, names_canary, of_stable
+from guardian.files.rules.sources import form_of_query
 from guardian.files.units import MAX_DATAPOINTS
-from guardian.namespaces import settle_s
 
 DATAPOINTS: Final = (3, 5)
 """M of N where neither the criterion nor its file says otherwise."""
@@ -101,7 +100,7 @@ def _with_defaults(criterion: Criterion, model: CriterionBase, context: BuildCon
     """What a criterion of any kind has."""
     defaults = context.defaults
     settle = model.settle if model.settle is not None else defaults.settle
-    of_namespaces = max(settle_s(MetricStat.of(q).namespace) for q in criterion.queries())
+    of_sources = max(form_of_query(q).settle_s(q) for q in criterion.queries())
     return replace(
         criterion,
         description=model.description,
@@ -109,7 +108,7 @@ def _with_defaults(criterion: Criterion, model: CriterionBase, context: BuildCon
         sustain=model.sustain or defaults.sustain or 2,
         cluster_size=model.cluster_size or defaults.cluster_size or 1.0,
         warm_up_s=_first(model.warm_up, defaults.warm_up, 0.0),
-        settle_s=_first(settle, None, of_namespaces),
+        settle_s=_first(settle, None, of_sources),
         no_data_after_s=_first(model.no_data_after, defaults.no_data_after, 300.0),
     )
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from guardian.cloudwatch import MetricStat
 from guardian.core.model import Criterion
 from guardian.files.findings import Finding
 from guardian.files.rules.durations import plain_minutes
 from guardian.files.rules.kinds import FORMS, form_of, key_of
 from guardian.files.rules.measure_form import Placed
 from guardian.files.rules.query import names_canary
-from guardian.namespaces import settle_s
+from guardian.files.rules.sources import form_of_query
 
 
 def warnings(placed: Placed) -> Iterator[Finding]:
@@ -23,11 +22,13 @@ def warnings(placed: Placed) -> Iterator[Finding]:
     if together and not placed.pooled_on_purpose and (hides := form.pooled(criterion)):
         yield placed.warn("name", pooled(criterion, hides))
     yield from form.doubts(placed, criterion.measure)
-    final = max(settle_s(MetricStat.of(q).namespace) for q in criterion.queries())
+    slowest = max(criterion.queries(), key=lambda q: form_of_query(q).settle_s(q))
+    source = form_of_query(slowest)
+    final = source.settle_s(slowest)
     if criterion.settle_s < final:
         yield placed.warn(
             "settle",
-            f"CloudWatch still changes these datapoints for {plain_minutes(final)}: a shorter"
+            f"{source.title} still changes these datapoints for {plain_minutes(final)}: a shorter"
             " settle judges numbers that are not final",
         )
 

@@ -14,11 +14,6 @@ from guardian.files.validation import Strict
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}|\$\{\w+\}")
-_STAT: Final = re.compile(
-    r"Average|Sum|Minimum|Maximum|SampleCount|IQM"
-    r"|(p|tm|wm|tc|ts)[0-9]{1,2}(\.[0-9]{1,10})?|p100|(PR|TM|WM|TC|TS)\([0-9.:%]{1,40}\)"
-)
-"""CloudWatch's statistics (CloudWatch User Guide, "Statistics definitions")."""
 
 
 def _named(text: str) -> str:
@@ -42,15 +37,6 @@ def _whole_minutes(seconds: float) -> float:
     return seconds
 
 
-def _statistic(text: str) -> str:
-    if not _STAT.fullmatch(text):
-        raise ValueError(
-            f"{told(text)} is not a statistic of CloudWatch: write one like Average, Sum, Maximum,"
-            " SampleCount or p95"
-        )
-    return text
-
-
 Name = Annotated[
     str,
     AfterValidator(_named),
@@ -61,17 +47,7 @@ AccountId = Annotated[
     AfterValidator(_twelve),
     WithJsonSchema({"type": "string", "pattern": pattern(_ACCOUNT), "examples": ["333333333333"]}),
 ]
-Stat = Annotated[
-    str,
-    AfterValidator(_statistic),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": pattern(_STAT),
-            "examples": ["Average", "Sum", "Maximum", "Minimum", "SampleCount", "p95"],
-        }
-    ),
-]
+SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Period = Annotated[Duration, AfterValidator(_whole_minutes)]
 Text = Annotated[str, Field(min_length=1, max_length=255)]
 Dimensions = Annotated[
@@ -103,6 +79,7 @@ class Variable(Strict):
 class Defaults(Strict):
     """What holds for every criterion of the file that says nothing else."""
 
+    source: SourceName | None = Field(default=None, description="Where metrics are read.")
     period: Period | None = Field(default=None, description="Length of one datapoint.")
     region: Region | None = Field(default=None, description="Where the metrics are.")
     account_id: AccountId | None = Field(default=None, description="Whose metrics they are.")
@@ -124,25 +101,6 @@ class Defaults(Strict):
     settle: Pause | None = Field(default=None, description="Age at which datapoints are final.")
     no_data_after: Silence | None = Field(
         default=None, description="Silence that counts as no data."
-    )
-
-
-class Metric(Strict):
-    """One CloudWatch metric."""
-
-    namespace: Text = Field(description="As CloudWatch names it.")
-    metric: Text = Field(description="As CloudWatch names it.")
-    stat: Stat | None = Field(default=None, description="Defaults to what the criterion needs.")
-    unit: str | None = Field(
-        default=None, description="What the values mean, in CloudWatch's word."
-    )
-    dimensions: Dimensions = Field(default_factory=dict, description="The exact set, by name.")
-    period: Period | None = Field(default=None, description="Length of one datapoint.")
-    region: Region | None = Field(default=None, description="Where the metric is.")
-    account_id: AccountId | None = Field(default=None, description="Whose metric it is.")
-    absent: Literal["zero"] | None = Field(
-        default=None,
-        description="zero: of a ratio's bad or good, published only when there is one to count.",
     )
 
 

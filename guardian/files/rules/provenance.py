@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from guardian.cloudwatch import MetricStat
 from guardian.core.model import Criterion, Judge, Query
 from guardian.core.wording import span
 from guardian.files.findings import Node, Place
 from guardian.files.rules.kinds import FORMS, form_of, key_of
 from guardian.files.rules.measure_form import Placed
 from guardian.files.rules.query import names_canary
+from guardian.files.rules.sources import form_of_query
 from guardian.files.units import plain
-from guardian.namespaces import settle_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +86,9 @@ def values(placed: Placed) -> Iterator[Value]:
         yield value("datapoints", f"{m} of {n}", "", ("evaluation_periods",))
         if form_of(measure).fills:
             yield value("treat_missing_data", criterion.treat_missing.value)
-    namespaces = sorted({MetricStat.of(q).namespace for q in criterion.queries()}, key=settle_s)
-    yield value("settle", span(criterion.settle_s), f"for {namespaces[-1]}")
+    slowest = max(criterion.queries(), key=lambda q: form_of_query(q).settle_s(q))
+    why = f"for {form_of_query(slowest).settles(slowest)}"
+    yield value("settle", span(criterion.settle_s), why)
     yield value("warm_up", span(criterion.warm_up_s))
     yield value("no_data_after", span(criterion.no_data_after_s))
     if criterion.warn_if is None:
@@ -135,23 +135,9 @@ def asked(placed: Placed) -> Iterator[Asked]:
 
 
 def _keys(node: Node, query: Query, place: Place, beside: Place) -> Iterator[Value]:
-    def value(key: str, text: str, why: str = "") -> Value:
-        where = written(node, (*place, key))
-        return Value(key=key, value=text, where=where, why="" if where else why)
-
-    asked = MetricStat.of(query)
-    yield value("namespace", asked.namespace)
-    yield value("metric", asked.metric)
-    stat = value("stat", asked.stat)
-    # A percentile that is said twice asks for more than it says.
-    yield (
-        stat
-        if stat.value == node.document.at((*node.place, *place, "stat"))
-        else Value(key="stat", value=asked.stat, where="")
-    )
-    where = written(node, (*place, "dimensions"), beside)
-    yield Value(key="dimensions", value=query.labels, where=where)
-    yield value("period", span(query.period_s))
-    yield value("unit", query.unit or "none", "built in" if query.unit else "")
-    yield value("region", asked.region or "the service's")
-    yield value("account_id", asked.account_id or "the service's")
+    for key, text, why, shared in form_of_query(query).keys(query):
+        where = written(node, (*place, key), *([beside] if shared else []))
+        # A percentile that is said twice asks for more than it says.
+        if key == "stat" and text != node.document.at((*node.place, *place, key)):
+            where = ""
+        yield Value(key=key, value=text, where=where, why="" if where else why)

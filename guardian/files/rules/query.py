@@ -1,4 +1,4 @@
-"""A metric of a rule file becomes a query of the core; the rollout's placeholders stay in it."""
+"""What queries are built with: variables that have values, and the rollout's placeholders."""
 
 from __future__ import annotations
 
@@ -7,21 +7,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from guardian.cloudwatch import metric_query
 from guardian.core.model import Query, reworded
 from guardian.files.findings import Finding, Node, Place, did_you_mean
-from guardian.files.rules.model import Defaults, Dimensions, Metric
+from guardian.files.rules.model import Defaults
 from guardian.files.units import told
-from guardian.namespaces import unit
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([^{}]*)\}")
 _OF_THE_ROUTER: Final = re.compile(r"\$\{router\.([A-Za-z_]\w*)\}")
 _OF_THE_ROLLOUT: Final = re.compile(r"canary|stable|router\.[A-Za-z_]\w*")
-
-_NO_PART: Final = (
-    "absent is for the bad or good metric of a ratio, whose total shows that there was something to"
-    " count: leave it out here"
-)
 
 
 @dataclass(slots=True)
@@ -38,45 +31,6 @@ class BuildContext:
     def say(self, place: Place, message: str, *, key: bool = False) -> None:
         """Something is wrong at a place of the criterion."""
         self.findings.append(self.node.finding(place, message, key=key))
-
-
-def query_of(
-    metric: Metric,
-    place: Place,
-    *,
-    beside: Dimensions,
-    stat: str,
-    context: BuildContext,
-    part: bool = False,
-) -> Query:
-    """A metric's query. `beside` are the dimensions that stand next to the metrics.
-
-    `part`: it counts some of the events that another metric counts all of.
-    """
-    defaults = context.defaults
-    if metric.absent is not None and not part:
-        context.say((*place, "absent"), _NO_PART, key=True)
-    group = place[:1]
-    dimensions = {
-        name: filled(text, (*group, "dimensions", name), context) for name, text in beside.items()
-    }
-    dimensions |= {
-        name: filled(text, (*place, "dimensions", name), context)
-        for name, text in metric.dimensions.items()
-    }
-    region, account = metric.region or defaults.region, metric.account_id or defaults.account_id
-    return metric_query(
-        namespace=filled(metric.namespace, (*place, "namespace"), context),
-        metric=filled(metric.metric, (*place, "metric"), context),
-        stat=metric.stat or stat,
-        dimensions=tuple(sorted(dimensions.items())),
-        period_s=int(metric.period or defaults.period or 60),
-        unit=metric.unit or unit(metric.namespace, metric.metric),
-        region=filled(region, (*place, "region"), context, bound=False) if region else None,
-        account_id=filled(account, (*place, "account_id"), context, bound=False)
-        if account
-        else None,
-    )
 
 
 def filled(text: str, place: Place, context: BuildContext, *, bound: bool = True) -> str:

@@ -200,7 +200,9 @@ def _criterion(node: Node, defaults: Defaults, declared: frozenset[str], request
     if isinstance(name, str):
         _once(name, node.document.mark((*node.place, "name")), request)
         node = _overridden(node, name, request.overrides)
-    model, found = validate(CriterionModel, node.document, node.place)
+    model, found = validate(
+        CriterionModel, node.document, node.place, context={"source": defaults.source}
+    )
     request.findings.extend(found)
     if model is None or (found and not measured(model)):
         return

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from guardian.core.judging.kinds.rate import Rate
 from guardian.core.model import Criterion, Judge
-from guardian.files.rules.counting import counts
 from guardian.files.rules.measure_form import (
     CANARY_SHARE,
     MeasureForm,
@@ -14,8 +13,9 @@ from guardian.files.rules.measure_form import (
     Part,
     either,
 )
-from guardian.files.rules.model import Metric
-from guardian.files.rules.query import BuildContext, query_of
+from guardian.files.rules.query import BuildContext
+from guardian.files.rules.source_form import no_part
+from guardian.files.rules.sources import Metric, form_of_metric
 from guardian.files.units import exact_rate, plain
 
 
@@ -26,8 +26,8 @@ class _CountForm(MeasureForm[Metric, Rate]):
 
     def spec(self, of: Metric, judge: Judge, context: BuildContext) -> MeasureSpec | None:
         del judge
-        events = query_of(of, ("count",), beside={}, stat="Sum", context=context)
-        counts(of, ("count",), context, "a count")
+        events = form_of_metric(of).counts(of, ("count",), {}, context, "a count")
+        no_part(of, ("count",), context)
         return MeasureSpec(
             read=exact_rate,
             refused=either,

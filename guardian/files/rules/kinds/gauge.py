@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from guardian.core.judging.kinds.gauge import Gauge
-from guardian.core.model import Criterion, Judge
-from guardian.files.findings import Finding, did_you_mean
+from guardian.core.model import Criterion, Judge, Query
+from guardian.files.findings import Finding
 from guardian.files.rules.durations import TIME_UNITS, in_units, odd_limit
 from guardian.files.rules.measure_form import (
     MeasureForm,
@@ -19,46 +18,14 @@ from guardian.files.rules.measure_form import (
     Placed,
     either,
 )
-from guardian.files.rules.model import Metric
-from guardian.files.rules.query import BuildContext, query_of
+from guardian.files.rules.query import BuildContext
+from guardian.files.rules.source_form import no_part
+from guardian.files.rules.sources import Metric, form_of_metric
 from guardian.files.units import exact_bytes, exact_number, exact_percent, told
-from guardian.namespaces import COUNT, PERCENT, SECONDS, unit
+from guardian.namespaces import PERCENT
 
 BYTES: Final = "Bytes"
 _PERCENTILE: Final = re.compile(r"p([0-9.]+)")
-_AVERAGE: Final = "Average"
-_MAXIMUM: Final = "Maximum"
-_KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
-    ("AWS/Lambda", "IteratorAge"): ("Milliseconds", _MAXIMUM),
-    ("AWS/Lambda", "ConcurrentExecutions"): (COUNT, _MAXIMUM),
-    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): (SECONDS, _MAXIMUM),
-    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): (COUNT, _MAXIMUM),
-    ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"): (COUNT, _MAXIMUM),
-    ("AWS/ApplicationELB", "UnHealthyHostCount"): (COUNT, _MAXIMUM),
-    ("AWS/ApplicationELB", "HealthyHostCount"): (COUNT, "Minimum"),
-    ("AWS/ECS", "CPUUtilization"): (PERCENT, _AVERAGE),
-    ("AWS/ECS", "MemoryUtilization"): (PERCENT, _AVERAGE),
-    ("AWS/EC2", "CPUUtilization"): (PERCENT, _AVERAGE),
-    ("AWS/RDS", "CPUUtilization"): (PERCENT, _AVERAGE),
-    ("AWS/RDS", "DatabaseConnections"): (COUNT, _MAXIMUM),
-    ("AWS/RDS", "FreeableMemory"): (BYTES, "Minimum"),
-    ("AWS/RDS", "FreeStorageSpace"): (BYTES, "Minimum"),
-    ("AWS/RDS", "ReplicaLag"): (SECONDS, _MAXIMUM),
-    ("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds"): ("Milliseconds", _MAXIMUM),
-    ("LambdaInsights", "memory_utilization"): (PERCENT, _MAXIMUM),
-}
-"""The unit of a metric and the statistic that shows its trouble (the vendors' metric pages)."""
-UNITS: Final = frozenset(
-    {
-        "Seconds", "Milliseconds", "Microseconds", "Percent", "Count", "Count/Second", "None",
-        *(prefix + kind + per
-          for prefix in ("Kilo", "Mega", "Giga", "Tera")
-          for kind in ("bytes", "bits")
-          for per in ("", "/Second")),
-        "Bytes", "Bits", "Bytes/Second", "Bits/Second",
-    }
-)  # fmt: skip
-"""CloudWatch's StandardUnit (API reference, MetricDatum)."""
 
 
 class _GaugeForm(MeasureForm[Metric, Gauge]):
@@ -69,16 +36,10 @@ class _GaugeForm(MeasureForm[Metric, Gauge]):
 
     def spec(self, of: Metric, judge: Judge, context: BuildContext) -> MeasureSpec | None:
         del judge
-        held, usual = _KNOWN.get((of.namespace, of.metric), (None, _AVERAGE))
-        series = query_of(of, ("gauge",), beside={}, stat=usual, context=context)
-        named = series.unit or held
-        if of.unit:
-            _check_unit(of, unit(of.namespace, of.metric) or held, context)
-        if series.word("stat") == "SampleCount":
-            named = COUNT
-        series = replace(series, unit=named)
+        series = form_of_metric(of).value(of, ("gauge",), context)
+        no_part(of, ("gauge",), context)
         return MeasureSpec(
-            read=_reader(of, named),
+            read=_reader(series),
             refused=either,
             measure=lambda _: Gauge(series=series),
             floor=lambda _: 1,
@@ -115,16 +76,8 @@ class _GaugeForm(MeasureForm[Metric, Gauge]):
             )
 
 
-def _check_unit(metric: Metric, known: str | None, context: BuildContext) -> None:
-    where = ("gauge", "unit")
-    if known and metric.unit != known:
-        context.say(where, f"{metric.namespace} {metric.metric} is held in {known}: remove unit")
-    elif metric.unit not in UNITS:
-        meant = did_you_mean(str(metric.unit), UNITS)
-        context.say(where, f"{told(metric.unit)} is not a unit of CloudWatch{meant}")
-
-
-def _reader(metric: Metric, named: str | None) -> Callable[[object], Decimal]:
+def _reader(series: Query) -> Callable[[object], Decimal]:
+    named, about = series.unit, series.name
     if named is not None and named in TIME_UNITS:
         return in_units(TIME_UNITS[named])
     if named == PERCENT:
@@ -136,7 +89,6 @@ def _reader(metric: Metric, named: str | None) -> Callable[[object], Decimal]:
         try:
             return exact_number(written)
         except ValueError:
-            about = f"{metric.namespace} {metric.metric}"
             if named is None and isinstance(written, str):
                 raise ValueError(
                     f"the unit of {about} is not known, so {told(written)} cannot be converted:"

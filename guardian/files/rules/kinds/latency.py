@@ -9,13 +9,12 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from guardian.cloudwatch import changed
 from guardian.core.judging.kinds.latency import Latency
 from guardian.core.judging.kinds.percentile import Percentile
 from guardian.core.measure import Measure
 from guardian.core.model import Criterion, Direction, Judge
-from guardian.files.findings import Finding, Place, did_you_mean
-from guardian.files.rules.durations import TIME_UNITS, in_units, odd_limit
+from guardian.files.findings import Finding
+from guardian.files.rules.durations import in_units, odd_limit
 from guardian.files.rules.measure_form import (
     MIN_BAD,
     UPWARD,
@@ -24,11 +23,12 @@ from guardian.files.rules.measure_form import (
     Part,
     Placed,
 )
-from guardian.files.rules.model import Dimensions, Metric
-from guardian.files.rules.query import BuildContext, query_of
-from guardian.files.units import plain, told
+from guardian.files.rules.model import Dimensions
+from guardian.files.rules.query import BuildContext
+from guardian.files.rules.source_form import no_part
+from guardian.files.rules.sources import Metric, form_of_metric
+from guardian.files.units import plain
 from guardian.files.validation import Strict
-from guardian.namespaces import unit
 
 SAMPLES_ABOVE: Final = 10
 """A percentile of a datapoint rests on at least this many samples above it."""
@@ -54,23 +54,24 @@ class _LatencyForm(MeasureForm[LatencyModel, Latency | Percentile]):
 
     def spec(self, of: LatencyModel, judge: Judge, context: BuildContext) -> MeasureSpec | None:
         percentile = Decimal(str(of.percentile))
-        _check_percentile(of, percentile, context)
+        _check_percentile(percentile, context)
         place = ("latency", "metric")
-        base = query_of(of.metric, place, beside=of.dimensions, stat="SampleCount", context=context)
-        per_second = _per_second(of.metric, base.unit, context)
-        rate = 1 - percentile / 100
-        count = changed(base, stat="SampleCount")
+        form = form_of_metric(of.metric)
+        samples = form.samples(of.metric, percentile, place, of.dimensions, context)
+        no_part(of.metric, place, context)
+        if samples is None:
+            return None
+        count, rate = samples.count, 1 - percentile / 100
         counted = judge is Judge.SEQUENTIAL
 
         def measure(limit: Decimal) -> Measure:
             if counted:
-                within = changed(base, stat=f"TC(:{plain(limit)})")
+                within = samples.within(limit)
                 return Latency(percentile=of.percentile, count=count, within=within)
-            series = changed(base, stat=f"p{plain(percentile)}")
-            return Percentile(percentile=of.percentile, series=series, count=count)
+            return Percentile(percentile=of.percentile, series=samples.percentile, count=count)
 
         return MeasureSpec(
-            read=in_units(per_second or Decimal(1)),
+            read=in_units(samples.per_second),
             refused=_only_above if counted else _only_upward,
             measure=measure,
             floor=lambda _: math.ceil((MIN_BAD if counted else SAMPLES_ABOVE) / rate),
@@ -115,7 +116,7 @@ class _LatencyForm(MeasureForm[LatencyModel, Latency | Percentile]):
             )
 
 
-def _check_percentile(of: LatencyModel, percentile: Decimal, context: BuildContext) -> None:
+def _check_percentile(percentile: Decimal, context: BuildContext) -> None:
     if percentile < 1:
         context.say(
             ("latency", "percentile"),
@@ -124,12 +125,6 @@ def _check_percentile(of: LatencyModel, percentile: Decimal, context: BuildConte
         )
     elif percentile != round(percentile, 2):
         context.say(("latency", "percentile"), "a percentile has at most two decimals")
-    if of.metric.stat not in (None, f"p{plain(percentile)}"):
-        context.say(
-            ("latency", "metric", "stat"),
-            f"{told(of.metric.stat)} cannot be used here: a latency counts the requests over the"
-            " limit (SampleCount and TC), so leave stat out and set percentile",
-        )
 
 
 def _only_above(direction: Direction) -> str | None:
@@ -142,33 +137,6 @@ def _only_upward(direction: Direction) -> str | None:
     if direction in UPWARD:
         return None
     return f"latency with {direction.value} would fail fast releases: write above"
-
-
-def _per_second(metric: Metric, named: str | None, context: BuildContext) -> Decimal | None:
-    """How many of the metric's unit make a second."""
-    place: Place = ("latency", "metric")
-    known = unit(metric.namespace, metric.metric)
-    if metric.unit and known and metric.unit != known:
-        context.say(
-            (*place, "unit"), f"{metric.namespace} {metric.metric} is held in {known}: remove unit"
-        )
-        return None
-    if named is not None and named in TIME_UNITS:
-        return TIME_UNITS[named]
-    words = ", ".join(TIME_UNITS)
-    if named is None:
-        context.say(
-            place,
-            f"the unit of {metric.namespace} {metric.metric} is not known: add unit: with one of"
-            f" {words}",
-        )
-    else:
-        where = (*place, "unit") if metric.unit else place
-        context.say(
-            where,
-            f"{told(named)} is not a duration's unit: {words}{did_you_mean(named, TIME_UNITS)}",
-        )
-    return None
 
 
 FORM = _LatencyForm()

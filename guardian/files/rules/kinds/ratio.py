@@ -13,7 +13,6 @@ from guardian.cloudwatch import metric_of
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Direction, Judge
 from guardian.files.findings import Finding
-from guardian.files.rules.counting import counts
 from guardian.files.rules.measure_form import (
     MIN_BAD,
     UPWARD,
@@ -22,8 +21,10 @@ from guardian.files.rules.measure_form import (
     Part,
     Placed,
 )
-from guardian.files.rules.model import Dimensions, Metric
-from guardian.files.rules.query import BuildContext, names_canary, query_of
+from guardian.files.rules.model import Dimensions
+from guardian.files.rules.query import BuildContext, names_canary
+from guardian.files.rules.source_form import no_part
+from guardian.files.rules.sources import Metric, form_of_metric, form_of_query
 from guardian.files.units import exact_share
 from guardian.files.validation import Strict
 from guardian.namespaces import ONLY_NONZERO
@@ -54,12 +55,11 @@ class _RatioForm(MeasureForm[RatioModel, Ratio]):
             )
             return None
         side, beside = "bad" if of.good is None else "good", of.dimensions
-        part = query_of(
-            counted, ("ratio", side), beside=beside, stat="Sum", context=context, part=True
+        part, total = (
+            form_of_metric(metric).counts(metric, ("ratio", key), beside, context, "a ratio")
+            for key, metric in ((side, counted), ("total", of.total))
         )
-        total = query_of(of.total, ("ratio", "total"), beside=beside, stat="Sum", context=context)
-        for name, metric in ((side, counted), ("total", of.total)):
-            counts(metric, ("ratio", name), context, "a ratio")
+        no_part(of.total, ("ratio", "total"), context)
         measure = Ratio(
             part=part, total=total, good=side == "good", absent_zero=counted.absent == "zero"
         )
@@ -104,12 +104,13 @@ class _RatioForm(MeasureForm[RatioModel, Ratio]):
         )
 
     def silence(self, measure: Ratio) -> Iterator[str]:
-        side, (_, name) = _side(measure), metric_of(measure.part)
+        side, form = _side(measure), form_of_query(measure.part)
+        name = form.called(measure.part)
         if measure.absent_zero:
             yield f"Where {name} is silent beside a total, none were {side}: absent: zero says so."
         else:
             yield (
-                f"Where {name} is silent beside a total, none were {side}, if CloudWatch knows it"
+                f"Where {name} is silent beside a total, none were {side}, if {form.title} knows it"
                 " (had a datapoint of it, for any version); else the verdict is no_data."
             )
 

@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
+    AliasChoices,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationError,
 )
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
+from pydantic_settings import SettingsConfigDict as Config
 
 from guardian.ports import ConfigError
 
@@ -82,17 +83,27 @@ def _listen(text: str) -> str:
     return text
 
 
-class Settings(BaseModel):
+class Settings(BaseSettings):
     """What the process is told by its environment; empty variables count as absent."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = Config(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
 
     config: Path | None = Field(default=None, description="The configuration file.")
     journal: Annotated[str, AfterValidator(_journal)] | None = Field(
         default=None, description="Wins over the file's journal; sqlite:PATH."
     )
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_level)] = (
-        Field(default="info", description="The least that is logged; LOG_LEVEL when absent.")
+        Field(
+            default="info",
+            validation_alias=AliasChoices("GUARDIAN_LOG_LEVEL", "LOG_LEVEL"),
+            description="The least that is logged; LOG_LEVEL when absent.",
+        )
     )
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = Field(
         default="text", description="How it is logged."
@@ -111,37 +122,31 @@ class Settings(BaseModel):
         description="ORIGIN,SPEED,STARTED: for simulations on loopback only.",
     )
 
-    _given: Mapping[str, str] = PrivateAttr()
-
-    def model_post_init(self, context: Mapping[str, str], /) -> None:
-        """`context` holds every variable, by its name in capitals."""
-        self._given = context
+    _theirs: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     def secret(self, name: str) -> str | None:
         """A secret by its name here (`slack_token`); None when it is not set."""
-        return self._given.get(PREFIX + name.upper()) if name.endswith(SECRET) else None
+        return self._theirs.get(name) if name.endswith(SECRET) else None
 
     def base_url(self, name: str) -> str | None:
         """Another address for a vendor by its name here (`slack_base_url`)."""
-        return self._given.get(PREFIX + name.upper()) if name.endswith(ADDRESS) else None
+        return self._theirs.get(name) if name.endswith(ADDRESS) else None
 
     def default_journal(self) -> str:
-        """Where the journal is when nothing says so: `$XDG_STATE_HOME/guardian/guardian.db`.
+        """Where the journal is when nothing says so: `$XDG_STATE_HOME/guardian/guardian.db`."""
+        return _default_journal(os.environ)
 
-        Raises ConfigError for a user without a home.
-        """
-        # The XDG base directory specification: a relative path is to be ignored.
-        stated = Path(self._given.get("XDG_STATE_HOME", ""))
-        if stated.is_absolute():
-            return journal_in(stated / "guardian" / "guardian.db")
-        try:
-            home = Path(self._given.get("HOME") or Path.home())
-        except RuntimeError as error:  # a user without a passwd entry
-            raise ConfigError(
-                "nothing says where the journal is: this user has no home; set GUARDIAN_JOURNAL"
-                " (sqlite:PATH), `journal:` in the config file, or HOME"
-            ) from error
-        return journal_in(home / ".local" / "state" / "guardian" / "guardian.db")
+
+class _Environ(EnvSettingsSource):
+    """Reads a mapping instead of the process's own environment."""
+
+    def __init__(self, settings_cls: type[BaseSettings], environ: Mapping[str, str]) -> None:
+        self._given = environ
+        super().__init__(settings_cls)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        # An empty variable is how shells and CI systems write an absent one.
+        return {name.lower(): value for name, value in self._given.items() if value}
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -199,13 +204,33 @@ def _understood(environ: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _read(environ: Mapping[str, str], without: Collection[str]) -> Settings:
-    # An empty variable is how shells and CI systems write an absent one.
-    named = {name.upper(): value for name, value in environ.items() if value}
-    given = {name: value for name, value in named.items() if name not in without}
-    values = {name: given.get(PREFIX + name.upper()) for name in Settings.model_fields}
-    values["log_level"] = values["log_level"] or given.get("LOG_LEVEL")
-    stated = {name: value for name, value in values.items() if value}
-    return Settings.model_validate(stated, context=given)
+    given = {name: value for name, value in environ.items() if name.upper() not in without}
+
+    class Read(Settings):
+        def model_post_init(self, _: object, /) -> None:
+            self._theirs = {
+                name.upper().removeprefix(PREFIX).lower(): value
+                for name, value in given.items()
+                if value and name.upper().startswith(PREFIX)
+            }
+
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *_: object, **__: object
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (_Environ(settings_cls, given),)
+
+        def default_journal(self) -> str:
+            return _default_journal(given)
+
+    return Read()
+
+
+def _default_journal(environ: Mapping[str, str]) -> str:
+    # The XDG base directory specification: a relative path is to be ignored.
+    stated = Path(environ.get("XDG_STATE_HOME", ""))
+    folder = stated if stated.is_absolute() else _home(environ) / ".local" / "state"
+    return journal_in(folder / "guardian" / "guardian.db")
 
 
 def journal_in(path: Path) -> str:
@@ -213,11 +238,22 @@ def journal_in(path: Path) -> str:
     return f"sqlite:{path}"
 
 
+def _home(environ: Mapping[str, str]) -> Path:
+    try:
+        return Path(environ.get("HOME") or Path.home())
+    except RuntimeError as error:  # a user without a passwd entry
+        raise ConfigError(
+            "nothing says where the journal is: this user has no home; set GUARDIAN_JOURNAL"
+            " (sqlite:PATH), `journal:` in the config file, or HOME"
+        ) from error
+
+
 def _sentences(error: ValidationError, given: Mapping[str, str]) -> dict[str, str]:
     """One sentence for each wrong variable."""
     sentences = {}
     for details in error.errors(include_url=False, include_input=False):
-        variable = PREFIX + str(details["loc"][0]).upper()
+        name = str(details["loc"][0])
+        variable = name if name.isupper() else (PREFIX + name).upper()
         context = details.get("ctx", {})
         if details["type"] == "literal_error":
             why = f"must be one of {context['expected']}".replace("'", "").replace(" or ", ", ")

@@ -1,0 +1,395 @@
+"""Traffic between two target groups of an Application Load Balancer, by their weights.
+
+The weights stand in a listener's default actions or in a rule's. The list of actions is written
+whole, so everything else in it is read just before and written back. AWS compares nothing: each
+shift reads first, refuses where somebody else wrote, and is believed only when read back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from guardian.aws_errors import talking
+from guardian.core.model import Query, Reason
+from guardian.core.traffic import NONE, Reading, Snapshot, Stamp, Traffic, WayBack
+from guardian.ports import Capabilities, ConfigError, Context, Guard, NotYet, RouterError
+from guardian.ports.health import Health, Level
+from guardian.routers._alb_answers import TAG, VERSION, WEIGHTS, Found, found_in, stamped
+from guardian.routers._alb_groups import (
+    Targets,
+    require_named,
+    require_pair,
+    targets_of,
+    version_of,
+)
+from guardian.routers._writing import proven, same, unsure
+
+_WRITES: Final = tuple(
+    f"elasticloadbalancing:{operation}"
+    for operation in ("ModifyListener", "ModifyRule", "AddTags", "RemoveTags")
+)
+PERMISSIONS: tuple[str, ...] = (
+    "elasticloadbalancing:DescribeListeners",
+    "elasticloadbalancing:DescribeRules",
+    "elasticloadbalancing:DescribeTags",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
+    *_WRITES,
+)
+
+VARIABLES: tuple[str, ...] = ("load_balancer",)
+"""What rule files may name as `${router.NAME}`."""
+
+REACHES_ALL_S: Final = 10.0
+"""AWS names no time after which every node has new weights; it is seconds."""
+_HERE: Final = r"^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:"
+_TAIL: Final = r"/app/[A-Za-z0-9-]{1,32}/[0-9a-f]{16}/[0-9a-f]{16}"
+
+
+class Options(BaseModel):
+    """Whose actions hold the weights, and how many healthy targets a canary needs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    listener: str | None = Field(
+        default=None,
+        pattern=rf"{_HERE}listener{_TAIL}$",
+        description="The ARN of the listener whose default actions forward to the target groups.",
+    )
+    rule: str | None = Field(
+        default=None,
+        pattern=rf"{_HERE}listener-rule{_TAIL}/[0-9a-f]{{16}}$",
+        description="Or the ARN of the listener rule whose actions do.",
+    )
+    healthy_targets: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="So many healthy targets a group needs before it is given traffic.",
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.listener is None) == (self.rule is None):
+            raise ValueError("write either listener or rule: one of them holds the weights")
+        return self
+
+    @property
+    def arn(self) -> str:
+        """Of the listener or the rule."""
+        return self.listener or self.rule or ""
+
+
+def build(options: Options, context: Context) -> Alb:
+    """The router of one listener or rule. ConfigError where that is in another account."""
+    _, _, _, region, account, _ = options.arn.split(":", 5)
+    if (account, region) != (context.account_id, context.region):
+        raise ConfigError(
+            f"{options.arn} is in account {account}, region {region}, and the service in account"
+            f" {context.account_id}, region {context.region}: name the load balancer's own"
+        )
+    return Alb(options, context)
+
+
+def resources(options: Options, *, account_id: str, region: str) -> dict[str, tuple[str, ...]]:
+    """Writes are narrowed to the listener or the rule; descriptions cannot be."""
+    del account_id, region
+    return dict.fromkeys(_WRITES, (options.arn,))
+
+
+class Alb:
+    """The router of one listener's or rule's actions. Versions are target groups, as NAME/ID."""
+
+    capabilities = Capabilities(guard=Guard.NONE, weights=WEIGHTS, reaches_all_s=REACHES_ALL_S)
+
+    def __init__(self, options: Options, context: Context) -> None:
+        self._options = options
+        self._context = context
+        self._base, _, self._tail = options.arn.partition("listener")
+        self._name = f"{'rule' if options.rule else 'listener'} {options.arn.partition('/app/')[2]}"
+        self._groups = re.compile(
+            rf"{re.escape(self._base)}targetgroup/(?P<version>{VERSION.pattern})"
+        )
+        what = options.arn.partition(f"{context.account_id}:")[2]
+        self.target = f"alb:{context.account_id}:{context.region}:{what}"
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def read(self) -> Reading:
+        """The weights now; target groups without one are left out."""
+        return self._found().reading(self._name)
+
+    def _found(self) -> Found:
+        """The actions and the stamp."""
+        arn, rule = self._options.arn, self._options.rule is not None
+        with proven(self._context):
+            if rule:
+                (shown,) = self._list("DescribeRules", "Rules", RuleArns=[arn])
+            else:
+                (shown,) = self._list("DescribeListeners", "Listeners", ListenerArns=[arn])
+            (tagged,) = self._list("DescribeTags", "TagDescriptions", ResourceArns=[arn])
+        if (
+            shown.get("RuleArn" if rule else "ListenerArn") != arn
+            or tagged.get("ResourceArn") != arn
+        ):
+            raise RouterError(
+                Reason.AUTH,
+                f"the answer about {self._name} is about something else: use credentials of account"
+                f" {self._context.account_id}, and no proxy that answers in AWS's place",
+            )
+        actions = shown.get("Actions" if rule else "DefaultActions")
+        return found_in(actions, tagged.get("Tags"), where=self._name, arns=self._groups)
+
+    def resolve(self, version: str) -> str:
+        """NAME/ID of a group by its name; `latest` is the one that is listed without weight."""
+        if version == "latest":
+            return self._idle()
+        require_named(version)
+        by = (
+            {"TargetGroupArns": [self._arn(version)]}
+            if VERSION.fullmatch(version)
+            else {"Names": [version]}
+        )
+        try:
+            with proven(self._context):
+                return version_of(self._ask("DescribeTargetGroups", version, **by), version)
+        except RouterError as error:
+            if error.reason is not Reason.NOT_FOUND:
+                raise
+            raise RouterError(
+                Reason.NOT_FOUND,
+                f"target group {version} does not exist in {self._context.account_id}"
+                f" {self._context.region}, so it can take no traffic: name another one",
+            ) from None
+
+    def _idle(self) -> str:
+        idle = [version for version, weight in self._found().groups if not weight]
+        if len(idle) != 1:
+            raise RouterError(
+                Reason.INVALID,
+                f"{self._name} lists {len(idle)} target groups with the weight 0, so `latest` does"
+                " not say which one is meant: name it",
+            )
+        return idle[0]
+
+    def examine(self) -> list[Health]:
+        """Whether the actions can be read, and the group that serves has healthy targets."""
+        traffic = self.read().traffic
+        problems = self.check(stable=traffic.primary, canary=traffic.primary)
+        return [
+            Health(
+                level=Level.WARN if problems else Level.OK,
+                what=f"{self.target} serves {traffic}",
+                fix="; ".join(problems),
+            )
+        ]
+
+    def check(self, *, stable: str, canary: str) -> list[str]:
+        """Groups that do not exist, or have too few healthy targets."""
+        self.read()
+        problems, starting = [], []
+        for version in dict.fromkeys((stable, canary)):
+            try:
+                targets = self._targets(self.resolve(version))
+            except RouterError as error:
+                if error.reason not in {Reason.NOT_FOUND, Reason.INVALID}:
+                    raise
+                problems.append(error.detail)
+                continue
+            problem = targets.problem(self._options.healthy_targets)
+            if problem and targets.initial:
+                starting.append(problem)
+            elif problem:
+                problems.append(problem)
+        if starting and not problems:
+            raise NotYet(Reason.UNAVAILABLE, "; ".join(starting))
+        return [*problems, *starting]
+
+    def way_back(self, *, stable: str, canary: str) -> WayBack:
+        """Whether stable has healthy targets, and else another listed group that has."""
+        problem = self._unable(stable)
+        if not problem:
+            return WayBack()
+        try:
+            others = [v for v, _ in self._found().groups if v not in (stable, canary)]
+            older = next((v for v in others if not self._unable(v)), "")
+        except RouterError:
+            older = ""  # What is told of stable does not wait for it.
+        return WayBack(problem=problem, older=older)
+
+    def _unable(self, version: str) -> str:
+        """Why a group cannot take traffic back: one healthy target is better than none."""
+        try:
+            targets = self._targets(self.resolve(version))
+        except RouterError as error:
+            if error.reason not in {Reason.NOT_FOUND, Reason.INVALID}:
+                raise
+            return error.detail
+        return "" if targets.initial else targets.problem(1)
+
+    def variables(self) -> Mapping[str, str]:
+        """`${router.load_balancer}`, as CloudWatch names it: `app/NAME/ID`."""
+        return {"load_balancer": "/".join(self._tail.split("/")[1:4])}
+
+    def longest_request_s(self, *versions: str) -> float:
+        """Not known: targets say nothing of how long they may take."""
+        del versions
+        return 0.0
+
+    def fallback_query(self, query: Query, *, live: str) -> Query | None:
+        """None: each target group always has series of its own."""
+        del query, live
+        return None
+
+    # --- writing ---------------------------------------------------------------------------
+
+    def shift(self, traffic: Traffic, *, stamp: Stamp, after: Reading) -> Reading:
+        """The canary's weight beside stable's. A canary without healthy targets gets none."""
+        require_pair(traffic)
+        if stamp.stable not in traffic.versions:
+            raise RouterError(
+                Reason.INVALID,
+                f"the shift to {traffic} leaves out stable group {stamp.stable}: nothing was"
+                " written",
+            )
+        self._context.check_account()
+        found = self._unchanged(traffic, stamp, after)
+        canary = next(iter(traffic.versions - {stamp.stable}), stamp.stable)
+        if after.traffic.share(canary) == NONE < traffic.share(canary):
+            problem = self._targets(canary).problem(self._options.healthy_targets)
+            if problem:
+                raise RouterError(Reason.UNAVAILABLE, f"{problem}; nothing was written")
+        return self._write(found, traffic, stamp)
+
+    def promote(self, canary: str, *, after: Reading, detail: Mapping[str, str]) -> Reading:
+        """The canary alone; the other group stays listed, so that its health is still checked."""
+        del detail
+        if canary not in after.traffic.versions:
+            raise RouterError(
+                Reason.CONFLICT,
+                f"{self._name} no longer serves {canary} but {after.traffic}: somebody changed it,"
+                " and nothing was written",
+            )
+        self._context.check_account()
+        desired = Traffic(primary=canary)
+        return self._write(self._unchanged(desired, None, after), desired, None)
+
+    def restore(self, snapshot: Snapshot, *, stamp: Stamp | None, after: Reading) -> Reading:
+        """The snapshot's weights, whatever stands there now; stickiness ends with it."""
+        del after
+        require_pair(snapshot.traffic)
+        self._check_account_for_rollback()
+        return self._write(self._found(), snapshot.traffic, stamp, back=True)
+
+    def _check_account_for_rollback(self) -> None:
+        """A rollback does not depend on STS: the ARN says whose account it is, and is read."""
+        try:
+            self._context.check_account()
+        except RouterError as error:
+            if error.reason is Reason.AUTH:
+                raise
+
+    def _unchanged(self, desired: Traffic, stamp: Stamp | None, after: Reading) -> Found:
+        """The actions as they are; CONFLICT when they are neither as read nor as desired."""
+        found = self._found()
+        now = found.reading(self._name)
+        changed = found.revision != after.revision and not same(now.traffic, desired)
+        if changed or found.outdates(stamp):
+            raise RouterError(
+                Reason.CONFLICT,
+                f"somebody changed {self._name} since it was read: it now serves {now.traffic}, and"
+                " nothing was written",
+            )
+        return found
+
+    def _write(
+        self, found: Found, traffic: Traffic, stamp: Stamp | None, *, back: bool = False
+    ) -> Reading:
+        """The stamp and the actions, and what stands there afterwards."""
+        actions = found.actions(traffic, self._arn, back=back)
+        try:
+            if stamp is not None:
+                self._mark(stamp)
+            if self._options.rule is not None:
+                self._ask("ModifyRule", self._name, RuleArn=self._options.rule, Actions=actions)
+            else:
+                listener = self._options.listener
+                self._ask(
+                    "ModifyListener", self._name, ListenerArn=listener, DefaultActions=actions
+                )
+            if stamp is None:
+                self._mark(None)
+        except RouterError as error:
+            return self._after_failure(error, traffic, stamp, before=found.stamp)
+        try:
+            return self.read()
+        except RouterError as error:
+            raise RouterError(
+                Reason.UNKNOWN,
+                f"the write to {self._name} was accepted and could not be read back:"
+                f" {error.detail}; whether it was written is not known yet",
+            ) from None
+
+    def _mark(self, stamp: Stamp | None) -> None:
+        """Leave the stamp as a tag, or take it away."""
+        arns = [self._options.arn]
+        if stamp is None:
+            self._ask("RemoveTags", self._name, ResourceArns=arns, TagKeys=[TAG])
+        else:
+            tag = {"Key": TAG, "Value": stamped(stamp)}
+            self._ask("AddTags", self._name, ResourceArns=arns, Tags=[tag])
+
+    def _after_failure(
+        self, error: RouterError, desired: Traffic, stamp: Stamp | None, *, before: Stamp | None
+    ) -> Reading:
+        """Read before judging: the write may have been applied and only its answer lost.
+
+        Where it was refused, the stamp that went before it is taken back; where it may still be
+        applied, nobody's canary must be without one.
+        """
+        try:
+            reading = self.read()
+        except RouterError:
+            raise unsure(error) from None
+        if same(reading.traffic, desired) and reading.stamp == stamp:
+            return reading
+        told = unsure(error)
+        refused = told is error and not same(reading.traffic, desired)
+        if refused and reading.stamp == stamp != before:
+            with suppress(RouterError):
+                self._mark(before)
+        raise told from None
+
+    # --- the API ---------------------------------------------------------------------------
+
+    def _arn(self, version: str) -> str:
+        return f"{self._base}targetgroup/{version}"
+
+    def _targets(self, version: str) -> Targets:
+        arn = self._arn(version)
+        with proven(self._context):
+            answer = self._ask("DescribeTargetHealth", version, TargetGroupArn=arn)
+        return targets_of(version, answer)
+
+    def _list(self, operation: str, key: str, **arguments: Any) -> list[Mapping[str, Any]]:
+        """What was asked for by one ARN: one thing."""
+        found = self._ask(operation, self._name, **arguments).get(key)
+        if not isinstance(found, list) or len(found) != 1 or not isinstance(found[0], Mapping):
+            raise RouterError(
+                Reason.UNAVAILABLE, f"the answer about {self._name} does not say what it is"
+            )
+        return found
+
+    def _ask(self, operation: str, what: str, **arguments: Any) -> Mapping[str, Any]:
+        """One call. Raises RouterError with a sentence."""
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+        method = getattr(self._context.client("elbv2"), name)
+        where = f"on {what} in {self._context.account_id} {self._context.region}"
+        with talking(f"elasticloadbalancing:{operation}", where, RouterError):
+            answer: Mapping[str, Any] = method(**arguments)
+        return answer

@@ -12,10 +12,11 @@ from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import HoldReason, OrderKind
 from guardian.core.rollout.machine import Rollout
-from guardian.engine.in_process import InProcessRun, Limits, Task
+from guardian.engine.host import Dependencies
+from guardian.engine.in_process import InProcessRun, Limits
 from guardian.engine.outbox import DUE_LIMIT, TAKEN_S
 from guardian.engine.outcome import Exit, hopeless, outcome, overdue, worst
-from guardian.engine.task import NothingToDo
+from guardian.engine.task import NothingToDo, Task
 from guardian.engine.tick_result import TickResult
 from guardian.ports import Clock, GuardianError, Journal
 
@@ -85,16 +86,17 @@ def carry_out(
     services: Services, tasks: Sequence[Task], caller: Caller, limits: Limits
 ) -> dict[str, tuple[Rollout, Exit]]:
     """Run the tasks here; the outcome by service. Raises TargetHeld and the ports' errors."""
-    run = InProcessRun(
+    dependencies = Dependencies(
         journal=services.journal,
-        sources=services.sources(tasks),
-        receivers=services.receivers(),
         clock=services.clock,
         rng=services.rng,
         owner=caller.owner,
         observer=caller.observer,
         say=caller.say,
         groups=services.groups,
+    )
+    run = InProcessRun(
+        dependencies, sources=services.sources(tasks), receivers=services.receivers()
     )
     with caller.heeding(run):
         return run.run(tasks, limits)

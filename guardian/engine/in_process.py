@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from signal import SIGINT
 
@@ -22,12 +22,9 @@ from guardian.engine.outcome import (
 )
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import broken
-from guardian.engine.task import Busy, TargetHeld, Task
-from guardian.engine.tick_result import TickResult
+from guardian.engine.task import Task
 from guardian.messages.table import quarantined
-from guardian.ports import Claim, Clock, Journal, JournalError, Random, Source
-
-__all__ = ["Busy", "InProcessRun", "Limits", "TargetHeld", "Task"]
+from guardian.ports import Claim, JournalError, Source
 
 FOREVER: Instant = 32_503_680_000.0
 """The year 3000: later than any notice is due."""
@@ -61,29 +58,14 @@ class InProcessRun:
 
     def __init__(
         self,
+        dependencies: Dependencies,
         *,
-        journal: Journal,
         sources: Mapping[str, Mapping[str, Source]],
         receivers: Sequence[Receiver],
-        clock: Clock,
-        rng: Random,
-        owner: str,
-        observer: Callable[[TickResult], None],
-        say: Callable[[str], None],
-        groups: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
-        self._journal = journal
-        self._clock = clock
-        self._say = say
-        dependencies = Dependencies(
-            journal=journal,
-            clock=clock,
-            rng=rng,
-            owner=owner,
-            observer=observer,
-            say=say,
-            groups=groups or {},
-        )
+        self._journal = dependencies.journal
+        self._clock = dependencies.clock
+        self._say = dependencies.say
         self._host = Host(dependencies, receivers, reaches=self._reaches, on_broken=self._broken)
         self._sources = sources
         self._signals: list[int] = []

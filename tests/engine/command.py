@@ -14,6 +14,7 @@ from guardian.clock import ScaledClock
 from guardian.core.plan import Plan
 from guardian.core.rollout.entries import Entry, Order
 from guardian.core.rollout.machine import Rollout
+from guardian.engine.host import Dependencies
 from guardian.engine.in_process import InProcessRun, Limits
 from guardian.engine.outbox import Receiver
 from guardian.engine.outcome import Exit
@@ -80,15 +81,18 @@ class Command:
     def another(self, owner: str = "a command") -> InProcessRun:
         """Another process's session on the same journal."""
         sources: dict[str, Source] = {"cloudwatch": self.metrics, "pagerduty": self.tracker}
-        return InProcessRun(
+        dependencies = Dependencies(
             journal=self.journal,
-            sources={"plane": sources},
-            receivers=[Receiver(name="people", notifier=self.people)],
             clock=self.clock,
             rng=SeededRandom(owner),
             owner=owner,
             observer=self._observe,
             say=self.said.append,
+        )
+        return InProcessRun(
+            dependencies,
+            sources={"plane": sources},
+            receivers=[Receiver(name="people", notifier=self.people)],
         )
 
     def _observe(self, report: TickResult) -> None:

@@ -13,6 +13,7 @@ from guardian.core.plan import Mode
 from guardian.core.rollout.entries import for_service
 from guardian.core.traffic import Reading
 from guardian.engine.admission import ALONE_S
+from guardian.engine.host import Dependencies
 from guardian.engine.in_process import InProcessRun, Limits
 from guardian.engine.outcome import Exit
 from guardian.ports import Damaged, Record, RouterError
@@ -131,16 +132,16 @@ def test_a_command_ends_with_what_a_person_must_finish_where_a_bug_broke_its_rol
     like = house.catalog.aliases[SERVICE]
     router = Broken(clock=like.clock, faults=like.faults, traffic=like.traffic, target=like.target)
     said: list[str] = []
-    session = InProcessRun(
+    dependencies = Dependencies(
         journal=house.journal,
-        sources={"plane": {"cloudwatch": Quiet(house.clock)}},
-        receivers=[],
         clock=SystemClock(),
         rng=SeededRandom("session"),
         owner="a command",
         observer=lambda _: None,
         say=said.append,
     )
+    sources = {"plane": {"cloudwatch": Quiet(house.clock)}}
+    session = InProcessRun(dependencies, sources=sources, receivers=[])
     ended = session.run([replace(task, router=router)], Limits())
     assert ended[SERVICE][1] is Exit.STUCK
     assert any("TypeError" in s and f"guardian rollback {SERVICE} --to 41" in s for s in said)

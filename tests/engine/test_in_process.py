@@ -25,8 +25,9 @@ from guardian.core.rollout.entries import (
 )
 from guardian.core.rollout.machine import Phase
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, Weight
-from guardian.engine.in_process import TOLD_TO_END_S, Limits, TargetHeld, Task
+from guardian.engine.in_process import TOLD_TO_END_S, Limits
 from guardian.engine.outcome import Exit
+from guardian.engine.task import TargetHeld, Task
 from guardian.engine.tick import DEADLINE_S, WRITE_S
 from guardian.ports import Ask
 from tests.engine.command import SERVICE, Command

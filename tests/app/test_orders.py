@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from guardian.core.rollout.entries import (
     RollbackConfirmed,
     RollbackStarted,
 )
+from guardian.core.rollout.machine import Phase
 from guardian.ports import ConfigError, UsageError
 from tests.app.remembered import order, remembered
 from tests.cli.journaled import SERVICE, Desk, waiting
@@ -117,3 +120,19 @@ def test_an_order_that_nobody_takes_says_so_and_stays(desk: Desk) -> None:
     with pytest.raises(NobodyDrives, match=f"guardian rollback {SERVICE}"):
         give(remembered(desk), order(OrderKind.ABORT))
     assert len(waiting(desk.journal)) == 1
+
+
+def test_the_example_of_the_documentation_holds_everything(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What docs/use-cases.md shows is run as it stands there, on a real journal."""
+    page = (Path(__file__).parents[2] / "docs" / "use-cases.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    shown: dict[str, Any] = {}
+    exec(code, shown)  # noqa: S102 - the project's own page
+    desk.configure()
+    monkeypatch.chdir(desk.folder)
+    monkeypatch.setenv("GUARDIAN_JOURNAL", f"sqlite:{desk.path}")
+    with desk.begin().at_work():
+        (result,) = shown["hold_everything"]("ada", "a fire elsewhere")
+    assert (result.became, result.rollout.phase) == (Became.OBEYED, Phase.HELD)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from guardian.core.model import Instant
+from guardian.core.traffic import Weight
 from guardian.core.verdict import Verdict
 
 
@@ -60,10 +61,11 @@ class Notice:
     stable: str
     canary: str
     phase: str
-    weight: str
-    """The canary's weight as last confirmed, e.g. "10%"."""
-    step: str
-    """"2 of 3", or "" before the first."""
+    weight: Weight | None
+    """The canary's weight as last confirmed; None where it is of no rollout."""
+    step: int
+    """Counted from 1; 0 before the first."""
+    steps: int
     title: str
     """One line: what happened."""
     did: str

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, Final
 
 from guardian.core.model import Query
+from guardian.core.notices import Notice
 from guardian.core.rollout.entries import Order
 
 _OF_QUERIES: Final = frozenset(f.name for f in fields(Query)) - {"words"}
@@ -34,10 +36,24 @@ def _without_options(order: Mapping[str, Any]) -> dict[str, Any]:
             return dict(order)
 
 
+def _without_texts(notice: Mapping[str, Any]) -> dict[str, Any]:
+    """The first notices had their weight and step as texts, "10%" and "2 of 3"."""
+    found = dict(notice)
+    if isinstance(weight := notice.get("weight"), str):
+        share = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%", weight)
+        found["weight"] = round(float(share[1]) * 10_000) if share is not None else None
+    if isinstance(step := notice.get("step"), str):
+        counted = re.fullmatch(r"([0-9]+) of ([0-9]+)", step)
+        first, last = (int(counted[1]), int(counted[2])) if counted is not None else (0, 0)
+        found |= {"step": first, "steps": last}
+    return found
+
+
 WRITTEN: Final[Mapping[Any, Callable[[dict[str, Any]], dict[str, Any]]]] = {Query: _flat}
 """By class, what the object of its fields becomes."""
 READ: Final[Mapping[Any, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     Query: _worded,
     Order: _without_options,
+    Notice: _without_texts,
 }
 """By class, the object of its fields that was meant."""

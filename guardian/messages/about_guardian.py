@@ -148,7 +148,7 @@ def orphan(
         service=service,
         stable=stamp.stable,
         canary=canary or "",
-        weight=str(traffic.share(canary or "")),
+        weight=traffic.share(canary or ""),
         pages=(Page(key=key, severity=Severity.ERROR),),
     )
 
@@ -219,8 +219,9 @@ def _notice(
         stable="",
         canary="",
         phase="",
-        weight="",
-        step="",
+        weight=None,
+        step=0,
+        steps=0,
         title=words.title,
         did=words.did,
         todo=words.todo,

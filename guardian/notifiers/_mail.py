@@ -14,6 +14,7 @@ from guardian.core.notices import Notice
 from guardian.core.reasons import measured, worst_first
 from guardian.core.scrub import scrub
 from guardian.core.verdict import Outcome, Verdict
+from guardian.messages.notice_lines import step, versions
 
 SUBJECT_CHARS: Final = 200
 TEXT_CHARS: Final = 3000
@@ -78,13 +79,12 @@ def _subject(notice: Notice) -> str:
 
 def _rows(notice: Notice) -> list[tuple[str, str]]:
     """What stands in the mail beside the title and the criteria: a label and a line each."""
-    versions = f"stable {_name(notice.stable)}, canary {_name(notice.canary)}"
     rows = [
         ("What guardian did", scrub(notice.did, TEXT_CHARS)),
         ("What you can do", scrub(notice.todo, TEXT_CHARS)),
         ("Service", f"{_name(notice.service)} in {_name(notice.environment)}"),
-        ("Versions", "" if notice.own else f"{versions} at {_name(notice.weight)}"),
-        ("Step", _name(notice.step)),
+        ("Versions", scrub(versions(notice), TEXT_CHARS)),
+        ("Step", step(notice)),
         ("Phase", _name(notice.phase.replace("_", " "))),
         ("Rollout", "" if notice.own else _name(notice.rollout)),
         ("Time", rfc3339(notice.at)),

@@ -1,4 +1,4 @@
-"""A notice as one stable JSON object, `guardian/notice/v1`, for programs that listen.
+"""A notice as one stable JSON object, `guardian/v1/notice`, for programs that listen.
 
 Within v1 keys are only ever added. docs/notifiers/eventbridge.md describes each of them.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 from guardian.core.codec import rfc3339
 from guardian.core.notices import Notice
@@ -15,9 +15,8 @@ from guardian.core.reasons import worst_first
 from guardian.core.scrub import scrub
 from guardian.core.verdict import Verdict
 from guardian.messages import records
-from guardian.messages.v1 import VerdictRecord
+from guardian.messages.v1 import NoticeRecord, VerdictRecord
 
-SCHEMA: Final = "guardian/notice/v1"
 TEXT_CHARS: Final = 4000
 WHY_CHARS: Final = 500
 NAME_CHARS: Final = 255
@@ -48,10 +47,10 @@ def _text(notice: Notice, shown: int) -> str:
     return json.dumps(_object(notice, shown), ensure_ascii=False, separators=(",", ":"))
 
 
-def _object(notice: Notice, shown: int) -> dict[str, Any]:
+def _object(notice: Notice, shown: int) -> NoticeRecord:
     verdicts = worst_first(notice.verdicts)
     return {
-        "schema": SCHEMA,
+        "schema": "guardian/v1/notice",
         "id": delivery_id(notice),
         "time": rfc3339(notice.at),
         "event": notice.event.value,
@@ -62,8 +61,9 @@ def _object(notice: Notice, shown: int) -> dict[str, Any]:
         "stable": _name(notice.stable),
         "canary": _name(notice.canary),
         "phase": _name(notice.phase),
-        "weight": _name(notice.weight),
-        "step": _name(notice.step),
+        "weight": None if notice.weight is None else notice.weight.ratio,
+        "step": notice.step,
+        "steps": notice.steps,
         "title": scrub(notice.title, TEXT_CHARS),
         "did": scrub(notice.did, TEXT_CHARS),
         "todo": scrub(notice.todo, TEXT_CHARS),

@@ -11,6 +11,7 @@ from guardian.core.notices import Event, Notice
 from guardian.core.reasons import samples, window, worst_first
 from guardian.core.scrub import SHORTENED, scrub
 from guardian.core.verdict import Outcome, Verdict
+from guardian.messages.notice_lines import step, versions
 
 # Slack's limits: docs.slack.dev, Block Kit reference ("header", "section", "context", "blocks").
 HEADER_CHARS: Final = 150
@@ -113,8 +114,8 @@ def _place(notice: Notice) -> str:
     """Environment, versions, weight, step, phase, rollout and time."""
     parts = (
         notice.environment,
-        "" if notice.own else f"stable {notice.stable}, canary {notice.canary} at {notice.weight}",
-        f"step {notice.step}" if notice.step else "",
+        versions(notice),
+        f"step {step(notice)}" if notice.step else "",
         notice.phase.replace("_", " "),
         "" if notice.own else f"rollout {notice.rollout}",
         rfc3339(notice.at),

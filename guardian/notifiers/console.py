@@ -12,6 +12,7 @@ from guardian.core.model import Reason
 from guardian.core.notices import Notice
 from guardian.core.reasons import measured, worst_first
 from guardian.core.scrub import scrub
+from guardian.messages.notice_lines import step, versions
 from guardian.ports import Context, Notifier, NotifyError
 
 PERMISSIONS: tuple[str, ...] = ()
@@ -66,12 +67,11 @@ class Console:
 
 def block(notice: Notice) -> str:
     """The notice as lines of text, without colour, with a line end last."""
-    step = f", step {notice.step}" if notice.step else ""
+    where = [notice.environment, versions(notice), f"step {step(notice)}" if notice.step else ""]
     head = f"{rfc3339(notice.at)} {notice.event.value} {notice.title}"
-    versions = f"stable {notice.stable}, canary {notice.canary} at {notice.weight}"
-    whose = "" if notice.own else f", {versions}{step}, rollout {notice.rollout}"
+    where.append("" if notice.own else f"rollout {notice.rollout}")
     rows = [
-        ("where", f"{notice.environment}{whose}"),
+        ("where", ", ".join(part for part in where if part)),
         *(
             (v.outcome.value.replace("_", " "), f"{v.criterion}: {measured(v)}; {v.why}")
             for v in worst_first(notice.verdicts)

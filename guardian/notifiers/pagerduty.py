@@ -16,6 +16,7 @@ from guardian.core.notices import Notice, Page
 from guardian.core.reasons import samples, window, worst_first
 from guardian.core.scrub import scrub
 from guardian.core.verdict import Verdict
+from guardian.messages.notice_lines import step
 from guardian.ports import ConfigError, Context, Notifier, NotifyError
 from guardian.ports.health import Health, Level
 
@@ -159,8 +160,8 @@ def _details(notice: Notice) -> dict[str, object]:
         "environment": _name(notice.environment),
         "stable": _name(notice.stable),
         "canary": _name(notice.canary),
-        "weight": _name(notice.weight),
-        "step": _name(notice.step),
+        "weight": "" if notice.weight is None else str(notice.weight),
+        "step": step(notice),
         "phase": _name(notice.phase),
         "rollout": _name(notice.rollout),
         "verdicts": [_row(v) for v in shown[:CRITERIA_SENT]],

@@ -381,3 +381,26 @@ def test_what_the_first_orders_said_in_options_is_read(
     )
     order = decode(Order, text)
     assert (order.again, order.fixes, order.subject) == (again, fixes, "42")
+
+
+@pytest.mark.parametrize(
+    ("weight", "step", "read"),
+    [
+        ("10%", "2 of 3", (Weight.percent(10), 2, 3)),
+        ("12.5%", "", (Weight.percent(12.5), 0, 0)),
+        ("", "", (None, 0, 0)),
+    ],
+)
+def test_what_the_first_notices_said_in_texts_is_read(
+    weight: str, step: str, read: tuple[Weight | None, int, int]
+) -> None:
+    """A journal whose outbox an earlier guardian left full is delivered."""
+    text = (
+        '{"at":"2026-11-23T19:30:00.000Z","beside":"","canary":"42","change":false,"did":"d",'
+        '"environment":"e","event":"held","final":false,"pages":[],"phase":"held","resolves":[],'
+        f'"rollout":"r","seq":1,"service":"s","stable":"41","step":"{step}","title":"t","todo":"",'
+        f'"verdicts":[],"weight":"{weight}"}}'
+    )
+    found = decode(Notice, text)
+    assert (found.weight, found.step, found.steps) == read
+    assert decode(Notice, encode(found)) == found

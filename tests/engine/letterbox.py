@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from guardian.core.model import Instant, Reason
 from guardian.core.notices import Event, Notice
 from guardian.core.rollout.entries import RolloutStarted
+from guardian.core.traffic import Weight
 from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.outbox import (
     Outbox,
@@ -28,8 +29,9 @@ NOTICE = Notice(
     stable="41",
     canary="42",
     phase="baking",
-    weight="10%",
-    step="1 of 3",
+    weight=Weight.percent(10),
+    step=1,
+    steps=3,
     title="baking",
     did="waits",
 )

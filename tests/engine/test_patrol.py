@@ -50,7 +50,7 @@ def test_a_canary_under_a_stamp_that_the_journal_does_not_know_is_paged_once() -
     assert page.severity is Severity.ERROR
     assert "nobody here guards version 42" in told.title
     assert f"`guardian rollout recover {SERVICE}` puts version 41 back" in told.todo
-    assert (told.event, told.weight, told.own) == (Event.STUCK, "10%", False)
+    assert (told.event, str(told.weight), told.own) == (Event.STUCK, "10%", False)
     assert beat.alias.guardian_wrote == []
 
 

@@ -84,7 +84,7 @@ def test_a_canary_that_the_journal_does_not_know_is_a_page_of_its_rollout() -> N
     split = Traffic(primary="41", secondary="42", weight=Weight.percent(10))
     for traffic, weight in ((split, "10%"), (Traffic(primary="42"), "100%")):
         told = orphan("production", "api", target="t", traffic=traffic, stamp=stamp, now=T0)
-        assert (told.canary, told.weight, told.stable) == ("42", weight, "41")
+        assert (told.canary, str(told.weight), told.stable) == ("42", weight, "41")
         assert [page.key for page in told.pages] == ["guardian/production/api/r1/orphan"]
         over = orphan_over(told, T0 + 60)
         assert (over.pages, over.resolves) == ((), ("guardian/production/api/r1/orphan",))

@@ -157,14 +157,15 @@ def test_starts_and_ends_are_change_events_and_only_ends_are_final() -> None:
 def test_a_notice_is_identified_by_its_place_in_the_journal() -> None:
     """Sequence number, recorded time, phase, step and confirmed weight come from the state."""
     told = last(STEP_0, AT_TEN)
-    assert (told.seq, told.at, told.phase, told.step, told.weight) == (
+    assert (told.seq, told.at, told.phase, told.step, told.steps, told.weight) == (
         3,
         T0 + 2,
         "baking",
-        "1 of 2",
-        "10%",
+        1,
+        2,
+        Weight.percent(10),
     )
-    assert last().step == ""
+    assert last().step == 0
 
 
 def test_the_start_says_the_steps_and_the_limits() -> None:

@@ -20,7 +20,7 @@ from guardian.core.rollout.entries import (
     WeightConfirmed,
 )
 from guardian.core.rollout.machine import apply, start
-from guardian.core.traffic import FULL
+from guardian.core.traffic import FULL, NONE
 from guardian.core.verdict import Evidence, Outcome
 from guardian.core.wording import span
 from guardian.messages.page_keys import page_key
@@ -85,7 +85,7 @@ def test_after_a_rollback_people_learn_what_cloudformation_still_believes() -> N
     assert "CloudFormation was not told" in told.todo
     assert "still names it" in told.todo
     assert "14:16 UTC: error-rate 6.1% over 5%" in told.did
-    assert told.weight == "0%"
+    assert told.weight == NONE
     assert told.verdicts == (a_verdict(),)
 
 

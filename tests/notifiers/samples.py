@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from guardian.clock import SystemClock, SystemRandom
 from guardian.core.notices import Event, Notice, Page, Severity
+from guardian.core.traffic import Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Context
 from tests.core.builders import FIVE_PERCENT, share
@@ -40,8 +41,9 @@ NOTICE = Notice(
     stable="41",
     canary="42",
     phase="rolled_back",
-    weight="0%",
-    step="1 of 3",
+    weight=Weight.percent(0),
+    step=1,
+    steps=3,
     title="agents-api: 42 was rolled back, traffic is 41 100%",
     did="guardian put 41 back.",
     todo="`guardian rollout history agents-api` shows what happened.",
@@ -62,8 +64,6 @@ HOSTILE = replace(
     stable=_EVIL,
     canary=_LONG,
     rollout=_EVIL,
-    weight=_EVIL,
-    step=_EVIL,
     title=_LONG,
     did=_LONG,
     todo=_LONG,

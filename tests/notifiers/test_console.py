@@ -39,7 +39,7 @@ def test_standard_output_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_what_there_is_not_takes_no_line() -> None:
     """Without a step and advice there is no empty row."""
-    text = console.block(replace(QUIET, step="", todo="", verdicts=()))
+    text = console.block(replace(QUIET, step=0, todo="", verdicts=()))
     assert "step" not in text
     assert [line.split()[0] for line in text.splitlines()[1:]] == ["where", "guardian"]
 

@@ -203,7 +203,7 @@ def test_a_mail_says_what_a_person_needs() -> None:
 @pytest.mark.parametrize("event", list(Event))
 def test_every_event_can_be_mailed_without_verdicts_and_advice(event: Event) -> None:
     """A notice with nothing but a title and a text is complete."""
-    written = _written(replace(QUIET, event=event, verdicts=(), todo="", step=""))
+    written = _written(replace(QUIET, event=event, verdicts=(), todo="", step=0))
     assert "What you can do" not in written.text
     assert "Criteria" not in written.text + written.html
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from guardian.core.model import Reason
 from guardian.core.notices import Event
 from guardian.notifiers import eventbridge
-from guardian.notifiers._notice_json import MOST_BYTES, SCHEMA, encoded
+from guardian.notifiers._notice_json import MOST_BYTES, encoded
 from guardian.ports import ConfigError, Notifier, NotifyError
 from tests.notifiers.aws_world import AwsNotifierContract, aws_context, emulator, quick_client
 from tests.notifiers.samples import HOSTILE, NOTICE, QUIET, context, hidden, texts
@@ -91,7 +91,7 @@ def test_an_event_reaches_a_queue_through_a_rule(bus: Any) -> None:
 def test_the_detail_is_stable() -> None:
     """The schema's keys and values, one by one: listeners rest on them."""
     assert json.loads(encoded(replace(NOTICE, pages=(), resolves=()))) == {
-        "schema": "guardian/notice/v1",
+        "schema": "guardian/v1/notice",
         "id": "a55deb6077fa47f5126d6a5159df6cb8",
         "time": "2026-09-21T14:25:00.000Z",
         "event": "rolled_back",
@@ -102,8 +102,9 @@ def test_the_detail_is_stable() -> None:
         "stable": "41",
         "canary": "42",
         "phase": "rolled_back",
-        "weight": "0%",
-        "step": "1 of 3",
+        "weight": 0.0,
+        "step": 1,
+        "steps": 3,
         "title": "agents-api: 42 was rolled back, traffic is 41 100%",
         "did": "guardian put 41 back.",
         "todo": "`guardian rollout history agents-api` shows what happened.",
@@ -151,8 +152,8 @@ def test_pages_and_resolutions_are_part_of_the_detail() -> None:
 @pytest.mark.parametrize("event", list(Event))
 def test_every_event_has_a_detail(event: Event) -> None:
     """A notice without verdicts and advice is complete."""
-    detail = json.loads(encoded(replace(QUIET, event=event, verdicts=(), todo="", step="")))
-    assert (detail["schema"], detail["event"]) == (SCHEMA, event.value)
+    detail = json.loads(encoded(replace(QUIET, event=event, verdicts=(), todo="", step=0)))
+    assert (detail["schema"], detail["event"]) == ("guardian/v1/notice", event.value)
 
 
 def test_a_detail_that_would_be_too_large_counts_what_it_leaves_out() -> None:

@@ -281,7 +281,7 @@ def test_every_criterion_shows_value_limit_samples_and_a_word() -> None:
 @pytest.mark.parametrize("event", list(Event))
 def test_every_event_can_be_shown_without_verdicts_and_advice(event: Event) -> None:
     """A notice with nothing but a title and a text is complete."""
-    bare = replace(QUIET, event=event, verdicts=(), todo="", step="")
+    bare = replace(QUIET, event=event, verdicts=(), todo="", step=0)
     for blocks in (live(bare), reply(bare)):
         _check_limits(blocks)
         assert "What you can do" not in "".join(texts(blocks))

@@ -28,14 +28,20 @@ def lint(*, paths: tuple[Path, ...], config: Path | None, strict: bool, form: st
     import os
 
     from guardian.files.findings import counted
+    from guardian.messages import records
+    from guardian.messages.v1_files import ConfigLintRecord
     from guardian.wiring.config_lint import lint_file
 
     found = [lint_file(path, os.environ) for path in paths or (config,)]
     errors = [text for one in found for text in one.errors]
     warnings = [text for one in found for text in one.warnings]
     if form == "json":
-        record = {"schema": "guardian/config-lint/1", "errors": errors, "warnings": warnings}
-        click.echo(json.dumps(record))
+        record: ConfigLintRecord = {
+            "schema": "guardian/v1/config-lint",
+            "errors": errors,
+            "warnings": warnings,
+        }
+        click.echo(records.text(record))
     else:
         for text in (*errors, *warnings):
             click.echo(text)
@@ -51,13 +57,14 @@ def lint(*, paths: tuple[Path, ...], config: Path | None, strict: bool, form: st
 def show(*, service: str | None, config: Path | None, form: str) -> int:
     """Print the configuration as merged, or one SERVICE of it, with each value's file and line."""
     from guardian.files.config.show import aligned, record, shown
+    from guardian.messages import records
     from guardian.wiring import open_wiring
     from guardian.wiring.config_lint import check_names
 
     with open_wiring(config) as wiring:
         check_names(wiring.configured())
         lines = shown(wiring.configured(), service)
-    click.echo(json.dumps(record(lines)) if form == "json" else aligned(lines))
+    click.echo(records.text(record(lines)) if form == "json" else aligned(lines))
     return 0
 
 

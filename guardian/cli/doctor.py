@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,8 @@ def doctor(*, services: tuple[str, ...], config: Path | None, form: str, strict:
     Nothing is changed and nobody is told.
     """
     from guardian.cli.output import show
+    from guardian.messages import records
+    from guardian.messages.v1_files import DoctorRecord
     from guardian.ports.health import Level
     from guardian.wiring import open_wiring
     from guardian.wiring.doctor import examination
@@ -38,8 +39,11 @@ def doctor(*, services: tuple[str, ...], config: Path | None, form: str, strict:
                 show(_line(health))
     bad = [h for h in found if h.level is Level.FAIL or (strict and h.level is Level.WARN)]
     if form == "json":
-        lines = [{"level": h.level.value, "what": h.what, "fix": h.fix} for h in found]
-        show(json.dumps({"schema": "guardian/doctor/1", "findings": lines}))
+        document: DoctorRecord = {
+            "schema": "guardian/v1/doctor",
+            "findings": [{"level": h.level.value, "what": h.what, "fix": h.fix} for h in found],
+        }
+        show(records.text(document))
         return 3 if bad else 0
     counts = ", ".join(f"{sum(h.level is level for h in found)} {level.value}" for level in Level)
     show(f"\n{counts}{'; to be put right:' if bad else ': nothing stands in the way'}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ from guardian.cli.options import DURATION, config_option, form_option
 if TYPE_CHECKING:
     from guardian.wiring import Wiring
 
-SCHEMA = "guardian/freezes/v1"
 FORM = form_option("json: one document with every freeze that is left.")
 
 
@@ -103,15 +101,20 @@ def _words(scope: str) -> str:
 
 def _show(wiring: Wiring, form: str) -> None:
     from guardian.cli.output import show
-    from guardian.cli.status_lines import freeze_record
     from guardian.core.codec import rfc3339
+    from guardian.messages import records
     from guardian.messages.entry_lines import moment
+    from guardian.messages.v1 import FreezesRecord
 
     now = wiring.clock.now()
     found = wiring.journal.freezes()
     if form == "json":
-        records = [{**freeze_record(f), "in_force": f.until > now} for f in found]
-        click.echo(json.dumps({"schema": SCHEMA, "time": rfc3339(now), "freezes": records}))
+        document: FreezesRecord = {
+            "schema": "guardian/v1/freezes",
+            "time": rfc3339(now),
+            "freezes": [records.freeze(one, now) for one in found],
+        }
+        click.echo(records.text(document))
         return
     if not found:
         click.echo("nothing is frozen")

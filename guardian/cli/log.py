@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 
 from guardian.cli.streams import write_line
 from guardian.core.codec import rfc3339
 from guardian.engine.tick_result import Recorded, TickResult
+from guardian.messages import records
 from guardian.messages.entry_lines import event_of
+from guardian.messages.v1 import LogRecord
 from guardian.ports import Clock
 
-SCHEMA = "guardian/log/v1"
 _LINE = re.compile(r"\n(?! )")
 
 
@@ -28,7 +27,14 @@ class Log:
 
     def say(self, text: str) -> None:
         """A remark: always worth a line."""
-        self._write({"event": "remark", "message": text}, text)
+        time = rfc3339(self._clock.now())
+        record: LogRecord = {
+            "schema": "guardian/v1/log",
+            "time": time,
+            "event": "remark",
+            "message": text,
+        }
+        self._write(record, f"{time} {text}")
 
     def report(self, report: TickResult) -> None:
         """One tick: a line for each entry, and for a journal that cannot be used."""
@@ -46,7 +52,10 @@ class Log:
         phase, weight = status.rollout.phase.value, str(status.weight)
         told = item.notice
         title = told.title if told is not None else event.replace("_", " ")
-        fields = {
+        time = rfc3339(self._clock.now())
+        record: LogRecord = {
+            "schema": "guardian/v1/log",
+            "time": time,
             "event": event,
             "service": item.service,
             "rollout": item.rollout,
@@ -55,14 +64,11 @@ class Log:
             "message": title,
         }
         if told is not None and told.did:
-            fields["did"] = told.did
-        text = f"{item.service}: {event} ({phase}, {weight}) {item.rollout}: {title}"
-        self._write(fields, text)
+            record["did"] = told.did
+        said = f"{item.service}: {event} ({phase}, {weight}) {item.rollout}: {title}"
+        self._write(record, f"{time} {said}")
 
-    def _write(self, fields: Mapping[str, object], text: str) -> None:
-        time = rfc3339(self._clock.now())
+    def _write(self, record: LogRecord, text: str) -> None:
         # What goes on in the next line is set in: none of it is taken for a record of its own.
-        line = _LINE.sub("\n  ", f"{time} {text}")
-        if self._json:
-            line = json.dumps({"schema": SCHEMA, "time": time, **fields}, separators=(",", ":"))
+        line = records.text(record) if self._json else _LINE.sub("\n  ", text)
         write_line(line, err=True, fit=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +13,8 @@ from guardian.core.codec import rfc3339
 if TYPE_CHECKING:
     from guardian.app.orders import OrderResult
     from guardian.core.model import Instant
+    from guardian.messages.v1 import OrderRecord
     from guardian.wiring import Wiring
-
-SCHEMA = "guardian/order/v1"
 
 
 def opened(config: Path | None, *, in_need: bool = False) -> AbstractContextManager[Wiring]:
@@ -39,12 +37,14 @@ def _remark(text: str) -> None:
 
 def told(form: str, result: OrderResult, now: Instant) -> None:
     """Print what became of an order."""
+    from guardian.messages import records
+
     order, service = result.order, result.rollout.plan.service
     if form not in ("json", "jsonl"):
         click.echo(f"{service}: {order.kind.value}: {_detail(result)}")
         return
-    record = {
-        "schema": SCHEMA,
+    record: OrderRecord = {
+        "schema": "guardian/v1/order",
         "time": rfc3339(now),
         "order": order.id,
         "kind": order.kind.value,
@@ -54,7 +54,7 @@ def told(form: str, result: OrderResult, now: Instant) -> None:
         "detail": _detail(result),
         "service": service,
     }
-    click.echo(json.dumps(record))
+    click.echo(records.text(record))
 
 
 def _detail(result: OrderResult) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,6 +28,7 @@ from guardian.engine.outcome import Exit
 from guardian.engine.tick_result import Recorded, TickResult
 from guardian.messages import records
 from guardian.messages.entry_lines import event_of, moment
+from guardian.messages.v1 import EndRecord, EventRecord
 from guardian.ports import GuardianError
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from guardian.cli.github import GitHub
 
-SCHEMA = "guardian/event/v1"
 SILENT_S = 60.0
 """No rollout is silent for longer, even where nothing new is to be said."""
 _COLOURS = {
@@ -63,7 +62,7 @@ class Output:
         self._records = form in ("json", "jsonl")
         self._quiet = quiet
         self._verbose = verbose
-        self._events: list[dict[str, Any]] = []
+        self._events: list[EventRecord] = []
         self._shown: dict[str, tuple[str, Instant]] = {}
         self._trouble = ""
         self._junit = _report_at(junit)
@@ -177,10 +176,11 @@ class Output:
         results: Sequence[tuple[Rollout, Exit]],
         code: int,
         now: Instant,
-        **extra: object,
+        *,
+        error: str = "",
     ) -> None:
-        last = {
-            "schema": SCHEMA,
+        last: EndRecord = {
+            "schema": "guardian/v1/end",
             "time": rfc3339(now),
             "event": "end",
             "exit_code": code,
@@ -193,12 +193,12 @@ class Output:
                 }
                 for rollout, exit_ in results
             ],
-            **extra,
         }
-        if self._form == "jsonl":
-            self._line(last)
-        else:
-            self._line({**last, "events": self._events})
+        if error:
+            last["error"] = error
+        if self._form != "jsonl":
+            last["events"] = self._events
+        write_line(records.text(last))
 
     # --- text ----------------------------------------------------------------------------------
 
@@ -209,8 +209,7 @@ class Output:
         if isinstance(item.entry, StepEntered) and item.entry.step > 0 and not self._records:
             self._passed(item.entry.step, status, at)
         if self._records:
-            extra = {"title": notice.title, "did": notice.did} if notice else {}
-            self._event(event_of(item.entry), status, at, **extra)
+            self._event(event_of(item.entry), status, at, notice)
         elif notice is not None and self._github is not None:
             self._github.notice(notice, told(notice, at))
         elif notice is not None:
@@ -244,9 +243,11 @@ class Output:
 
     # --- records -------------------------------------------------------------------------------
 
-    def _event(self, event: str, status: RolloutStatus, at: Instant, **extra: object) -> None:
-        record = {
-            "schema": SCHEMA,
+    def _event(
+        self, event: str, status: RolloutStatus, at: Instant, notice: Notice | None = None
+    ) -> None:
+        record: EventRecord = {
+            "schema": "guardian/v1/event",
             "time": rfc3339(at),
             "service": status.plan.service,
             "rollout": status.id,
@@ -254,15 +255,13 @@ class Output:
             "phase": status.rollout.phase.value,
             "weight": status.weight.ratio,
             "verdicts": [records.verdict(v) for v in status.verdicts],
-            **extra,
         }
+        if notice is not None:
+            record |= {"title": notice.title, "did": notice.did}
         if self._form == "jsonl":
-            self._line(record)
+            write_line(records.text(record))
         else:
             self._events.append(record)
-
-    def _line(self, record: dict[str, Any]) -> None:
-        write_line(json.dumps(record, separators=(",", ":")))
 
 
 def _github() -> GitHub:

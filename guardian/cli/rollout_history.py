@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 
     from guardian.core.status import RolloutStatus
     from guardian.wiring import Wiring
-
-SCHEMA = "guardian/history/v1"
 
 
 @click.command()
@@ -37,7 +34,7 @@ def history(
     """Past rollouts of SERVICE, or of all; of a rollout's id, its entries."""
     from guardian.app.status import names_a_rollout, past
     from guardian.cli.orders import opened
-    from guardian.cli.status_lines import record
+    from guardian.cli.status_lines import rollouts
     from guardian.ports import UsageError
 
     if name is not None and rollout is not None:
@@ -49,8 +46,7 @@ def history(
             return 0
         found = past(wiring, name, limit=limit)
         if form == "json":
-            rollouts = [record(one) for one in found.found]
-            click.echo(json.dumps({**_stamp(wiring), "rollouts": rollouts}))
+            click.echo(rollouts(found.found, wiring.clock.now()))
         else:
             _print(found.found)
         found.check()
@@ -60,14 +56,13 @@ def history(
 def _entries(wiring: Wiring, id_: str, form: str) -> None:
     from guardian.app.status import status
     from guardian.cli.output import show
-    from guardian.cli.status_lines import head, record
-    from guardian.messages.entry_lines import line, whole
+    from guardian.cli.status_lines import head, one_rollout
+    from guardian.messages.entry_lines import line
 
     found = status(wiring, id_)
     plan = found.plan
     if form == "json":
-        entries = [whole(seq, entry, plan) for seq, entry in enumerate(found.entries, start=1)]
-        click.echo(json.dumps({**_stamp(wiring), **record(found), "entries": entries}))
+        click.echo(one_rollout(found, whole=True))
         return
     show(f"{head(found)}  ({plan.rollout} on {plan.target}, started by {plan.actor})")
     for entry in found.entries:
@@ -85,9 +80,3 @@ def _print(found: Sequence[RolloutStatus]) -> None:
         when = moment(one.rollout.started_at, date=True)
         show(f"{one.id}  {when}  {where(one)}  {one.plan.actor}")
         show(f"    {ending(one)}")
-
-
-def _stamp(wiring: Wiring) -> dict[str, str]:
-    from guardian.core.codec import rfc3339
-
-    return {"schema": SCHEMA, "time": rfc3339(wiring.clock.now())}

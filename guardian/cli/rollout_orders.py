@@ -42,25 +42,24 @@ def order_options(command: Command) -> Command:
 
 def failing(form: str, run: Callable[[], int]) -> int:
     """Run an order; an error is a record too, where a program reads the output."""
-    import json
-
-    from guardian.cli.orders import SCHEMA
     from guardian.clock import SystemClock
     from guardian.core.codec import rfc3339
+    from guardian.messages import records
+    from guardian.messages.v1 import OrderRecord
     from guardian.ports import GuardianError
 
     try:
         return run()
     except GuardianError as error:
         if form == "json":
-            record = {
-                "schema": SCHEMA,
+            record: OrderRecord = {
+                "schema": "guardian/v1/order",
                 "time": rfc3339(SystemClock().now()),
                 "outcome": "failed",
                 "detail": str(error),
                 "exit_code": error.exit_code,
             }
-            click.echo(json.dumps(record))
+            click.echo(records.text(record))
         raise
 
 

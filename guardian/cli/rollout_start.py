@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -153,13 +152,14 @@ def _start(
 
 def _accepted(form: str, result: Accepted, service: str, now: Instant) -> None:
     """The rollout's id, alone on its line for scripts, or a record."""
-    from guardian.cli.orders import SCHEMA
     from guardian.cli.output import show
     from guardian.core.codec import rfc3339
+    from guardian.messages import records
+    from guardian.messages.v1 import OrderRecord
 
     if form in ("json", "jsonl"):
-        record = {
-            "schema": SCHEMA,
+        record: OrderRecord = {
+            "schema": "guardian/v1/order",
             "time": rfc3339(now),
             "order": result.order.id,
             "kind": result.order.kind.value,
@@ -168,7 +168,7 @@ def _accepted(form: str, result: Accepted, service: str, now: Instant) -> None:
             "rollout": result.rollout,
             "outcome": "obeyed",
         }
-        show(json.dumps(record, separators=(",", ":")))
+        show(records.text(record))
     elif result.rollout:
         show(result.rollout)
 

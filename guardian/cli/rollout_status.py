@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from guardian.core.model import Instant
     from guardian.core.status import RolloutStatus
     from guardian.wiring import Wiring
-
-SCHEMA = "guardian/status/v1"
 
 
 @click.command("list")
@@ -80,16 +77,14 @@ def status(
 
 def _print(found: Sequence[RolloutStatus], form: str, now: Instant) -> None:
     from guardian.cli.lines import table
-    from guardian.cli.status_lines import record
-    from guardian.core.codec import rfc3339
+    from guardian.cli.status_lines import one_rollout, rollouts
 
     if form == "json":
-        stamp = {"schema": SCHEMA, "time": rfc3339(now)}
-        click.echo(json.dumps({**stamp, "rollouts": [record(one) for one in found]}))
+        click.echo(rollouts(found, now))
         return
     if form == "jsonl":
         for one in found:
-            click.echo(_line(one))
+            click.echo(one_rollout(one))
         return
     if not found:
         click.echo("no rollouts")
@@ -106,14 +101,6 @@ def _row(one: RolloutStatus) -> tuple[str, ...]:
     plan = one.plan
     started = moment(one.rollout.started_at, date=True)
     return (plan.rollout, started, plan.service, where(one), plan.actor)
-
-
-def _line(one: RolloutStatus) -> str:
-    from guardian.cli.status_lines import record
-    from guardian.core.codec import rfc3339
-
-    stamp: Mapping[str, Any] = {"schema": SCHEMA, "time": rfc3339(one.at)}
-    return json.dumps({**stamp, **record(one)}, separators=(",", ":"))
 
 
 def _blocks(found: Sequence[RolloutStatus], blank: Sequence[str]) -> None:
@@ -157,7 +144,7 @@ def _watch(wiring: Wiring, ids: Sequence[str], form: str) -> int:
 
 def _follow(shown: Iterator[Statuses], form: str) -> int:
     from guardian.cli.output import show
-    from guardian.cli.status_lines import changes, news
+    from guardian.cli.status_lines import changes, news, one_rollout
 
     before: dict[str, RolloutStatus] = {}
     code = 0
@@ -165,7 +152,7 @@ def _follow(shown: Iterator[Statuses], form: str) -> int:
         for one in now.found:
             known = before.get(one.id)
             if known is None or changes(known) != changes(one):
-                for text in news(known, one) if form == "text" else [_line(one)]:
+                for text in news(known, one) if form == "text" else [one_rollout(one)]:
                     show(text)
             before[one.id] = one
         now.check()

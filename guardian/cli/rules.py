@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from guardian.cli.options import form_option
+
+if TYPE_CHECKING:
+    from guardian.messages.v1_files import ExplanationRecord
 
 
 @click.group()
@@ -24,12 +27,13 @@ def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
     """Check rule files and folders of them: every error of every file, with its place."""
     from guardian.files.findings import counted
     from guardian.files.rules import lint as check
+    from guardian.messages import records
     from guardian.wiring.adapters import router_variables
 
     report = check(paths, routed=router_variables())
     errors = [f for f in report.findings if f.severity == "error"]
     if form == "json":
-        click.echo(json.dumps(report.record()))
+        click.echo(records.text(report.record()))
     else:
         for found in report.findings:
             click.echo(str(found))
@@ -56,8 +60,7 @@ def explain(*, paths: tuple[str, ...], config: Path | None, form: str) -> int:
     if config is None:
         found = explained(paths)
         if form == "json":
-            record = {"schema": "guardian/explain/1", "rules": [e.record() for e in found]}
-            click.echo(json.dumps(record))
+            click.echo(_explain_record([e.record() for e in found]))
         else:
             click.echo("\n".join(e.text() for e in found), nl=False)
         return 0
@@ -67,6 +70,14 @@ def explain(*, paths: tuple[str, ...], config: Path | None, form: str) -> int:
         raise UsageError("with -c, name one service of the config file")
     _explain_service(config, paths[0], form)
     return 0
+
+
+def _explain_record(rules: list[ExplanationRecord]) -> str:
+    from guardian.messages import records
+    from guardian.messages.v1_files import ExplainRecord
+
+    document: ExplainRecord = {"schema": "guardian/v1/explain", "rules": rules}
+    return records.text(document)
 
 
 def _explain_service(config: Path, name: str, form: str) -> None:
@@ -80,20 +91,21 @@ def _explain_service(config: Path, name: str, form: str) -> None:
     loaded = load(config, environ=os.environ)
     service = loaded.service(name)
     explanation = put_into_words(service_criteria(loaded, name), policy=service.policy)
-    steps: list[dict[str, Any]] = [
-        {"weight": str(s.weight), "bake": span(s.bake_s), "max_bake": span(s.max_bake_s)}
-        for s in service.steps
-    ]
+    steps = service.steps
     if form == "json":
-        record = {"service": name, "steps": steps, **explanation.record()}
-        click.echo(json.dumps({"schema": "guardian/explain/1", "rules": [record]}))
+        record = explanation.record()
+        record["service"] = name
+        record["steps"] = [
+            {"weight": s.weight.ratio, "bake_s": s.bake_s, "max_bake_s": s.max_bake_s}
+            for s in steps
+        ]
+        click.echo(_explain_record([record]))
         return
     click.echo(explanation.text())
     click.echo(f"The steps of {name}")
     for step in steps:
-        click.echo(
-            "  {weight} of traffic for {bake}, extended to {max_bake} at most".format(**step)
-        )
+        bake, most = span(step.bake_s), span(step.max_bake_s)
+        click.echo(f"  {step.weight} of traffic for {bake}, extended to {most} at most")
     if not steps:
         click.echo("  none: it is watched, and nothing is shifted")
     click.echo(f"Everything else that is configured: guardian config show {name}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -25,7 +24,9 @@ def snapshot(
     """Record what stable is, so that `guardian watch` knows what to restore."""
     from guardian.app.snapshots import snapshots
     from guardian.cli.caller import actor
-    from guardian.core.codec import plain
+    from guardian.core.codec import rfc3339
+    from guardian.messages import records
+    from guardian.messages.v1 import SnapshotsRecord
     from guardian.ports import UsageError
     from guardian.wiring import open_wiring
 
@@ -41,4 +42,9 @@ def snapshot(
             if form == "text":
                 click.echo(f"{name}: version {found.traffic.primary} is stable ({found.target})")
     if form == "json":
-        click.echo(json.dumps([plain(found) for found in taken]))
+        document: SnapshotsRecord = {
+            "schema": "guardian/v1/snapshots",
+            "time": rfc3339(wiring.clock.now()),
+            "snapshots": [records.snapshot(one) for one in taken],
+        }
+        click.echo(records.text(document))

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from guardian.app.records import phase_of
 from guardian.cli.output import short
 from guardian.core.codec import rfc3339
-from guardian.core.model import MINUTE_S
+from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive
-from guardian.core.rollout.entries import Freeze, Order, Waived
+from guardian.core.rollout.entries import Waived
 from guardian.core.rollout.machine import Phase
 from guardian.core.status import RolloutStatus
 from guardian.core.verdict import Outcome
 from guardian.engine.outcome import outcome
 from guardian.messages import records
-from guardian.messages.entry_lines import lasting, line, moment, record_of, sentence
-
-LAST_ENTRIES = 5
-
+from guardian.messages.entry_lines import lasting, line, moment, sentence
+from guardian.messages.v1 import OneRolloutRecord, RolloutRecord, RolloutsRecord
 
 # --- for people --------------------------------------------------------------------------------
 
@@ -66,7 +63,7 @@ def block(found: RolloutStatus) -> list[str]:
         *_judged(found),
     ]
     lines = [f"  {name:9} {text}" for name, text in facts]
-    entries = [f"    {line(entry, plan)}" for entry in found.entries[-LAST_ENTRIES:]]
+    entries = [f"    {line(entry, plan)}" for entry in found.entries[-records.LAST_ENTRIES :]]
     return [head(found), *lines, "  entries", *entries]
 
 
@@ -118,81 +115,30 @@ def _judged(found: RolloutStatus) -> list[tuple[str, str]]:
 # --- for programs ------------------------------------------------------------------------------
 
 
-def record(found: RolloutStatus) -> Mapping[str, Any]:
-    """One rollout for programs."""
-    rollout, plan = found.rollout, found.plan
-    first = max(0, len(found.entries) - LAST_ENTRIES)
-    return {
-        "service": plan.service,
-        "rollout": plan.rollout,
-        "environment": plan.environment,
-        "target": plan.target,
-        "drive": plan.drive.value,
-        "live": rollout.live,
-        "phase": rollout.phase.value,
-        "step": found.step,
-        "steps": len(plan.steps),
-        "weight": found.weight.ratio,
-        "wanted": found.wanted.ratio,
-        "stable": plan.stable,
-        "canary": plan.canary,
-        "actor": plan.actor,
-        "reason": plan.reason,
-        "started_at": rfc3339(rollout.started_at),
-        "last_at": rfc3339(rollout.last_at),
-        "exit_code": None if rollout.live else outcome(rollout).value,
-        "driver": found.driver,
-        **_stops_record(found),
-        "orders": [_order_record(order) for order in found.orders],
-        "judged_at": None if found.judged_at is None else rfc3339(found.judged_at),
-        "verdicts": [records.verdict(v) for v in found.verdicts],
-        "entries": [
-            record_of(seq, entry, plan)
-            for seq, entry in enumerate(found.entries[first:], start=first + 1)
-        ],
+def record(found: RolloutStatus, *, whole: bool = False) -> RolloutRecord:
+    """One rollout for programs; `whole` with all that was journalled."""
+    code = None if found.rollout.live else outcome(found.rollout).value
+    return records.rollout(found, exit_code=code, whole=whole)
+
+
+def one_rollout(found: RolloutStatus, *, whole: bool = False) -> str:
+    """The same as a document of its own, on one line."""
+    document: OneRolloutRecord = {
+        "schema": "guardian/v1/rollout",
+        "time": rfc3339(found.at),
+        **record(found, whole=whole),
     }
+    return records.text(document)
 
 
-def _stops_record(found: RolloutStatus) -> Mapping[str, Any]:
-    hold, freeze = found.rollout.hold, found.freeze
-    return {
-        "held": {
-            "why": hold.why.value,
-            "by": hold.actor,
-            "since": rfc3339(hold.since),
-            "detail": hold.detail,
-        }
-        if hold
-        else None,
-        "approval_before_step": found.awaits_approval_of,
-        "waived": [e.criterion for e in found.entries if isinstance(e, Waived)],
-        "freeze": freeze_record(freeze) if freeze else None,
+def rollouts(found: Sequence[RolloutStatus], now: Instant) -> str:
+    """Several as one document, on one line."""
+    several: RolloutsRecord = {
+        "schema": "guardian/v1/rollouts",
+        "time": rfc3339(now),
+        "rollouts": [record(one) for one in found],
     }
-
-
-def freeze_record(freeze: Freeze) -> Mapping[str, Any]:
-    """A freeze for programs."""
-    return {
-        "scope": freeze.scope,
-        "until": rfc3339(freeze.until),
-        "by": freeze.actor,
-        "reason": freeze.reason,
-        "since": rfc3339(freeze.at),
-        "rollbacks_too": freeze.rollbacks_too,
-    }
-
-
-def _order_record(order: Order) -> Mapping[str, Any]:
-    return {
-        "order": order.id,
-        "kind": order.kind.value,
-        "actor": order.actor,
-        "reason": order.reason,
-        "time": rfc3339(order.at),
-        "expect_step": None if order.expect_step is None else order.expect_step + 1,
-        "full": order.full,
-        "subject": order.subject,
-    }
+    return records.text(several)
 
 
 def changes(found: RolloutStatus) -> tuple[object, ...]:

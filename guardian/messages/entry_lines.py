@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from enum import Enum
-from typing import Any, assert_never
+from typing import assert_never
 
-from guardian.core.codec import encode_entry, rfc3339
+from guardian.core.codec import rfc3339
 from guardian.core.model import Instant
 from guardian.core.plan import Plan
 from guardian.core.rollout.entries import (
@@ -120,22 +118,6 @@ def line(entry: Entry, plan: Plan, *, date: bool = False) -> str:
     actor, what = actor_of(entry, plan), sentence(entry, plan)
     by = f"  [{actor}]" if actor and actor not in what else ""
     return f"{moment(entry.at, date=date)}  {what}{by}"
-
-
-def record_of(seq: int, entry: Entry, plan: Plan) -> Mapping[str, Any]:
-    """One entry for programs: when, what, who, and its sentence; `seq` counts from 1."""
-    return {
-        "seq": seq,
-        "time": rfc3339(entry.at),
-        "event": event_of(entry),
-        "actor": actor_of(entry, plan),
-        "text": sentence(entry, plan),
-    }
-
-
-def whole(seq: int, entry: Entry, plan: Plan) -> Mapping[str, Any]:
-    """One entry for programs, with all that was journalled."""
-    return {**record_of(seq, entry, plan), "entry": json.loads(encode_entry(entry))}
 
 
 def date_time(at: Instant) -> str:

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from guardian.core import reasons
-from guardian.core.codec import rfc3339
+from guardian.core.codec import encode_entry, rfc3339
 from guardian.core.model import Instant
-from guardian.core.traffic import Traffic
+from guardian.core.notices import Page
+from guardian.core.plan import Plan
+from guardian.core.rollout.entries import Entry, Freeze, Order, Waived
+from guardian.core.rollout.machine import Hold
+from guardian.core.status import RolloutStatus
+from guardian.core.traffic import Snapshot, Traffic
 from guardian.core.verdict import Datapoints, Stable, Unsettled, Verdict
+from guardian.messages.entry_lines import actor_of, event_of, sentence
 from guardian.messages.v1 import (
     DatapointsRecord,
+    EntryRecord,
+    FreezeRecord,
+    HeldRecord,
+    PageRecord,
+    RolloutRecord,
+    SnapshotRecord,
     StableRecord,
     TrafficRecord,
     UnsettledRecord,
     VerdictRecord,
+    WaitingOrderRecord,
 )
+
+LAST_ENTRIES = 5
+"""So many entries stand beside how a rollout stands."""
 
 
 def verdict(judged: Verdict) -> VerdictRecord:
@@ -63,6 +82,11 @@ def _datapoints(of: Datapoints) -> DatapointsRecord:
     return {"over": of.over, "of": of.of, "needed": list(of.needed)}
 
 
+def page(opened: Page) -> PageRecord:
+    """Somebody must be woken."""
+    return {"key": opened.key, "severity": opened.severity.value}
+
+
 def traffic(found: Traffic) -> TrafficRecord:
     """Who receives requests; the weight is a share."""
     return {
@@ -70,6 +94,110 @@ def traffic(found: Traffic) -> TrafficRecord:
         "secondary": found.secondary,
         "weight": found.weight.ratio,
     }
+
+
+def entry(seq: int, told: Entry, plan: Plan, *, whole: bool = False) -> EntryRecord:
+    """A journal entry: when, what, who, and its sentence; `seq` counts from 1."""
+    found: EntryRecord = {
+        "seq": seq,
+        "time": rfc3339(told.at),
+        "event": event_of(told),
+        "actor": actor_of(told, plan),
+        "text": sentence(told, plan),
+    }
+    if whole:
+        found["entry"] = json.loads(encode_entry(told))
+    return found
+
+
+def rollout(found: RolloutStatus, *, exit_code: int | None, whole: bool = False) -> RolloutRecord:
+    """How a rollout stands; with its last entries, or `whole` with all that was journalled."""
+    state, plan, hold = found.rollout, found.plan, found.rollout.hold
+    first = 0 if whole else max(0, len(found.entries) - LAST_ENTRIES)
+    return {
+        "service": plan.service,
+        "rollout": plan.rollout,
+        "environment": plan.environment,
+        "target": plan.target,
+        "drive": plan.drive.value,
+        "live": state.live,
+        "phase": state.phase.value,
+        "step": found.step,
+        "steps": len(plan.steps),
+        "weight": found.weight.ratio,
+        "wanted": found.wanted.ratio,
+        "stable": plan.stable,
+        "canary": plan.canary,
+        "actor": plan.actor,
+        "reason": plan.reason,
+        "started_at": rfc3339(state.started_at),
+        "last_at": rfc3339(state.last_at),
+        "exit_code": exit_code,
+        "driver": found.driver,
+        "held": None if hold is None else _held(hold),
+        "approval_before_step": found.awaits_approval_of,
+        "waived": [e.criterion for e in found.entries if isinstance(e, Waived)],
+        "freeze": None if found.freeze is None else freeze(found.freeze, found.at),
+        "orders": [_waiting(order) for order in found.orders],
+        "judged_at": time_or_null(found.judged_at),
+        "verdicts": [verdict(v) for v in found.verdicts],
+        "entries": [
+            entry(seq, one, plan, whole=whole)
+            for seq, one in enumerate(found.entries[first:], start=first + 1)
+        ],
+    }
+
+
+def _held(hold: Hold) -> HeldRecord:
+    return {
+        "why": hold.why.value,
+        "by": hold.actor,
+        "since": rfc3339(hold.since),
+        "detail": hold.detail,
+    }
+
+
+def freeze(found: Freeze, now: Instant) -> FreezeRecord:
+    """A freeze, as it stands now."""
+    return {
+        "scope": found.scope,
+        "until": rfc3339(found.until),
+        "by": found.actor,
+        "reason": found.reason,
+        "since": rfc3339(found.at),
+        "rollbacks_too": found.rollbacks_too,
+        "in_force": found.until > now,
+    }
+
+
+def _waiting(order: Order) -> WaitingOrderRecord:
+    return {
+        "order": order.id,
+        "kind": order.kind.value,
+        "actor": order.actor,
+        "reason": order.reason,
+        "time": rfc3339(order.at),
+        "expect_step": None if order.expect_step is None else order.expect_step + 1,
+        "full": order.full,
+        "subject": order.subject,
+    }
+
+
+def snapshot(taken: Snapshot) -> SnapshotRecord:
+    """What is recorded as stable."""
+    return {
+        "service": taken.service,
+        "target": taken.target,
+        "traffic": traffic(taken.traffic),
+        "taken_at": rfc3339(taken.taken_at),
+        "taken_by": taken.taken_by,
+        "detail": dict(taken.detail),
+    }
+
+
+def text(record: Mapping[str, object]) -> str:
+    """A record as one line of JSON."""
+    return json.dumps(record, separators=(",", ":"))
 
 
 def time_or_null(at: Instant | None) -> str | None:

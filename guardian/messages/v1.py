@@ -135,6 +135,8 @@ class FreezeRecord(TypedDict):
     since: Time
     rollbacks_too: bool
     """guardian rolls nothing back by itself either."""
+    in_force: bool
+    """It is not over."""
 
 
 class WaitingOrderRecord(TypedDict):

@@ -69,7 +69,7 @@ def _object(notice: Notice, shown: int) -> NoticeRecord:
         "todo": scrub(notice.todo, TEXT_CHARS),
         "change": notice.change,
         "final": notice.final,
-        "pages": [{"key": _name(p.key), "severity": p.severity.value} for p in notice.pages],
+        "pages": [{**records.page(page), "key": _name(page.key)} for page in notice.pages],
         "resolves": [_name(key) for key in notice.resolves],
         "verdicts": [_row(verdict) for verdict in verdicts[:shown]],
         "verdicts_not_shown": max(0, len(verdicts) - shown),

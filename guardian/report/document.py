@@ -10,10 +10,17 @@ from guardian.core.codec import encode_entry, plain, rfc3339
 from guardian.core.model import Measurement, Query
 from guardian.core.status import confirmed_weight
 from guardian.messages import records
-from guardian.report.facts import Decision, Facts
-from guardian.report.replay import Curve, Point
-
-SCHEMA = "guardian/report/v1"
+from guardian.messages.v1_report import (
+    CriterionRecord,
+    DecisionRecord,
+    EvidenceRecord,
+    PointRecord,
+    ReportRecord,
+    SeriesRecord,
+    TellingRecord,
+)
+from guardian.report.facts import Decision, Facts, Telling
+from guardian.report.replay import Look, Point
 
 
 def as_json(facts: Facts) -> str:
@@ -21,11 +28,11 @@ def as_json(facts: Facts) -> str:
     return json.dumps(document(facts), indent=1, allow_nan=False) + "\n"
 
 
-def document(facts: Facts) -> dict[str, Any]:
+def document(facts: Facts) -> ReportRecord:
     """The document as JSON's own values."""
     plan, rollout, decisive = facts.plan, facts.rollout, facts.decisive
     return {
-        "schema": SCHEMA,
+        "schema": "guardian/v1/report",
         "time": rfc3339(facts.made_at),
         "rollout": plan.rollout,
         "service": plan.service,
@@ -50,7 +57,7 @@ def document(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _decision(one: Decision) -> dict[str, Any]:
+def _decision(one: Decision) -> DecisionRecord:
     return {
         "seq": one.seq,
         "time": rfc3339(one.at),
@@ -59,16 +66,18 @@ def _decision(one: Decision) -> dict[str, Any]:
         "text": one.text,
         "set_aside": one.set_aside,
         "verdicts": [records.verdict(v) for v in one.verdicts],
-        "told": None
-        if one.told is None
-        else {
-            "event": one.told.event,
-            "title": one.told.title,
-            "did": one.told.did,
-            "pages": list(one.told.pages),
-            "to": None if one.told.receivers is None else list(one.told.receivers),
-        },
+        "told": None if one.told is None else _told(one.told),
         "entry": _entry(one),
+    }
+
+
+def _told(told: Telling) -> TellingRecord:
+    return {
+        "event": told.event,
+        "title": told.title,
+        "did": told.did,
+        "pages": [records.page(page) for page in told.pages],
+        "to": None if told.receivers is None else list(told.receivers),
     }
 
 
@@ -79,39 +88,42 @@ def _entry(one: Decision) -> Any:
     return found
 
 
-def _criterion(facts: Facts, index: int) -> dict[str, Any]:
+def _criterion(facts: Facts, index: int) -> CriterionRecord:
     criterion = facts.plan.criteria[index]
     found = facts.curves[index] if index < len(facts.curves) else None
-    return {
+    shown: CriterionRecord = {
         "criterion": criterion.name,
         "limit": str(criterion.fail_if),
         "queries": [plain(query) for query in dict.fromkeys(criterion.queries())],
         "problem": found.problem if found is not None else "not read",
-        **(_curve(found) if found is not None else {}),
-        "settled_at_decision": _instant(facts.settled_then(criterion.name)),
+        "settled_at_decision": records.time_or_null(facts.settled_then(criterion.name)),
         "plotted": found is not None and not criterion.measure.any_of,
     }
+    if found is not None:
+        shown |= {
+            "period_s": found.period_s,
+            "unit": found.limit.unit.value,
+            "limit_number": _number(found.limit.value),
+            "log_e_limit": round(found.log_e_limit, 4),
+            "values": [_point(p) for p in found.points],
+            "stable": [_point(p) for p in found.stable],
+            "evidence": [_evidence(look) for look in found.looks],
+        }
+    return shown
 
 
-def _curve(found: Curve) -> dict[str, Any]:
+def _evidence(look: Look) -> EvidenceRecord:
     return {
-        "period_s": found.period_s,
-        "unit": found.limit.unit.value,
-        "limit_value": _number(found.limit.value),
-        "log_e_limit": round(found.log_e_limit, 4),
-        "values": [_point(p) for p in found.points],
-        "stable": [_point(p) for p in found.stable],
-        "evidence": [
-            {"until": rfc3339(x.at), "verdict": x.outcome.value, "log_e": round(x.log_e, 4)}
-            for x in found.looks
-        ],
+        "until": rfc3339(look.at),
+        "verdict": look.outcome.value,
+        "log_e": round(look.log_e, 4),
     }
 
 
-def _point(point: Point) -> dict[str, Any]:
+def _point(point: Point) -> PointRecord:
     return {
         "start": rfc3339(point.start),
-        "value": _number(point.value),
+        "number": _number(point.value),
         "bad": _number(point.bad),
         "samples": _number(point.samples),
         "over": point.over,
@@ -119,7 +131,7 @@ def _point(point: Point) -> dict[str, Any]:
     }
 
 
-def _series(facts: Facts, query: Query) -> dict[str, Any]:
+def _series(facts: Facts, query: Query) -> SeriesRecord:
     found = facts.readings.measurements.get(query, Measurement())
     return {
         "query": plain(query),
@@ -129,7 +141,7 @@ def _series(facts: Facts, query: Query) -> dict[str, Any]:
         "datapoints": [
             {
                 "start": rfc3339(p.start),
-                "value": _number(p.value),
+                "number": _number(p.value),
                 "settled": p.start + query.period_s <= found.settled_before,
             }
             for p in found.points
@@ -140,7 +152,3 @@ def _series(facts: Facts, query: Query) -> dict[str, Any]:
 def _number(value: float | None) -> float | None:
     """A number that JSON can hold; a vendor's NaN or infinity is null."""
     return value if value is not None and math.isfinite(value) else None
-
-
-def _instant(at: float | None) -> str | None:
-    return None if at is None else rfc3339(at)

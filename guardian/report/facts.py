@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from guardian.core.model import Instant, Measurement, Query, ceil_to
-from guardian.core.notices import Notice
+from guardian.core.notices import Notice, Page
 from guardian.core.plan import Plan
 from guardian.core.rollout.entries import (
     Completed,
@@ -49,8 +49,8 @@ class Telling:
     event: str
     title: str
     did: str
-    pages: tuple[str, ...] = ()
-    """The severity of each incident that was opened, and its key."""
+    pages: tuple[Page, ...] = ()
+    """The incidents that were opened."""
     receivers: tuple[str, ...] | None = None
     """Who listens to it by the configuration; None where no configuration is known."""
 
@@ -230,7 +230,7 @@ def _telling(told: Notice, listeners: Callable[[Notice], tuple[str, ...]] | None
         event=told.event.value,
         title=told.title,
         did=told.did,
-        pages=tuple(f"{page.severity.value} {page.key}" for page in told.pages),
+        pages=told.pages,
         receivers=None if listeners is None else listeners(told),
     )
 

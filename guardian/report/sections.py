@@ -262,7 +262,8 @@ def _told_row(one: Decision) -> tuple[str, ...]:
     if told is None:
         return ()
     to = "unknown" if told.receivers is None else ", ".join(told.receivers) or "nobody"
-    return (str(one.seq), told.event, to, ", ".join(told.pages) or "none", told.title)
+    pages = ", ".join(f"{page.severity.value} {page.key}" for page in told.pages)
+    return (str(one.seq), told.event, to, pages or "none", told.title)
 
 
 # --- criteria and plan -------------------------------------------------------------------------

@@ -20,9 +20,9 @@ from typing import (
     is_typeddict,
 )
 
-from guardian.messages import v1
+from guardian.messages import v1, v1_files, v1_report
 
-MODULES: Final = (v1,)
+MODULES: Final = (v1, v1_report, v1_files)
 """Where the shapes are; those with a `schema` are documents, the others parts of them."""
 _PLAIN: Final = {
     str: {"type": "string"},
@@ -89,7 +89,8 @@ def _form(hint: Any) -> dict[str, Any]:
     if kind is Annotated:
         return {**_form(args[0]), **_limits(args[1])}
     if kind is Literal:
-        return {"type": "string", "const": args[0]}
+        among = {"const": args[0]} if len(args) == 1 else {"enum": list(args)}
+        return {"type": "string", **among}
     if kind is list:
         return {"type": "array", "items": _form(args[0])}
     if kind is dict:

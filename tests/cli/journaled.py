@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass, replace
@@ -35,6 +34,7 @@ from guardian.messages.order_answers import answer
 from guardian.ports import Claim, GuardianError, Journal
 from tests.contracts.journal_values import TARGET, plan
 from tests.journals.sqlite_store import context
+from tests.recorded import checked
 
 SERVICE = "agents-api"
 CONFIG = """\
@@ -66,7 +66,7 @@ class Ran:
 
     def record(self) -> Any:
         """Its output, one JSON document."""
-        return json.loads(self.out)
+        return checked(self.out)
 
 
 class Desk:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sqlite3
@@ -23,6 +22,7 @@ from guardian.sim.simulated_traffic import Behaviour
 from guardian.sim.world import Event
 from tests.cli.forks import Process, started
 from tests.pace import PATIENCE, bearable
+from tests.recorded import checked
 
 ROOT = Path(__file__).resolve().parents[2]
 ORIGIN = 1_800_000_000.0
@@ -59,7 +59,7 @@ class Ended:
 
     def records(self) -> list[dict[str, Any]]:
         """Its output, a JSON record a line."""
-        return [json.loads(line) for line in self.out.splitlines()]
+        return [checked(line) for line in self.out.splitlines()]
 
 
 class Stage:

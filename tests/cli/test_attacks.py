@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import sqlite3
@@ -16,6 +15,7 @@ from guardian.clock import SystemClock
 from guardian.core.rollout.entries import Held, HoldReason, WeightConfirmed
 from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
+from tests.recorded import checked
 
 START = ("rollout", "start", SERVICE, "--wait", "--to", "42")
 BAD = Behaviour(failure_rate=0.3)
@@ -326,7 +326,7 @@ def test_errors_before_the_start_are_json_where_json_was_asked_for(tmp_path: Pat
     with stage(tmp_path) as s:
         unknown = s.run("watch", "nope", "-o", "json")
         assert unknown.code == 3
-        assert json.loads(unknown.out)["exit_code"] == 3
+        assert checked(unknown.out)["exit_code"] == 3
         s.simulator.faults.add(kind="access_denied", service="lambda")
         for form in ("json", "jsonl"):
             refused = s.run(*START, "-o", form)

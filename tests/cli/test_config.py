@@ -13,6 +13,7 @@ from guardian.cli.main import guardian
 from guardian.files.yaml import parse
 from guardian.ports import ConfigError
 from guardian.wiring.config_schema import config_schema
+from tests.recorded import checked
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,7 +59,7 @@ def test_show_prints_each_value_with_its_file_and_line(tmp_path: Path) -> None:
 
 def test_show_of_one_service_says_nothing_of_the_others(tmp_path: Path) -> None:
     """And a service that is not there is an error that names those that are."""
-    record = json.loads(run("show", "api", "-c", files(tmp_path), "-o", "json"))
+    record = checked(run("show", "api", "-c", files(tmp_path), "-o", "json"))
     assert {value["path"][1] for value in record["values"]} == {"api"}
     with pytest.raises(Exception, match="known are api"):
         run("show", "apo", "-c", str(tmp_path / "config" / "production.yaml"))
@@ -84,7 +85,7 @@ def test_lint_finds_every_fault_of_every_part_in_one_run(tmp_path: Path) -> None
         standalone_mode=False,
         env={"GUARDIAN_JOURNAL": "sqlite::memory:"},
     )
-    record = json.loads(result.output)
+    record = checked(result.output)
     assert result.return_value == 3
     errors = "\n".join(record["errors"])
     for said in (
@@ -132,7 +133,7 @@ def test_one_target_for_two_services_is_refused_whatever_its_spelling(
     result = CliRunner().invoke(
         guardian, ["config", "lint", str(path), "-o", "json"], standalone_mode=False
     )
-    errors = json.loads(result.output)["errors"]
+    errors = checked(result.output)["errors"]
     assert result.return_value == 3
     assert ["move the same target" in error for error in errors] == [True, True], errors
     assert "lambda_alias:333333333333:us-east-1:agents:live" in errors[0]

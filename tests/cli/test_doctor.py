@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.stage import Stage, stage
+from tests.recorded import checked
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def scene(tmp_path: Path) -> Iterator[Stage]:
 
 def findings(text: str) -> dict[str, list[dict[str, str]]]:
     """Findings by level."""
-    found = json.loads(text)
+    found = checked(text)
     levels: dict[str, list[dict[str, str]]] = {"OK": [], "WARN": [], "FAIL": []}
     for line in found["findings"]:
         levels[line["level"]].append(line)

@@ -59,7 +59,7 @@ def test_pause_is_another_word_for_hold(desk: Desk) -> None:
     assert ran.code == 0, ran.err
     record = ran.record()
     assert (record["schema"], record["kind"], record["outcome"]) == (
-        "guardian/order/v1",
+        "guardian/v1/order",
         "resume",
         "obeyed",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from guardian.core.rollout.entries import WeightConfirmed
 from tests.cli.stage import SERVICE, Stage, finish, stage
+from tests.recorded import checked
 
 START = ("rollout", "start", SERVICE, "--wait", "--rollback-timeout", "10h")
 RECOVER = ("rollout", "recover", "--rollback-timeout", "10h")
@@ -37,7 +37,7 @@ def test_another_terminal_holds_promotes_and_aborts(tmp_path: Path) -> None:
         held = s.run("rollout", "hold", SERVICE, "--reason", "tickets come in")
         assert held.code == 0, held.out + held.err
         shown = s.run("rollout", "status", SERVICE, "-o", "json")
-        (one,) = json.loads(shown.out)["rollouts"]
+        (one,) = checked(shown.out)["rollouts"]
         assert (one["phase"], one["held"]["why"]) == ("held", "person")
         assert "pid" in one["driver"]
         assert s.run("rollout", "promote", SERVICE, "--expect-step", "3").code == 3
@@ -142,7 +142,7 @@ def test_the_daemon_begins_joins_refuses_and_takes_back(tmp_path: Path) -> None:
         (rollout,) = begun.out.split()
         assert "guardian run" in begun.err
         joined = s.run("rollout", "start", SERVICE, "--to", "42", "-o", "json")
-        assert json.loads(joined.out)["rollout"] == rollout
+        assert checked(joined.out)["rollout"] == rollout
         other = s.run("rollout", "start", SERVICE, "--to", "43")
         assert other.code == 7, other.out + other.err
         s.wait_for("the first shift", lambda: shifted(s))

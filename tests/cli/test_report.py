@@ -16,6 +16,7 @@ from tests.cli.journaled import SERVICE as AGENTS
 from tests.cli.journaled import Desk
 from tests.cli.stage import SERVICE, Stage, stage
 from tests.contracts.journal_values import VERDICT
+from tests.recorded import checked
 
 START = ("rollout", "start", SERVICE, "--wait", "--rollback-timeout", "10h", "--to", "42")
 
@@ -45,7 +46,7 @@ def taken_back(desk: Desk, rollout: str) -> None:
 def _document(s: Stage, *words: str) -> Any:
     ended = s.run("report", SERVICE, "-o", "json", *words)
     assert ended.code == 0, ended.err
-    return json.loads(ended.out)
+    return checked(ended.out)
 
 
 def test_a_rolled_back_release_is_explained(tmp_path: Path) -> None:
@@ -59,10 +60,10 @@ def test_a_rolled_back_release_is_explained(tmp_path: Path) -> None:
         found = _document(s)
         by_event = {one["event"]: one for one in found["decisions"]}
         back = by_event["rollback_started"]
-        failed = [v for v in back["verdicts"] if v["outcome"] == "fail"]
+        failed = [v for v in back["verdicts"] if v["verdict"] == "fail"]
         assert found["decisive"] == back["seq"]
         assert [v["criterion"] for v in failed] == ["error-rate"]
-        seen = failed[0]["evidence"]
+        seen = failed[0]
         assert (failed[0]["limit"], seen["log_e"] > seen["log_e_limit"]) == ("above 5%", True)
         assert failed[0]["number"] > failed[0]["limit_number"] == 0.05
         told = by_event["rollback_confirmed"]["told"]
@@ -119,11 +120,11 @@ def test_a_service_stands_for_its_newest_rollout(desk: Desk) -> None:
     """An id is that rollout, with no config file at all."""
     taken_back(desk, "r1")
     taken_back(desk, "r2")
-    assert json.loads(desk.run("report", AGENTS, "-o", "json").out)["rollout"] == "r2"
+    assert checked(desk.run("report", AGENTS, "-o", "json").out)["rollout"] == "r2"
     ran = desk.run("report", "r1", "-o", "json")
-    assert (ran.code, json.loads(ran.out)["rollout"]) == (0, "r1")
+    assert (ran.code, checked(ran.out)["rollout"]) == (0, "r1")
     assert "made from the journal alone" in ran.err
-    assert {one["told"]["to"] for one in json.loads(ran.out)["decisions"] if one["told"]} == {None}
+    assert {one["told"]["to"] for one in checked(ran.out)["decisions"] if one["told"]} == {None}
 
 
 def test_what_nothing_knows_is_refused_with_what_there_is(desk: Desk) -> None:

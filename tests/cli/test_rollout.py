@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from pathlib import Path
 
 from guardian.core.rollout.entries import WeightConfirmed
 from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
+from tests.recorded import checked
 
 START = ("rollout", "start", SERVICE, "--wait", "--rollback-timeout", "10h")
 BAD = Behaviour(failure_rate=0.3)
@@ -213,7 +213,7 @@ def test_snapshots_are_json_for_programs(tmp_path: Path) -> None:
     with stage(tmp_path) as s:
         ended = s.run("snapshot", SERVICE, "-o", "json")
         assert ended.code == 0
-        assert json.loads(ended.out)[0]["traffic"]["primary"] == "41"
+        assert checked(ended.out)["snapshots"][0]["traffic"]["primary"] == "41"
 
 
 def test_a_timeout_takes_a_driven_rollout_back(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import socket
@@ -16,6 +15,7 @@ from guardian.core.rollout.entries import OrderKind
 from guardian.engine.leadership import post
 from tests.cli.stage import SERVICE, finish
 from tests.cli.theatre import BAD, NEW, OLD, OTHERS, THREE, Theatre, stop, theatre
+from tests.recorded import checked
 
 SIGNED = """\
   - {to: webhook, url: "https://hooks.example/", secret: {env: A_SECRET}, on: [gate_failed]}
@@ -289,7 +289,7 @@ def test_health_metrics_and_the_log(tmp_path: Path) -> None:
             ),
         )
         assert 'guardian_claim_held{service="agents-api"} 1.0' in t.health("metrics")
-        events = [json.loads(line)["event"] for line in t.log().splitlines()]
+        events = [checked(line)["event"] for line in t.log().splitlines()]
         assert "weight_confirmed" in events
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,6 +23,7 @@ from guardian.core.rollout.entries import (
 )
 from tests.cli.journaled import SERVICE, Desk
 from tests.contracts.journal_values import VERDICT, freeze, look, plan
+from tests.recorded import checked
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_status_is_one_document_for_programs(desk: Desk) -> None:
     driving = desk.begin()
     ran = desk.run("rollout", "status", SERVICE, "-o", "json")
     found = ran.record()
-    assert found["schema"] == "guardian/status/v1"
+    assert found["schema"] == "guardian/v1/rollouts"
     assert found["time"].endswith("Z")
     (one,) = found["rollouts"]
     assert (one["service"], one["rollout"], one["phase"]) == (SERVICE, "r1", "baking")
@@ -100,7 +100,7 @@ def test_a_status_is_one_document_for_programs(desk: Desk) -> None:
     assert [entry["event"] for entry in one["entries"]][-1] == "weight_confirmed"
     driving.leave()
     lines = desk.run("rollout", "status", "r1", "-o", "jsonl").out.splitlines()
-    assert [json.loads(line)["driver"] for line in lines] == [None]
+    assert [checked(line)["driver"] for line in lines] == [None]
 
 
 def test_an_orphan_is_seen_and_the_way_out_named(desk: Desk) -> None:
@@ -203,7 +203,7 @@ def test_history_lists_past_rollouts(desk: Desk) -> None:
     assert ran.out.index("r2") < ran.out.index("r1")
     assert "version 42 is the primary version, read back" in ran.out
     found = desk.run("rollout", "history", "--limit", "1", "-o", "json").record()
-    assert found["schema"] == "guardian/history/v1"
+    assert found["schema"] == "guardian/v1/rollouts"
     assert [one["rollout"] for one in found["rollouts"]] == ["r2"]
     assert desk.run("rollout", "history", "billing").out == "no rollouts so far\n"
 
@@ -254,7 +254,7 @@ def test_everything_can_be_frozen(desk: Desk) -> None:
         ("*", True),
         ("billing", True),
     ]
-    assert found["schema"] == "guardian/freezes/v1"
+    assert found["schema"] == "guardian/v1/freezes"
     desk.run("unfreeze", "--all")
     assert [f.scope for f in desk.journal.freezes()] == ["billing"]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from pathlib import Path
 
 from guardian.core.rollout.entries import WeightConfirmed
 from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.stage import SERVICE, Stage, finish, interrupt, stage
+from tests.recorded import checked
 
 PATIENT = ("--rollback-timeout", "10h")
 """The clock is fast, and a busy machine is slow."""
@@ -239,7 +239,7 @@ def test_json_is_one_document(tmp_path: Path) -> None:
     with stage(tmp_path) as s:
         deployed(s, BAD)
         ended = s.run(*WATCH, "-o", "json")
-        document = json.loads(ended.out)
+        document = checked(ended.out)
         assert document["exit_code"] == 4
         assert document["rollouts"][0]["phase"] == "rolled_back"
         assert document["events"]

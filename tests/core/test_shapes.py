@@ -1,71 +1,53 @@
-"""Queries in JSON: their words stand among their fields, and so they did before they had a name."""
+"""What earlier guardians wrote into journals is read as it is written now."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-from typing import Any
-
 import pytest
 
-from guardian.cloudwatch import metric_query
-from guardian.core.codec import CodecError, decode, encode
-from guardian.core.judging.kinds.incidents import incident_query
-from guardian.core.model import Query
-from tests.core.test_codec import CRITERION
-
-OF_CLOUDWATCH = (
-    '{"account_id":null,"dimensions":[["FunctionName","agents-api"]],"metric":"Errors",'
-    '"namespace":"AWS/Lambda","period_s":60,"region":null,"source":"cloudwatch","stat":"Sum",'
-    '"unit":"Count","versioned":["FunctionName"]}'
-)
-OF_PAGERDUTY = (
-    '{"account_id":null,"dimensions":[["priority","P0"],["service","PABC123"]],"metric":"open",'
-    '"namespace":"incidents","period_s":60,"region":null,"source":"pagerduty","stat":"open",'
-    '"unit":null,"versioned":[]}'
-)
-
-
-def test_a_query_that_was_written_before_it_had_a_name_is_the_same_query() -> None:
-    """Its words are CloudWatch's or PagerDuty's, and its name is what it always was."""
-    dimensions = (("FunctionName", "agents-api"),)
-    now = metric_query(
-        namespace="AWS/Lambda", metric="Errors", stat="Sum", dimensions=dimensions, unit="Count"
-    )
-    found = decode(Query, OF_CLOUDWATCH)
-    assert (found, found.name, found.versioned) == (now, "AWS/Lambda Errors", ("FunctionName",))
-    incidents = decode(Query, OF_PAGERDUTY)
-    assert incidents == incident_query("pagerduty", ("P0",), ("PABC123",))
-    assert incidents.name == "incidents open"
-
-
-@pytest.mark.parametrize("text", [OF_CLOUDWATCH, OF_PAGERDUTY])
-def test_a_query_is_written_as_before_with_its_name(text: str) -> None:
-    """Whoever reads the journal by its fields finds them."""
-    written = json.loads(encode(decode(Query, text)))
-    assert written.pop("name")
-    assert written == json.loads(text)
+from guardian.core.codec import decode, encode
+from guardian.core.notices import Notice
+from guardian.core.rollout.entries import Order
+from guardian.core.traffic import Weight
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("options", "again", "fixes"),
     [
-        ("[]", "an object with the fields of Query is wanted, not a list"),
-        ('{"metric":"m"}', r"Query\.source: this field is missing"),
-        (
-            '{"metric":7,"source":"s"}',
-            r"Query\.words\[0\]\[1\]: text, null or a list of names and values",
-        ),
+        ('{"again":"yes","fixes":"PQ1,PQ2"}', True, ("PQ1", "PQ2")),
+        ('{"fixes":""}', False, ()),
+        ("{}", False, ()),
     ],
 )
-def test_what_is_no_query_is_refused(text: str, said: str) -> None:
-    """With what is wrong."""
-    with pytest.raises(CodecError, match=said):
-        decode(Query, text)
+def test_what_the_first_orders_said_in_options_is_read(
+    options: str, again: bool, fixes: tuple[str, ...]
+) -> None:
+    """A journal of the first guardian may hold one that waits."""
+    text = (
+        '{"actor":"ada","at":"2026-11-23T19:30:00.000Z","expect_step":null,"full":false,'
+        f'"id":"o1","kind":"start","options":{options},"reason":"","rollout":"@api","subject":"42"}}'
+    )
+    order = decode(Order, text)
+    assert (order.again, order.fixes, order.subject) == (again, fixes, "42")
 
 
-def test_only_a_query_is_written_as_one() -> None:
-    """A bug is caught when it is written."""
-    measure: Any = replace(CRITERION.measure, part="sum(errors)")  # type: ignore[call-arg]
-    with pytest.raises(CodecError, match=r"part: a Query is wanted, not text"):
-        encode(replace(CRITERION, measure=measure))
+@pytest.mark.parametrize(
+    ("weight", "step", "read"),
+    [
+        ("10%", "2 of 3", (Weight.percent(10), 2, 3)),
+        ("12.5%", "", (Weight.percent(12.5), 0, 0)),
+        ("", "", (None, 0, 0)),
+    ],
+)
+def test_what_the_first_notices_said_in_texts_is_read(
+    weight: str, step: str, read: tuple[Weight | None, int, int]
+) -> None:
+    """A journal whose outbox an earlier guardian left full is delivered."""
+    text = (
+        '{"at":"2026-11-23T19:30:00.000Z","beside":"","canary":"42","change":false,"did":"d",'
+        '"environment":"e","event":"held","final":false,"pages":[],"phase":"held","resolves":[],'
+        f'"rollout":"r","seq":1,"service":"s","stable":"41","step":"{step}","title":"t","todo":"",'
+        f'"verdicts":[],"weight":"{weight}"}}'
+    )
+    found = decode(Notice, text)
+    assert (found.weight, found.step, found.steps) == read
+    assert decode(Notice, encode(found)) == found

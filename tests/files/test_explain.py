@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from guardian.files.rules.kinds.incidents import IncidentsModel
 from guardian.files.rules.model import CompareModel
 from guardian.files.rules.sources.cloudwatch import CloudWatchMetric
 from guardian.ports import ConfigError, UsageError
+from tests.recorded import checked
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "data" / "explain"
@@ -161,8 +161,8 @@ def test_each_value_is_a_default_or_has_its_line(every_kind: Path) -> None:
 
 def test_json_holds_every_value_and_its_origin(every_kind: Path) -> None:
     """For programs: the same, in records."""
-    record = json.loads(run("explain", str(every_kind), "-o", "json"))
-    assert record["schema"] == "guardian/explain/1"
+    record = checked(run("explain", str(every_kind), "-o", "json"))
+    assert record["schema"] == "guardian/v1/explain"
     errors = record["rules"][0]["criteria"][0]
     values = {v["key"]: v for v in errors["values"]}
     assert values["sustain"] == {"key": "sustain", "value": "2", "origin": "default"}
@@ -197,8 +197,8 @@ def test_a_service_is_explained_with_its_overrides_and_steps(tmp_path: Path) -> 
     path.write_text(path.read_text().replace("    pre_existing: hold\n", ""))
     text = run("explain", "-c", str(path), "api")
     assert "  10% of traffic for 10m, extended to 30m at most\n" in text
-    record = json.loads(run("explain", "-c", str(path), "api", "-o", "json"))
-    assert [step["weight"] for step in record["rules"][0]["steps"]] == ["10%", "100%"]
+    record = checked(run("explain", "-c", str(path), "api", "-o", "json"))
+    assert [step["weight"] for step in record["rules"][0]["steps"]] == [0.1, 1.0]
     with pytest.raises(UsageError, match="name one service"):
         run("explain", "-c", str(path), "api", "other")
 

@@ -316,7 +316,7 @@ def test_lint_walks_folders_and_leaves_out_rule_tests(write: Path) -> None:
     (write / "a.test.yaml").write_text("nonsense", encoding="utf-8")
     report = lint([write, "preset:lambda"])
     assert (report.files, report.criteria, report.findings) == (2, 3, ())
-    assert report.record()["schema"] == "guardian/lint/1"
+    assert report.record()["schema"] == "guardian/v1/lint"
 
 
 def test_lint_raises_nothing(write: Path) -> None:

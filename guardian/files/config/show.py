@@ -12,6 +12,7 @@ from guardian.core.plan import Policy
 from guardian.files.config.config_keys import PolicyModel
 from guardian.files.config.values import Config
 from guardian.files.findings import Document, Place, is_secret, masked
+from guardian.messages.v1_files import ConfigRecord
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/$%.][A-Za-z0-9_./$%+@=:;-]*(?<!:)")
 _OTHERWISE: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
@@ -60,10 +61,10 @@ def aligned(lines: tuple[Shown, ...]) -> str:
     )
 
 
-def record(lines: tuple[Shown, ...]) -> dict[str, Any]:
+def record(lines: tuple[Shown, ...]) -> ConfigRecord:
     """The same for programs."""
     return {
-        "schema": "guardian/files/config/1",
+        "schema": "guardian/v1/config",
         "values": [
             {"path": [str(p) for p in line.place], "value": line.value, "origin": line.origin}
             for line in lines

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from guardian.core.model import Criterion, Direction, Judge, Missing, OnFail, Query
 from guardian.core.plan import Policy, PreExisting
@@ -18,6 +18,7 @@ from guardian.files.rules.kinds import form_of
 from guardian.files.rules.measure_form import UPWARD, Placed
 from guardian.files.rules.provenance import Asked, Value, asked, at_line, values
 from guardian.files.rules.rule_set import RuleSet, load
+from guardian.messages.v1_files import ExplainedRecord, ExplanationRecord
 
 WIDTH: Final = 100
 _PLACEHOLDER: Final = re.compile(r"\$\{[^{}]*\}")
@@ -58,7 +59,7 @@ class Explained:
     reads: tuple[Asked, ...]
     values: tuple[Value, ...]
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> ExplainedRecord:
         """For JSON."""
         return {
             "name": self.name,
@@ -82,7 +83,7 @@ class Explanation:
     shared: tuple[str, ...]
     """What holds for all of them, in sentences."""
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> ExplanationRecord:
         """For JSON."""
         return {
             "files": list(self.files),

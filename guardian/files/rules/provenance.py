@@ -14,6 +14,7 @@ from guardian.files.rules.measure_form import Placed
 from guardian.files.rules.query import names_canary
 from guardian.files.rules.sources import form_of_query
 from guardian.files.units import plain
+from guardian.messages.v1_files import ValueRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +28,18 @@ class Value:
     why: str = ""
     """What makes the default, where it depends on something."""
 
-    def record(self) -> dict[str, str]:
+    def record(self) -> ValueRecord:
         """For JSON."""
-        origin = {"origin": "written", "where": self.where} if self.where else {"origin": "default"}
-        why = {"why": self.why} if self.why else {}
-        return {"key": self.key, "value": self.value, **origin, **why}
+        found: ValueRecord = {
+            "key": self.key,
+            "value": self.value,
+            "origin": "written" if self.where else "default",
+        }
+        if self.where:
+            found["where"] = self.where
+        if self.why:
+            found["why"] = self.why
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

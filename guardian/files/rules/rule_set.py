@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from guardian.core.model import Criterion
 from guardian.files.findings import (
@@ -29,6 +28,7 @@ from guardian.files.rules.measure_form import Placed
 from guardian.files.rules.model import Defaults, RuleFile
 from guardian.files.rules.query import BuildContext, unrouted
 from guardian.files.validation import validate
+from guardian.messages.v1_files import FindingRecord, LintRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,14 +110,25 @@ class Report:
     criteria: int
     findings: tuple[Finding, ...]
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> LintRecord:
         """The report for JSON."""
         return {
-            "schema": "guardian/lint/1",
+            "schema": "guardian/v1/lint",
             "files": self.files,
             "criteria": self.criteria,
-            "findings": [asdict(finding) for finding in self.findings],
+            "findings": [_finding(one) for one in self.findings],
         }
+
+
+def _finding(one: Finding) -> FindingRecord:
+    return {
+        "path": one.path,
+        "line": one.line,
+        "column": one.column,
+        "severity": one.severity,
+        "message": one.message,
+        "source": one.source,
+    }
 
 
 def lint(paths: Sequence[str | Path], *, routed: Collection[str] | None = None) -> Report:

@@ -45,6 +45,7 @@ SECRETS = {"almanac_token": "lets read"}
 
 class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+    year: int = Field(default=2026, description="Which one.")
 
 class Almanac:
     has_history = False
@@ -100,6 +101,7 @@ CONFIG = f"""version: 1
 environment: production
 aws: {{account_id: "{ACCOUNT}", region: us-east-1}}
 journal: paper:shelf
+sources: {{almanac: {{year: 1999}}}}
 services:
   api:
     router: {{type: tram, place: town}}
@@ -151,8 +153,10 @@ def test_lint_knows_its_options_its_variables_and_its_secrets(path: Path) -> Non
     assert "0 errors, 0 warnings" in ran("config", "lint", path)
     assert "the tower is locked" in ran("config", "lint", path, environ={})
     for right, wrong, said in (
-        ("place: town", "place: 7", "production.yaml:7:33"),
+        ("place: town", "place: 7", "production.yaml:8:33"),
         ("place: tower", "plaice: tower", "did you mean 'place'"),
+        ("year: 1999", "year: last", "production.yaml:5:27"),
+        ("almanac: {year: 1999}", "almanach: {}", "5:11: there is no source called 'almanach'"),
         ("paper:shelf", "paper:7", "the journal paper:7: place '7'"),
         ("paper:shelf", "papier:shelf", "no journal called 'papier'; known are paper, sqlite"),
     ):
@@ -173,6 +177,7 @@ def test_editors_are_told_of_it(path: Path) -> None:
         "type": "string",
     }
     assert '"tram"' in json.dumps(schema)
+    assert schema["properties"]["sources"]["properties"]["almanac"]["properties"].keys() == {"year"}
 
 
 def test_the_least_policy_holds_what_each_says_it_needs(path: Path) -> None:

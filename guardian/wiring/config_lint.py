@@ -58,13 +58,16 @@ def check_names(configured: config.Config) -> None:
     """
     for service in configured.services.values():
         chosen("routers", service.router)
+    for source in configured.sources.values():
+        chosen("sources", source)
     for receiver in configured.receivers:
         chosen("notifiers", receiver.to)
-    refuse(found for receiver in configured.receivers for found in _literals(receiver.to.node))
+    entries = [*configured.sources.values(), *(r.to for r in configured.receivers)]
+    refuse(found for entry in entries for found in _literals(entry.node))
 
 
 def _literals(entry: Node) -> Iterator[Finding]:
-    """Each secret that is written out in an entry of `notify`."""
+    """Each secret that is written out in the options of an adapter."""
     for key, value in entry.data.items():
         if isinstance(value, str) and is_secret((*entry.place, key)):
             yield entry.finding((key,), LITERAL)
@@ -74,6 +77,7 @@ def _checks(wiring: Wiring) -> list[Callable[[], object]]:
     """What has to hold, one by one."""
     configured = wiring.configured()
     return [
+        *(partial(wiring.source_options, name) for name in configured.sources),
         *(partial(_service, wiring, name) for name in configured.services),
         *(partial(receiver_of, wiring, receiver) for receiver in configured.receivers),
         wiring.check_address,

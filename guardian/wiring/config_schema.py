@@ -37,6 +37,11 @@ def config_schema() -> dict[str, Any]:
     named = {"$ref": REF.format(model="Service")}
     _replaced(top, "services", {"type": "object", "additionalProperties": named})
     _replaced(top, "defaults", service)
+    sources = {
+        n: described(adapter("sources", n).Options, definitions) for n in adapters("sources")
+    }
+    options = {"type": "object", "properties": sources, "additionalProperties": False}
+    _replaced(top, "sources", options)
     journals = f"^({'|'.join(adapters('journals'))}):."
     _replaced(top, "journal", {"type": ["string", "null"], "pattern": journals})
     return published("guardian configuration file", top, {**definitions, "Service": service})

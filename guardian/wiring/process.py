@@ -306,9 +306,18 @@ class Wiring:
 
     def _source(self, aws: config.Aws, name: str = METRICS) -> Source:
         if (aws, name) not in self._sources:
-            module = adapter("sources", name)
-            self._sources[aws, name] = module.build(module.Options(), self.context(aws))
+            module, options = self.source_options(name)
+            self._sources[aws, name] = module.build(options, self.context(aws))
         return self._sources[aws, name]
+
+    def source_options(self, name: str) -> tuple[ModuleType, BaseModel]:
+        """A source by its name, and what the file says of it. Raises ConfigError."""
+        given = self.config.sources.get(name) if self.config is not None else None
+        if given is None:
+            module = adapter("sources", name)
+            return module, checked(module.Options, {})
+        module = chosen("sources", given)
+        return module, given.options(module.Options, environ=self.environ)
 
     def source(self, service: str, name: str) -> Source:
         """A source by its name, for a service that was built."""

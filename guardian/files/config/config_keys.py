@@ -168,6 +168,9 @@ class ConfigModel(Strict):
     environment: Label | None = Field(default=None, description="production, staging ...")
     aws: AwsModel = Field(default_factory=AwsModel, description="Where guardian acts.")
     journal: JournalText | None = Field(default=None, description="sqlite:PATH.")
+    sources: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="By name, the options of where numbers come from."
+    )
     defaults: dict[str, Any] = Field(
         default_factory=dict, description="What every service has unless it says otherwise."
     )

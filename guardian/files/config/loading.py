@@ -101,6 +101,7 @@ class _Builder:
             environment=environment or "",
             aws=account,
             journal=model.journal,
+            sources=self._sources(),
             services={s.name: s for s in services},
             receivers=tuple(self._receivers),
             groups=groups,
@@ -109,6 +110,17 @@ class _Builder:
             trouble=trouble,
             broken=broken,
         )
+
+    def _sources(self) -> dict[str, AdapterRef]:
+        """As far as they are mappings; else that is said already."""
+        written = self._document.at(("sources",))
+        return {
+            name: AdapterRef(
+                name=name, node=Node(self._document, ("sources", name)), key="", own=frozenset()
+            )
+            for name, options in (written.items() if isinstance(written, dict) else ())
+            if isinstance(name, str) and isinstance(options, dict)
+        }
 
     def _services(
         self, names: Sequence[str], groups: Mapping[str, tuple[str, ...]], aws: AwsModel | None

@@ -36,7 +36,7 @@ class AdapterRef:
     name: str
     node: Node = field(repr=False)
     key: str
-    """What names it there: `type` or `to`."""
+    """What names it there: `type` or `to`; empty where it is the key of its options."""
     own: frozenset[str] = field(repr=False)
     """Keys beside the options that are not the adapter's."""
 
@@ -52,7 +52,8 @@ class AdapterRef:
 
     def refusal(self, message: str) -> ConfigError:
         """An error at the adapter's name."""
-        return ConfigError(str(self.node.finding((self.key,), message)))
+        place = (self.key,) if self.key else ()
+        return ConfigError(str(self.node.finding(place, message, key=not self.key)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,8 @@ class Config:
     """None where every service says its own."""
     journal: str | None
     """`NAME:REST`, as the file says it; which there are, and whether it is a path, is theirs."""
+    sources: Mapping[str, AdapterRef]
+    """Those with options, by name."""
     services: Mapping[str, Service]
     receivers: tuple[ConfiguredReceiver, ...]
     groups: Mapping[str, tuple[str, ...]]

@@ -112,10 +112,12 @@ def counted(number: int, noun: str, one: str = "", more: str = "s") -> str:
     return f"{number} {noun}{one if number == 1 else more}"
 
 
-def comment_for_value(line: str) -> str:
-    """A hint where a value that begins with # was read as a comment; empty elsewhere."""
+def comment_for_value(line: str) -> tuple[str, int]:
+    """A hint where a value that begins with # was read as a comment, and its column; else empty."""
     found = _UNQUOTED.search(line)
-    return f" (# begins a comment here: write '{found[1]}' in quotes)" if found else ""
+    if found is None:
+        return "", 0
+    return f" (# begins a comment here: write '{found[1]}' in quotes)", found.start(1) + 1
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

@@ -138,7 +138,7 @@ def _findings(
         message = _sentence(details, secret=is_secret(place + below))
         if details["input"] is None:
             mark = document.mark(place + below)
-            message += comment_for_value(mark.source.line(mark.line))
+            message += comment_for_value(mark.source.line(mark.line))[0]
         if details["type"] == "extra_forbidden":
             allowed = _models(model, details["loc"][:-1])
             message = _unknown_key(str(details["loc"][-1]), allowed, without)

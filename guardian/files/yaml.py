@@ -208,9 +208,8 @@ class _Builder:
         last = min(at.line + 1, len(self._lines))
         for number in range(last, max(0, last - _LINES_BACK), -1):
             line = self._lines[number - 1]
-            hint = comment_for_value(line)
+            hint, column = comment_for_value(line)
             if hint and ("{" in line or "[" in line):  # what it begins is not closed any more
-                column = line.index(" #") + 2
                 return Mark(self._source, number, column), f"this is not valid YAML{hint}"
         mark = Mark(self._source, last, at.column + 1)
         return mark, f"this is not valid YAML: {' '.join(problem.split())}"

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from guardian.files.findings import Document, refuse
@@ -260,6 +260,7 @@ def test_where_a_secret_is_may_be_shown() -> None:
 
 
 @settings(max_examples=500, deadline=None)
+@example(":\t#{")
 @given(st.text(alphabet="ab:-?[]{}&*!|>'\"%@`#, \n\t\\0~.", max_size=80))
 def test_no_text_at_all_raises(text: str) -> None:
     """Whatever is written, the answer is values or findings."""

@@ -13,7 +13,7 @@ from typing import Final
 _MINUTE_S: Final = 60.0
 
 SETTLE_S: Final[dict[str, float]] = {
-    "AWS/Lambda": 3 * _MINUTE_S,  # plus the function's time-out: see STAMPED_AT_START
+    "AWS/Lambda": 3 * _MINUTE_S,  # Plus the function's time-out: its router knows it.
     "AWS/ApiGateway": 3 * _MINUTE_S,
     "AWS/ApplicationELB": 3 * _MINUTE_S,
     "AWS/SQS": 4 * _MINUTE_S,
@@ -33,11 +33,6 @@ SETTLE_VENDED_S: Final = 5 * _MINUTE_S
 """Any other `AWS/...` namespace."""
 SETTLE_CUSTOM_S: Final = 2 * _MINUTE_S
 """PutMetricData and the embedded metric format."""
-
-STAMPED_AT_START: Final = frozenset({"AWS/Lambda"})
-"""What is stamped with the time at which a request began, so that a failure of a long one lands in
-an old period: its settle time grows by as long as a request may take.
-"""
 
 SECONDS: Final = "Seconds"
 MILLISECONDS: Final = "Milliseconds"

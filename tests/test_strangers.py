@@ -21,7 +21,6 @@ EXCUSED = {
     "core/judging/kinds/percentile.py": {"cloudwatch"},  # whose rule of thumb it is
     "core/shapes.py": {"namespace"},  # of fields in a journal that 0.1 wrote
     "ports/metrics.py": {"cloudwatch"},  # a counter's public name
-    "app/planning.py": {"namespace"},
     "report/criteria.py": {"cloudwatch", "dimension", "stat"},
     "wiring/doctor.py": {"slack", "dimension", "statistic"},  # an example for people
     "wiring/process.py": {"cloudwatch"},  # where rule files read that name no source

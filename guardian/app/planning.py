@@ -24,7 +24,6 @@ from guardian.core.traffic import Reading, Snapshot, Step, Traffic
 from guardian.core.wording import span
 from guardian.engine.task import NothingToDo
 from guardian.messages.page_keys import page_key
-from guardian.namespaces import STAMPED_AT_START
 from guardian.ports import ConfigError, Journal, Router, RouterError
 
 WATCH_GRACE_S = 2 * MINUTE_S
@@ -283,15 +282,13 @@ def _bound(service: Service, *, stable: str, canary: str) -> tuple[Criterion, ..
         bound = tuple(bind(criterion, variables) for criterion in service.criteria)
     except UnboundVariable as error:
         raise ConfigError(f"{', '.join(service.rules)}: {error}") from error
-    late = frozenset(
-        c for c in bound if any(q.word("namespace") in STAMPED_AT_START for q in c.queries())
-    )
-    longest_s = router.longest_request_s(stable, canary) if late else 0.0
+    queries = dict.fromkeys(query for criterion in bound for query in criterion.queries())
+    later_s = router.settles_later_s(queries, stable=stable, canary=canary)
     return tuple(
         replace(
             criterion,
             warm_up_s=criterion.warm_up_s + router.capabilities.reaches_all_s,
-            settle_s=criterion.settle_s + (longest_s if criterion in late else 0.0),
+            settle_s=criterion.settle_s + max(later_s.get(q, 0.0) for q in criterion.queries()),
         )
         for criterion in bound
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -73,10 +73,12 @@ class Router(Protocol):
         """What `${router.<name>}` means in a rule file."""
         ...
 
-    def longest_request_s(self, *versions: str) -> float:
-        """How long a request to one of these may take: it goes on for so long after a shift.
+    def settles_later_s(
+        self, queries: Collection[Query], *, stable: str, canary: str
+    ) -> Mapping[Query, float]:
+        """By how many seconds some of these settle later than their source knows.
 
-        In seconds; 0 where the router does not know.
+        What is stamped with the time at which a request began is whole when the longest is over.
         """
         ...
 

@@ -8,7 +8,7 @@ shift reads first, refuses where somebody else wrote, and is believed only when 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any, Final, Self
 
@@ -236,10 +236,12 @@ class Alb:
         """`${router.load_balancer}`, as CloudWatch names it: `app/NAME/ID`."""
         return {"load_balancer": "/".join(self._tail.split("/")[1:4])}
 
-    def longest_request_s(self, *versions: str) -> float:
-        """Not known: targets say nothing of how long they may take."""
-        del versions
-        return 0.0
+    def settles_later_s(
+        self, queries: Collection[Query], *, stable: str, canary: str
+    ) -> Mapping[Query, float]:
+        """None: a load balancer stamps a request when it is answered."""
+        del queries, stable, canary
+        return {}
 
     def fallback_query(self, query: Query, *, live: str) -> Query | None:
         """None: each target group always has series of its own."""

@@ -7,7 +7,7 @@ answer can be lost after the write was applied, and then a repeated write fails 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -217,12 +217,21 @@ class LambdaAlias:
             return None
         return changed(query, dimensions=tuple(sorted(dimensions.items())))
 
-    def longest_request_s(self, *versions: str) -> float:
-        """The versions' longest time-out: requests that hang show only when it ends them."""
-        return max(
+    def settles_later_s(
+        self, queries: Collection[Query], *, stable: str, canary: str
+    ) -> Mapping[Query, float]:
+        """Lambda's own by the longer time-out: requests that hang show only when it ends them.
+
+        Lambda stamps an invocation's metrics with the time at which it began.
+        """
+        own = [query for query in queries if query.word("namespace") == NAMESPACE]
+        if not own:
+            return {}
+        longest_s = max(
             timeout_of(self._ask("GetFunctionConfiguration", self._name, Qualifier=version))
-            for version in dict.fromkeys(versions)
+            for version in dict.fromkeys((stable, canary))
         )
+        return dict.fromkeys(own, longest_s)
 
     # --- writing ---------------------------------------------------------------------------
 

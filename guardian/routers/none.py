@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -80,10 +80,12 @@ class Gate:
         """`${router.version}`."""
         return {"version": self._version}
 
-    def longest_request_s(self, *versions: str) -> float:
-        """Nothing is known."""
-        del versions
-        return 0.0
+    def settles_later_s(
+        self, queries: Collection[Query], *, stable: str, canary: str
+    ) -> Mapping[Query, float]:
+        """Nothing is known of what is live."""
+        del queries, stable, canary
+        return {}
 
     def fallback_query(self, query: Query, *, live: str) -> Query | None:
         """None: nothing here is reported by version."""

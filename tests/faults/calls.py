@@ -151,7 +151,10 @@ ROUTER: Final = (
     _lambda(
         "GetFunctionConfiguration for time-outs",
         "GetFunctionConfiguration",
-        _routed(lambda r: r.longest_request_s("41", "42"), 30.0),
+        _routed(
+            lambda r: r.settles_later_s([INVOCATIONS], stable="41", canary="42"),
+            {INVOCATIONS: 30.0},
+        ),
     ),
     _lambda(
         "GetProvisionedConcurrencyConfig",

@@ -301,7 +301,6 @@ def test_the_target_names_the_listener(alb: World) -> None:
     assert router.target == f"alb:{ACCOUNT}:{REGION}:listener/{tail}"
     assert router.variables() == {"load_balancer": "app/agents/0000000000000001"}
     assert tuple(router.variables()) == VARIABLES
-    assert router.longest_request_s(alb.stable) == 0.0
     narrowed = resources(Options(listener=alb.door.arn), account_id=ACCOUNT, region=REGION)
     writes = {p for p in PERMISSIONS if "Describe" not in p}
     assert narrowed == dict.fromkeys(writes, (alb.door.arn,)).copy()

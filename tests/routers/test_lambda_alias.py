@@ -331,13 +331,6 @@ def test_provisioned_concurrency_on_the_alias_is_told_before(lambdas: World) -> 
     assert router.check(stable="10", canary="10") == []
 
 
-def test_a_request_lasts_as_long_as_the_longer_time_out_of_both_versions(lambdas: World) -> None:
-    """In seconds, for the settle time: however quick its requests were so far."""
-    assert lambdas.router().longest_request_s("6", "10") == 30.0
-    lambdas.twin.versions["10"]["Timeout"] = 600
-    assert lambdas.router().longest_request_s("6", "10") == 600.0
-
-
 def test_the_target_names_account_region_function_and_alias(lambdas: World) -> None:
     """And rule files can name function and alias."""
     router = lambdas.router()

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from guardian.cloudwatch import metric_query
 from guardian.core.model import Reason
 from guardian.ports import RouterError
 from tests.contracts.adapters import ACCOUNT, use_endpoint
 from tests.contracts.canned import Answer, Asked, account_answer, canned
 from tests.routers.test_lambda_alias import World
+from tests.routers.test_lambda_alias_series import VERSIONED
 
 
 @pytest.fixture
@@ -81,7 +83,19 @@ def test_a_time_out_is_one_that_lambda_allows(lambdas: World, said: int, seconds
     lambdas.server.answer = lambda asked: (
         Answer(body=f'{{"Timeout": {said}}}') if "/configuration" in asked.path else ours(asked)
     )
-    assert router.longest_request_s("10") == seconds
+    found = router.settles_later_s([VERSIONED], stable="6", canary="10")
+    assert found == {VERSIONED: seconds}
+
+
+def test_lambdas_own_series_settle_by_the_longer_time_out_of_both_versions(lambdas: World) -> None:
+    """However quick its requests were so far; and nobody is asked for other series."""
+    lambdas.twin.versions["10"]["Timeout"] = 600
+    other = metric_query(namespace="Shop/Api", metric="Requests", stat="Sum")
+    found = lambdas.router().settles_later_s([VERSIONED, other], stable="6", canary="10")
+    assert found == {VERSIONED: 600.0}
+    asked = len(lambdas.server.asked)
+    assert lambdas.router().settles_later_s([other], stable="6", canary="10") == {}
+    assert len(lambdas.server.asked) == asked
 
 
 def test_what_lambda_says_in_words_commands_nobody(lambdas: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from guardian.cloudwatch import MetricStat, changed, metric_query
@@ -172,9 +172,11 @@ class Alias:
         """No variables."""
         return {}
 
-    def longest_request_s(self, *versions: str) -> float:
+    def settles_later_s(
+        self, queries: Collection[Query], *, stable: str, canary: str
+    ) -> Mapping[Query, float]:
         """Requests are over at once."""
-        return 0.0
+        return {}
 
     def fallback_query(self, query: Query, *, live: str) -> Query | None:
         """Every version has its own series here."""

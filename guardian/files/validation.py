@@ -23,7 +23,8 @@ from guardian.files.findings import (
     near,
     not_yet,
 )
-from guardian.files.units import is_number, secret_reference, secret_value, told
+from guardian.files.secret import secret
+from guardian.files.units import is_number, told
 from guardian.ports import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
@@ -100,9 +101,8 @@ def validate_options(
             continue
         secrets[name] = SecretStr("")
         try:
-            reference = secret_reference(data[name])
-            secrets[name] = SecretStr(secret_value(reference, environ=environ, base=base))
-        except (ValueError, ConfigError) as error:
+            secrets[name] = SecretStr(secret(data[name], environ=environ, base=base))
+        except ConfigError as error:
             findings.append(node.finding((name,), str(error)))
     options, found = validate(model, node.document, node.place, without=without, instead=secrets)
     findings.extend(found)

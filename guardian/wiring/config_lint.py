@@ -10,7 +10,7 @@ from pathlib import Path
 from guardian.core.binding import UnboundVariable, bind
 from guardian.files import config
 from guardian.files.findings import Finding, Node, is_secret, refuse
-from guardian.files.units import LITERAL
+from guardian.files.secret import LITERAL
 from guardian.ports import ConfigError, GuardianError
 from guardian.settings import PREFIX
 from guardian.settings import load as load_settings

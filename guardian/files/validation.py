@@ -232,13 +232,23 @@ _EXPECTED: Final = {
     "uuid": "an identifier",
     "bytes": "text",
 }
-_BOUNDS: Final = {
-    "greater_than": ("gt", "more than"),
-    "greater_than_equal": ("ge", "at least"),
-    "less_than": ("lt", "less than"),
-    "less_than_equal": ("le", "at most"),
-    "multiple_of": ("multiple_of", "a multiple of"),
+_SAID: Final = {
+    "greater_than": "{value} is not allowed here: it must be more than {gt:g}",
+    "greater_than_equal": "{value} is not allowed here: it must be at least {ge:g}",
+    "less_than": "{value} is not allowed here: it must be less than {lt:g}",
+    "less_than_equal": "{value} is not allowed here: it must be at most {le:g}",
+    "multiple_of": "{value} is not allowed here: it must be a multiple of {multiple_of:g}",
+    "finite_number": "{value} is not a number that can be used",
+    "string_too_short": "this text is too short: at least {min_length} characters",
+    "string_too_long": "this text is too long: at most {max_length} characters",
+    "too_short": "at least {min_length} is needed here, found {actual_length}",
+    "too_long": "at most {max_length} may stand here",
+    "string_pattern_mismatch": "{value} does not have the form that belongs here ({pattern})",
+    "union_tag_not_found": "the key {discriminator} is missing",
+    "invalid_key": "a key must be text: put it in quotes",
+    "is_instance_of": "{value} is not what belongs here",
 }
+"""What is wrong, by pydantic's word for it and with what it says beside that."""
 
 
 def _sentence(details: ErrorDetails, *, secret: bool) -> str:
@@ -252,11 +262,13 @@ def _sentence(details: ErrorDetails, *, secret: bool) -> str:
             return str(context.get("error") or "this value is not allowed")
         case "literal_error" | "enum":
             return _choice(details["input"], str(context["expected"]), value)
+        case "union_tag_invalid":
+            tag = context["tag"]
+            return _choice(tag, str(context["expected_tags"]), told(tag))
+    if kind in _SAID:
+        return _SAID[kind].format(value=value, **context)
     return (
-        _bound(kind, context, value)
-        or _size(kind, context)
-        or _form(kind, context, value)
-        or _wrong_type(kind, details["input"], value)
+        _wrong_type(kind, details["input"], value)
         or f"{value} is not allowed here: {details['msg']}"
     )
 
@@ -281,46 +293,6 @@ def _choice(given: object, expected: str, value: str) -> str:
     listed = ", ".join(allowed) or expected
     word = "is not allowed here" if len(allowed) != 1 else "is not what belongs here"
     return f"{value} {word}: use {'one of ' if len(allowed) > 1 else ''}{listed}{meant}"
-
-
-def _bound(kind: str, context: Mapping[str, Any], value: str) -> str | None:
-    if kind in _BOUNDS:
-        name, words = _BOUNDS[kind]
-        return f"{value} is not allowed here: it must be {words} {context[name]:g}"
-    if kind == "finite_number":
-        return f"{value} is not a number that can be used"
-    return None
-
-
-def _size(kind: str, context: Mapping[str, Any]) -> str | None:
-    match kind:
-        case "string_too_short":
-            return f"this text is too short: at least {context['min_length']} characters"
-        case "string_too_long":
-            return f"this text is too long: at most {context['max_length']} characters"
-        case "too_short":
-            return (
-                f"at least {context['min_length']} is needed here, found {context['actual_length']}"
-            )
-        case "too_long":
-            return f"at most {context['max_length']} may stand here"
-    return None
-
-
-def _form(kind: str, context: Mapping[str, Any], value: str) -> str | None:
-    match kind:
-        case "string_pattern_mismatch":
-            return f"{value} does not have the form that belongs here ({context['pattern']})"
-        case "union_tag_not_found":
-            return f"the key {context['discriminator']} is missing"
-        case "union_tag_invalid":
-            tag = context["tag"]
-            return _choice(tag, str(context["expected_tags"]), told(tag))
-        case "invalid_key":
-            return "a key must be text: put it in quotes"
-        case "is_instance_of":
-            return f"{value} is not what belongs here"
-    return None
 
 
 def _wrong_type(kind: str, given: object, value: str) -> str | None:

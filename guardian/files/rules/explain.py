@@ -206,10 +206,10 @@ def _passes(criterion: Criterion) -> Iterator[str]:
 
 
 def _silence(criterion: Criterion) -> Iterator[str]:
+    yield from form_of(criterion.measure).silence(criterion.measure)
     if criterion.judge is Judge.PRESENCE:
         yield "Unreadable is an error: it neither passes nor fails."
         return
-    yield from form_of(criterion.measure).silence(criterion.measure)
     warm = f" The first {span(criterion.warm_up_s)} after each shift are left out."
     yield (
         f"A datapoint is taken as final {span(criterion.settle_s)} after its period ends; after"

@@ -28,29 +28,10 @@ _STATUSES = {"internal_error": "InternalError", "forbidden": "Forbidden", "silen
 Points: TypeAlias = list[tuple[Instant, float]]
 
 
-class CloudWatch:
-    """Serves the metric operations; anything else is an unknown operation."""
+class CloudWatchWire:
+    """How CloudWatch's operations are asked for and refused."""
 
     name = "cloudwatch"
-
-    def __init__(
-        self,
-        world: World,
-        *,
-        metrics: Metrics,
-        traffics: Traffics,
-        faults: Faults,
-        publication: Publication,
-    ) -> None:
-        self._world = world
-        self._metrics = metrics
-        self._traffics = traffics
-        self._faults = faults
-        self._publication = publication
-        self.metrics_requested = 0
-        """Queries seen in GetMetricData calls, pages after the first not counted again."""
-        self.metrics_billed = 0
-        """As AWS bills: up to five statistics of one metric in one call are one metric."""
 
     def operation(self, request: Request) -> str:
         """The name of the operation that a request asks for."""
@@ -77,6 +58,29 @@ class CloudWatch:
             content_type=_JSON,
             headers={"x-amzn-query-error": f"{refused.code};{side}"},
         )
+
+
+class CloudWatch(CloudWatchWire):
+    """Serves the metric operations; anything else is an unknown operation."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        metrics: Metrics,
+        traffics: Traffics,
+        faults: Faults,
+        publication: Publication,
+    ) -> None:
+        self._world = world
+        self._metrics = metrics
+        self._traffics = traffics
+        self._faults = faults
+        self._publication = publication
+        self.metrics_requested = 0
+        """Queries seen in GetMetricData calls, pages after the first not counted again."""
+        self.metrics_billed = 0
+        """As AWS bills: up to five statistics of one metric in one call are one metric."""
 
     def answer(self, request: Request, operation: str, fault: Fault | None) -> Reply:
         """Do what is asked. Raises Refused."""

@@ -172,7 +172,7 @@ def test_a_count_is_a_rate_a_minute(tmp_path: Path) -> None:
         ("Throttles,", "Throttles, stat: p95,", "a count counts events: its stat is Sum or"),
         ("metric: Throttles", "metric: Duration", "AWS/Lambda Duration holds Milliseconds"),
         ("scope: service", "judge: sequential", "a count is judged by threshold"),
-        ("above: 10", "any: true", "any is for incidents"),
+        ("above: 10", "any: true", "any is for alarms or incidents"),
     ],
 )
 def test_what_is_no_count_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -16,7 +16,6 @@ from guardian.ports import (
     ConfigError,
     EdgeError,
     GuardianError,
-    Head,
     Journal,
     JournalError,
     Unavailable,
@@ -166,32 +165,28 @@ def _nobody(rollout: Rollout, kind: OrderKind) -> str:
 # --- find --------------------------------------------------------------------------------------
 
 
-def live_rollout(records: Records, name: str) -> Rollout:
-    """The one live rollout of a service, or of that id; ConfigError names what there is."""
-    live = records.journal.live()
+def addressed(records: Records, name: str, kind: OrderKind) -> Rollout:
+    """The one rollout of that name that is live; to take it back also one that has completed.
+
+    One that is back already is found as well, for a person to be told so. ConfigError names what
+    there is.
+    """
+    journal = records.journal
+    live = journal.live()
     found = [head for head in live if name in (head.rollout, head.service)]
     if len(found) == 1:
-        return state(records.journal, found[0].rollout)
+        return state(journal, found[0].rollout)
     if found:
         ids = ", ".join(head.rollout for head in found)
         raise ConfigError(f"{name} has {len(found)} live rollouts: name one of them: {ids}")
-    why = _not_live(records.journal, name, records.configured_names)
-    raise ConfigError(f"{why}; {_what_is_live(live)}")
-
-
-def addressed(records: Records, name: str, kind: OrderKind) -> Rollout:
-    """The rollout that an order is for: a live one; to take it back also one that has completed.
-
-    One that is back already is found as well, for a person to be told so.
-    """
-    journal = records.journal
-    if kind is OrderKind.ABORT and not any(name in (h.rollout, h.service) for h in journal.live()):
-        ids = [name, *(head.rollout for head in journal.history(name, limit=1))]
-        for id_ in ids:
+    if kind is OrderKind.ABORT:
+        for id_ in [name, *(head.rollout for head in journal.history(name, limit=1))]:
             ended = state(journal, id_) if journal.read(id_) else None
             if ended is not None and (ended.phase is Phase.COMPLETED or is_back(ended)):
                 return ended
-    return live_rollout(records, name)
+    why = _not_live(journal, name, records.configured_names)
+    there = ", ".join(f"{head.service} ({head.rollout})" for head in live)
+    raise ConfigError(f"{why}; {f'live now: {there}' if there else 'nothing is live'}")
 
 
 def is_back(rollout: Rollout) -> bool:
@@ -214,12 +209,6 @@ def _not_live(journal: Journal, name: str, configured: Collection[str]) -> str:
         f"{name} has no live rollout; its last one, {past[0].rollout}, is {phase_of(last)}"
         f" (`guardian rollout history {name}`)"
     )
-
-
-def _what_is_live(live: Sequence[Head]) -> str:
-    if not live:
-        return "nothing is live"
-    return "live now: " + ", ".join(f"{head.service} ({head.rollout})" for head in live)
 
 
 # --- leave -------------------------------------------------------------------------------------

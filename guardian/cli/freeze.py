@@ -45,14 +45,14 @@ def freeze(
     """Stop all advances of SERVICE for a time. Traffic stays, breaches still roll back."""
     from guardian.app import freezes
     from guardian.cli.caller import actor
-    from guardian.cli.orders import opened
     from guardian.ports import UsageError
+    from guardian.wiring import open_records
 
     if listed and (services or everything or until is not None):
         raise UsageError("--list only shows: leave the rest away")
     if not listed and not until:
         raise UsageError("say how long and why: --until 2h --reason WHY")
-    with opened(config) as wiring:
+    with open_records(config) as wiring:
         if not listed:
             freezes.freeze(
                 wiring,
@@ -74,9 +74,9 @@ def freeze(
 def unfreeze(*, services: tuple[str, ...], config: Path | None, everything: bool, form: str) -> int:
     """End a freeze. One of all services is ended by --all, and leaves those of single ones."""
     from guardian.app import freezes
-    from guardian.cli.orders import opened
+    from guardian.wiring import open_records
 
-    with opened(config) as wiring:
+    with open_records(config) as wiring:
         for scope in freezes.unfreeze(wiring, _named(services, everything)):
             click.echo(f"{_words(scope)} was not frozen", err=True)
         _show(wiring, form)
@@ -88,7 +88,7 @@ def _named(services: Sequence[str], everything: bool) -> Sequence[str]:
     from guardian.core.rollout.entries import EVERYTHING
     from guardian.ports import UsageError
 
-    if bool(services) is everything:
+    if bool(services) is everything or EVERYTHING in services:
         raise UsageError("either name the services, or say --all")
     return [EVERYTHING] if everything else services
 

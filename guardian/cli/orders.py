@@ -1,9 +1,7 @@
-"""What commands on the journal share: how it is opened, and what is printed of an order."""
+"""What is printed of an order, and of what became of it."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,25 +12,6 @@ if TYPE_CHECKING:
     from guardian.app.orders import OrderResult
     from guardian.core.model import Instant
     from guardian.messages.v1 import OrderRecord
-    from guardian.wiring import Wiring
-
-
-def opened(config: Path | None, *, in_need: bool = False) -> AbstractContextManager[Wiring]:
-    """The wiring of a command that needs the journal alone: a config file may be missing.
-
-    `in_need`: it may be wrong as well, which is only said.
-    """
-    from guardian.wiring import open_in_need, open_wiring
-    from guardian.wiring.opening import DEFAULT_CONFIG
-
-    without_file = not DEFAULT_CONFIG.is_file()
-    if in_need:
-        return open_in_need(config, without_file=without_file, say=_remark)
-    return open_wiring(config, without_file=without_file)
-
-
-def _remark(text: str) -> None:
-    click.echo(f"guardian: {text}", err=True)
 
 
 def told(form: str, result: OrderResult, now: Instant) -> None:

@@ -43,10 +43,10 @@ def report(
     Of the newest rollout where a SERVICE is named. Nothing is changed and nobody is told.
     """
     from guardian.app.report import report as reported
-    from guardian.cli.orders import opened
     from guardian.cli.output import show
+    from guardian.wiring import open_records
 
-    with opened(config) as wiring:
+    with open_records(config) as wiring:
         facts = reported(wiring, name, metrics=not no_metrics)
     missing = facts.readings.missing
     if missing:

@@ -33,13 +33,13 @@ def history(
 ) -> int:
     """Past rollouts of SERVICE, or of all; of a rollout's id, its entries."""
     from guardian.app.status import names_a_rollout, past
-    from guardian.cli.orders import opened
     from guardian.cli.status_lines import rollouts
     from guardian.ports import UsageError
+    from guardian.wiring import open_records
 
     if name is not None and rollout is not None:
         raise UsageError("name a SERVICE, or a rollout with --rollout, not both")
-    with opened(config) as wiring:
+    with open_records(config) as wiring:
         given = rollout or name
         if given is not None and names_a_rollout(wiring, given, only=rollout is not None):
             _entries(wiring, given, form)

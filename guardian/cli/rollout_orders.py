@@ -74,6 +74,10 @@ class Asked(TypedDict):
     expect_step: int | None
 
 
+def _remark(text: str) -> None:
+    click.echo(f"guardian: {text}", err=True)
+
+
 def _give(
     kind: str,
     asked: Asked,
@@ -86,13 +90,15 @@ def _give(
     """Give the order and print what became of it; `step` is the one it counts on, from 0."""
     from guardian.app.orders import give
     from guardian.cli.caller import actor
-    from guardian.cli.orders import opened, told
+    from guardian.cli.orders import told
     from guardian.core.rollout.entries import Order, OrderKind
+    from guardian.wiring import open_records
 
     expected = asked["expect_step"]
 
     def run() -> int:
-        with opened(asked["config"], in_need=kind == "abort") as wiring:
+        in_need = _remark if kind == "abort" else None
+        with open_records(asked["config"], in_need=in_need) as wiring:
             order = Order(
                 id="",
                 rollout=asked["rollout"],

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 def list_(*, service: str | None, config: Path | None, everything: bool, form: str) -> int:
     """Rollouts that are live, of SERVICE or of all."""
     from guardian.app.status import listed
-    from guardian.cli.orders import opened
+    from guardian.wiring import open_records
 
-    with opened(config) as wiring:
+    with open_records(config) as wiring:
         found = listed(wiring, service, everything=everything)
         _print(found.found, form, wiring.clock.now())
         found.check()
@@ -50,13 +50,13 @@ def status(
     What is shown is what the journal holds; the newest values are with the process that judges.
     """
     from guardian.app.status import meant, statuses
-    from guardian.cli.orders import opened
     from guardian.ports import UsageError
+    from guardian.wiring import open_records
 
     colour(no_color)
     if live and form == "json":
         raise UsageError("-w shows changes as they come: use -o jsonl with it")
-    with opened(config) as wiring:
+    with open_records(config) as wiring:
         ids = {name: meant(wiring, name) for name in names}
         chosen = [i for i in ids.values() if i]
         if not names:

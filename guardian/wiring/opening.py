@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from guardian.files import config
@@ -63,6 +63,19 @@ def open_in_need(
             if trouble:
                 say(f"going on in spite of this: {trouble}")
         yield wiring
+
+
+def open_records(
+    path: Path | None, *, in_need: Callable[[str], None] | None = None
+) -> AbstractContextManager[Wiring]:
+    """The wiring of a command that needs the journal alone: a config file may be missing.
+
+    `in_need`: it may be wrong as well, which is only said there.
+    """
+    without_file = not DEFAULT_CONFIG.is_file()
+    if in_need is not None:
+        return open_in_need(path, without_file=without_file, say=in_need)
+    return open_wiring(path, without_file=without_file)
 
 
 def _usable(path: Path | None, settings: Settings, environ: Mapping[str, str]) -> config.Config:

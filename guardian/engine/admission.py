@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from guardian.core.codec import rfc3339
@@ -22,13 +22,11 @@ from guardian.engine.task import PENDING_S, NothingToDo, Task
 from guardian.messages.about_guardian import unreadable
 from guardian.messages.table import unguarded
 from guardian.ports import (
-    Clock,
     ConfigError,
     Damaged,
     EdgeError,
     GuardianError,
     Head,
-    Journal,
     JournalError,
     NotYet,
 )
@@ -55,13 +53,9 @@ def rollout_of(order: Order, service: str) -> str:
 class Admission:
     """Takes rollouts into the engine, and lets go of those that are over."""
 
-    def __init__(
-        self, host: Host, journal: Journal, clock: Clock, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, host: Host) -> None:
         self._host = host
-        self._journal = journal
-        self._clock = clock
-        self._say = say
+        self._journal, self._clock, self._say = host.journal, host.clock, host.say
         self._said: dict[str, str] = {}
         """What was said of each rollout that is left alone, so that it is said once."""
         self._alone: dict[str, float] = {}
@@ -71,7 +65,7 @@ class Admission:
         self._unreadable: list[Notice] = []
         """What is told of live rollouts whose journal is damaged, until everybody has heard it."""
         self._environment = ""
-        self._retirement = Retirement(host, journal, clock, self._read)
+        self._retirement = Retirement(host, self._read)
 
     def step(self, catalog: Catalog, modes: Mapping[str, Mode], *, orders: bool = True) -> None:
         """One round, for the services that are served here; without `orders` none are taken."""
@@ -146,15 +140,12 @@ class Admission:
 
     def _took_up(self, catalog: Catalog, task: Task, reading: Reading | None = None) -> bool:
         """Take a rollout of the journal on; False where somebody holds its target."""
+        sources = catalog.sources(task)
         claim = self._journal.claim(self._host.lease, task.plan.target)
         if claim is None:
             return False
-        self._host.plane(task.plane, catalog.sources(task))
-        try:
-            self._host.take_up(task.plan.rollout, claim, task.router, task.plane, reading=reading)
-        except BaseException:
-            self._journal.release(claim)
-            raise
+        self._host.plane(task.plane, sources)
+        self._host.take_up(task, claim, reading=reading)
         return True
 
     def tidy(self, catalog: Catalog, service: str, reading: Reading, mode: Mode) -> None:
@@ -327,14 +318,9 @@ class Admission:
         plan = task.plan
         if task.resume:
             return Answer(order=order.id, rollout=plan.rollout)
-        claim = self._host.claim(plan.target)
         self._host.plane(task.plane, catalog.sources(task))
         answer = Answer(order=order.id, rollout=plan.rollout)
-        try:
-            self._host.begin(plan, claim, task.router, task.plane, answers=[answer])
-        except BaseException:
-            self._journal.release(claim)
-            raise
+        self._host.begin(task, self._host.claim(plan.target), answers=[answer])
         self._say(f"{service}: {plan.rollout} begins: {plan.stable} -> {plan.canary}")
         return None
 

@@ -61,12 +61,6 @@ class Daemon:
         observe: bool = False,
         told_before: Sequence[Notice] = (),
     ) -> None:
-        self._dependencies = dependencies
-        self._journal, self._clock, self._say = (
-            dependencies.journal,
-            dependencies.clock,
-            dependencies.say,
-        )
         self._catalog = catalog
         self._observe = observe
         self._host = Host(
@@ -75,31 +69,29 @@ class Daemon:
             reaches=self._reaches,
             on_broken=self._broken,
         )
-        self._leadership = ServiceLeadership(self._host, dependencies.journal, dependencies.say)
-        self._admission = Admission(
-            self._host, dependencies.journal, dependencies.clock, dependencies.say
+        self._journal, self._clock, self._say = (
+            dependencies.journal,
+            dependencies.clock,
+            dependencies.say,
         )
-        self._deploy_watcher = DeployWatcher(
-            self._host, dependencies.journal, dependencies.clock, dependencies.say
-        )
-        self._own = OwnNotices(self._host.outbox.tell_now, dependencies.clock, told_before)
+        self._leadership = ServiceLeadership(self._host)
+        self._admission = Admission(self._host)
+        self._deploy_watcher = DeployWatcher(self._host)
+        self._own = OwnNotices(self._host.outbox.tell_now, self._clock, told_before)
         self._tell_of(catalog)
         self._patrol = Patrol(
-            dependencies.journal,
-            ThreadCallPool(dependencies.clock),
-            dependencies.clock,
+            self._journal,
+            ThreadCallPool(self._clock),
+            self._clock,
             tell=self._own.put,
-            say=dependencies.say,
+            say=self._say,
         )
         self._signals: list[int] = []
         self._reload_asked = False
         self._reload_ok = not catalog.trouble
-        self._files_due = dependencies.clock.monotonic() + FILES_S
+        self._files_due = self._clock.monotonic() + FILES_S
         self._state = _State(
-            turned_at=dependencies.clock.monotonic(),
-            held={},
-            pending=None,
-            trouble="it is starting",
+            turned_at=self._clock.monotonic(), held={}, pending=None, trouble="it is starting"
         )
         self.settled = True
         """False when a write was still under way as the process left."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from guardian.core.plan import Mode
 from guardian.core.traffic import Traffic
 from guardian.engine.catalog import Catalog
 from guardian.engine.host import Host
 from guardian.engine.supervisor import broken
-from guardian.ports import Clock, Damaged, GuardianError, Journal, JournalError
+from guardian.ports import Damaged, GuardianError, JournalError
 
 LOOK_S = 60.0
 """Seconds of the wall clock between two looks at a service's traffic."""
@@ -18,13 +18,9 @@ LOOK_S = 60.0
 class DeployWatcher:
     """Begins a watch that restores nothing whenever a service's live version changes."""
 
-    def __init__(
-        self, host: Host, journal: Journal, clock: Clock, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, host: Host) -> None:
         self._host = host
-        self._journal = journal
-        self._clock = clock
-        self._say = say
+        self._journal, self._clock, self._say = host.journal, host.clock, host.say
         self._known: dict[str, Traffic] = {}
         self._due: dict[str, float] = {}
         self._trouble: dict[str, str] = {}
@@ -65,12 +61,7 @@ class DeployWatcher:
         if self._journal.holder(plan.target) is not None:
             return  # Another guardian drives it: it judges, and tells.
         self._host.plane(task.plane, catalog.sources(task))
-        claim = self._host.claim(plan.target)
-        try:
-            self._host.begin(plan, claim, task.router, task.plane)
-        except BaseException:
-            self._journal.release(claim)
-            raise
+        self._host.begin(task, self._host.claim(plan.target))
         self._say(f"{service}: version {plan.canary} went live; it is judged in {plan.rollout}")
 
 

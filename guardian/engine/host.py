@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from guardian.core.notices import Notice
-from guardian.core.plan import Plan
 from guardian.core.rollout.decide import opening
 from guardian.core.rollout.entries import Answer, Cancelled, Entry, Order, OrderKind, Superseded
 from guardian.core.rollout.machine import Rollout, fold
@@ -22,7 +22,7 @@ from guardian.engine.recorder import Recorder, Told, told
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.schedule import Schedule
 from guardian.engine.supervisor import Beat, Supervisor, Watchdog, broken
-from guardian.engine.task import Busy, TargetHeld
+from guardian.engine.task import Busy, TargetHeld, Task
 from guardian.engine.tick import Plane
 from guardian.engine.tick_result import TickResult
 from guardian.messages.phrases import joined
@@ -72,10 +72,10 @@ class Host:
         on_broken: Callable[[RolloutRunner, Exception], None] | None = None,
     ) -> None:
         self._dependencies = dependencies
-        self._journal, self._clock, self._rng = (
+        self.journal, self.clock, self.say = (
             dependencies.journal,
             dependencies.clock,
-            dependencies.rng,
+            dependencies.say,
         )
         self._on_broken = on_broken
         self.supervisor = Supervisor(dependencies.say)
@@ -117,7 +117,7 @@ class Host:
     def lease(self) -> Lease:
         """The lease, opened once."""
         if self._lease is None:
-            self._lease = self._journal.open_lease(self._dependencies.owner)
+            self._lease = self.journal.open_lease(self._dependencies.owner)
         return self._lease
 
     def renew(self) -> None:
@@ -144,17 +144,17 @@ class Host:
         self.outbox.wake = self.wake_outbox
         for name, step in self.outbox.steppers().items():
             supervisor.add(name, step)
-        self._beat = Beat(self._journal, self.lease, on_lost=self._lost)
+        self._beat = Beat(self.journal, self.lease, on_lost=self._lost)
         supervisor.add("beat", self._beat.step)
         watchdog = Watchdog(
             lambda: list(self.planes.values()),
-            self._clock,
+            self.clock,
             wake=self.schedule.wake_all,
-            alarm=self._dependencies.say,
+            alarm=self.say,
         )
         supervisor.add("watchdog", watchdog.step)
         order_watcher = OrderWatcher(
-            self._journal, rollouts=lambda: [c.id for c in self.runners], ring=self.ring
+            self.journal, rollouts=lambda: [c.id for c in self.runners], ring=self.ring
         )
         supervisor.add("orders", order_watcher.step)
         supervisor.add("groups", self.groups.step)
@@ -186,10 +186,10 @@ class Host:
         if self._lease is None:
             return
         try:
-            self._journal.close_lease(self._lease)
+            self.journal.close_lease(self._lease)
         except JournalError as error:
             # A lease that cannot be closed runs out; what the rollouts came to matters more.
-            self._dependencies.say(str(error))
+            self.say(str(error))
 
     def _lost(self) -> None:
         self.lost = True
@@ -207,16 +207,16 @@ class Host:
         """The plane of that name, which reads from these sources from now on."""
         if name not in self.planes:
             plane = Plane(
-                journal=self._journal,
+                journal=self.journal,
                 sources=sources,
                 pool=self.pool,
                 outbox=self.outbox,
-                clock=self._clock,
-                rng=self._rng,
+                clock=self.clock,
+                rng=self._dependencies.rng,
                 observer=self._show,
                 name=name,
                 metrics=self._dependencies.metrics,
-                say=self._dependencies.say,
+                say=self.say,
                 on_broken=self._on_broken,
             )
             self.planes = {**self.planes, name: plane}
@@ -240,11 +240,11 @@ class Host:
         """A tick broke as a whole: people hear of each rollout in it; when to try again."""
         why = broken(f"the loop over {plane.name}", error)
         if self.blocked.get(plane.name) != why:
-            self._dependencies.say(f"{why}; it is tried again")
+            self.say(f"{why}; it is tried again")
         self.blocked[plane.name] = why
         for runner in plane.runners:
             if not runner.over and runner.rollout.moved:
-                self.outbox.tell_now(unguarded(runner.rollout, why, self._clock.now()))
+                self.outbox.tell_now(unguarded(runner.rollout, why, self.clock.now()))
         return BLOCKED_S
 
     def _show(self, report: TickResult) -> None:
@@ -253,52 +253,46 @@ class Host:
 
     def claim(self, target: str, *, take_over: bool = False) -> Claim:
         """The right to act on a target. Raises TargetHeld."""
-        claim = self._journal.claim(self.lease, target, take_over=take_over)
+        claim = self.journal.claim(self.lease, target, take_over=take_over)
         if claim is None:
-            raise TargetHeld(target, self._journal.holder(target) or "another process")
+            raise TargetHeld(target, self.journal.holder(target) or "another process")
         return claim
 
-    def take_up(
-        self,
-        rollout: str,
-        claim: Claim,
-        router: Router,
-        plane: str,
-        *,
-        reading: Reading | None = None,
-    ) -> RolloutRunner:
+    def take_up(self, task: Task, claim: Claim, *, reading: Reading | None = None) -> RolloutRunner:
         """Go on with a rollout that an earlier process left behind; what was read of its target."""
-        runner = resumed(self._journal, claim, router, rollout)
-        runner.reading = reading
-        self._take(runner, plane)
-        return runner
+        with self._giving_back(claim):
+            runner = resumed(self.journal, claim, task.router, task.plan.rollout)
+            runner.reading = reading
+            self._take(runner, task.plane)
+            return runner
 
-    def begin(
-        self,
-        plan: Plan,
-        claim: Claim,
-        router: Router,
-        plane: str,
-        *,
-        answers: Sequence[Answer] = (),
-        instead_of: str | None = None,
-    ) -> RolloutRunner:
+    def begin(self, task: Task, claim: Claim, *, answers: Sequence[Answer] = ()) -> RolloutRunner:
         """Start a rollout; what ends for it on its target ends in the same transaction.
 
         That is a watch whose process died, or the live rollout that a person's order ends
-        (`instead_of`). Raises Busy where anything else is live there.
+        (`task.instead_of`). Raises Busy where anything else is live there.
         """
-        ends = self._ended_for(plan, claim, instead_of)
-        items = told(None, opening(plan, self._clock.now()))
-        rollout = items[-1].after
-        txid = self._recorder.txid()
-        self._recorder.append(claim, None, items, answers=answers, ends=ends, txid=txid)
-        if ends is not None:
-            self._show_recorded([ends[1]])
-        self._show_recorded(items)
-        runner = RolloutRunner(rollout=rollout, claim=claim, router=router)
-        self._take(runner, plane)
-        return runner
+        with self._giving_back(claim):
+            ends = self._ended_for(task, claim)
+            items = told(None, opening(task.plan, self.clock.now()))
+            txid = self._recorder.txid()
+            self._recorder.append(claim, None, items, answers=answers, ends=ends, txid=txid)
+            if ends is not None:
+                self._show_recorded([ends[1]])
+            self._show_recorded(items)
+            runner = RolloutRunner(rollout=items[-1].after, claim=claim, router=task.router)
+            self._take(runner, task.plane)
+            return runner
+
+    @contextmanager
+    def _giving_back(self, claim: Claim) -> Iterator[None]:
+        """A target on which nothing begins is not kept from others."""
+        try:
+            yield
+        except BaseException:
+            with suppress(JournalError):
+                self.journal.release(claim)
+            raise
 
     def end(self, claim: Claim, left: Rollout, entry: Entry) -> None:
         """Record what ends a rollout that nobody drives."""
@@ -324,18 +318,17 @@ class Host:
         for plane in self.planes.values():
             plane.drop(runner)
         self.statuses.pop(runner.id, None)
-        self._journal.release(runner.claim)
+        self.journal.release(runner.claim)
 
-    def _ended_for(
-        self, plan: Plan, claim: Claim, instead_of: str | None
-    ) -> tuple[Rollout, Told] | None:
-        """What is live on the target and ends in favour of `plan`. Raises Busy."""
-        live = [head.rollout for head in self._journal.live() if head.target == claim.target]
+    def _ended_for(self, task: Task, claim: Claim) -> tuple[Rollout, Told] | None:
+        """What is live on the target and ends in favour of the task. Raises Busy."""
+        live = [head.rollout for head in self.journal.live() if head.target == claim.target]
         if not live:
             return None
-        left = fold(record.entry for record in self._journal.read(live[-1]))
-        now, moved = self._clock.now(), left.moved or left.returning
-        if live[-1] == instead_of:
+        left = fold(record.entry for record in self.journal.read(live[-1]))
+        now, moved = self.clock.now(), left.moved or left.returning
+        if live[-1] == task.instead_of:
+            plan = task.plan
             version, said = plan.snapshot.traffic.primary, because(plan.reason)
             detail = joined(f"rollback to version {version} by {plan.actor}.", said)
             kind = Superseded if moved else Cancelled
@@ -347,14 +340,14 @@ class Host:
     def page(self, runner: RolloutRunner, told: Notice) -> None:
         """Tell of a rollout what is no entry of its journal."""
         try:
-            self._journal.append(
+            self.journal.append(
                 runner.claim,
                 runner.id,
                 expected=runner.rollout.seq,
                 entries=[],
                 live=runner.rollout.live,
                 outgoing=self.outbox.route(told),
-                txid=self._rng.token(),
+                txid=self._dependencies.rng.token(),
             )
         except Exception:  # noqa: BLE001 - whatever it is that broke, people have to hear of it
             self.outbox.tell_now(told)
@@ -369,7 +362,7 @@ class Host:
             kind=kind,
             actor=self._dependencies.owner,
             reason=reason,
-            at=self._clock.now(),
+            at=self.clock.now(),
         )
         self._unheard.append(order)
         self.hand_over()
@@ -378,10 +371,10 @@ class Host:
         """Leave the orders; those that the journal cannot take now are tried again."""
         try:
             while self._unheard:
-                self._journal.order(self._unheard[0])
+                self.journal.order(self._unheard[0])
                 del self._unheard[0]
         except JournalError as error:
-            self._dependencies.say(f"an order could not be recorded and is tried again: {error}")
+            self.say(f"an order could not be recorded and is tried again: {error}")
 
 
 def resumed(journal: Journal, claim: Claim, router: Router, rollout: str) -> RolloutRunner:

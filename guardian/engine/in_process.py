@@ -121,15 +121,11 @@ class InProcessRun:
         self._host.page(runner, quarantined(runner.rollout, why, self._clock.now()))
 
     def _take(self, task: Task, claim: Claim) -> RolloutRunner:
-        plan = task.plan
-        if task.resume:
-            runner = self._host.take_up(plan.rollout, claim, task.router, task.plane)
-        else:
-            runner = self._host.begin(
-                plan, claim, task.router, task.plane, instead_of=task.instead_of
-            )
-        if task.order is not None and task.resume:
-            self._host.give(runner, task.order, plan.reason)
+        if not task.resume:
+            return self._host.begin(task, claim)
+        runner = self._host.take_up(task, claim)
+        if task.order is not None:
+            self._host.give(runner, task.order, task.plan.reason)
         return runner
 
     def _reaches(self, rollout: Rollout) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from guardian.ports import Claim, Journal
+from guardian.ports import Claim
 
 if TYPE_CHECKING:  # commands ask for `post` alone, and need no engine for it
     from guardian.engine.host import Host
@@ -19,10 +19,9 @@ def post(environment: str, service: str) -> str:
 class ServiceLeadership:
     """Claims the post of each service, and notices when one is lost."""
 
-    def __init__(self, host: Host, journal: Journal, say: Callable[[str], None]) -> None:
+    def __init__(self, host: Host) -> None:
         self._host = host
-        self._journal = journal
-        self._say = say
+        self._journal, self._say = host.journal, host.say
         self._claims: dict[str, Claim] = {}
         self._standby: dict[str, str] = {}
         """Services that another process serves, and which."""

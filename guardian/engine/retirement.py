@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from guardian.core.rollout.decide import retired
 from guardian.core.rollout.machine import Phase, Rollout
 from guardian.engine.host import Host
-from guardian.ports import Clock, Head, Journal
+from guardian.ports import Head
 
 LOOK_S = 10.0
 """Real seconds between two looks: nobody waits for it."""
@@ -16,16 +16,9 @@ LOOK_S = 10.0
 class Retirement:
     """Looks through the rollouts of the services that are served here."""
 
-    def __init__(
-        self,
-        host: Host,
-        journal: Journal,
-        clock: Clock,
-        read: Callable[[Head], Rollout | None],
-    ) -> None:
+    def __init__(self, host: Host, read: Callable[[Head], Rollout | None]) -> None:
         self._host = host
-        self._journal = journal
-        self._clock = clock
+        self._journal, self._clock = host.journal, host.clock
         self._read = read
         """A rollout as its journal tells it; None for one that cannot be read."""
         self._due = 0.0

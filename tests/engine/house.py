@@ -134,7 +134,7 @@ class House:
         self.said: list[str] = []
         self.broken: list[tuple[str, Exception]] = []
         self.host = self.new_host()
-        self.admission = Admission(self.host, self.journal, self.clock, self.said.append)
+        self.admission = Admission(self.host)
         self.orders = 0
 
     def new_host(self) -> Host:

@@ -241,8 +241,8 @@ def test_one_daemon_serves_a_service_and_the_next_stands_by() -> None:
     """When the first gives up, the second takes its place."""
     house = House()
     other = house.new_host()
-    first = ServiceLeadership(house.host, house.journal, house.said.append)
-    second = ServiceLeadership(other, house.journal, house.said.append)
+    first = ServiceLeadership(house.host)
+    second = ServiceLeadership(other)
     for leadership in (first, second, second):
         leadership.step("production", [SERVICE])
     assert (first.held, second.held) == ({SERVICE: True}, {SERVICE: False})
@@ -262,7 +262,7 @@ def test_one_daemon_serves_a_service_and_the_next_stands_by() -> None:
 def test_a_service_that_is_no_longer_configured_is_given_back() -> None:
     """So is one whose post somebody else has taken."""
     house = House()
-    leadership = ServiceLeadership(house.host, house.journal, house.said.append)
+    leadership = ServiceLeadership(house.host)
     leadership.step("production", [SERVICE])
     leadership.step("production", [])
     assert leadership.held == {}
@@ -286,7 +286,7 @@ def deploys(house: House, version: str) -> None:
 def test_a_deploy_is_judged_by_a_watch_that_restores_nothing() -> None:
     """Once for each version that goes live, and not for what was live at the first look."""
     house = House(mode=Mode.OBSERVE)
-    deploy_watcher = DeployWatcher(house.host, house.journal, house.clock, house.said.append)
+    deploy_watcher = DeployWatcher(house.host)
     modes = {SERVICE: Mode.OBSERVE}
     deploy_watcher.step(house.catalog, modes)
     assert house.host.runners == []
@@ -313,7 +313,7 @@ def test_a_deploy_is_judged_by_a_watch_that_restores_nothing() -> None:
 def test_a_service_that_cannot_be_seen_is_said_once(error: Exception) -> None:
     """It is looked at again in its next turn."""
     house = House(mode=Mode.OBSERVE)
-    deploy_watcher = DeployWatcher(house.host, house.journal, house.clock, house.said.append)
+    deploy_watcher = DeployWatcher(house.host)
     house.catalog.error = error
     for _ in range(3):
         deploy_watcher.step(house.catalog, {SERVICE: Mode.OBSERVE})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -33,7 +34,7 @@ def a_rollback(house: House, rollout: str = "back") -> str:
         SERVICE, rollout, drive=Drive.ROLLBACK, steps=(), criteria=(), found=Traffic(primary="42")
     )
     host.plane(task.plane, house.catalog.sources(task))
-    host.begin(task.plan, host.claim(task.plan.target), task.router, task.plane)
+    host.begin(task, host.claim(task.plan.target))
     host.close()
     return rollout
 
@@ -68,7 +69,7 @@ def test_a_rollback_that_was_left_behind_is_not_ended_for_another_rollout() -> N
     task = house.catalog.task(SERVICE, "next")
     host.plane(task.plane, house.catalog.sources(task))
     with pytest.raises(Busy):
-        host.begin(task.plan, host.claim(task.plan.target), task.router, task.plane)
+        host.begin(task, host.claim(task.plan.target))
     left = fold(r.entry for r in house.journal.read("back"))
     assert left.returning
 
@@ -113,7 +114,7 @@ def test_what_a_persons_order_ends_is_counted_and_shown() -> None:
     task = house.catalog.task(SERVICE, "back", reason="users hurt")
     host.plane(task.plane, house.catalog.sources(task))
     claim = host.claim(task.plan.target)
-    host.begin(task.plan, claim, task.router, task.plane, instead_of=left)
+    host.begin(replace(task, instead_of=left), claim)
     assert metrics.ends == [(SERVICE, "superseded")]
     ended, begun = reports
     assert [(r.rollout, type(r.entry)) for r in ended.recorded] == [(left, Superseded)]
@@ -142,5 +143,5 @@ def test_a_watch_whose_process_died_is_counted_when_it_is_closed() -> None:
     host = counting(house, metrics)
     task = house.catalog.task(SERVICE, "next")
     host.plane(task.plane, house.catalog.sources(task))
-    host.begin(task.plan, host.claim(task.plan.target), task.router, task.plane)
+    host.begin(task, host.claim(task.plan.target))
     assert metrics.ends == [(SERVICE, "cancelled")]

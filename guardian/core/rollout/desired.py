@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import assert_never
 
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout.machine import Phase, Rollout, step_traffic
@@ -43,8 +44,11 @@ def desired_traffic(rollout: Rollout) -> DesiredTraffic | None:
             return DesiredTraffic(
                 verb=Verb.PROMOTE, traffic=Traffic(primary=plan.canary), stamped=False
             )
-        case _:
+        case Phase.SHIFTING | Phase.BAKING | Phase.COMPLETED:
+            return None  # A watch moves nothing.
+        case Phase.PENDING | Phase.HELD | Phase.RETIRED | Phase.CANCELLED | Phase.SUPERSEDED:
             return None
+    assert_never(rollout.phase)
 
 
 def unknown_versions(plan: Plan, traffic: Traffic) -> list[str]:

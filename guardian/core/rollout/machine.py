@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from typing import assert_never
 
 from guardian.core.model import Instant, OnFail
 from guardian.core.plan import Drive, Plan
@@ -262,46 +263,32 @@ def _remember(before: Rollout, entry: Entry, after: Rollout) -> Rollout:
             return replace(
                 after, confirmed=confirmed, person_held_s=0.0, held_s=0.0, resumed_at=None
             )
+        case TrafficSeen():
+            seen = replace(after, seen=(*before.seen, (at, entry.traffic)))
+            return replace(seen, stuck_level=0) if seen.kept_back else seen
         case Held():
             return replace(after, hold=_held(before, entry, at))
         case Resumed() if entry.actor is not None:
             ails = before.hold is not None and before.hold.why is HoldReason.PRE_EXISTING
             known = before.ails_known or ails
             return replace(after, resumed_at=at, person_held_s=0.0, held_s=0.0, ails_known=known)
-        case RollbackStarted():
-            return replace(after, rollback=replace(entry, at=at), stuck_level=0, held_s=0.0)
-        case RollbackStuck():
-            return replace(after, stuck_level=entry.level)
-        case WayBackSeen():
-            return replace(after, way_back=entry.found)
-        case Approved() | Sighted() | TrafficSeen() | Waived() | Warned():
-            return _noted(before, entry, after)
-        case _:
-            return _ended(entry, after)
-
-
-def _noted(
-    before: Rollout, entry: Approved | Sighted | TrafficSeen | Waived | Warned, after: Rollout
-) -> Rollout:
-    """What leaves the phase as it is."""
-    match entry:
-        case TrafficSeen():
-            seen = replace(after, seen=(*before.seen, (after.last_at, entry.traffic)))
-            return replace(seen, stuck_level=0) if seen.kept_back else seen
         case Approved():
             return replace(after, approved=(*before.approved, entry.step))
         case Sighted():
             assert after.hold is not None  # noqa: S101 - guarded above
-            return replace(after, hold=replace(after.hold, sighted_at=after.last_at))
+            return replace(after, hold=replace(after.hold, sighted_at=at))
         case Waived():
             return replace(after, waived=(*before.waived, entry.criterion))
-        case _:
-            return _warned(before, entry, after)
-
-
-def _ended(entry: Entry, after: Rollout) -> Rollout:
-    """What is an end, and what follows one."""
-    match entry:
+        case Warned() if before.hold is not None and of_blindness(before.plan, entry):
+            return replace(after, hold=replace(before.hold, blind_paged=True))
+        case Warned():
+            return replace(after, warned=tuple(dict.fromkeys((*before.warned, *entry.about))))
+        case WayBackSeen():
+            return replace(after, way_back=entry.found)
+        case RollbackStarted():
+            return replace(after, rollback=replace(entry, at=at), stuck_level=0, held_s=0.0)
+        case RollbackStuck():
+            return replace(after, stuck_level=entry.level)
         case Completed():
             return replace(after, completed=entry)
         case PromotionStuck():
@@ -310,8 +297,9 @@ def _ended(entry: Entry, after: Rollout) -> Rollout:
             return replace(after, primary_confirmed=True)
         case RollbackConfirmed() | GateFailed() | Cancelled() | Superseded() | Retired():
             return replace(after, end=entry)
-        case _:
+        case RolloutStarted() | Resumed():
             return after
+    assert_never(entry)
 
 
 def _entered(before: Rollout, entry: StepEntered, after: Rollout) -> Rollout:
@@ -337,12 +325,6 @@ def of_blindness(plan: Plan, entry: Warned) -> bool:
     return bool(entry.verdicts) and all(
         v.criterion in loud and v.evidence.blind_since is not None for v in entry.verdicts
     )
-
-
-def _warned(before: Rollout, entry: Warned, after: Rollout) -> Rollout:
-    if before.hold is not None and of_blindness(before.plan, entry):
-        return replace(after, hold=replace(before.hold, blind_paged=True))
-    return replace(after, warned=tuple(dict.fromkeys((*before.warned, *entry.about))))
 
 
 def _held(before: Rollout, entry: Held, at: Instant) -> Hold:

@@ -290,7 +290,9 @@ class Admission:
     def _unstarted(self, order: Order, error: GuardianError) -> Answer | None:
         """Refused; an order for a version that is still being made keeps until a later turn."""
         if not isinstance(error, NotYet):
-            return Answer(order=order.id, refused=_told(error))
+            unasked = "AWS could not be asked, and nothing was started: "
+            lead = unasked if isinstance(error, EdgeError) else ""
+            return Answer(order=order.id, refused=f"{lead}{error}")
         if self._clock.now() - order.at < PENDING_S:
             return None
         return Answer(order=order.id, refused=f"{error}. It was waited for for 5 minutes")
@@ -311,7 +313,8 @@ class Admission:
         return ""
 
     def _begin(self, catalog: Catalog, order: Order, service: str, rollout: str) -> Answer | None:
-        live = [c for c in self._host.runners if c.rollout.plan.service == service and _open(c)]
+        mine = [c for c in self._host.runners if c.rollout.plan.service == service]
+        live = [c for c in mine if not c.over]
         if live:
             return self._join(catalog, order, service, live)
         task = catalog.plan(order, rollout)
@@ -341,13 +344,3 @@ class Admission:
             f" {phase}): wait for its end, or take it back with `guardian rollout abort {service}`"
         )
         return Answer(order=order.id, refused=refused)
-
-
-def _open(runner: RolloutRunner) -> bool:
-    return not runner.over
-
-
-def _told(error: Exception) -> str:
-    if isinstance(error, EdgeError):
-        return f"AWS could not be asked, and nothing was started: {error}"
-    return str(error)

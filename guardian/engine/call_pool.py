@@ -78,7 +78,8 @@ class ThreadCallPool:
         if interruptible:
             with self._lock:
                 self._waiting.remove(done)
-        return {key: results.get(key) or _late(key, results) for key in calls}
+        late = EdgeError(Reason.TIMEOUT, "no answer in time")
+        return {key: results.get(key, late) for key in calls}
 
     def interrupt(self) -> None:
         """End the interruptible runs under way, if any.
@@ -117,12 +118,6 @@ class ThreadCallPool:
             self._busy[key] -= 1
             if not self._busy[key]:
                 del self._busy[key]
-
-
-def _late(key: str, results: Mapping[str, object]) -> object:
-    if key in results:
-        return results[key]
-    return EdgeError(Reason.TIMEOUT, "no answer in time")
 
 
 def _outcome(call: Callable[[], object]) -> object:

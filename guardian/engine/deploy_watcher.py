@@ -29,7 +29,9 @@ class DeployWatcher:
         """Look at every observed service whose turn it is."""
         now = self._clock.now()
         for service, mode in modes.items():
-            if mode is not Mode.OBSERVE or not self._is_due(service, now):
+            # Also when the next look is further off than looks are apart: the clock was set back.
+            is_due = not 0.0 < self._due.get(service, 0.0) - now <= LOOK_S
+            if mode is not Mode.OBSERVE or not is_due:
                 continue
             self._due[service] = now + LOOK_S
             try:
@@ -42,10 +44,6 @@ class DeployWatcher:
                 if self._trouble.get(service) != trouble:
                     self._say(f"{service}: what is live cannot be seen: {trouble}")
                 self._trouble[service] = trouble
-
-    def _is_due(self, service: str, now: float) -> bool:
-        # Also when the next look is further off than looks are apart: the clock was set back.
-        return not 0.0 < self._due.get(service, 0.0) - now <= LOOK_S
 
     def _look(self, catalog: Catalog, service: str) -> None:
         traffic = catalog.router(service).read().traffic

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.traffic import FULL, Reading, Stamp
 from guardian.engine.catalog import Catalog
@@ -77,7 +76,8 @@ class Patrol:
         stamped = {s: r for s, seen in arrived.items() if (r := self._judge(catalog, s, seen))}
         self.unseen = {s: why for s, why in self.unseen.items() if s in services}
         now = self._clock.now()
-        due = [service for service in services if self._is_due(service, now)]
+        # Also when the next look is further off than looks are apart: the clock was set back.
+        due = [s for s in services if not 0.0 < self._due.get(s, 0.0) - now <= EVERY_S]
         calls: dict[str, Callable[[], object]] = {}
         for service in due[:LOOKS_A_TURN]:
             self._due[service] = now + EVERY_S
@@ -91,10 +91,6 @@ class Patrol:
         if calls:
             self._pool.run(calls, deadline_s=0.0)
         return stamped
-
-    def _is_due(self, service: str, now: Instant) -> bool:
-        # Also when the next look is further off than looks are apart: the clock was set back.
-        return not 0.0 < self._due.get(service, 0.0) - now <= EVERY_S
 
     def _look(self, service: str, router: Router) -> None:
         try:

@@ -149,12 +149,8 @@ class RolloutRunner:
         if self.reading is not None and monotonic < self.retry_at:
             return polling or self.look_first
         unsafe = self.failsafe is not None and not self.back
-        return polling or unsafe or self.look_first or not self._calm
-
-    @property
-    def _calm(self) -> bool:
-        """Whether a look at the traffic at each poll is often enough."""
-        return self.rollout.phase in (Phase.BAKING, Phase.HELD) or self.rollout.kept_back
+        calm = self.rollout.phase in (Phase.BAKING, Phase.HELD) or self.rollout.kept_back
+        return polling or unsafe or self.look_first or not calm
 
     @property
     def trouble(self) -> str:

@@ -20,9 +20,8 @@ from guardian.core.rollout.entries import (
 from guardian.core.rollout.machine import LIVE, fold
 from guardian.core.rollout.orders import Decision
 from guardian.core.status import Look, RolloutStatus
-from guardian.engine.footing import asking
 from guardian.engine.leaps import Leaps
-from guardian.engine.looks import looking
+from guardian.engine.looks import asking, looking
 from guardian.engine.outbox import Outbox
 from guardian.engine.reader import Reader
 from guardian.engine.recorder import Recorder, told

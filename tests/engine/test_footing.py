@@ -8,7 +8,7 @@ from guardian.core.model import Reason
 from guardian.core.rollout.entries import Order, OrderKind, WayBackSeen
 from guardian.core.rollout.machine import Phase
 from guardian.core.traffic import Reading, Snapshot, Stamp, WayBack
-from guardian.engine.footing import AGAIN_S, ASK_EVERY_S, ASKS
+from guardian.engine.looks import AGAIN_S, ASK_EVERY_S, ASKS
 from guardian.engine.tick import POLL_S, Plane
 from guardian.engine.tick_result import TickResult
 from guardian.ports import RouterError

@@ -260,11 +260,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" (did you mean '{meant}'?)" if meant else ""
 
 
-def node_of(data: Any, shown: str) -> Node:
-    """A value that stands in no file (a command's option); errors name `shown`."""
-    return Node(Document(source=Source(shown), data=data))
-
-
 def overlaid(
     document: Document, place: Place, over: Node, *, whole: frozenset[str] = frozenset()
 ) -> Document:

@@ -12,7 +12,6 @@ from guardian.wiring.adapters import adapter
 from guardian.wiring.journal_address import addressed
 from guardian.wiring.process import METRICS, Wiring
 
-ROLES: Final = ("read", "act", "break-glass")
 _READS: Final = ("Get", "List", "Describe")
 _EVERYTHING: Final = "*"
 

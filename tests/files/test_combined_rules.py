@@ -10,9 +10,9 @@ import pytest
 
 from guardian.core.model import Criterion, OnFail
 from guardian.files import rules
-from guardian.files.findings import node_of
 from guardian.files.rules import lint
 from guardian.ports import ConfigError
+from tests.files.nodes import node_of
 
 RATIO = """\
     ratio:

@@ -13,8 +13,8 @@ from guardian.core.judging.kinds.percentile import Percentile
 from guardian.core.judging.kinds.rate import Rate
 from guardian.core.model import Criterion, Judge, Missing, OnFail, Scope
 from guardian.files import rules
-from guardian.files.findings import node_of
 from guardian.ports import ConfigError
+from tests.files.nodes import node_of
 
 HEAD = "version: 1\nname: example\nvars: {tracker: {description: its id}}\n"
 GAUGE = """

@@ -11,9 +11,9 @@ from guardian.core.judging.kinds.latency import Latency
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Criterion, Direction, OnFail, Scope
 from guardian.files import rules
-from guardian.files.findings import node_of
 from guardian.files.rules import lint
 from guardian.ports import ConfigError
+from tests.files.nodes import node_of
 
 HEAD = "version: 1\nname: example\n"
 DIMENSIONS = '{Version: "${canary}"}'

@@ -6,9 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeVar
-
-from pydantic import BaseModel
+from typing import Any, Final
 
 from guardian.core.notices import Event
 from guardian.core.plan import Approval, Blind, LowTraffic, Mode, Policy, PreExisting, Unapproved
@@ -30,8 +28,6 @@ from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredRece
 from guardian.files.findings import Document, Finding, Node, Place, did_you_mean, errors_of
 from guardian.files.validation import validate
 from guardian.ports import ConfigError
-
-M = TypeVar("M", bound=BaseModel)
 
 MAX_BAKES: Final = 3.0
 """`max_bake` is this many bakes where the file does not say."""
@@ -358,16 +354,11 @@ def _merged(aws: AwsModel, own: AwsModel | None) -> AwsModel:
 
 
 def _policy(own: PolicyModel) -> Policy:
-    said = {
-        key: value for key in PolicyModel.model_fields if (value := getattr(own, key)) is not None
+    said = own.model_dump(include=set(PolicyModel.model_fields), exclude_none=True)
+    words = {"on_low_traffic": LowTraffic, "on_blind": Blind, "pre_existing": PreExisting}
+    chosen: dict[str, Any] = {
+        key: word(said.pop(key)) for key, word in words.items() if key in said
     }
-    usual = Policy()
-    return Policy(
-        false_rollback=said.get("false_rollback", usual.false_rollback),
-        on_low_traffic=LowTraffic(said.get("on_low_traffic", usual.on_low_traffic)),
-        on_blind=Blind(said.get("on_blind", usual.on_blind)),
-        pre_existing=PreExisting(said.get("pre_existing", usual.pre_existing)),
-        max_blind_s=said.get("max_blind", usual.max_blind_s),
-        max_hold_s=said.get("max_hold", usual.max_hold_s),
-        keep_previous_s=said.get("keep_previous", usual.keep_previous_s),
-    )
+    if "false_rollback" in said:
+        chosen["false_rollback"] = said.pop("false_rollback")
+    return Policy(**chosen, **{f"{key}_s": seconds for key, seconds in said.items()})

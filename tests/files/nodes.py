@@ -1,0 +1,12 @@
+"""Values that stand in no file, as what reads files takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guardian.files.findings import Document, Node, Source
+
+
+def node_of(data: Any, shown: str) -> Node:
+    """A value of which errors name `shown`."""
+    return Node(Document(source=Source(shown), data=data))

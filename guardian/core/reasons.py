@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from guardian.core import figures
@@ -11,8 +10,6 @@ from guardian.core.judging.observed import bound, slower_than
 from guardian.core.model import MINUTE_S, Criterion
 from guardian.core.verdict import Basis, Datapoints, Evidence, Outcome, Verdict
 from guardian.core.wording import hour_minute
-
-_WORST_FIRST = (Outcome.FAIL, Outcome.ERROR, Outcome.NO_DATA, Outcome.INCONCLUSIVE, Outcome.PASS)
 
 
 def value(seen: Evidence) -> str:
@@ -106,10 +103,10 @@ def counted(seen: Evidence, *, dated: bool = False) -> str:
     if seen.value is not None and seen.value.unit is Unit.PER_MINUTE:
         return f"{seen.bad} in {duration(_minutes(seen) * MINUTE_S)}{when}{_growing(seen)}"
     other = f" against {seen.stable.bad} of {seen.stable.samples}" if seen.stable else ""
-    return f"{seen.bad} bad of {_seen(seen)}{other}{when}{_growing(seen)}"
+    return f"{seen.bad} bad of {sampled(seen)}{other}{when}{_growing(seen)}"
 
 
-def _seen(seen: Evidence) -> str:
+def sampled(seen: Evidence) -> str:
     """How much was seen in what time: "480 samples in 10 minutes"."""
     lasted = f" in {duration(_minutes(seen) * MINUTE_S)}" if _minutes(seen) else ""
     return f"{seen.samples} samples{lasted}"
@@ -158,36 +155,8 @@ def _by_datapoints(outcome: Outcome, seen: Evidence, of: Datapoints, detail: str
     )
 
 
-# --- beside one another -------------------------------------------------------------------------
-
-
-def worst_first(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Failures before everything else; the order of the rule file within one outcome."""
-    return sorted(verdicts, key=lambda v: _WORST_FIRST.index(v.outcome))
-
-
 def window(evidence: Evidence) -> str:
     """The span of time that the evidence covers, "03:10 to 03:20 UTC"; "" when there is none."""
     if evidence.window_start is None or evidence.window_end is None:
         return ""
     return f"{hour_minute(evidence.window_start)} to {hour_minute(evidence.window_end)} UTC"
-
-
-def samples(evidence: Evidence) -> str:
-    """How much was seen: "480 samples in 10 minutes", or "12 of 60 samples" where more is due."""
-    if evidence.samples < evidence.min_samples:
-        return f"{evidence.samples} of {evidence.min_samples} samples"
-    return _seen(evidence)
-
-
-def measured(verdict: Verdict) -> str:
-    """Value, limit, samples and window: "6.1%, limit above 5%, 480 samples, 03:10 to …"."""
-    seen = verdict.evidence
-    held_to = limit(seen)
-    parts = [
-        value(seen) or "no value",
-        f"limit {held_to}" if held_to else "",
-        samples(seen),
-        window(seen),
-    ]
-    return ", ".join(part for part in parts if part)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guardian.core.plan import Drive, Plan
-from guardian.core.reasons import against, measured
+from guardian.core.reasons import against
 from guardian.core.rollout.machine import Rollout
 from guardian.core.rollout.pre_existing import broken, unseen
 from guardian.core.verdict import Outcome, Verdict
+from guardian.messages.verdict_lines import measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,24 +11,15 @@ from typing import Final
 
 from guardian.core.codec import rfc3339
 from guardian.core.notices import Notice
-from guardian.core.reasons import measured, worst_first
 from guardian.core.scrub import scrub
-from guardian.core.verdict import Outcome, Verdict
 from guardian.messages.notice_lines import step, versions
+from guardian.messages.verdict_lines import lines
 
 SUBJECT_CHARS: Final = 200
 TEXT_CHARS: Final = 3000
-WHY_CHARS: Final = 500
 NAME_CHARS: Final = 200
 CRITERIA_SHOWN: Final = 40
 _MESSAGE_ID: Final = re.compile(r"<[!-;=?-~]{1,250}>")
-_WORD: Final = {
-    Outcome.PASS: "pass",
-    Outcome.FAIL: "FAIL",
-    Outcome.INCONCLUSIVE: "inconclusive",
-    Outcome.NO_DATA: "no data",
-    Outcome.ERROR: "ERROR",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,19 +85,8 @@ def _rows(notice: Notice) -> list[tuple[str, str]]:
 
 def _criteria(notice: Notice) -> tuple[list[tuple[str, str, str, str]], str]:
     """Outcome, criterion, what was measured and why, failures first; and how many are not shown."""
-    verdicts = worst_first(notice.verdicts)
-    hidden = len(verdicts) - CRITERIA_SHOWN
-    more = f"{hidden} more criteria are not shown." if hidden > 0 else ""
-    return [_criterion(v) for v in verdicts[:CRITERIA_SHOWN]], more
-
-
-def _criterion(verdict: Verdict) -> tuple[str, str, str, str]:
-    return (
-        _WORD[verdict.outcome],
-        _name(verdict.criterion),
-        scrub(measured(verdict), WHY_CHARS),
-        scrub(verdict.why, WHY_CHARS),
-    )
+    told, more = lines(notice.verdicts, CRITERIA_SHOWN)
+    return [(one.word, one.criterion, one.measured, one.why) for one in told], more
 
 
 def _name(text: str) -> str:
@@ -118,12 +98,12 @@ def _name(text: str) -> str:
 
 def _text(notice: Notice) -> str:
     criteria, more = _criteria(notice)
-    lines = [scrub(notice.title, TEXT_CHARS), ""]
-    lines += [f"{label}: {text}" for label, text in _rows(notice)]
+    rows = [scrub(notice.title, TEXT_CHARS), ""]
+    rows += [f"{label}: {text}" for label, text in _rows(notice)]
     if criteria:
-        lines += ["", "Criteria:"]
-        lines += [f"- {word}: {name}: {value}; {why}" for word, name, value, why in criteria]
-    return "\n".join([*lines, *([more] if more else [])]) + "\n"
+        rows += ["", "Criteria:"]
+        rows += [f"- {word}: {name}: {value}; {why}" for word, name, value, why in criteria]
+    return "\n".join([*rows, *([more] if more else [])]) + "\n"
 
 
 # --- HTML --------------------------------------------------------------------------------------

@@ -11,11 +11,11 @@ from typing import Final
 
 from guardian.core.codec import rfc3339
 from guardian.core.notices import Notice
-from guardian.core.reasons import worst_first
 from guardian.core.scrub import scrub
 from guardian.core.verdict import Verdict
 from guardian.messages import records
 from guardian.messages.v1 import NoticeRecord, VerdictRecord
+from guardian.messages.verdict_lines import worst_first
 
 TEXT_CHARS: Final = 4000
 WHY_CHARS: Final = 500

@@ -5,13 +5,11 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Any, Final
 
-from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.notices import Event, Notice
-from guardian.core.reasons import samples, window, worst_first
 from guardian.core.scrub import SHORTENED, scrub
-from guardian.core.verdict import Outcome, Verdict
 from guardian.messages.notice_lines import step, versions
+from guardian.messages.verdict_lines import VerdictLine, lines
 
 # Slack's limits: docs.slack.dev, Block Kit reference ("header", "section", "context", "blocks").
 HEADER_CHARS: Final = 150
@@ -38,13 +36,6 @@ _SYMBOL: Final = {
     Event.CANCELLED: "⏹️",
 }
 """An ornament: the title beside it says the same in words."""
-_WORD: Final = {
-    Outcome.PASS: "pass",
-    Outcome.FAIL: "FAIL",
-    Outcome.INCONCLUSIVE: "inconclusive",
-    Outcome.NO_DATA: "no data",
-    Outcome.ERROR: "ERROR",
-}
 
 
 def plainly(notice: Notice) -> dict[str, Any]:
@@ -125,21 +116,17 @@ def _place(notice: Notice) -> str:
 
 def _criteria(notice: Notice) -> list[dict[str, Any]]:
     """A field for each criterion, failures first; those beyond the limit are counted."""
-    verdicts = worst_first(notice.verdicts)
-    shown = [_mrkdwn(_field(v)) for v in verdicts[:CRITERIA_SHOWN]]
+    told, more = lines(notice.verdicts, CRITERIA_SHOWN)
+    shown = [_mrkdwn(_field(line)) for line in told]
     blocks: list[dict[str, Any]] = [
         {"type": "section", "fields": shown[i : i + FIELDS_EACH]}
         for i in range(0, len(shown), FIELDS_EACH)
     ]
-    if len(verdicts) > CRITERIA_SHOWN:
-        blocks.append(_context(f"{len(verdicts) - CRITERIA_SHOWN} more criteria are not shown."))
-    return blocks
+    return [*blocks, _context(more)] if more else blocks
 
 
-def _field(verdict: Verdict) -> str:
-    seen = verdict.evidence
-    value = f"{reasons.value(seen) or 'no value'} · limit {reasons.limit(seen) or 'none'}"
-    counted = ", ".join(part for part in (samples(seen), window(seen)) if part)
-    name = fit(verdict.criterion, 200)
-    rest = (fit(text, 400) for text in (value, counted, verdict.why))
-    return "\n".join((f"*{name}*: {_WORD[verdict.outcome]}", *rest))
+def _field(line: VerdictLine) -> str:
+    value = f"{line.value} · limit {line.limit}"
+    counted = ", ".join(part for part in (line.samples, line.window) if part)
+    rest = (fit(text, 400) for text in (value, counted, line.why))
+    return "\n".join((f"*{fit(line.criterion, 200)}*: {line.word}", *rest))

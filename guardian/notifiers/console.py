@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from guardian.core.codec import rfc3339
 from guardian.core.model import Reason
 from guardian.core.notices import Notice
-from guardian.core.reasons import measured, worst_first
 from guardian.core.scrub import scrub
 from guardian.messages.notice_lines import step, versions
+from guardian.messages.verdict_lines import lines
 from guardian.ports import Context, Notifier, NotifyError
 
 PERMISSIONS: tuple[str, ...] = ()
@@ -70,14 +70,15 @@ def block(notice: Notice) -> str:
     where = [notice.environment, versions(notice), f"step {step(notice)}" if notice.step else ""]
     head = f"{rfc3339(notice.at)} {notice.event.value} {notice.title}"
     where.append("" if notice.own else f"rollout {notice.rollout}")
+    told, _ = lines(notice.verdicts, len(notice.verdicts))
     rows = [
         ("where", ", ".join(part for part in where if part)),
         *(
-            (v.outcome.value.replace("_", " "), f"{v.criterion}: {measured(v)}; {v.why}")
-            for v in worst_first(notice.verdicts)
+            (line.outcome.replace("_", " "), f"{line.criterion}: {line.measured}; {line.why}")
+            for line in told
         ),
         ("guardian", notice.did),
         ("you", notice.todo),
     ]
-    lines = [f"  {label:<13}{scrub(text, LINE_CHARS)}" for label, text in rows if text]
-    return "\n".join((scrub(head, LINE_CHARS), *lines)) + "\n"
+    shown = [f"  {label:<13}{scrub(text, LINE_CHARS)}" for label, text in rows if text]
+    return "\n".join((scrub(head, LINE_CHARS), *shown)) + "\n"

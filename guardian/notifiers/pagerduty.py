@@ -9,14 +9,12 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from guardian import pagerduty
-from guardian.core import reasons
 from guardian.core.codec import rfc3339
 from guardian.core.model import Reason
 from guardian.core.notices import Notice, Page
-from guardian.core.reasons import samples, window, worst_first
 from guardian.core.scrub import scrub
-from guardian.core.verdict import Verdict
 from guardian.messages.notice_lines import step
+from guardian.messages.verdict_lines import VerdictLine, line, worst_first
 from guardian.ports import ConfigError, Context, Notifier, NotifyError
 from guardian.ports.health import Health, Level
 
@@ -31,7 +29,6 @@ _LOG = logging.getLogger(__name__)
 # developer.pagerduty.com, Events API v2: `summary` at most 1024 characters, an event 512 KB.
 SUMMARY_CHARS: Final = 1024
 DETAIL_CHARS: Final = 4000
-WHY_CHARS: Final = 500
 NAME_CHARS: Final = 255
 CRITERIA_SENT: Final = 100
 
@@ -164,21 +161,20 @@ def _details(notice: Notice) -> dict[str, object]:
         "step": step(notice),
         "phase": _name(notice.phase),
         "rollout": _name(notice.rollout),
-        "verdicts": [_row(v) for v in shown[:CRITERIA_SENT]],
+        "verdicts": [_row(line(v)) for v in shown[:CRITERIA_SENT]],
     }
     if len(shown) > CRITERIA_SENT:
         details["verdicts_not_shown"] = len(shown) - CRITERIA_SENT
     return details
 
 
-def _row(verdict: Verdict) -> dict[str, str]:
-    seen = verdict.evidence
+def _row(line: VerdictLine) -> dict[str, str]:
     return {
-        "criterion": _name(verdict.criterion),
-        "verdict": verdict.outcome.value,
-        "value": _name(reasons.value(seen) or "no value"),
-        "limit": _name(reasons.limit(seen) or "none"),
-        "samples": samples(seen),
-        "window": window(seen),
-        "why": scrub(verdict.why, WHY_CHARS),
+        "criterion": line.criterion,
+        "verdict": line.outcome,
+        "value": line.value,
+        "limit": line.limit,
+        "samples": line.samples,
+        "window": line.window,
+        "why": line.why,
     }

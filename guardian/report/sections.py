@@ -19,6 +19,7 @@ from guardian.core.rollout.machine import Rollout
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wording import span as length
 from guardian.messages.entry_lines import date_time
+from guardian.messages.verdict_lines import worst_first
 from guardian.report.blocks import Block, Heading, Line, Paragraph, Plot, Table
 from guardian.report.criteria import criterion_blocks
 from guardian.report.facts import Decision, Facts, exposed_s
@@ -162,7 +163,7 @@ def _evidence(caption: str, verdicts: tuple[Verdict, ...]) -> Table:
     return Table(
         caption=caption,
         head=EVIDENCE,
-        rows=tuple(_evidence_row(v) for v in reasons.worst_first(verdicts)),
+        rows=tuple(_evidence_row(v) for v in worst_first(verdicts)),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from guardian.core import reasons
 from guardian.core.notices import Event, Severity
 from guardian.core.plan import Drive
-from guardian.core.reasons import samples, window, worst_first
+from guardian.core.reasons import window
 from guardian.core.rollout.entries import (
     Cancelled,
     Cause,
@@ -26,6 +26,7 @@ from guardian.core.wording import span
 from guardian.messages.page_keys import page_key
 from guardian.messages.phrases import take_back
 from guardian.messages.table import notice, routing_events
+from guardian.messages.verdict_lines import samples, worst_first
 from tests.messages.tellings import (
     AT_FULL,
     AT_TEN,

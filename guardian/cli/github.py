@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -126,7 +127,7 @@ class GitHub:
                 "exit_code": str(code),
                 "outcome": (worst.exit if worst is not None else Exit.HEALTHY).name.lower(),
                 **_facts(worst),
-                "rollouts": json.dumps([_record(run) for run in runs]),
+                "rollouts": json.dumps([run.record for run in runs]),
             }
         )
 
@@ -246,21 +247,6 @@ def _worst(runs: Sequence[RunSummary]) -> RunSummary | None:
 
 def _facts(run: RunSummary | None) -> dict[str, str]:
     """The single outputs: of the service that decided, where there are several."""
-    if run is None:
-        return dict.fromkeys(("service", "rollout", "phase", "stable", "canary"), "")
-    plan = run.rollout.plan
-    return {
-        "service": plan.service,
-        "rollout": plan.rollout,
-        "phase": run.rollout.phase.value,
-        "stable": plan.stable,
-        "canary": plan.canary,
-    }
-
-
-def _record(run: RunSummary) -> dict[str, str | int]:
-    return {
-        **_facts(run),
-        "outcome": run.exit.name.lower(),
-        "exit_code": run.exit.value,
-    }
+    names: tuple[Literal["service", "rollout", "phase", "stable", "canary"], ...]
+    names = ("service", "rollout", "phase", "stable", "canary")
+    return {name: run.record[name] if run is not None else "" for name in names}

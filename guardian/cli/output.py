@@ -141,7 +141,7 @@ class Output:
         """The outcome of the whole command; another process still drives the `driven` services."""
         runs = [self._run_summary(rollout, exit_) for rollout, exit_ in results]
         if self._records:
-            self._end(results, code, now)
+            self._end(runs, code, now)
         for rollout, exit_ in results:
             last = summary(rollout, exit_, driven=rollout.plan.service in driven)
             if self._github is not None:
@@ -173,7 +173,7 @@ class Output:
 
     def _end(
         self,
-        results: Sequence[tuple[Rollout, Exit]],
+        runs: Sequence[RunSummary],
         code: int,
         now: Instant,
         *,
@@ -184,15 +184,7 @@ class Output:
             "time": rfc3339(now),
             "event": "end",
             "exit_code": code,
-            "rollouts": [
-                {
-                    "service": rollout.plan.service,
-                    "rollout": rollout.plan.rollout,
-                    "phase": rollout.phase.value,
-                    "exit_code": exit_.value,
-                }
-                for rollout, exit_ in results
-            ],
+            "rollouts": [run.record for run in runs],
         }
         if error:
             last["error"] = error

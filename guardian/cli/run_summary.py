@@ -10,6 +10,7 @@ from guardian.core.rollout.entries import GateFailed
 from guardian.core.rollout.machine import Rollout
 from guardian.core.verdict import Verdict
 from guardian.engine.outcome import Exit
+from guardian.messages.v1 import EndedRecord
 
 WORDS = {
     Exit.HEALTHY: ("green", "healthy"),
@@ -49,6 +50,20 @@ class RunSummary:
         last = {v.criterion: v for v in (*self.seen, *_decisive(self.rollout))}
         named = [c.name for c in self.rollout.plan.criteria]
         return tuple(last[name] for name in named if name in last)
+
+    @property
+    def record(self) -> EndedRecord:
+        """For programs."""
+        plan = self.rollout.plan
+        return {
+            "service": plan.service,
+            "rollout": plan.rollout,
+            "phase": self.rollout.phase.value,
+            "stable": plan.stable,
+            "canary": plan.canary,
+            "outcome": self.exit.name.lower(),
+            "exit_code": self.exit.value,
+        }
 
     @property
     def next(self) -> str:

@@ -276,6 +276,10 @@ class EndedRecord(TypedDict):
     service: str
     rollout: str
     phase: Annotated[str, Phase]
+    stable: str
+    canary: str
+    outcome: str
+    """The name of its exit code, by docs/cli.md."""
     exit_code: int
 
 

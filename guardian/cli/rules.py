@@ -86,6 +86,7 @@ def _explain_service(config: Path, name: str, form: str) -> None:
     from guardian.core.wording import span
     from guardian.files.config import load
     from guardian.files.rules.explain import explain as put_into_words
+    from guardian.messages import records
     from guardian.wiring.services import service_criteria
 
     loaded = load(config, environ=os.environ)
@@ -95,10 +96,7 @@ def _explain_service(config: Path, name: str, form: str) -> None:
     if form == "json":
         record = explanation.record()
         record["service"] = name
-        record["steps"] = [
-            {"weight": s.weight.ratio, "bake_s": s.bake_s, "max_bake_s": s.max_bake_s}
-            for s in steps
-        ]
+        record["steps"] = [records.step(one) for one in steps]
         click.echo(_explain_record([record]))
         return
     click.echo(explanation.text())

@@ -13,7 +13,7 @@ from guardian.core.plan import Plan
 from guardian.core.rollout.entries import Entry, Freeze, Order, Waived
 from guardian.core.rollout.machine import Hold
 from guardian.core.status import RolloutStatus
-from guardian.core.traffic import Snapshot, Traffic
+from guardian.core.traffic import Snapshot, Step, Traffic
 from guardian.core.verdict import Datapoints, Stable, Unsettled, Verdict
 from guardian.messages.entry_lines import actor_of, event_of, sentence
 from guardian.messages.v1 import (
@@ -25,6 +25,7 @@ from guardian.messages.v1 import (
     RolloutRecord,
     SnapshotRecord,
     StableRecord,
+    StepRecord,
     TrafficRecord,
     UnsettledRecord,
     VerdictRecord,
@@ -80,6 +81,15 @@ def _stable(other: Stable) -> StableRecord:
 
 def _datapoints(of: Datapoints) -> DatapointsRecord:
     return {"over": of.over, "of": of.of, "needed": list(of.needed)}
+
+
+def step(planned: Step) -> StepRecord:
+    """One step; its weight is a share."""
+    return {
+        "weight": planned.weight.ratio,
+        "bake_s": planned.bake_s,
+        "max_bake_s": planned.max_bake_s,
+    }
 
 
 def page(opened: Page) -> PageRecord:

@@ -100,6 +100,16 @@ class TrafficRecord(TypedDict):
     """The share of `secondary`."""
 
 
+class StepRecord(TypedDict):
+    """One step: a share of traffic, and how long it is watched."""
+
+    weight: Share
+    bake_s: float
+    """Observed seconds that it must stay healthy."""
+    max_bake_s: float
+    """Seconds after which it waits for evidence no longer."""
+
+
 class EntryRecord(TypedDict):
     """One journal entry."""
 

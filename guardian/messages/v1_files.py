@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from guardian.messages.v1 import Share
+from guardian.messages.v1 import StepRecord
 from guardian.ports.health import Level
 
 
@@ -80,14 +80,6 @@ class ExplainedRecord(TypedDict):
     values: list[ValueRecord]
 
 
-class ExplainedStepRecord(TypedDict):
-    """One step of a service."""
-
-    weight: Share
-    bake_s: float
-    max_bake_s: float
-
-
 class ExplanationRecord(TypedDict):
     """The criteria that are judged together."""
 
@@ -96,7 +88,7 @@ class ExplanationRecord(TypedDict):
     all: list[str]
     """What holds for all of them, in sentences."""
     service: NotRequired[str]
-    steps: NotRequired[list[ExplainedStepRecord]]
+    steps: NotRequired[list[StepRecord]]
 
 
 class ExplainRecord(TypedDict):

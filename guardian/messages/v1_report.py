@@ -6,9 +6,18 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from guardian.core import notices
 from guardian.core.figures import Unit
+from guardian.core.plan import Drive
 from guardian.core.rollout.machine import Phase
 from guardian.core.verdict import Outcome
-from guardian.messages.v1 import PageRecord, Share, Time, VerdictRecord
+from guardian.messages.v1 import (
+    PageRecord,
+    Share,
+    SnapshotRecord,
+    StepRecord,
+    Time,
+    TrafficRecord,
+    VerdictRecord,
+)
 
 
 class MetricsRecord(TypedDict):
@@ -112,6 +121,39 @@ class SeriesRecord(TypedDict):
     datapoints: list[DatapointRecord]
 
 
+class PlanRecord(TypedDict):
+    """What was asked for, as journalled at the start."""
+
+    rollout: str
+    service: str
+    environment: str
+    target: str
+    drive: Annotated[str, Drive]
+    stable: str
+    canary: str
+    found: TrafficRecord
+    """The traffic before it began."""
+    snapshot: SnapshotRecord
+    """What a rollback restores."""
+    restores: bool
+    """Whether a breach is rolled back."""
+    movable: bool
+    """Whether guardian can move traffic there at all."""
+    steps: list[StepRecord]
+    criteria: list[dict[str, Any]]
+    policy: dict[str, Any]
+    actor: str
+    reason: str
+    rules: list[str]
+    approvals: list[dict[str, Any]]
+    fixes: list[str]
+    group: str
+    open_pages: list[str]
+    """Keys of pages that its completion resolves."""
+    reach: dict[str, Any] | None
+    """How its target is reached."""
+
+
 class ReportRecord(TypedDict):
     """What happened in one rollout, and why: `report -o json`."""
 
@@ -135,5 +177,4 @@ class ReportRecord(TypedDict):
     decisions: list[DecisionRecord]
     criteria: list[CriterionRecord]
     series: list[SeriesRecord]
-    plan: dict[str, Any]
-    """What was asked for, in the journal's own form (weights are millionths there)."""
+    plan: PlanRecord

@@ -8,12 +8,14 @@ from typing import Any
 
 from guardian.core.codec import encode_entry, plain, rfc3339
 from guardian.core.model import Measurement, Query
+from guardian.core.plan import Plan
 from guardian.core.status import confirmed_weight
 from guardian.messages import records
 from guardian.messages.v1_report import (
     CriterionRecord,
     DecisionRecord,
     EvidenceRecord,
+    PlanRecord,
     PointRecord,
     ReportRecord,
     SeriesRecord,
@@ -53,8 +55,17 @@ def document(facts: Facts) -> ReportRecord:
         "decisions": [_decision(one) for one in facts.decisions],
         "criteria": [_criterion(facts, index) for index in range(len(plan.criteria))],
         "series": [_series(facts, query) for query in plan.queries()],
-        "plan": plain(plan),
+        "plan": _plan(plan),
     }
+
+
+def _plan(plan: Plan) -> PlanRecord:
+    """As journalled, with weights as shares."""
+    shown: PlanRecord = plain(plan)
+    shown["found"] = records.traffic(plan.found)
+    shown["snapshot"] = records.snapshot(plan.snapshot)
+    shown["steps"] = [records.step(one) for one in plan.steps]
+    return shown
 
 
 def _decision(one: Decision) -> DecisionRecord:

@@ -40,7 +40,7 @@ def test_every_key_and_every_shape_has_a_form() -> None:
     assert open_keys == {
         "Entry.entry",
         "Decision.entry",
-        "Report.plan",
+        "Plan.policy",
         "Series.query",
         "Snapshot.detail",
         "ConfigValue.value",

@@ -7,17 +7,12 @@ from dataclasses import replace
 
 from guardian.app.acting import Services
 from guardian.core.judging.counts import sought
-from guardian.core.model import Instant, Measurement, Problem, Query, Reason, ceil_to, floor_to
+from guardian.core.model import Instant, Measurement, Query, ceil_to, floor_to
 from guardian.core.rollout.machine import Rollout, fold
 from guardian.ports import Ask, ConfigError, GuardianError, Record
 from guardian.report import Facts, Readings, gathered
 from guardian.report.facts import span_of
 
-DAY_S = 86_400.0
-KEPT_S = ((60, 3 * 3600.0), (300, 15 * DAY_S), (3600, 63 * DAY_S))
-"""How long CloudWatch keeps datapoints of a period below this many seconds; 455 days for longer
-ones (User Guide, "Metrics retention")."""
-LONGEST_S = 455 * DAY_S
 ALONE = (
     "This report is made from the journal alone, as asked for with --no-metrics: it has no"
     " datapoints and no plots of values."
@@ -61,24 +56,10 @@ def readings(
     if first is None:
         return Readings(missing=f"{_WITHOUT}: no weight was ever confirmed, so nothing was judged.")
     asks = list(_asks(rollout, first, span_of(records, now)[1]))
-    kept = [ask for ask in asks if now - ask.start <= kept_s(ask.query.period_s)]
-    if asks and not kept:
-        return Readings(
-            missing=f"{_WITHOUT}: they are older than the"
-            f" {kept_s(asks[0].query.period_s) / DAY_S:.0f} days for which CloudWatch keeps them."
-        )
     try:
-        found = _read(services, rollout, kept, now)
+        return _with_gaps(_read(services, rollout, asks, now))
     except GuardianError as error:
         return Readings(missing=f"{_WITHOUT}, which could not be read again: {error}")
-    gone = Problem(reason=Reason.NOT_FOUND, detail="CloudWatch no longer keeps these datapoints")
-    late = {ask.query: Measurement(problem=gone) for ask in asks if ask not in kept}
-    return _with_gaps({**found, **late})
-
-
-def kept_s(period_s: int) -> float:
-    """How long CloudWatch keeps datapoints of a period, in seconds."""
-    return next((kept for below, kept in KEPT_S if period_s < below), LONGEST_S)
 
 
 def _asks(rollout: Rollout, first: Instant, until: Instant) -> Iterator[Ask]:
@@ -114,7 +95,7 @@ def _read(
     for source in dict.fromkeys(ask.query.source for ask in asks):
         mine, port = [a for a in asks if a.query.source == source], services.source(name, source)
         read = port.read(mine, now=now)
-        silent = [q for q in wanted if q in read and not read[q].points]
+        silent = [q for q in wanted if q in read and not (read[q].points or read[q].problem)]
         unknown = port.unknown(silent, now=now)
         found |= {q: replace(m, known=q not in unknown) for q, m in read.items()}
     return found

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from guardian.app.report import DAY_S, kept_s
 from guardian.core.rollout.entries import Cause, RollbackConfirmed, RollbackStarted
 from guardian.sim.simulated_traffic import Behaviour
 from tests.cli.journaled import SERVICE as AGENTS
@@ -155,14 +154,3 @@ def test_a_report_goes_into_a_file_whole_or_not_at_all(desk: Desk) -> None:
         assert f"--to {wrong}: no file can be written there" in ran.err
     assert [p.name for p in desk.folder.glob(".guardian-*")] == []
     assert "<b>" not in (desk.folder / "a.html").read_text(encoding="utf-8")
-
-
-def test_cloudwatch_keeps_longer_periods_longer() -> None:
-    """A minute for 15 days, five for 63, an hour for 455."""
-    assert [kept_s(period_s) / DAY_S for period_s in (10, 60, 299, 300, 3600)] == [
-        0.125,
-        15,
-        15,
-        63,
-        455,
-    ]

@@ -300,13 +300,26 @@ def test_one_failed_call_of_two_leaves_problems(world: World) -> None:
     assert problem.reason is Reason.THROTTLED
 
 
-def test_what_cloudwatch_no_longer_keeps_is_a_problem_and_not_silence(world: World) -> None:
+@pytest.mark.parametrize(
+    ("period_s", "days", "said"),
+    [
+        (10, 1, "3 hours"),
+        (60, 16, "15 days"),
+        (240, 16, "15 days"),
+        (300, 64, "63 days"),
+        (3600, 456, "455 days"),
+    ],
+)
+def test_what_cloudwatch_no_longer_keeps_is_a_problem_and_not_silence(
+    world: World, period_s: int, days: int, said: str
+) -> None:
     """One-minute points are kept for 15 days; asking for older ones would bring nothing."""
-    old = replace(ask(query()), start=MINUTE - 16 * 86_400)
-    problem = world.source.read([old], now=NOW)[query()].problem
+    asked = replace(query(), period_s=period_s)
+    old = replace(ask(asked), start=MINUTE - days * 86_400)
+    problem = world.source.read([old], now=NOW)[asked].problem
     assert problem is not None
     assert problem.reason is Reason.INVALID
-    assert "15 days" in problem.detail
+    assert said in problem.detail
     assert world.calls == []
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
+from typing import assert_never
 
 from guardian.core.judging.evaluation import Answer, Evaluation, Ground
 from guardian.core.judging.observed import rising
@@ -130,9 +131,12 @@ def _stand_in(criterion: Criterion, missing: Point, before: Point | None) -> Poi
     match criterion.treat_missing:
         case Missing.BREACHING:
             return missing._replace(over=True)
-        case Missing.IGNORE if before is not None:
-            return missing._replace(over=before.over)
-    return missing
+        case Missing.IGNORE:
+            return missing if before is None else missing._replace(over=before.over)
+        case Missing.MISSING | Missing.NOT_BREACHING:
+            return missing
+        case _:
+            assert_never(criterion.treat_missing)
 
 
 # --- figures -----------------------------------------------------------------------------------

@@ -8,8 +8,6 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from guardian.core.binding import swapped
-from guardian.core.judging.kinds.latency import Latency
-from guardian.core.judging.kinds.percentile import Percentile
 from guardian.core.model import Criterion, Judge, Query, reworded
 from guardian.ports import Router
 
@@ -61,19 +59,22 @@ def uncountable(
     trimmed count. That is seen on stable's series and on the whole target's, which spoke before
     the deploy.
     """
-    latencies = {c.name: c.measure for c in criteria if isinstance(c.measure, Latency)}
-    asked: list[Query] = []
-    for measure in latencies.values():
-        asked += [*_elsewhere(router, measure.count, live, stable)]
-        asked += [*_elsewhere(router, measure.within, live, stable)]
-    if not asked:
+    counting = {
+        c.name: [
+            _elsewhere(router, query, live, stable)
+            for query in (c.measure.heard_by, c.measure.trimmed)
+        ]
+        for c in criteria
+        if c.measure.trimmed is not None
+    }
+    if not counting:
         return frozenset()
+    asked = (query for pair in counting.values() for each in pair for query in each)
     found = has_data(tuple(dict.fromkeys(asked)))
     return frozenset(
         name
-        for name, measure in latencies.items()
-        if found.intersection(_elsewhere(router, measure.count, live, stable))
-        and not found.intersection(_elsewhere(router, measure.within, live, stable))
+        for name, (every, trimmed) in counting.items()
+        if found.intersection(every) and not found.intersection(trimmed)
     )
 
 
@@ -92,19 +93,15 @@ def _elsewhere(router: Router, query: Query, live: str, stable: str) -> list[Que
 
 def _as_percentile(criterion: Criterion, percentile_of: PercentileOf) -> Criterion:
     """The same percentile, as its source computes it, judged M of N."""
-    measure = criterion.measure
-    if not isinstance(measure, Latency):
+    measure = criterion.measure.uncounted(percentile_of)
+    if measure is None:
         return criterion
-    series = percentile_of(measure.count, measure.percentile)
-    if series is None:
-        return criterion
-    percentile = Percentile(percentile=measure.percentile, series=series, count=measure.count)
     # A percentile such as 99.9 has no exact share: 10 / 0.001 must not become 10,001.
-    share = round(1.0 - measure.percentile / 100.0, 9)
-    note = percentile.note(criterion.datapoints)
+    share = round(measure.allowed(criterion.fail_if), 9)
+    note = measure.note(criterion.datapoints)
     return replace(
         criterion,
-        measure=percentile,
+        measure=measure,
         judge=Judge.THRESHOLD,
         min_samples=math.ceil(round(SAMPLES_ABOVE / share, 6)),
         compare=None,

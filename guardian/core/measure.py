@@ -53,6 +53,19 @@ class Measure(ABC):
         """The series whose values are held to the limit as they are; None where one counts."""
         return None
 
+    @property
+    def trimmed(self) -> Query | None:
+        """The count of some of the samples, which a metric that counts them all may not have."""
+        return None
+
+    def uncounted(self, percentile: Callable[[Query, float], Query | None]) -> Measure | None:
+        """The same as its source computes it, where it cannot count; None where it does not.
+
+        `percentile` gives the series of a counted series' percentile, if there is one.
+        """
+        del percentile
+        return None
+
     def filled(self, fill: Callable[[str], str]) -> Self:
         """The same with the variables replaced in what it holds beside its queries."""
         del fill

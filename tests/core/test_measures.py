@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from guardian.core.judging import kinds
 from guardian.core.judging.counts import Counts, Ledger, Span
 from guardian.core.judging.kinds import KINDS
+from guardian.core.judging.kinds.gauge import Gauge
+from guardian.core.judging.kinds.latency import Latency
+from guardian.core.judging.kinds.percentile import Percentile
 from guardian.core.measure import Measure
 from tests.contracts.journal_values import values
-from tests.core.builders import T0
+from tests.core.builders import COUNT, T0, WITHIN
 
 every_kind = st.one_of([values(kind) for kind in KINDS])
 
@@ -33,6 +36,17 @@ def test_a_kind_speaks_of_its_own_series_alone(measure: Measure) -> None:
     assert measure.heard_by in queries
     assert set(measure.sought) <= queries
     assert measure.computed is None or measure.computed in queries
+    assert measure.trimmed is None or measure.trimmed in queries
+
+
+def test_a_latency_that_cannot_be_counted_is_what_its_source_computes() -> None:
+    """Where that computes one; the others count what every metric has."""
+    latency = Latency(percentile=99.9, count=COUNT, within=WITHIN)
+    series = replace(COUNT, period_s=300)
+    found = latency.uncounted(lambda query, p: series if (query, p) == (COUNT, 99.9) else None)
+    assert found == Percentile(percentile=99.9, series=series, count=COUNT)
+    assert latency.uncounted(lambda *_: None) is None
+    assert Gauge(series=COUNT).uncounted(lambda *_: series) is None
 
 
 @settings(deadline=None, derandomize=True, max_examples=100)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from guardian.core.figures import Figure, Unit
 from guardian.core.judging.counts import Counts, Uncounted, shares, spoke
+from guardian.core.judging.kinds.percentile import Percentile
 from guardian.core.judging.tally import Count
 from guardian.core.measure import Measure
 from guardian.core.model import Direction, Limit, Measurement, Query
@@ -38,6 +39,18 @@ class Latency(Measure):
     def heard_by(self) -> Query:
         """All requests."""
         return self.count
+
+    @property
+    def trimmed(self) -> Query:
+        """Those within the limit."""
+        return self.within
+
+    def uncounted(self, percentile: Callable[[Query, float], Query | None]) -> Percentile | None:
+        """The percentile as its source computes it."""
+        series = percentile(self.count, self.percentile)
+        if series is None:
+            return None
+        return Percentile(percentile=self.percentile, series=series, count=self.count)
 
     def counted(self, rest: Uncounted) -> Counts:
         """Slow requests of all."""

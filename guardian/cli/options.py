@@ -40,7 +40,8 @@ FIXES = click.option(
     "--fixes",
     multiple=True,
     metavar="INCIDENT",
-    help="An open incident that this release is to mend; it neither holds nor fails it.",
+    help="An open incident (or an alarm, by its name) that this release is to mend; it neither"
+    " holds nor fails it.",
 )
 
 

@@ -146,7 +146,9 @@ def _service(wiring: Wiring, name: str, asked: set[tuple[str, str]]) -> Iterator
             yield Health(
                 level=Level.FAIL if troubles else Level.OK,
                 what=f"{name}: source {source}: {'; '.join(troubles) or 'answers'}",
-                fix="correct its token or its address" if troubles else "",
+                fix="correct its token, its address, or the names in the rule file"
+                if troubles
+                else "",
             )
 
 

@@ -37,7 +37,7 @@ class CriterionBase(Strict):
         "minimum_samples": "min_samples",
     }
 
-    promised: ClassVar[frozenset[str]] = frozenset({"alarms", "probe"} - FORMS.keys())
+    promised: ClassVar[frozenset[str]] = frozenset({"probe"} - FORMS.keys())
 
     name: Name = Field(description="Unique among a service's criteria.")
     description: str = Field(default="", description="In a sentence, for people.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final
@@ -49,21 +49,20 @@ def policies(wiring: Wiring, services: Iterable[str], role: str) -> dict[str, di
     `read` judges and never writes, `act` also moves traffic and tells, and `break-glass` is what
     `guardian rollback` needs of a person: the router alone, no metrics.
     """
-    wanted: Callable[[str], bool] = _is_read if role == "read" else _any
     grants: dict[str, Grants] = {}
-    accounts: set[Aws] = set()
     for name in services:
         service = wiring.configured().service(name)
         mine = grants.setdefault(service.aws.account_id, Grants())
-        accounts.add(service.aws)
         module = adapter("routers", service.router.name)
         options = service.router.options(module.Options, environ=wiring.environ)
         resources = _resources(module, options, service.aws)
-        mine.add(filter(wanted, module.PERMISSIONS), resources)
+        if role == "read":
+            mine.add(filter(_is_read, module.PERMISSIONS), resources)
+            mine.add(getattr(module, "EXAMINES", ()), resources)
+        else:
+            mine.add(module.PERMISSIONS, resources)
         if role == "break-glass":
             continue
-        if role == "read":
-            mine.add(getattr(module, "EXAMINES", ()), resources)
         used = {METRICS, *(q.source for c in wiring.service(name).criteria for q in c.queries())}
         for source in sorted(used):
             mine.add(adapter("sources", source).PERMISSIONS, {})
@@ -110,7 +109,3 @@ def _resources(module: ModuleType, options: Any, aws: Aws) -> Mapping[str, Itera
 
 def _is_read(action: str) -> bool:
     return action.partition(":")[2].startswith(_READS)
-
-
-def _any(_action: str) -> bool:
-    return True

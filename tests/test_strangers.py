@@ -23,7 +23,6 @@ EXCUSED = {
     "ports/metrics.py": {"cloudwatch"},  # a counter's public name
     "report/criteria.py": {"cloudwatch", "dimension", "stat"},
     "wiring/doctor.py": {"slack", "dimension", "statistic"},  # an example for people
-    "wiring/process.py": {"cloudwatch"},  # where rule files read that name no source
     "files/config/config_keys.py": {"sqlite", "cloudwatch"},  # an example for people
     "files/fields.py": {"cloudwatch"},
     "settings.py": {"sqlite"},  # the journal where nothing says another

@@ -10,7 +10,7 @@ from typing import Any, Final
 from guardian.files.config import Aws
 from guardian.wiring.adapters import adapter
 from guardian.wiring.journal_address import addressed
-from guardian.wiring.process import METRICS, Wiring
+from guardian.wiring.process import Wiring
 
 _READS: Final = ("Get", "List", "Describe")
 _EVERYTHING: Final = "*"
@@ -63,7 +63,7 @@ def policies(wiring: Wiring, services: Iterable[str], role: str) -> dict[str, di
             mine.add(module.PERMISSIONS, resources)
         if role == "break-glass":
             continue
-        used = {METRICS, *(q.source for c in wiring.service(name).criteria for q in c.queries())}
+        used = {q.source for c in wiring.service(name).criteria for q in c.queries()}
         for source in sorted(used):
             mine.add(adapter("sources", source).PERMISSIONS, {})
     _journal(wiring, grants)

@@ -46,9 +46,6 @@ from guardian.wiring.receivers import receiver_of, usable_receivers
 from guardian.wiring.services import service_criteria
 from guardian.wiring.targets import check_alone, check_steps
 
-METRICS = "cloudwatch"
-"""Where metrics come from."""
-
 
 class Wiring:
     """What one command needs of the process, made when it is first asked for."""
@@ -288,7 +285,7 @@ class Wiring:
             if task.plane not in planes:  # an emergency asks no metrics
                 found[task.plane] = {}
                 continue
-            named = {METRICS, *(query.source for query in task.plan.queries())}
+            named = {query.source for query in task.plan.queries()}
             by_name = found.setdefault(task.plane, {})
             by_name.update({name: self._source(planes[task.plane], name) for name in sorted(named)})
         return found
@@ -304,7 +301,7 @@ class Wiring:
             self.say(f"a notifier cannot be used, and is left out: {text}")
         return found
 
-    def _source(self, aws: config.Aws, name: str = METRICS) -> Source:
+    def _source(self, aws: config.Aws, name: str) -> Source:
         if (aws, name) not in self._sources:
             module, options = self.source_options(name)
             self._sources[aws, name] = module.build(options, self.context(aws))

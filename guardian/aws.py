@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import guardian
@@ -231,6 +231,32 @@ class Account:
             self.check_account()
         with self._lock:
             return self._clients.setdefault(service, self._raw_client(service))
+
+    def sign(self, service: str, method: str, url: str, body: bytes) -> Mapping[str, str]:
+        """The headers of a request with a form, signed for a service (Signature Version 4).
+
+        For what speaks AWS's signature and has no client of boto3's. The account is checked as for
+        a client. Raises RouterError.
+        """
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+
+        with self._lock:
+            session = self._clients.get("signatures")
+        if session is None:
+            if self.account_id is not None:
+                self.check_account()
+            with self._lock:
+                session = self._clients.setdefault("signatures", self._session("main"))
+        with talking(f"signing a request to {service}", f"in {self.region}", RouterError):
+            credentials = session.get_credentials()
+            if credentials is None:
+                raise RouterError(Reason.AUTH, NO_CREDENTIALS)
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            request = AWSRequest(method=method, url=url, data=body, headers=headers)
+            frozen = credentials.get_frozen_credentials()
+            SigV4Auth(frozen, service, self.region).add_auth(request)
+            return {str(name): str(value) for name, value in request.headers.items()}
 
     def check_account(self) -> None:
         """Ask STS who we are: a call each time, so that a swapped credential is noticed.

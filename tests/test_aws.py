@@ -154,6 +154,23 @@ def test_a_failed_call_is_not_repeated(world: Canned) -> None:
     assert world.operations().count("GetMetricData") == 1
 
 
+def test_a_request_is_signed_for_what_boto3_has_no_client_for(world: Canned) -> None:
+    """For the account's region and the service's name; the account is asked once."""
+    account = account_for(Sessions())
+    url = "https://aps-workspaces.us-east-1.amazonaws.com/workspaces/ws-1/api/v1/query"
+    headers = account.sign("aps", "POST", url, b"query=up")
+    assert (
+        f"/{REGION}/aps/aws4_request, SignedHeaders=content-type;host;x-amz-date"
+        in (headers["Authorization"])
+    )
+    assert headers["X-Amz-Security-Token"] == TOKEN
+    other = account.sign("aps", "POST", url, b"query=down")
+    assert other["Authorization"] != headers["Authorization"]
+    assert [asked.operation for asked in world.asked] == ["GetCallerIdentity"]
+    with pytest.raises(RouterError, match="these credentials belong to account"):
+        account_for(Sessions(), account_id="222222222222").sign("aps", "GET", url, b"")
+
+
 def test_a_role_is_assumed_and_signs_the_calls(world: Canned) -> None:
     """The role's credentials are fetched once and used by every client."""
     role = f"arn:aws:iam::{ACCOUNT}:role/guardian"

@@ -78,6 +78,9 @@ class Context:
     checked when it is made. Writers call `check_account` before each write."""
     check_account: Callable[[], None]
     """Ask STS who we are; raises RouterError(AUTH) in any other than the configured account."""
+    sign: Callable[[str, str, str, bytes], Mapping[str, str]] | None = None
+    """By service (`aps`), method, address and body, the headers of a request to an AWS service that
+    boto3 has no client for, signed for this adapter's account. None where there is no account."""
     account_id: str
     region: str
     environment: str

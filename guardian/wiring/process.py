@@ -342,6 +342,7 @@ class Wiring:
             rng=self.rng,
             client=account.client if account is not None else no_account,
             check_account=account.check_account if account is not None else no_account,
+            sign=account.sign if account is not None else None,
             account_id=aws.account_id if aws is not None else "",
             region=aws.region if aws is not None else "",
             environment=self.config.environment if self.config is not None else "",

@@ -65,7 +65,9 @@ def policies(wiring: Wiring, services: Iterable[str], role: str) -> dict[str, di
             continue
         used = {q.source for c in wiring.service(name).criteria for q in c.queries()}
         for source in sorted(used):
-            mine.add(adapter("sources", source).PERMISSIONS, {})
+            module, options = wiring.source_options(source)
+            some = getattr(module, "permissions", None)
+            mine.add(some(options) if some is not None else module.PERMISSIONS, {})
     _journal(wiring, grants)
     if role == "act":
         _notifiers(wiring, grants)

@@ -1,0 +1,121 @@
+"""Metrics of Prometheus: an expression in PromQL that gives one series."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from guardian.core.model import Query
+from guardian.core.wording import span
+from guardian.files.findings import Place
+from guardian.files.rules.model import Text
+from guardian.files.rules.query import BuildContext, filled
+from guardian.files.rules.source_form import Key, MetricBase, Samples, SourceForm
+
+SETTLE_S: Final = 120.0
+"""The usual longest scrape interval and a minute for what is written late: a rule's `settle` says
+otherwise, as for remote writes that lag."""
+_VARIABLE: Final = re.compile(r"\$\{([^{}]*)\}")
+_RANGE: Final = re.compile(r"\[\s*(\d+)([smhd])\s*(:[^\]]*)?\]")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_PER_SECOND: Final = re.compile(r"\bi?rate\s*\(")
+_NO_LATENCY: Final = (
+    "Prometheus counts durations in buckets, so a latency is a ratio: for a p95 of 0.5 s write"
+    ' good: increase(NAME_bucket{le="0.5"}[1m]), total: increase(NAME_count[1m]) and fail_if:'
+    " {below: 95%}, each with sum(...) around it"
+)
+
+
+class PrometheusMetric(MetricBase):
+    """One series of Prometheus."""
+
+    source: Literal["prometheus"] = Field(description="Where it is read.")
+    query: Annotated[str, Field(min_length=1, max_length=4000)] = Field(
+        description="PromQL that gives one series; the value at a period's end is the period's."
+    )
+    name: Text | None = Field(default=None, description="What people call it.")
+
+
+class _PrometheusForm(SourceForm[PrometheusMetric]):
+    title = "Prometheus"
+    written = PrometheusMetric
+
+    def counts(
+        self,
+        metric: PrometheusMetric,
+        place: Place,
+        beside: Mapping[str, str],
+        context: BuildContext,
+        who: str,
+    ) -> Query:
+        """An increase over exactly one period, so that no event counts twice or never."""
+        series = _query(metric, place, context)
+        where = (*place, "query")
+        if beside:
+            key = (*place[:1], "dimensions")
+            context.say(key, "Prometheus has labels: write them in the expression", key=True)
+        if _PER_SECOND.search(metric.query):
+            context.say(where, f"{who} counts events, and a rate is per second: write increase")
+        ranges = {int(n) * _SECONDS[unit] for n, unit, _ in _RANGE.findall(metric.query)}
+        if ranges - {series.period_s}:
+            context.say(
+                where,
+                f"{who} counts each event once: every range is as long as the period"
+                f" ([{span(series.period_s)}]), unless period: says otherwise",
+            )
+        return series
+
+    def value(self, metric: PrometheusMetric, place: Place, context: BuildContext) -> Query:
+        """As the expression gives it."""
+        return _query(metric, place, context)
+
+    def samples(
+        self,
+        metric: PrometheusMetric,
+        percentile: Decimal,
+        place: Place,
+        beside: Mapping[str, str],
+        context: BuildContext,
+    ) -> Samples | None:
+        """None: what lies within a limit is a bucket of its own."""
+        del metric, percentile, beside
+        context.say(place, _NO_LATENCY)
+        return None
+
+    def settle_s(self, query: Query) -> float:
+        """Two minutes."""
+        del query
+        return SETTLE_S
+
+    def keys(self, query: Query) -> Iterator[Key]:
+        """The expression, as it was written but for the service's variables."""
+        template = str(query.word("query"))
+        for name, value in query.pairs():
+            template = template.replace(f"${name}", value)
+        yield Key("query", template)
+        yield Key("name", query.name)
+        yield Key("period", span(query.period_s))
+        yield Key("unit", query.unit or "none")
+
+
+def _query(metric: PrometheusMetric, place: Place, context: BuildContext) -> Query:
+    """The rollout's names stay out of the expression, so that the other version's can be put in."""
+    text = filled(metric.query, (*place, "query"), context)
+    names = tuple(sorted(set(_VARIABLE.findall(text))))
+    return Query(
+        source="prometheus",
+        name=filled(metric.name, (*place, "name"), context) if metric.name else text,
+        words=(
+            ("query", _VARIABLE.sub(r"$\1", text)),
+            ("values", tuple((name, f"${{{name}}}") for name in names)),
+        ),
+        period_s=int(metric.period or context.defaults.period or 60),
+        unit=metric.unit,
+    )
+
+
+FORM = _PrometheusForm()

@@ -140,7 +140,6 @@ SHARED = {
     "metrics": "the port, and what Prometheus is shown through it",
     "model": "the core's vocabulary, and the form in which rule files write it",
     "orders": "what an order does to a rollout, the use case that gives one, its command",
-    "records": "what is remembered of rollouts, and what programs are told of them",
     "status": "what a rollout's status is, and the use case that finds it out",
 }
 """File names that stand in several rooms, and what they have in common there."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from guardian.app.planning import Service
-from guardian.app.records import Records
+from guardian.app.remembered import Records
 from guardian.core.model import Query
 from guardian.core.notices import Notice
 from guardian.engine.outbox import Receiver

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guardian.app.records import Records
+from guardian.app.remembered import Records
 from guardian.core.rollout.entries import EVERYTHING, Freeze
 from guardian.ports import ConfigError, JournalError, UsageError
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from guardian.app.acting import Services
-from guardian.app.records import state
+from guardian.app.remembered import state
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import HoldReason, OrderKind

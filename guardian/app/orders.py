@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from guardian.app.records import Records, driver, phase_of, state
+from guardian.app.remembered import Records, driver, phase_of, state
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import Answer, Entry, Order, OrderKind
 from guardian.core.rollout.machine import Phase, Rollout

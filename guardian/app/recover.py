@@ -9,7 +9,7 @@ from guardian.app import rollback
 from guardian.app.acting import Services
 from guardian.app.guarding import Caller, carry_out, tell_what_is_left
 from guardian.app.planning import live_on
-from guardian.app.records import phase_of
+from guardian.app.remembered import phase_of
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import OrderKind
 from guardian.core.rollout.machine import Phase, Rollout

@@ -8,7 +8,7 @@ from guardian.app.acting import Services
 from guardian.app.guarding import Caller, Guarded, beginning, carry_out, guard
 from guardian.app.orders import ANSWER_S, NobodyDrives, Refused, Unanswered, answer_to, leave
 from guardian.app.planning import Request, live_on, plan_rollout, resolved
-from guardian.app.records import Records, driver, phase_of, state
+from guardian.app.remembered import Records, driver, phase_of, state
 from guardian.core.codec import rfc3339
 from guardian.core.model import Reason
 from guardian.core.plan import Drive, Plan

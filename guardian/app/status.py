@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from guardian.app.records import Records, driver
+from guardian.app.remembered import Records, driver
 from guardian.core.rollout.entries import freeze_in_force
 from guardian.core.rollout.machine import IllegalEntry, fold
 from guardian.core.status import RolloutStatus

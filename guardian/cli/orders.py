@@ -38,7 +38,7 @@ def told(form: str, result: OrderResult, now: Instant) -> None:
 
 def _detail(result: OrderResult) -> str:
     from guardian.app.orders import Became
-    from guardian.app.records import phase_of
+    from guardian.app.remembered import phase_of
     from guardian.messages.entry_lines import sentence
 
     plan = result.rollout.plan

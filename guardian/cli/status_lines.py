@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guardian.app.records import phase_of
+from guardian.app.remembered import phase_of
 from guardian.cli.output import short
 from guardian.core.codec import rfc3339
 from guardian.core.model import MINUTE_S, Instant

@@ -255,13 +255,18 @@ class SqliteFile:
         self._use_mode(connection)
         connection.execute("PRAGMA synchronous = FULL")
         if found is None:
-            self._create(connection)
+            with _transaction(connection):
+                if self._identify(connection) is None:
+                    create(connection)
         rows = connection.execute("PRAGMA quick_check(3)").fetchall()
         faults = " ".join("; ".join(str(row[0]) for row in rows).split())
         if faults != "ok":
             raise Unavailable(f"the journal {self.path} is damaged ({faults}): {_KEEP}")
         if found not in (None, SCHEMA_VERSION):
-            self._upgrade(connection)
+            # Another process may be faster. A guardian of the older schema that is at work finds
+            # its next write refused, stops advancing, and still puts traffic back.
+            with _transaction(connection):
+                upgrade(connection, self._identify(connection) or SCHEMA_VERSION)
 
     def _identify(self, connection: sqlite3.Connection) -> int | None:
         """The file's schema; None when it is empty. Raises ConfigError when it is not ours."""
@@ -307,30 +312,6 @@ class SqliteFile:
                 )
             return
 
-    def _create(self, connection: sqlite3.Connection) -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            if self._identify(connection) is None:
-                create(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            _roll_back(connection)
-            raise
-
-    def _upgrade(self, connection: sqlite3.Connection) -> None:
-        """Bring an older file to this schema, all or nothing; another process may be faster.
-
-        A guardian of the older schema that is at work finds its next write refused, stops
-        advancing, and still puts traffic back.
-        """
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            upgrade(connection, self._identify(connection) or SCHEMA_VERSION)
-            connection.execute("COMMIT")
-        except BaseException:
-            _roll_back(connection)
-            raise
-
 
 def refuse_old(version: tuple[int, ...]) -> None:
     """Raise ConfigError when this release of SQLite cannot make the journal's tables."""
@@ -349,6 +330,18 @@ def _code(error: sqlite3.Error) -> int:
     """SQLite's primary result code; the extended one holds it in its low byte."""
     code: Any = getattr(error, "sqlite_errorcode", None)
     return -1 if code is None else code & 0xFF
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        _roll_back(connection)
+        raise
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Sequence
+from typing import TypeVar
 
 from guardian.core.codec import CodecError, encode
 from guardian.core.status import Look
@@ -13,6 +14,7 @@ from guardian.journals._sqlite_file import SqliteFile
 from guardian.ports import Answer, Freeze, Order, Unavailable
 
 _LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class SqliteOrders:
@@ -65,13 +67,8 @@ class SqliteOrders:
         )
         if not rows:
             return None
-        answer = stored.intact(Answer, rows[0])
-        if isinstance(answer, CodecError):
-            raise Unavailable(
-                f"the answer to order {order} in the journal {self._file.path} cannot be trusted: "
-                f"{answer}. What the rollout's entries say is what happened"
-            ) from answer
-        return answer
+        advice = "What the rollout's entries say is what happened"
+        return self._trusted(Answer, rows[0], f"the answer to order {order}", advice)
 
     def freeze(self, freeze: Freeze) -> None:
         """Stop advances; replaces an earlier freeze of the same scope. Needs no claim."""
@@ -93,16 +90,9 @@ class SqliteOrders:
 
         Raises Unavailable for one that cannot be read: what it stopped must not go on by mistake.
         """
-        found = []
-        for row in self._file.rows("list freezes", "SELECT * FROM freezes ORDER BY scope"):
-            freeze = stored.intact(Freeze, row)
-            if isinstance(freeze, CodecError):
-                raise Unavailable(
-                    f"the freeze of {row['scope']} in the journal {self._file.path} cannot be "
-                    f"trusted: {freeze}. End it with `guardian unfreeze`, or freeze again"
-                ) from freeze
-            found.append(freeze)
-        return found
+        advice = "End it with `guardian unfreeze`, or freeze again"
+        rows = self._file.rows("list freezes", "SELECT * FROM freezes ORDER BY scope")
+        return [self._trusted(Freeze, r, f"the freeze of {r['scope']}", advice) for r in rows]
 
     def show(self, looks: Sequence[Look]) -> None:
         """Keep the newest look at each of these live rollouts, for other processes to see."""
@@ -128,6 +118,15 @@ class SqliteOrders:
             look = stored.intact(Look, row)
             return None if isinstance(look, CodecError) else look
         return None
+
+    def _trusted(self, kind: type[T], row: sqlite3.Row, what: str, advice: str) -> T:
+        """The value of a row; Unavailable, with what to do, where it is not what was written."""
+        found = stored.intact(kind, row)
+        if isinstance(found, CodecError):
+            raise Unavailable(
+                f"{what} in the journal {self._file.path} cannot be trusted: {found}. {advice}"
+            ) from found
+        return found
 
 
 def finish(db: sqlite3.Connection, answers: Sequence[Answer]) -> None:

@@ -46,7 +46,6 @@ from guardian.ports import (
     Record,
     Retry,
     Sent,
-    Unavailable,
 )
 
 PERMISSIONS: tuple[str, ...] = ()
@@ -382,16 +381,12 @@ class SqliteJournal(SqliteOrders):
     def snapshots(self, service: str, *, limit: int = 5) -> list[Snapshot]:
         """A service's snapshots, newest first."""
         sql = "SELECT * FROM snapshots WHERE service = ? ORDER BY taken_at DESC, n DESC LIMIT ?"
-        found = []
-        for row in self._file.rows("list snapshots", sql, service, limit):
-            snapshot = stored.intact(Snapshot, row)
-            if isinstance(snapshot, CodecError):
-                raise Unavailable(
-                    f"snapshot {row['n']} of {service} in the journal {self._file.path} cannot be "
-                    f"trusted: {snapshot}. Name the stable version yourself with --to"
-                ) from snapshot
-            found.append(snapshot)
-        return found
+        advice = "Name the stable version yourself with --to"
+        rows = self._file.rows("list snapshots", sql, service, limit)
+        return [
+            self._trusted(Snapshot, row, f"snapshot {row['n']} of {service}", advice)
+            for row in rows
+        ]
 
     def close(self) -> None:
         """Let go of files and connections; leases that are still open end at once."""

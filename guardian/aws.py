@@ -293,14 +293,9 @@ class Account:
             return self._made[service]
 
     def _make(self, service: str) -> Any:
-        from botocore.config import Config
-
         name, _, region = service.partition("@")
         metrics = name == "cloudwatch"
-        config = Config(
-            connect_timeout=CONNECT_TIMEOUT_S,
-            read_timeout=READ_TIMEOUT_S,
-            retries={"mode": "standard", "total_max_attempts": 1},
+        config = _config(
             max_pool_connections=max(10, self._pool),
             user_agent_extra=f"guardian/{guardian.__version__}",
             parameter_validation=not metrics,
@@ -355,21 +350,15 @@ class Account:
     def _role_credentials(self) -> Any:
         """Credentials of `role_arn`, fetched at first use and again before they run out."""
         if "role" not in self._made:
-            from botocore.config import Config
             from botocore.credentials import AssumeRoleCredentialFetcher
 
             base = self._watched()
             source = base.get_credentials()
             if source is None:
                 raise RouterError(Reason.AUTH, NO_CREDENTIALS)
-            config = Config(
-                connect_timeout=CONNECT_TIMEOUT_S,
-                read_timeout=READ_TIMEOUT_S,
-                retries={"mode": "standard", "total_max_attempts": 1},
-            )
 
-            def creator(service: str, **credentials: str) -> Any:
-                client = base.client(service, region_name=self.region, config=config, **credentials)
+            def creator(service: str, **given: str) -> Any:
+                client = base.client(service, region_name=self.region, config=_config(), **given)
                 return _bounded(client, self._sessions.call_s(service))
 
             fetcher = AssumeRoleCredentialFetcher(
@@ -377,6 +366,18 @@ class Account:
             )
             self._made["role"] = renewed(fetcher.fetch_credentials)
         return self._made["role"]
+
+
+def _config(**more: Any) -> Any:
+    """How every client is: impatient, and without a second attempt."""
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        **more,
+    )
 
 
 def _bounded(client: Any, deadline_s: float) -> Any:

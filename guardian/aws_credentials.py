@@ -20,9 +20,7 @@ def renewed(fetch: Callable[[], Mapping[str, str]]) -> Any:
     every call wait from 10 minutes before it: a slow STS would hold up a rollback although the
     credentials at hand are good. Here a thread beside them asks, as long as they are good.
     """
-    from botocore.credentials import (  # noqa: PLC0415 - importing this stays cheap
-        DeferredRefreshableCredentials,
-    )
+    from botocore.credentials import DeferredRefreshableCredentials
 
     class Renewed(DeferredRefreshableCredentials):  # type: ignore[misc] # botocore has no types
         def __init__(self) -> None:

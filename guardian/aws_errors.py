@@ -119,7 +119,7 @@ def problem_of(exc: BaseException, *, action: str, where: str) -> Problem:
     `action` is the IAM action that was tried (`lambda:UpdateAlias`), `where` what it was tried on
     ("on agents-api:live"). The sentence never holds a credential or a request's headers.
     """
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - importing this stays cheap
+    from botocore.exceptions import ClientError
 
     if isinstance(exc, EdgeError):
         return Problem(reason=exc.reason, detail=exc.detail)
@@ -198,8 +198,8 @@ def _kind(code: str, message: str, status: int) -> str:
 
 def _local_problem(exc: BaseException, what: str) -> Problem:
     """AWS did not answer, or was not asked."""
-    from botocore import exceptions as vendor  # noqa: PLC0415 - importing this stays cheap
-    from botocore.parsers import ResponseParserError  # noqa: PLC0415 - same
+    from botocore import exceptions as vendor
+    from botocore.parsers import ResponseParserError
 
     if isinstance(exc, vendor.NoCredentialsError):
         return Problem(reason=Reason.AUTH, detail=NO_CREDENTIALS)

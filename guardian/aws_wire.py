@@ -43,7 +43,7 @@ class Wire:
 
     def send(self, request: Any, **_: Any) -> Any:
         """The answer, read whole. Raises what botocore's own sending does."""
-        from botocore.exceptions import ReadTimeoutError  # noqa: PLC0415 - importing this stays cheap
+        from botocore.exceptions import ReadTimeoutError
 
         late, done = threading.Event(), queue.SimpleQueue[Any]()
         if not self._slots.acquire(blocking=False):
@@ -70,7 +70,7 @@ class Wire:
             self._slots.release()
 
     def _answer(self, request: Any, late: threading.Event) -> Any:
-        from botocore.awsrequest import AWSResponse  # noqa: PLC0415 - importing this stays cheap
+        from botocore.awsrequest import AWSResponse
 
         request.stream_output = True
         answer = self._session.send(request)
@@ -117,9 +117,7 @@ def _read(raw: Any, late: threading.Event) -> Iterator[bytes]:
     while piece := raw.read1(65_536):
         size += len(piece)
         if size > MOST_BYTES:
-            from botocore.parsers import ResponseParserError  # noqa: PLC0415 - as above
-
-            raise ResponseParserError(f"an answer of more than {MOST_BYTES} bytes")
+            raise _unreadable(f"an answer of more than {MOST_BYTES} bytes")
         if late.is_set():
             raise TimeoutError
         yield piece
@@ -127,10 +125,16 @@ def _read(raw: Any, late: threading.Event) -> Iterator[bytes]:
         raise EOFError
 
 
+def _unreadable(what: str) -> Any:
+    from botocore.parsers import ResponseParserError
+
+    return ResponseParserError(what)
+
+
 def _named(error: Exception, url: str) -> Any:
     """The exception that botocore's own sending raises for a failure in the middle of a body."""
-    from botocore import exceptions as vendor  # noqa: PLC0415 - importing this stays cheap
-    from botocore.parsers import ResponseParserError  # noqa: PLC0415 - same
+    from botocore import exceptions as vendor
+    from botocore.parsers import ResponseParserError
 
     if isinstance(error, ResponseParserError):
         return error
@@ -156,9 +160,7 @@ def _check_form(body: bytes, protocol: str) -> None:
     """What is no JSON object passes for an empty one with botocore: nothing listed, nothing set."""
     text = body.strip()
     if protocol.endswith("json") and not (text.startswith(b"{") and text.endswith(b"}")):
-        from botocore.parsers import ResponseParserError  # noqa: PLC0415 - as above
-
-        raise ResponseParserError("the answer is not a JSON object")
+        raise _unreadable("the answer is not a JSON object")
 
 
 def _check(value: Any, shape: Any) -> Any:
@@ -176,9 +178,7 @@ def _check(value: Any, shape: Any) -> Any:
         case "string" if isinstance(value, str):
             return value if _stored(value) else clean(value)
         case kind if not _fits(kind, value):
-            from botocore.parsers import ResponseParserError  # noqa: PLC0415 - as above
-
-            raise ResponseParserError(f"{shape.name} is a {type(value).__name__}")
+            raise _unreadable(f"{shape.name} is a {type(value).__name__}")
     return value
 
 

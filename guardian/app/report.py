@@ -10,8 +10,7 @@ from guardian.core.judging.counts import sought
 from guardian.core.model import Instant, Measurement, Query, ceil_to, floor_to
 from guardian.core.rollout.machine import Rollout, fold
 from guardian.ports import Ask, ConfigError, GuardianError, Record
-from guardian.report import Facts, Readings, gathered
-from guardian.report.facts import span_of
+from guardian.report.facts import Facts, Readings, gathered, span_of
 
 ALONE = (
     "This report is made from the journal alone, as asked for with --no-metrics: it has no"

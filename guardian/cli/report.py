@@ -10,7 +10,7 @@ import click
 from guardian.cli.options import config_option
 
 if TYPE_CHECKING:
-    from guardian.report import Facts
+    from guardian.report.facts import Facts
 
 FORMS = ("text", "markdown", "json", "html")
 _ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".json": "json"}
@@ -62,7 +62,10 @@ def report(
 
 
 def _written(facts: Facts, form: str) -> str:
-    from guardian.report import as_html, as_json, as_markdown, as_text
+    from guardian.report.document import as_json
+    from guardian.report.markdown import as_markdown
+    from guardian.report.page import as_html
+    from guardian.report.text import as_text
 
     writers = {"text": as_text, "markdown": as_markdown, "json": as_json, "html": as_html}
     return writers[form](facts)

@@ -37,6 +37,12 @@ class Table:
     folds: bool = False
     """Long and for reference: may be folded away, and cut to its last rows."""
 
+    def cut(self, most: int) -> tuple[tuple[tuple[str, ...], ...], str]:
+        """The rows to show, the last `most` of what folds; and for the caption, how many of all."""
+        rows = self.rows[-most:] if self.folds else self.rows
+        all_ = len(rows) == len(self.rows)
+        return rows, "" if all_ else f", the last {len(rows)} of {len(self.rows)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:

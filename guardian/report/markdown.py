@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from guardian.core.scrub import clean
 from guardian.report.blocks import Block, Heading, Paragraph, Plot, Table
@@ -17,12 +17,7 @@ _AT = re.compile(r"@(?=\w)")
 
 def as_markdown(facts: Facts) -> str:
     """The report, with a line end at its end."""
-    return rendered(blocks(facts))
-
-
-def rendered(parts: Iterable[Block]) -> str:
-    """Blocks as Markdown."""
-    return "\n".join(line for part in parts for line in _lines(part)).strip("\n") + "\n"
+    return "\n".join(line for part in blocks(facts) for line in _lines(part)).strip("\n") + "\n"
 
 
 def escaped(text: str) -> str:
@@ -37,21 +32,17 @@ def _lines(part: Block) -> Iterator[str]:
         case Heading(level=level, text=text):
             yield f"\n{'#' * level} {escaped(text)}\n"
         case Paragraph(text=text, alert=alert):
-            yield f"**Note:** {escaped(text)}\n" if alert else f"{_opened(escaped(text))}\n"
+            # The first characters of a paragraph begin no list, no heading and no quotation.
+            opened = re.sub(r"^(\d*)([-+=>.)])", r"\1\\\2", escaped(text))
+            yield f"**Note:** {escaped(text)}\n" if alert else f"{opened}\n"
         case Table():
             yield from _table(part)
         case Plot():
             yield f"{escaped(part.title)}: {escaped(part.text)}\n"
 
 
-def _opened(text: str) -> str:
-    """A paragraph whose first characters begin no list, no heading and no quotation."""
-    return re.sub(r"^(\d*)([-+=>.)])", r"\1\\\2", text)
-
-
 def _table(table: Table) -> Iterator[str]:
-    rows = table.rows[-LAST_ROWS:] if table.folds else table.rows
-    cut = f", the last {len(rows)} of {len(table.rows)}" if len(rows) < len(table.rows) else ""
+    rows, cut = table.cut(LAST_ROWS)
     yield f"{escaped(table.caption)}{cut}:\n"
     if not rows:
         yield "none\n"

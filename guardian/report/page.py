@@ -6,11 +6,11 @@ Everything that comes from outside is escaped, and the page forbids itself to lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from html import escape
 
 from guardian.core.scrub import clean
-from guardian.report.blocks import Block, Heading, Line, Paragraph, Plot, Table
+from guardian.report.blocks import Block, Heading, Paragraph, Plot, Table
 from guardian.report.facts import Facts
 from guardian.report.plots import svg
 from guardian.report.sections import blocks
@@ -67,12 +67,7 @@ _DRAWN = {
 
 def as_html(facts: Facts) -> str:
     """The file's text."""
-    return rendered(blocks(facts))
-
-
-def rendered(parts: Iterable[Block]) -> str:
-    """Blocks as one HTML document."""
-    parts = list(parts)
+    parts = list(blocks(facts))
     title = next((p.text for p in parts if isinstance(p, Heading)), "guardian report")
     body = "\n".join(piece for part in parts for piece in _piece(part))
     return (
@@ -105,8 +100,7 @@ def _piece(part: Block) -> Iterator[str]:
 
 
 def _table(table: Table) -> Iterator[str]:
-    rows = table.rows[-LAST_ROWS:] if table.folds else table.rows
-    cut = f", the last {len(rows)} of {len(table.rows)}" if len(rows) < len(table.rows) else ""
+    rows, cut = table.cut(LAST_ROWS)
     caption = f"{_safe(table.caption)}{cut}"
     if table.folds:
         yield f"<details><summary>{caption}</summary>"
@@ -135,10 +129,7 @@ def _row(row: tuple[str, ...], head: tuple[str, ...]) -> str:
 
 
 def _figure(plot: Plot) -> str:
-    legend = [_legend(line) for line in plot.lines if len(plot.lines) > 1]
+    several = plot.lines if len(plot.lines) > 1 else ()
+    legend = [f"{_safe(line.label)}: {_DRAWN[line.look]}." for line in several]
     words = " ".join([f"<strong>{_safe(plot.title)}.</strong>", _safe(plot.text), *legend])
     return f"<figure>\n{svg(plot)}\n<figcaption>{words}</figcaption>\n</figure>"
-
-
-def _legend(line: Line) -> str:
-    return f"{_safe(line.label)}: {_DRAWN[line.look]}."

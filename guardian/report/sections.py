@@ -29,7 +29,9 @@ EVIDENCE = ("criterion", "verdict", "value", "limit", "bad", "samples", "log e",
 
 def blocks(facts: Facts) -> Iterator[Block]:
     """The whole report."""
-    yield Heading(1, _title(facts))
+    plan = facts.plan
+    title = f"{plan.service}: {plan.drive.value} of version {plan.canary}, {_phase(facts)}"
+    yield Heading(1, title)
     yield Paragraph(_headline(facts), tone=_tone(facts.rollout))
     if facts.readings.missing:
         yield Paragraph(facts.readings.missing, alert=True)
@@ -42,11 +44,6 @@ def blocks(facts: Facts) -> Iterator[Block]:
 
 
 # --- what happened -----------------------------------------------------------------------------
-
-
-def _title(facts: Facts) -> str:
-    plan = facts.plan
-    return f"{plan.service}: {plan.drive.value} of version {plan.canary}, {_phase(facts)}"
 
 
 def _tone(rollout: Rollout) -> Literal["good", "bad", "unsure"]:
@@ -92,7 +89,8 @@ def _summary(facts: Facts) -> Iterator[tuple[str, str]]:
         if found is not None:
             yield what, f"{date_time(found.at)}{_after(facts, found.at)}"
     yield from _exposed(facts)
-    yield "now", f"{_phase(facts)}{_hold(facts)}"
+    held = f": {rollout.hold.detail}" if rollout.hold is not None else ""
+    yield "now", f"{_phase(facts)}{held}"
     yield "report made", date_time(facts.made_at)
 
 
@@ -111,11 +109,6 @@ def _after(facts: Facts, at: Instant) -> str:
         return ""
     since = "the watch began" if facts.plan.drive is Drive.WATCH else "the first shift"
     return f", {_minutes(at - first)} after {since}"
-
-
-def _hold(facts: Facts) -> str:
-    hold = facts.rollout.hold
-    return f": {hold.detail}" if hold is not None else ""
 
 
 def _minutes(seconds: float) -> str:
@@ -250,12 +243,8 @@ def _decisions(facts: Facts) -> Iterator[Block]:
         # A step's entry says what the bake before it rests on; the decisive one stands above.
         if one.verdicts and one is not decisive:
             yield Heading(3, f"Evidence of entry {one.seq}: {one.event.replace('_', ' ')}")
-            yield _evidence(_evidence_caption(one), one.verdicts)
-
-
-def _evidence_caption(one: Decision) -> str:
-    then = "before the step" if isinstance(one.entry, StepEntered) else "at the time"
-    return f"The verdicts {then}, {date_time(one.at)}"
+            then = "before the step" if isinstance(one.entry, StepEntered) else "at the time"
+            yield _evidence(f"The verdicts {then}, {date_time(one.at)}", one.verdicts)
 
 
 def _told_row(one: Decision) -> tuple[str, ...]:
@@ -282,7 +271,8 @@ def _criteria(facts: Facts) -> Iterator[Block]:
 
 
 def _plan(facts: Facts) -> Iterator[Block]:
-    plan, policy = facts.plan, facts.plan.policy
+    plan, policy, snapshot = facts.plan, facts.plan.policy, facts.plan.snapshot
+    recorded = f"recorded {date_time(snapshot.taken_at)} by {snapshot.taken_by}"
     yield Heading(2, "The plan")
     rows = [
         (
@@ -297,7 +287,7 @@ def _plan(facts: Facts) -> Iterator[Block]:
     ]
     rows += [
         ("a breach", "is rolled back" if plan.restores else "is told and not rolled back"),
-        ("a rollback restores", f"{plan.snapshot.traffic}, {_taken(facts)}"),
+        ("a rollback restores", f"{snapshot.traffic}, {recorded}"),
         ("false_rollback", f"{policy.false_rollback:g}"),
         ("on_low_traffic", policy.on_low_traffic.value),
         ("on_blind", f"{policy.on_blind.value} after {length(policy.max_blind_s)}"),
@@ -308,8 +298,3 @@ def _plan(facts: Facts) -> Iterator[Block]:
     optional = (("fixes", ", ".join(plan.fixes)), ("group", plan.group))
     rows += [(name, value) for name, value in optional if value]
     yield Table(caption="What was asked for, as journalled at the start", rows=tuple(rows))
-
-
-def _taken(facts: Facts) -> str:
-    snapshot = facts.plan.snapshot
-    return f"recorded {date_time(snapshot.taken_at)} by {snapshot.taken_by}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from guardian.core.scrub import clean
 from guardian.report.blocks import Block, Heading, Paragraph, Plot, Table
@@ -15,12 +15,7 @@ LAST_ROWS = 20
 
 def as_text(facts: Facts) -> str:
     """The report, with a line end at its end."""
-    return rendered(blocks(facts))
-
-
-def rendered(parts: Iterable[Block]) -> str:
-    """Blocks as text."""
-    lines = [line.rstrip() for part in parts for line in _lines(part)]
+    lines = [line.rstrip() for part in blocks(facts) for line in _lines(part)]
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
@@ -40,9 +35,8 @@ def _lines(part: Block) -> Iterator[str]:
 
 
 def _table(table: Table) -> Iterator[str]:
-    rows = [tuple(clean(cell) for cell in row) for row in table.rows]
-    shown = rows[-LAST_ROWS:] if table.folds else rows
-    cut = f", the last {len(shown)} of {len(rows)}" if len(shown) < len(rows) else ""
+    rows, cut = table.cut(LAST_ROWS)
+    shown = [tuple(clean(cell) for cell in row) for row in rows]
     yield ""
     yield f"{clean(table.caption)}{cut}:"
     if table.head:

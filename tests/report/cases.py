@@ -35,7 +35,7 @@ from guardian.core.rollout.entries import (
 )
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Record
-from guardian.report import Facts, Readings, gathered
+from guardian.report.facts import Facts, Readings, gathered
 from tests.core.builders import BAD, ERRORS, FIVE_PERCENT, STABLE_BAD, STABLE_TOTAL, TOTAL, share
 from tests.core.rollouts import PAGED, PLAN, T0, TEN
 

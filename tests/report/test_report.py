@@ -24,8 +24,12 @@ from guardian.core.rollout.entries import (
 )
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Outcome
-from guardian.report import Readings, as_html, as_json, as_markdown, as_text
+from guardian.report.document import as_json
+from guardian.report.facts import Readings
+from guardian.report.markdown import as_markdown
+from guardian.report.page import as_html
 from guardian.report.replay import MOST_LOOKS
+from guardian.report.text import as_text
 from tests.core.rollouts import GATE, PAGED, PLAN, T0, TEN
 from tests.report.cases import (
     BREACH_AT,

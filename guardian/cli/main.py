@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import difflib
 import os
 import re
 import sys
@@ -11,26 +11,27 @@ from collections.abc import Sequence
 import click
 
 from guardian import __version__
+from guardian.cli.lazy import LazyGroup
+from guardian.cli.rollout import ORDERS
 
 COMMANDS = {
-    "demo": "guardian.cli.demo",
-    "init": "guardian.cli.init",
-    "watch": "guardian.cli.watch",
-    "snapshot": "guardian.cli.snapshot",
-    "rollout": "guardian.cli.rollout",
-    "rollback": "guardian.cli.rollback",
-    "freeze": "guardian.cli.freeze",
-    "unfreeze": "guardian.cli.freeze",
-    "run": "guardian.cli.run",
-    "rules": "guardian.cli.rules",
-    "config": "guardian.cli.config",
-    "iam": "guardian.cli.iam",
-    "doctor": "guardian.cli.doctor",
-    "report": "guardian.cli.report",
-    "version": "guardian.cli.version",
+    "demo": "Show a healthy release go live and a bad one taken back.",
+    "init": "Write a first config file and rule file here.",
+    "watch": "Guard what is live now, and roll back on a breach.",
+    "snapshot": "Record what stable is, so that `guardian watch` can restore it.",
+    "rollout": "Drive a canary step by step, and give orders to it.",
+    "rollback": "Put all traffic of SERVICE back on its stable version, now.",
+    "freeze": "Stop all advances of SERVICE for a time.",
+    "unfreeze": "End a freeze.",
+    "run": "Drive rollouts for whoever orders them, until told to stop.",
+    "rules": "Check rule files, put them into words, describe them to editors.",
+    "config": "Check a configuration, show what it comes to, describe it.",
+    "iam": "Print the least IAM policy for SERVICES.",
+    "doctor": "Look at credentials, permissions, metrics and notifiers.",
+    "report": "What happened in a rollout and why, for a post-mortem.",
+    "version": "Print guardian's version and Python's.",
 }
-"""Each command's module; it is imported when the command is used or helped with."""
-
+"""Each command, and what the list says of it."""
 
 GROUPS = frozenset({"rollout", "rules", "config"})
 """Those that have commands of their own."""
@@ -39,20 +40,8 @@ _COMMON = {**_VALUES, "-v": 0, "--verbose": 0, "-q": 0, "--quiet": 0, "--no-colo
 """Options that may stand before the command as well, and how many words follow each."""
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Every command's name, in the order of the documentation."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(COMMANDS[cmd_name])
-        command = getattr(module, cmd_name)
-        return command if isinstance(command, click.Command) else None
+class Commands(LazyGroup):
+    """Those of guardian itself: one that is not there may be another one's name."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -65,7 +54,9 @@ class LazyGroup(click.Group):
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=Commands,
+    lazy=COMMANDS,
+    modules={"unfreeze": "freeze"},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: docs/cli.md. `guardian demo` shows all of it offline in about a minute.",
 )
@@ -76,12 +67,9 @@ def guardian() -> None:
 
 def _meant(word: str) -> str:
     """The commands that a word is close to, below groups too."""
-    import difflib
-
-    rollout = importlib.import_module(COMMANDS["rollout"]).rollout
-    if word in rollout.commands:
+    if word in ORDERS:
         return f" Did you mean 'guardian rollout {word}'?"
-    near = difflib.get_close_matches(word, [*COMMANDS, *rollout.commands], n=1)
+    near = difflib.get_close_matches(word, [*COMMANDS, *ORDERS], n=1)
     if not near:
         return ""
     return f" Did you mean 'guardian {'' if near[0] in COMMANDS else 'rollout '}{near[0]}'?"

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import click
 
-from guardian.cli.recover import recover
-from guardian.cli.rollout_history import history
-from guardian.cli.rollout_orders import abort, approve, hold, promote, resume, waive
-from guardian.cli.rollout_start import retry, start
-from guardian.cli.rollout_status import list_, status
+from guardian.cli.lazy import LazyGroup
 
-ALIASES = {"pause": "hold"}
+ORDERS = {
+    "start": "Bring a version of SERVICE live by the steps of its configuration.",
+    "list": "Rollouts that are live, of SERVICE or of all.",
+    "status": "How rollouts stand: those of each SERVICE, else all that are live.",
+    "promote": "End this bake and take the next step.",
+    "hold": "Stop advancing until `guardian rollout resume`.",
+    "resume": "Go on from where a hold began.",
+    "approve": "Agree to the step that waits for a person.",
+    "abort": "Put the recorded stable state back, now.",
+    "retry": "Try again a shift that did not come, or what was rolled back.",
+    "waive": "Let CRITERION count no longer, for this rollout alone.",
+    "recover": "Finish what nobody drives any more.",
+    "history": "Past rollouts; of a rollout's id, its entries.",
+}
+"""Each command, and what the list says of it."""
+MODULES = {
+    **dict.fromkeys(ORDERS, "rollout_orders"),
+    **dict.fromkeys(("start", "retry"), "rollout_start"),
+    **dict.fromkeys(("list", "status"), "rollout_status"),
+    "history": "rollout_history",
+    "recover": "recover",
+}
 
 
-class Orders(click.Group):
-    """A group whose commands keep their order, and may have a second name."""
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name or alias."""
-        return super().get_command(ctx, ALIASES.get(cmd_name, cmd_name))
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """The commands in the order of the documentation."""
-        return list(self.commands)
-
-
-@click.group(cls=Orders)
+@click.group(cls=LazyGroup, lazy=ORDERS, modules=MODULES, also={"pause": "hold"})
 def rollout() -> None:
     """Drive a canary: shift its weight step by step, judge it, take it back on a breach."""
-
-
-for _command in (start, list_, status, promote, hold, resume, approve, abort, retry, waive):
-    rollout.add_command(_command)
-rollout.add_command(recover)
-rollout.add_command(history)

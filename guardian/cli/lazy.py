@@ -1,0 +1,51 @@
+"""Groups of commands that are imported when they are used: a list of them costs nothing."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """A group that knows of each command what it does and where it is, and keeps their order.
+
+    A command is the function of its name in the module of its name, unless `modules` says other.
+    """
+
+    def __init__(
+        self,
+        *,
+        lazy: Mapping[str, str],
+        modules: Mapping[str, str],
+        also: Mapping[str, str] | None = None,
+        **given: Any,
+    ) -> None:
+        super().__init__(**given)
+        self._lazy = lazy
+        self._modules = modules
+        self._also = also or {}
+        """Second names."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Every command's name, in the order of the documentation."""
+        return list(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name, or of that second name."""
+        name = self._also.get(cmd_name, cmd_name)
+        if name not in self._lazy:
+            return None
+        module = importlib.import_module(f"guardian.cli.{self._modules.get(name, name)}")
+        return next(
+            command
+            for command in vars(module).values()
+            if isinstance(command, click.Command) and command.name == name
+        )
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of commands, without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self._lazy.items()))

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
 
 from guardian.cli.options import config_option, form_option
+from guardian.files.config.show import aligned, record, shown
+from guardian.files.findings import counted
+from guardian.messages import records
+from guardian.messages.v1_files import ConfigLintRecord
+from guardian.wiring import open_wiring
+from guardian.wiring.config_lint import check_names, lint_file
+from guardian.wiring.config_schema import config_schema
 
 
 @click.group()
@@ -25,13 +33,6 @@ def lint(*, paths: tuple[Path, ...], config: Path | None, strict: bool, form: st
 
     Without FILE, the one that the other commands would use.
     """
-    import os
-
-    from guardian.files.findings import counted
-    from guardian.messages import records
-    from guardian.messages.v1_files import ConfigLintRecord
-    from guardian.wiring.config_lint import lint_file
-
     found = [lint_file(path, os.environ) for path in paths or (config,)]
     errors = [text for one in found for text in one.errors]
     warnings = [text for one in found for text in one.warnings]
@@ -56,11 +57,6 @@ def lint(*, paths: tuple[Path, ...], config: Path | None, strict: bool, form: st
 @form_option("json: one document with every value and its origin.")
 def show(*, service: str | None, config: Path | None, form: str) -> int:
     """Print the configuration as merged, or one SERVICE of it, with each value's file and line."""
-    from guardian.files.config.show import aligned, record, shown
-    from guardian.messages import records
-    from guardian.wiring import open_wiring
-    from guardian.wiring.config_lint import check_names
-
     with open_wiring(config) as wiring:
         check_names(wiring.configured())
         lines = shown(wiring.configured(), service)
@@ -71,7 +67,5 @@ def show(*, service: str | None, config: Path | None, form: str) -> int:
 @config.command()
 def schema() -> int:
     """Print the JSON Schema of configuration files, for editors and other programs."""
-    from guardian.wiring.config_schema import config_schema
-
     click.echo(json.dumps(config_schema(), indent=2))
     return 0

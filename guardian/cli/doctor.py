@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from guardian.cli.options import aliases, config_option, form_option
-
-if TYPE_CHECKING:
-    from guardian.ports.health import Health
+from guardian.cli.output import show
+from guardian.messages import records
+from guardian.messages.v1_files import DoctorRecord
+from guardian.ports.health import Health, Level
+from guardian.wiring import open_wiring
+from guardian.wiring.doctor import examination
 
 
 @click.command()
@@ -24,13 +26,6 @@ def doctor(*, services: tuple[str, ...], config: Path | None, form: str, strict:
     Of SERVICES, or of all that are not switched off; of FUNCTION:ALIAS also without a file.
     Nothing is changed and nobody is told.
     """
-    from guardian.cli.output import show
-    from guardian.messages import records
-    from guardian.messages.v1_files import DoctorRecord
-    from guardian.ports.health import Level
-    from guardian.wiring import open_wiring
-    from guardian.wiring.doctor import examination
-
     found: list[Health] = []
     with open_wiring(config, usable=True, without_file=aliases(services)) as wiring:
         for health in examination(wiring, wiring.names(services)):
@@ -53,7 +48,6 @@ def doctor(*, services: tuple[str, ...], config: Path | None, form: str, strict:
 
 
 def _line(health: Health) -> str:
-    from guardian.ports.health import Level
 
     colours = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
     word = click.style(f"{health.level.value:4}", fg=colours[health.level])

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from guardian.app import freezes
+from guardian.cli.caller import actor
 from guardian.cli.options import DURATION, config_option, form_option
-
-if TYPE_CHECKING:
-    from guardian.wiring import Wiring
+from guardian.cli.output import show
+from guardian.core.codec import rfc3339
+from guardian.core.rollout.entries import EVERYTHING
+from guardian.messages import records
+from guardian.messages.entry_lines import moment
+from guardian.messages.v1 import FreezesRecord
+from guardian.ports import UsageError
+from guardian.wiring import Wiring, open_records
 
 FORM = form_option("json: one document with every freeze that is left.")
 
@@ -43,11 +49,6 @@ def freeze(
     form: str,
 ) -> int:
     """Stop all advances of SERVICE for a time. Traffic stays, breaches still roll back."""
-    from guardian.app import freezes
-    from guardian.cli.caller import actor
-    from guardian.ports import UsageError
-    from guardian.wiring import open_records
-
     if listed and (services or everything or until is not None):
         raise UsageError("--list only shows: leave the rest away")
     if not listed and not until:
@@ -73,9 +74,6 @@ def freeze(
 @FORM
 def unfreeze(*, services: tuple[str, ...], config: Path | None, everything: bool, form: str) -> int:
     """End a freeze. One of all services is ended by --all, and leaves those of single ones."""
-    from guardian.app import freezes
-    from guardian.wiring import open_records
-
     with open_records(config) as wiring:
         for scope in freezes.unfreeze(wiring, _named(services, everything)):
             click.echo(f"{_words(scope)} was not frozen", err=True)
@@ -85,26 +83,17 @@ def unfreeze(*, services: tuple[str, ...], config: Path | None, everything: bool
 
 def _named(services: Sequence[str], everything: bool) -> Sequence[str]:
     """What is meant: the services, or all of them."""
-    from guardian.core.rollout.entries import EVERYTHING
-    from guardian.ports import UsageError
-
     if bool(services) is everything or EVERYTHING in services:
         raise UsageError("either name the services, or say --all")
     return [EVERYTHING] if everything else services
 
 
 def _words(scope: str) -> str:
-    from guardian.core.rollout.entries import EVERYTHING
 
     return "everything" if scope == EVERYTHING else scope
 
 
 def _show(wiring: Wiring, form: str) -> None:
-    from guardian.cli.output import show
-    from guardian.core.codec import rfc3339
-    from guardian.messages import records
-    from guardian.messages.entry_lines import moment
-    from guardian.messages.v1 import FreezesRecord
 
     now = wiring.clock.now()
     found = wiring.journal.freezes()

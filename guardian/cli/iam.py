@@ -8,6 +8,9 @@ from pathlib import Path
 import click
 
 from guardian.cli.options import config_option
+from guardian.ports import UsageError
+from guardian.wiring import open_wiring
+from guardian.wiring.iam import policies
 
 
 @click.command()
@@ -27,10 +30,6 @@ def iam(*, services: tuple[str, ...], config: Path | None, role: str, account: s
     Where they act in several accounts: a policy for each, by the account's id. Made of what each
     router, source and notifier says it needs; asks AWS nothing.
     """
-    from guardian.ports import UsageError
-    from guardian.wiring import open_wiring
-    from guardian.wiring.iam import policies
-
     with open_wiring(config) as wiring:
         named = services or tuple(wiring.configured().services)
         found = policies(wiring, named, role)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
+from pydantic import BaseModel, Field, ValidationError
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    from guardian.cli.first_files import Answers
+from guardian.cli.first_files import Answers, files
+from guardian.cli.output import show
+from guardian.files.config.config_keys import AwsModel, Label
+from guardian.ports import UsageError
+from guardian.routers.lambda_alias import Options
 
 M = TypeVar("M", bound="BaseModel")
 _EXAMPLE = "guardian init --lambda agents-api:live --account 333333333333 --region us-east-1"
@@ -52,9 +54,6 @@ def init(
     force: bool,
 ) -> None:
     """Write a first config file and rule file here. Nothing is asked of AWS."""
-    from guardian.cli.first_files import files
-    from guardian.cli.output import show
-
     answers = _answers(function, service, account, region)
     texts = files(answers, workflow=ci is not None)
     _write(texts, force=force)
@@ -77,12 +76,6 @@ def _answers(
     function: str | None, service: str | None, account: str | None, region: str | None
 ) -> Answers:
     """The answers, each of them usable; UsageError that names every missing one at once."""
-    from pydantic import BaseModel, Field
-
-    from guardian.cli.first_files import Answers
-    from guardian.files.config.config_keys import AwsModel, Label
-    from guardian.ports import UsageError
-    from guardian.routers.lambda_alias import Options
 
     class Named(BaseModel):
         service: Label = Field(description="What the service is called.")
@@ -118,10 +111,6 @@ def _answers(
 
 def _checked(model: type[M], values: dict[str, str | None], option: str) -> M:
     """Values that a person typed, in the configuration's own terms; UsageError names the option."""
-    from pydantic import ValidationError
-
-    from guardian.ports import UsageError
-
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -131,8 +120,6 @@ def _checked(model: type[M], values: dict[str, str | None], option: str) -> M:
 
 def _write(texts: dict[Path, str], *, force: bool) -> None:
     """Write all files, or none where one is in the way; UsageError."""
-    from guardian.ports import UsageError
-
     there = [str(path) for path in texts if path.exists() or path.is_symlink()]
     if there and not force:
         raise UsageError(

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
+from guardian.app.orders import Became, OrderResult
+from guardian.app.remembered import phase_of
 from guardian.core.codec import rfc3339
-
-if TYPE_CHECKING:
-    from guardian.app.orders import OrderResult
-    from guardian.core.model import Instant
-    from guardian.messages.v1 import OrderRecord
+from guardian.core.model import Instant
+from guardian.messages import records
+from guardian.messages.entry_lines import sentence
+from guardian.messages.v1 import OrderRecord
 
 
 def told(form: str, result: OrderResult, now: Instant) -> None:
     """Print what became of an order."""
-    from guardian.messages import records
-
     order, service = result.order, result.rollout.plan.service
     if form not in ("json", "jsonl"):
         click.echo(f"{service}: {order.kind.value}: {_detail(result)}")
@@ -37,9 +34,6 @@ def told(form: str, result: OrderResult, now: Instant) -> None:
 
 
 def _detail(result: OrderResult) -> str:
-    from guardian.app.orders import Became
-    from guardian.app.remembered import phase_of
-    from guardian.messages.entry_lines import sentence
 
     plan = result.rollout.plan
     match result.became:

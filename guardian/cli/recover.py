@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
+from guardian.app.recover import RecoverRequest
+from guardian.app.recover import recover as recovered
+from guardian.cli.caller import caller
 from guardian.cli.options import DURATION, aliases, config_option
+from guardian.cli.output import Output
+from guardian.engine.in_process import Limits
+from guardian.engine.outcome import worst
+from guardian.wiring import need, open_in_need
 
 
 @click.command()
@@ -46,14 +53,6 @@ def recover(
     For a pipeline, as the step that always runs. What a living process drives is left alone.
     Without the rollout's journal, a SERVICE that is named is put back by guardian's stamp on it.
     """
-    from guardian.app.recover import RecoverRequest
-    from guardian.app.recover import recover as recovered
-    from guardian.cli.caller import caller
-    from guardian.cli.output import Output
-    from guardian.engine.in_process import Limits
-    from guardian.engine.outcome import worst
-    from guardian.wiring import need, open_in_need
-
     output = Output("text", quiet=True)
     with open_in_need(config, say=output.say, without_file=aliases(services)) as wiring:
         need.journal_or_scratch(wiring, output.say)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from guardian.app.report import report as reported
+from guardian.cli import whole_file
 from guardian.cli.options import config_option
-
-if TYPE_CHECKING:
-    from guardian.report.facts import Facts
+from guardian.cli.output import show
+from guardian.report.document import as_json
+from guardian.report.facts import Facts
+from guardian.report.markdown import as_markdown
+from guardian.report.page import as_html
+from guardian.report.text import as_text
+from guardian.wiring import open_records
 
 FORMS = ("text", "markdown", "json", "html")
 _ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".json": "json"}
@@ -42,10 +47,6 @@ def report(
 
     Of the newest rollout where a SERVICE is named. Nothing is changed and nobody is told.
     """
-    from guardian.app.report import report as reported
-    from guardian.cli.output import show
-    from guardian.wiring import open_records
-
     with open_records(config) as wiring:
         facts = reported(wiring, name, metrics=not no_metrics)
     missing = facts.readings.missing
@@ -62,10 +63,6 @@ def report(
 
 
 def _written(facts: Facts, form: str) -> str:
-    from guardian.report.document import as_json
-    from guardian.report.markdown import as_markdown
-    from guardian.report.page import as_html
-    from guardian.report.text import as_text
 
     writers = {"text": as_text, "markdown": as_markdown, "json": as_json, "html": as_html}
     return writers[form](facts)
@@ -73,8 +70,6 @@ def _written(facts: Facts, form: str) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Put a whole report in the path's place; UsageError."""
-    from guardian.cli import whole_file
-
     try:
         whole_file.put(path, text.encode())
     except OSError as error:

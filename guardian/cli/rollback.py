@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from guardian.app.guarding import tell_what_is_left
+from guardian.app.rollback import RollbackRequest, planned
+from guardian.app.rollback import rollback as put_back
+from guardian.app.rollback_plan import RollbackPlan
+from guardian.cli.caller import caller, end
 from guardian.cli.options import DURATION, aliases, config_option
-
-if TYPE_CHECKING:
-    from guardian.app.rollback import RollbackRequest
-    from guardian.app.rollback_plan import RollbackPlan
-    from guardian.cli.output import Output
-    from guardian.wiring import Wiring
+from guardian.cli.output import Output
+from guardian.core.rollout.machine import IllegalEntry
+from guardian.engine.in_process import Limits
+from guardian.engine.outcome import Exit
+from guardian.ports import OutcomeUnknown, Unavailable, UsageError
+from guardian.wiring import Wiring, need, open_in_need
 
 
 @click.command()
@@ -40,13 +44,6 @@ def rollback(
     rollback_timeout: float,
 ) -> int:
     """Put all traffic of SERVICE back on its stable version, now."""
-    from guardian.app.rollback import RollbackRequest
-    from guardian.cli.output import Output
-    from guardian.core.rollout.machine import IllegalEntry
-    from guardian.engine.in_process import Limits
-    from guardian.ports import OutcomeUnknown, Unavailable
-    from guardian.wiring import need, open_in_need
-
     output = Output("text", quiet=True)
     limits = Limits(rollback_timeout_s=rollback_timeout)
     asked = RollbackRequest(service=service, to=to, reason=reason, limits=limits)
@@ -62,13 +59,8 @@ def rollback(
 
 def _back(wiring: Wiring, asked: RollbackRequest, output: Output, *, yes: bool) -> int:
     """Put it back by what this journal and the target say; the exit code."""
-    from guardian.app import rollback
-    from guardian.app.guarding import tell_what_is_left
-    from guardian.cli.caller import caller, end
-    from guardian.engine.outcome import Exit
-
     who = caller(output)
-    plan = rollback.planned(wiring, asked, actor=who.actor)
+    plan = planned(wiring, asked, actor=who.actor)
     for remark in plan.remarks:
         output.say(f"going on in spite of this: {remark}")
     output.line("\n".join(plan.describe()))
@@ -78,13 +70,12 @@ def _back(wiring: Wiring, asked: RollbackRequest, output: Output, *, yes: bool) 
     if not yes and not _agreed(plan):
         click.echo("nothing was changed", err=True)
         return 2
-    code = end(output, rollback.rollback(wiring, plan, asked, who), wiring.clock.now())
+    code = end(output, put_back(wiring, plan, asked, who), wiring.clock.now())
     tell_what_is_left(wiring, who)
     return 0 if code == Exit.ROLLED_BACK.value else code
 
 
 def _agreed(plan: RollbackPlan) -> bool:
-    from guardian.ports import UsageError
 
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError("nobody can be asked here: add --yes to go on")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from guardian.app.status import names_a_rollout, past, status
 from guardian.cli.options import config_option, form_option
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from guardian.core.status import RolloutStatus
-    from guardian.wiring import Wiring
+from guardian.cli.output import show
+from guardian.cli.status_lines import ending, head, one_rollout, rollouts, where
+from guardian.core.status import RolloutStatus
+from guardian.messages.entry_lines import line, moment
+from guardian.ports import UsageError
+from guardian.wiring import Wiring, open_records
 
 
 @click.command()
@@ -32,11 +33,6 @@ def history(
     *, name: str | None, config: Path | None, rollout: str | None, limit: int, form: str
 ) -> int:
     """Past rollouts of SERVICE, or of all; of a rollout's id, its entries."""
-    from guardian.app.status import names_a_rollout, past
-    from guardian.cli.status_lines import rollouts
-    from guardian.ports import UsageError
-    from guardian.wiring import open_records
-
     if name is not None and rollout is not None:
         raise UsageError("name a SERVICE, or a rollout with --rollout, not both")
     with open_records(config) as wiring:
@@ -54,10 +50,6 @@ def history(
 
 
 def _entries(wiring: Wiring, id_: str, form: str) -> None:
-    from guardian.app.status import status
-    from guardian.cli.output import show
-    from guardian.cli.status_lines import head, one_rollout
-    from guardian.messages.entry_lines import line
 
     found = status(wiring, id_)
     plan = found.plan
@@ -70,9 +62,6 @@ def _entries(wiring: Wiring, id_: str, form: str) -> None:
 
 
 def _print(found: Sequence[RolloutStatus]) -> None:
-    from guardian.cli.output import show
-    from guardian.cli.status_lines import ending, where
-    from guardian.messages.entry_lines import moment
 
     if not found:
         click.echo("no rollouts so far")

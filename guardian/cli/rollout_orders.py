@@ -8,7 +8,17 @@ from typing import Any, TypedDict, Unpack
 
 import click
 
+from guardian.app.orders import give
+from guardian.cli.caller import actor
 from guardian.cli.options import DURATION, config_option, form_option
+from guardian.cli.orders import told
+from guardian.clock import SystemClock
+from guardian.core.codec import rfc3339
+from guardian.core.rollout.entries import Order, OrderKind
+from guardian.messages import records
+from guardian.messages.v1 import OrderRecord
+from guardian.ports import GuardianError
+from guardian.wiring import open_records
 
 Command = Callable[..., Any]
 
@@ -42,12 +52,6 @@ def order_options(command: Command) -> Command:
 
 def failing(form: str, run: Callable[[], int]) -> int:
     """Run an order; an error is a record too, where a program reads the output."""
-    from guardian.clock import SystemClock
-    from guardian.core.codec import rfc3339
-    from guardian.messages import records
-    from guardian.messages.v1 import OrderRecord
-    from guardian.ports import GuardianError
-
     try:
         return run()
     except GuardianError as error:
@@ -88,12 +92,6 @@ def _give(
     step: int | None = None,
 ) -> int:
     """Give the order and print what became of it; `step` is the one it counts on, from 0."""
-    from guardian.app.orders import give
-    from guardian.cli.caller import actor
-    from guardian.cli.orders import told
-    from guardian.core.rollout.entries import Order, OrderKind
-    from guardian.wiring import open_records
-
     expected = asked["expect_step"]
 
     def run() -> int:

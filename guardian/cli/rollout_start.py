@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from guardian.app.guarding import Guarded
+from guardian.app.orders import ANSWER_S, give
+from guardian.app.start import Accepted, StartRequest, retried
+from guardian.app.start import start as started
+from guardian.cli.caller import actor, allowed, caller, end
 from guardian.cli.options import DURATION, FIXES, colour, config_option, output_options
-
-if TYPE_CHECKING:
-    from guardian.app.start import Accepted, StartRequest
-    from guardian.cli.output import Output
-    from guardian.core.model import Instant
-    from guardian.engine.outcome import Exit
-    from guardian.wiring import Wiring
+from guardian.cli.orders import told
+from guardian.cli.output import Output, show
+from guardian.core.codec import rfc3339
+from guardian.core.model import Instant
+from guardian.core.rollout.entries import Order, OrderKind, for_service
+from guardian.engine.in_process import Limits
+from guardian.engine.outcome import Exit
+from guardian.messages import records
+from guardian.messages.v1 import OrderRecord
+from guardian.wiring import Wiring, open_wiring
 
 
 @click.command()
@@ -92,13 +99,6 @@ def start(
 
     Without --wait the daemon (`guardian run`) drives it, and the command ends with its answer.
     """
-    from guardian.app.start import StartRequest
-    from guardian.cli.caller import actor, allowed
-    from guardian.cli.output import Output
-    from guardian.core.rollout.entries import Order, OrderKind, for_service
-    from guardian.engine.in_process import Limits
-    from guardian.wiring import open_wiring
-
     colour(no_color)
     output = Output(form, quiet=quiet, verbose=verbose, junit=junit)
     with output.failing(), open_wiring(config) as wiring:
@@ -132,10 +132,6 @@ def _start(
     wiring: Wiring, asked: StartRequest, output: Output, form: str, allow: frozenset[Exit]
 ) -> int:
     """Start it and print what it came to; the exit code."""
-    from guardian.app.guarding import Guarded
-    from guardian.app.start import start as started
-    from guardian.cli.caller import caller, end
-
     result, service = started(wiring, asked, caller(output)), asked.service
     now = wiring.clock.now()
     if result.moot:
@@ -152,11 +148,6 @@ def _start(
 
 def _accepted(form: str, result: Accepted, service: str, now: Instant) -> None:
     """The rollout's id, alone on its line for scripts, or a record."""
-    from guardian.cli.output import show
-    from guardian.core.codec import rfc3339
-    from guardian.messages import records
-    from guardian.messages.v1 import OrderRecord
-
     if form in ("json", "jsonl"):
         record: OrderRecord = {
             "schema": "guardian/v1/order",
@@ -202,15 +193,6 @@ def retry(
     A live rollout asks its router again. After a rollback the same version is started anew, as
     `guardian rollout start --again` does.
     """
-    from guardian.app.orders import ANSWER_S, give
-    from guardian.app.start import StartRequest, retried
-    from guardian.cli.caller import actor
-    from guardian.cli.orders import told
-    from guardian.cli.output import Output
-    from guardian.core.rollout.entries import Order, OrderKind
-    from guardian.engine.in_process import Limits
-    from guardian.wiring import open_wiring
-
     colour(no_color)
     output = Output(form, quiet=quiet, verbose=verbose)
     with output.failing(), open_wiring(config) as wiring:

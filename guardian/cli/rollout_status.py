@@ -6,17 +6,20 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from guardian.app.status import Statuses, following, listed, meant, statuses
+from guardian.cli.lines import table
+from guardian.cli.live import Stopped, screen
 from guardian.cli.options import colour, config_option, form_option
-
-if TYPE_CHECKING:
-    from guardian.app.status import Statuses
-    from guardian.core.model import Instant
-    from guardian.core.status import RolloutStatus
-    from guardian.wiring import Wiring
+from guardian.cli.output import show
+from guardian.cli.status_lines import block, changes, news, one_rollout, rollouts, where
+from guardian.core.model import Instant
+from guardian.core.status import RolloutStatus
+from guardian.messages.entry_lines import moment
+from guardian.ports import UsageError
+from guardian.wiring import Wiring, open_records
 
 
 @click.command("list")
@@ -26,9 +29,6 @@ if TYPE_CHECKING:
 @form_option("json: one document with all of them.")
 def list_(*, service: str | None, config: Path | None, everything: bool, form: str) -> int:
     """Rollouts that are live, of SERVICE or of all."""
-    from guardian.app.status import listed
-    from guardian.wiring import open_records
-
     with open_records(config) as wiring:
         found = listed(wiring, service, everything=everything)
         _print(found.found, form, wiring.clock.now())
@@ -49,10 +49,6 @@ def status(
 
     What is shown is what the journal holds; the newest values are with the process that judges.
     """
-    from guardian.app.status import meant, statuses
-    from guardian.ports import UsageError
-    from guardian.wiring import open_records
-
     colour(no_color)
     if live and form == "json":
         raise UsageError("-w shows changes as they come: use -o jsonl with it")
@@ -76,8 +72,6 @@ def status(
 
 
 def _print(found: Sequence[RolloutStatus], form: str, now: Instant) -> None:
-    from guardian.cli.lines import table
-    from guardian.cli.status_lines import one_rollout, rollouts
 
     if form == "json":
         click.echo(rollouts(found, now))
@@ -95,8 +89,6 @@ def _print(found: Sequence[RolloutStatus], form: str, now: Instant) -> None:
 
 
 def _row(one: RolloutStatus) -> tuple[str, ...]:
-    from guardian.cli.status_lines import where
-    from guardian.messages.entry_lines import moment
 
     plan = one.plan
     started = moment(one.rollout.started_at, date=True)
@@ -104,8 +96,6 @@ def _row(one: RolloutStatus) -> tuple[str, ...]:
 
 
 def _blocks(found: Sequence[RolloutStatus], blank: Sequence[str]) -> None:
-    from guardian.cli.output import show
-    from guardian.cli.status_lines import block
 
     if not found and not blank:
         show("nothing is live")
@@ -120,10 +110,6 @@ def _blocks(found: Sequence[RolloutStatus], blank: Sequence[str]) -> None:
 
 def _watch(wiring: Wiring, ids: Sequence[str], form: str) -> int:
     """Show every change until all are over; the exit code of the outcome."""
-    from guardian.app.status import following
-    from guardian.cli.live import Stopped, screen
-    from guardian.cli.status_lines import block
-
     shown = following(wiring, ids)
     if form != "text" or sys.stdout is None or not sys.stdout.isatty():
         return _follow(shown, form)
@@ -143,8 +129,6 @@ def _watch(wiring: Wiring, ids: Sequence[str], form: str) -> int:
 
 
 def _follow(shown: Iterator[Statuses], form: str) -> int:
-    from guardian.cli.output import show
-    from guardian.cli.status_lines import changes, news, one_rollout
 
     before: dict[str, RolloutStatus] = {}
     code = 0

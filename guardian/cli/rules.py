@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from guardian.cli.options import form_option
-
-if TYPE_CHECKING:
-    from guardian.messages.v1_files import ExplanationRecord
+from guardian.core.wording import span
+from guardian.files.config import load
+from guardian.files.findings import counted
+from guardian.files.rules import lint as check
+from guardian.files.rules.explain import explain as put_into_words
+from guardian.files.rules.explain import explained
+from guardian.files.rules.rule_schema import rule_schema
+from guardian.messages import records
+from guardian.messages.v1_files import ExplainRecord, ExplanationRecord
+from guardian.ports import UsageError
+from guardian.wiring.adapters import router_variables
+from guardian.wiring.services import service_criteria
 
 
 @click.group()
@@ -25,11 +34,6 @@ def rules() -> None:
 @form_option("json: one document with every finding.")
 def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
     """Check rule files and folders of them: every error of every file, with its place."""
-    from guardian.files.findings import counted
-    from guardian.files.rules import lint as check
-    from guardian.messages import records
-    from guardian.wiring.adapters import router_variables
-
     report = check(paths, routed=router_variables())
     errors = [f for f in report.findings if f.severity == "error"]
     if form == "json":
@@ -55,8 +59,6 @@ def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
 @form_option("json: one document with every value and its origin.")
 def explain(*, paths: tuple[str, ...], config: Path | None, form: str) -> int:
     """Put rule files into plain English, with every default and where each value is written."""
-    from guardian.files.rules.explain import explained
-
     if config is None:
         found = explained(paths)
         if form == "json":
@@ -65,29 +67,18 @@ def explain(*, paths: tuple[str, ...], config: Path | None, form: str) -> int:
             click.echo("\n".join(e.text() for e in found), nl=False)
         return 0
     if len(paths) != 1:
-        from guardian.ports import UsageError
-
         raise UsageError("with -c, name one service of the config file")
     _explain_service(config, paths[0], form)
     return 0
 
 
 def _explain_record(rules: list[ExplanationRecord]) -> str:
-    from guardian.messages import records
-    from guardian.messages.v1_files import ExplainRecord
 
     document: ExplainRecord = {"schema": "guardian/v1/explain", "rules": rules}
     return records.text(document)
 
 
 def _explain_service(config: Path, name: str, form: str) -> None:
-    import os
-
-    from guardian.core.wording import span
-    from guardian.files.config import load
-    from guardian.files.rules.explain import explain as put_into_words
-    from guardian.messages import records
-    from guardian.wiring.services import service_criteria
 
     loaded = load(config, environ=os.environ)
     service = loaded.service(name)
@@ -112,7 +103,5 @@ def _explain_service(config: Path, name: str, form: str) -> None:
 @rules.command()
 def schema() -> int:
     """Print the JSON Schema of rule files, for editors and other programs."""
-    from guardian.files.rules.rule_schema import rule_schema
-
     click.echo(json.dumps(rule_schema(), indent=2))
     return 0

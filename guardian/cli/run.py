@@ -9,21 +9,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from guardian import __version__
+from guardian.cli.log import Log
 from guardian.cli.options import config_option
-
-if TYPE_CHECKING:
-    from guardian.cli.log import Log
-    from guardian.engine.daemon import Daemon
-    from guardian.engine.host import Dependencies
-    from guardian.engine.vigil import Vigil
-    from guardian.ports.daemon_status import DaemonStatus
-    from guardian.web.app import Listener
-    from guardian.wiring import Wiring
-    from guardian.wiring.configured import ConfiguredCatalog
+from guardian.engine.daemon import Daemon
+from guardian.engine.host import Dependencies
+from guardian.engine.vigil import Vigil
+from guardian.messages.about_guardian import metrics_unserved
+from guardian.ports import ConfigError
+from guardian.ports.daemon_status import DaemonStatus
+from guardian.web import app
+from guardian.web.app import Listener
+from guardian.web.metrics import PrometheusMetrics
+from guardian.wiring import Wiring, open_wiring
+from guardian.wiring.configured import ConfiguredCatalog
+from guardian.wiring.receivers import usable_receivers
 
 
 @click.command()
@@ -40,14 +43,6 @@ def run(*, config: Path | None, observe: bool, metrics_listen: str | None) -> in
     SIGTERM or SIGINT: leaves within 10 seconds and changes no traffic; the next daemon goes on.
     SIGHUP: reads the files again.
     """
-    from guardian import __version__
-    from guardian.cli.log import Log
-    from guardian.engine.vigil import Vigil
-    from guardian.web import app
-    from guardian.web.metrics import PrometheusMetrics
-    from guardian.wiring import open_wiring
-    from guardian.wiring.receivers import usable_receivers
-
     with open_wiring(config, usable=True) as wiring:
         configured, settings = wiring.configured(), wiring.settings
         metrics = PrometheusMetrics(notifiers=[receiver.name for receiver in configured.receivers])
@@ -94,9 +89,6 @@ def _write(wiring: Wiring) -> None:
 
 def _catalog(wiring: Wiring) -> ConfiguredCatalog:
     """What the files say, or as much as the journal says in their place. Raises ConfigError."""
-    from guardian.ports import ConfigError
-    from guardian.wiring.configured import ConfiguredCatalog
-
     catalog = ConfiguredCatalog(wiring)
     if catalog.trouble and not wiring.journal.live():
         # Nobody is left alone by it: whoever started guardian is told, and mends the files.
@@ -109,8 +101,6 @@ def _listening(
     serve: Callable[[], Listener], needed: Callable[[], bool]
 ) -> Iterator[tuple[str, str]]:
     """Serve metrics and health meanwhile: where, or why not, as long as guardian is needed."""
-    from guardian.ports import ConfigError
-
     try:
         listener = serve()
     except ConfigError as error:
@@ -141,9 +131,6 @@ def _serve(
     unserved: str,
 ) -> bool:
     """Be the daemon until a signal comes; whether no write was still under way at the end."""
-    from guardian.engine.daemon import Daemon
-    from guardian.messages.about_guardian import metrics_unserved
-
     told_before = [*vigil.over]
     if unserved:
         told_before.append(metrics_unserved(catalog.environment, unserved, wiring.clock.now()))
@@ -160,7 +147,6 @@ def _overview(serving: list[Vigil | Daemon]) -> DaemonStatus:
 
 
 def _dependencies(wiring: Wiring, log: Log) -> Dependencies:
-    from guardian.engine.host import Dependencies
 
     return Dependencies(
         journal=wiring.journal,

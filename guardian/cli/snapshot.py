@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
+from guardian.app.snapshots import snapshots
+from guardian.cli.caller import actor
 from guardian.cli.options import aliases, config_option, form_option
+from guardian.core.codec import rfc3339
+from guardian.messages import records
+from guardian.messages.v1 import SnapshotsRecord
+from guardian.ports import UsageError
+from guardian.wiring import open_wiring
 
 
 @click.command()
@@ -22,14 +29,6 @@ def snapshot(
     form: str,
 ) -> None:
     """Record what stable is, so that `guardian watch` knows what to restore."""
-    from guardian.app.snapshots import snapshots
-    from guardian.cli.caller import actor
-    from guardian.core.codec import rfc3339
-    from guardian.messages import records
-    from guardian.messages.v1 import SnapshotsRecord
-    from guardian.ports import UsageError
-    from guardian.wiring import open_wiring
-
     if bool(services) is everything:
         raise UsageError("either name the services, or say --all")
     taken = []

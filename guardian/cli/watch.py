@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from guardian.app.guarding import Guarded, beginning, guard, tell_what_is_left
+from guardian.app.planning import NoWayBack
+from guardian.app.watch import WatchRequest, changed, watching
+from guardian.cli.caller import allowed, caller, end
 from guardian.cli.options import DURATION, FIXES, aliases, colour, config_option, output_options
-
-if TYPE_CHECKING:
-    from guardian.core.plan import Plan
+from guardian.cli.output import Output
+from guardian.core.codec import rfc3339
+from guardian.core.plan import Plan
+from guardian.engine.in_process import Limits
+from guardian.files.findings import counted
+from guardian.ports import UsageError
+from guardian.wiring import open_wiring
 
 
 @click.command()
@@ -92,13 +99,6 @@ def watch(
     SERVICES are names of the config file; with none, those whose live version differs from their
     snapshot or that have none. With no file: `guardian watch --lambda agents-api:live`.
     """
-    from guardian.app.guarding import Guarded, beginning, guard, tell_what_is_left
-    from guardian.app.watch import WatchRequest, changed, watching
-    from guardian.cli.caller import allowed, caller, end
-    from guardian.cli.output import Output
-    from guardian.engine.in_process import Limits
-    from guardian.wiring import open_wiring
-
     colour(no_color)
     permitted = allowed(allow)
     output = Output(form, quiet=quiet, verbose=verbose, junit=junit)
@@ -132,8 +132,6 @@ def watch(
 @contextmanager
 def _at(journal: str) -> Iterator[None]:
     """Says in which journal there was nothing to go back to: a snapshot may lie in another."""
-    from guardian.app.planning import NoWayBack
-
     try:
         yield
     except NoWayBack as error:
@@ -145,8 +143,6 @@ def _at(journal: str) -> Iterator[None]:
 
 def _asked(services: Sequence[str], function: str | None) -> Sequence[str]:
     """The services that were named, one way or the other."""
-    from guardian.ports import UsageError
-
     if function is None:
         return services
     if services:
@@ -158,9 +154,6 @@ def _asked(services: Sequence[str], function: str | None) -> Sequence[str]:
 
 def _first_words(plan: Plan, duration_s: float, now: float) -> str:
     """Before the first read: what is guarded, what would be restored, and until when."""
-    from guardian.core.codec import rfc3339
-    from guardian.files.findings import counted
-
     settle_s = max((c.settle_s for c in plan.criteria), default=0.0)
     until = rfc3339(now + duration_s)[11:16]
     back = rfc3339(now + duration_s + settle_s + 60)[11:16]

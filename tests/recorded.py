@@ -9,7 +9,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, FormatChecker
 
 from guardian.core.codec import from_rfc3339
-from guardian.wiring.record_schema import record_schema
+from tests.record_schema import record_schema
 
 FORMATS = FormatChecker(())
 

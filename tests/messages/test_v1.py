@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 
 from guardian.core import notices
 from guardian.notifiers._notice_json import encoded
-from guardian.wiring.record_schema import record_schema
 from tests.notifiers.samples import NOTICE
+from tests.record_schema import record_schema
 from tests.recorded import checked, definitions
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "schemas" / "guardian-v1.json"

@@ -43,14 +43,24 @@ class Found:
 
     @property
     def revision(self) -> str:
-        """What tells one list of actions from another; AWS gives nothing to compare."""
-        text = json.dumps([*self.before, self.forward], sort_keys=True, default=str)
+        """What tells one list of actions from another; AWS gives nothing to compare.
+
+        Nor does it promise to list the groups in the order in which they were written.
+        """
+        config = {**self.forward.get("ForwardConfig", {}), "TargetGroups": sorted(self.groups)}
+        forward = {**self.forward, "ForwardConfig": config}
+        text = json.dumps([*self.before, forward], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def reading(self, where: str) -> Reading:
-        """The traffic; a group without weight counts only where a rollout left it so."""
+        """The traffic; a group without weight counts only where a rollout left it so.
+
+        Primary is what the stamp calls stable, and else what has more weight: the order of the
+        groups says nothing.
+        """
         left = self.stamp.stable if self.stamp else ""
-        shares = {version: weight for version, weight in self.groups if weight or version == left}
+        in_order = sorted(self.groups, key=lambda group: (group[0] != left, -group[1]))
+        shares = {version: weight for version, weight in in_order if weight or version == left}
         whole = sum(shares.values())
         if not whole or len(shares) > 2:
             raise RouterError(

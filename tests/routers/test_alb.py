@@ -108,6 +108,22 @@ def test_a_group_without_weight_stays_listed_so_that_its_health_is_known(alb: Wo
     assert alb.door.tags == {}
 
 
+def test_the_order_in_which_groups_are_listed_says_nothing(alb: World) -> None:
+    """AWS may list them in any: stable stays stable, and nobody is thought to have written."""
+    router = alb.router()
+    read = router.shift(
+        Traffic(primary=alb.stable, secondary=alb.canary, weight=Weight.percent(90)),
+        stamp=alb.stamp,
+        after=router.read(),
+    )
+    alb.change(lambda groups: groups.reverse())
+    assert router.read() == read
+    alb.door.tags.clear()
+    assert router.read().traffic == Traffic(
+        primary=alb.canary, secondary=alb.stable, weight=Weight.percent(10)
+    )
+
+
 def test_stickiness_is_told_and_ends_on_the_way_back(alb: World) -> None:
     """It outranks weights: who was given the canary would stay on it for as long."""
     alb.sticky(3600)

@@ -33,6 +33,9 @@ SETTLE_VENDED_S: Final = 5 * _MINUTE_S
 """Any other `AWS/...` namespace."""
 SETTLE_CUSTOM_S: Final = 2 * _MINUTE_S
 """PutMetricData and the embedded metric format."""
+SETTLE_FINE_S: Final = 30.0
+"""The same with StorageResolution 1: seconds after they were put, and a program puts them every 10
+or so."""
 
 SECONDS: Final = "Seconds"
 MILLISECONDS: Final = "Milliseconds"

@@ -370,3 +370,16 @@ def test_a_metrics_source_is_the_usual_one_unless_it_is_named(write: Path) -> No
         load(write, wrong)
     with pytest.raises(ConfigError, match=r"'almanac' is not .*: use "):
         load(write, RATIO, HEAD + "defaults: {source: almanac}\n")
+
+
+def test_seconds_are_for_metrics_that_are_put_by_the_second(write: Path) -> None:
+    """AWS's own come by the minute; one's own are settled sooner."""
+    (one,) = load(write, RATIO, HEAD + "defaults: {period: 10s}\n")
+    assert ({q.period_s for q in one.queries()}, one.settle_s) == ({10}, 30.0)
+    lambdas = LATENCY.replace("metric: Duration", "metric: Duration, period: 20s")
+    with pytest.raises(ConfigError, match="AWS publishes AWS/Lambda Duration by the minute"):
+        load(write, lambdas)
+    with pytest.raises(ConfigError, match="only metrics of your own"):
+        load(write, LATENCY, HEAD + "defaults: {period: 30s}\n")
+    with pytest.raises(ConfigError, match="10s, 20s, 30s, or a whole number of minutes"):
+        load(write, RATIO, HEAD + "defaults: {period: 15s}\n")

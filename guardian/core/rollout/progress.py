@@ -46,15 +46,14 @@ class Observation:
 
 
 def observed_s(rollout: Rollout, seen: Observation) -> float:
-    """Observed seconds of the present step: settled whole minutes since its confirmed shift.
+    """Observed seconds of the present step: settled whole periods since its confirmed shift.
 
     Those in which stable showed the same trouble say nothing of the release, and do not count.
     """
-    confirmed_at = rollout.step_confirmed_at
-    if confirmed_at is None or seen.observed_until is None:
+    if rollout.step_confirmed_at is None or seen.observed_until is None:
         return 0.0
     shared_min = max((v.evidence.shared_minutes for v in seen.verdicts), default=0.0)
-    lasted_s = seen.observed_until - ceil_to(confirmed_at, MINUTE_S)
+    lasted_s = seen.observed_until - _begun(rollout, rollout.step_confirmed_at)
     return max(0.0, lasted_s - shared_min * MINUTE_S)
 
 
@@ -83,7 +82,14 @@ def baked_at(rollout: Rollout) -> Instant:
     """When the present step's bake can be observed in full at the earliest: it has settled then."""
     confirmed_at = rollout.step_confirmed_at or rollout.started_at
     settle_s = max((c.settle_s for c in gating(rollout.plan).values()), default=0.0)
-    return ceil_to(confirmed_at, MINUTE_S) + rollout.plan.steps[rollout.step].bake_s + settle_s
+    return _begun(rollout, confirmed_at) + rollout.plan.steps[rollout.step].bake_s + settle_s
+
+
+def _begun(rollout: Rollout, confirmed_at: Instant) -> Instant:
+    """When the first whole period after a shift begins: a minute, or what is read more finely."""
+    counted = [c for c in gating(rollout.plan).values() if not c.measure.any_of]
+    period_s = max((q.period_s for c in counted for q in c.queries()), default=MINUTE_S)
+    return ceil_to(confirmed_at, min(MINUTE_S, period_s))
 
 
 def gating(plan: Plan, waived: Collection[str] = ()) -> dict[str, Criterion]:

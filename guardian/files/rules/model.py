@@ -31,9 +31,9 @@ def _twelve(text: str) -> str:
     return text
 
 
-def _whole_minutes(seconds: float) -> float:
-    if seconds < 60 or seconds % 60 or seconds > 3600:
-        raise ValueError("a period is a whole number of minutes, between 1m and 1h")
+def _period(seconds: float) -> float:
+    if seconds not in (10, 20, 30) and (seconds < 60 or seconds % 60 or seconds > 3600):
+        raise ValueError("a period is 10s, 20s, 30s, or a whole number of minutes up to 1h")
     return seconds
 
 
@@ -48,7 +48,7 @@ AccountId = Annotated[
     WithJsonSchema({"type": "string", "pattern": pattern(_ACCOUNT), "examples": ["333333333333"]}),
 ]
 SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Period = Annotated[Duration, AfterValidator(_whole_minutes)]
+Period = Annotated[Duration, AfterValidator(_period)]
 Text = Annotated[str, Field(min_length=1, max_length=255)]
 Dimensions = Annotated[
     dict[str, Annotated[str, Field(min_length=1, max_length=1024)]], Field(max_length=30)

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from guardian.cloudwatch import MetricStat, changed, metric_query
-from guardian.core.model import Query
+from guardian.core.model import MINUTE_S, Query
 from guardian.core.wording import span
 from guardian.files.fields import Region
 from guardian.files.findings import Place, did_you_mean
@@ -20,7 +20,7 @@ from guardian.files.rules.model import AccountId, Dimensions, Text
 from guardian.files.rules.query import BuildContext, filled
 from guardian.files.rules.source_form import Key, MetricBase, Samples, SourceForm
 from guardian.files.units import pattern, plain, told
-from guardian.namespaces import COUNT, PERCENT, SECONDS, settle_s, unit
+from guardian.namespaces import COUNT, PERCENT, SECONDS, SETTLE_FINE_S, settle_s, unit, vended
 
 _STAT: Final = re.compile(
     r"Average|Sum|Minimum|Maximum|SampleCount|IQM"
@@ -175,8 +175,9 @@ class _CloudWatchForm(SourceForm[CloudWatchMetric]):
         return MetricStat.of(query).metric
 
     def settle_s(self, query: Query) -> float:
-        """As its namespace is published."""
-        return settle_s(MetricStat.of(query).namespace)
+        """As its namespace is published, and sooner where it is published by the second."""
+        usual = settle_s(MetricStat.of(query).namespace)
+        return usual if query.period_s >= MINUTE_S else SETTLE_FINE_S
 
     def settles(self, query: Query) -> str:
         """The namespace."""
@@ -212,12 +213,19 @@ def _query(
         for name, text in metric.dimensions.items()
     }
     region, account = metric.region or defaults.region, metric.account_id or defaults.account_id
+    period_s = int(metric.period or defaults.period or MINUTE_S)
+    if period_s < MINUTE_S and vended(metric.namespace):
+        context.say(
+            (*place, "period") if metric.period else place,
+            f"AWS publishes {metric.name} by the minute and no more often: only metrics of your own"
+            " that are put with StorageResolution 1 have periods of 10s, 20s and 30s",
+        )
     return metric_query(
         namespace=filled(metric.namespace, (*place, "namespace"), context),
         metric=filled(metric.metric, (*place, "metric"), context),
         stat=metric.stat or stat,
         dimensions=tuple(sorted(dimensions.items())),
-        period_s=int(metric.period or defaults.period or 60),
+        period_s=period_s,
         unit=metric.unit or unit(metric.namespace, metric.metric),
         region=filled(region, (*place, "region"), context, bound=False) if region else None,
         account_id=filled(account, (*place, "account_id"), context, bound=False)

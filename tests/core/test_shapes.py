@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from guardian.core.codec import decode, encode
+from guardian.core.codec import CodecError, decode, encode
+from guardian.core.model import Query
 from guardian.core.notices import Notice
 from guardian.core.rollout.entries import Order
 from guardian.core.traffic import Weight
@@ -51,3 +52,9 @@ def test_what_the_first_notices_said_in_texts_is_read(
     found = decode(Notice, text)
     assert (found.weight, found.step, found.steps) == read
     assert decode(Notice, encode(found)) == found
+
+
+def test_a_word_of_a_query_is_text_or_names_with_values() -> None:
+    """Anything else was written by nobody."""
+    with pytest.raises(CodecError, match="text, null or a list of names and values is wanted"):
+        decode(Query, '{"name":"n","source":"s","metric":5}')

@@ -10,7 +10,15 @@ import pytest
 from guardian.core.plan import Plan
 from guardian.core.rollout.entries import Completed, StepEntered
 from guardian.core.rollout.machine import Phase, Rollout
-from guardian.core.rollout.stable import Age, Contradiction, Record, Sides, records, sides
+from guardian.core.rollout.stable import (
+    Age,
+    Contradiction,
+    Record,
+    Sides,
+    came_after,
+    records,
+    sides,
+)
 from guardian.core.traffic import FULL, Reading, Snapshot, Stamp, Traffic
 from tests.core.rollouts import (
     BESIDE,
@@ -28,6 +36,13 @@ from tests.core.rollouts import (
 
 TURNED = Traffic(primary="42", secondary="41", weight=TEN)
 """The new version is the primary one."""
+
+
+def test_what_is_live_can_have_followed_stable_unless_all_of_it_is_older() -> None:
+    """Where nobody knows the age of a version, it can."""
+    assert came_after(TURNED, "41", float)
+    assert not came_after(TURNED, "43", float)
+    assert came_after(TURNED, "43", None)
 
 
 def done(plan: Plan = PLAN, *, at: float = 0.0) -> Rollout:

@@ -24,6 +24,7 @@ from guardian.core.rollout.entries import (
 from guardian.core.status import RolloutStatus
 from guardian.core.verdict import Verdict
 from guardian.core.wording import hour_minute
+from guardian.messages.entry_lines import sentence
 
 if TYPE_CHECKING:
     from guardian.engine.tick_result import TickResult
@@ -114,7 +115,7 @@ class Story:
             case PrimaryConfirmed():
                 self._line(entry.at, f"AWS shows it, read back: {status.plan.canary} 100%")
             case _:
-                self._line(entry.at, type(entry).__name__)
+                self._line(entry.at, sentence(entry, status.plan))
 
     def _progress(self, status: RolloutStatus) -> None:
         observed = int(status.observed_min)

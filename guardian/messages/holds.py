@@ -38,10 +38,6 @@ def held(entry: Held, after: Rollout) -> Words:
     )
 
 
-def _rollback_withheld(after: Rollout) -> bool:
-    return after.hold is not None and after.hold.rollback_withheld
-
-
 def _leads_to(after: Rollout) -> Phase | None:
     return None if after.hold is None else after.hold.resume_to
 
@@ -49,7 +45,7 @@ def _leads_to(after: Rollout) -> Phase | None:
 def _happened(entry: Held, after: Rollout) -> str:
     """The title: what happened, in a few words."""
     plan, weight = after.plan, confirmed_weight(after)
-    if _rollback_withheld(after):
+    if after.rollback_withheld:
         return _not_rolled_back(entry, after)
     match entry.why:
         case HoldReason.PERSON:
@@ -92,7 +88,7 @@ def _next(after: Rollout) -> str:
 def _stays(after: Rollout) -> str:
     """What guardian does about traffic and criteria while it holds."""
     plan = after.plan
-    if _rollback_withheld(after):
+    if after.rollback_withheld:
         return (
             f"While the freeze lasts guardian rolls nothing back by itself: version {plan.canary}"
             " KEEPS its traffic."
@@ -112,7 +108,7 @@ def _until(why: HoldReason, after: Rollout) -> str:
     """What ends a hold that nobody touches."""
     plan, due = after.plan, approval_due(after)
     asked = approval_of(plan, after.step + 1)
-    if why is HoldReason.FREEZE or _rollback_withheld(after):
+    if why is HoldReason.FREEZE or after.rollback_withheld:
         return ""
     if due is not None and asked is not None:
         if asked.on_timeout is Unapproved.HOLD:
@@ -142,12 +138,12 @@ def _unhold(why: HoldReason, after: Rollout) -> str:
         case HoldReason.PERSON:
             on = "goes on with the rollback" if back else "goes on"
             return f"It stays so until a person decides: `guardian rollout resume {service}` {on}."
-        case HoldReason.BREACH if not _rollback_withheld(after):
+        case HoldReason.BREACH if not after.rollback_withheld:
             return f"It stays so until a person decides: {waive} lets it go on without that one."
         case HoldReason.BREACH | HoldReason.FREEZE:
             on = (
                 "lets guardian roll it back"
-                if _rollback_withheld(after)
+                if after.rollback_withheld
                 else "ends the freeze before that"
             )
             return (

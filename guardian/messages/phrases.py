@@ -10,7 +10,7 @@ from guardian.core.reasons import against
 from guardian.core.rollout.machine import Rollout
 from guardian.core.rollout.pre_existing import broken, unseen
 from guardian.core.verdict import Outcome, Verdict
-from guardian.messages.verdict_lines import measured
+from guardian.messages.verdict_lines import line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ def breach_of(verdicts: Sequence[Verdict]) -> str:
 def numbers(verdicts: Sequence[Verdict]) -> str:
     """One sentence for each verdict that is not a pass."""
     return " ".join(
-        f"{v.criterion} is {v.outcome.value}: {measured(v)}."
+        f"{v.criterion} is {v.outcome.value}: {line(v).measured}."
         for v in verdicts
         if v.outcome is not Outcome.PASS
     )

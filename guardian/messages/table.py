@@ -163,7 +163,7 @@ def _row(before: Rollout, entry: Entry, after: Rollout) -> tuple[Event, str] | N
             return Event.BAKING, ""
         case Held(why=HoldReason.BLIND) if before.hold is not None and before.hold.why is entry.why:
             return None  # It was told, and its page is open.
-        case Held() if _rollback_withheld(after):
+        case Held() if after.rollback_withheld:
             return Event.STUCK, _FROZEN
         case Held():
             return (Event.BLIND, _BLIND) if entry.why is HoldReason.BLIND else (Event.HELD, "")
@@ -282,7 +282,7 @@ def _resolved(before: Rollout, entry: Entry, after: Rollout) -> tuple[str, ...]:
     plan, over = before.plan, []
     if before.hold is not None and before.hold.blind_paged and after.hold is None:
         over.append(page_key(plan, _BLIND))
-    if before.hold is not None and before.hold.rollback_withheld and not _rollback_withheld(after):
+    if before.rollback_withheld and not after.rollback_withheld:
         over.append(page_key(plan, _FROZEN))
     if isinstance(entry, RollbackStarted | _End) or after.kept_back:
         over += [page_key(plan, cause) for cause in _STUCK[: before.stuck_level]]
@@ -295,7 +295,3 @@ def _resolved(before: Rollout, entry: Entry, after: Rollout) -> tuple[str, ...]:
     if isinstance(entry, Completed):
         over += plan.open_pages
     return tuple(dict.fromkeys(over))
-
-
-def _rollback_withheld(rollout: Rollout) -> bool:
-    return rollout.hold is not None and rollout.hold.rollback_withheld

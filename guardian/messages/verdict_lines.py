@@ -40,10 +40,14 @@ class VerdictLine:
     limit: str
     samples: str
     window: str
-    """Empty where there is none."""
-    measured: str
-    """Value, limit, samples and window in one."""
+    """Limit and window are empty where there is none."""
     why: str
+
+    @property
+    def measured(self) -> str:
+        """Value, limit, samples and window: "6.1%, limit above 5%, 480 samples, 03:10 to …"."""
+        held_to = f"limit {self.limit}" if self.limit else ""
+        return ", ".join(p for p in (self.value, held_to, self.samples, self.window) if p)
 
 
 def lines(verdicts: Sequence[Verdict], most: int) -> tuple[list[VerdictLine], str]:
@@ -61,10 +65,9 @@ def line(verdict: Verdict) -> VerdictLine:
         word=_WORDS[verdict.outcome],
         criterion=scrub(verdict.criterion, NAME_CHARS),
         value=value(seen) or "no value",
-        limit=limit(seen) or "none",
+        limit=limit(seen),
         samples=samples(seen),
         window=window(seen),
-        measured=measured(verdict),
         why=scrub(verdict.why, WHY_CHARS),
     )
 
@@ -79,16 +82,3 @@ def samples(evidence: Evidence) -> str:
     if evidence.samples < evidence.min_samples:
         return f"{evidence.samples} of {evidence.min_samples} samples"
     return sampled(evidence)
-
-
-def measured(verdict: Verdict) -> str:
-    """Value, limit, samples and window: "6.1%, limit above 5%, 480 samples, 03:10 to …"."""
-    seen = verdict.evidence
-    held_to = limit(seen)
-    parts = [
-        value(seen) or "no value",
-        f"limit {held_to}" if held_to else "",
-        samples(seen),
-        window(seen),
-    ]
-    return ", ".join(part for part in parts if part)

@@ -126,7 +126,7 @@ def _criteria(notice: Notice) -> list[dict[str, Any]]:
 
 
 def _field(line: VerdictLine) -> str:
-    value = f"{line.value} · limit {line.limit}"
+    value = f"{line.value} · limit {line.limit or 'none'}"
     counted = ", ".join(part for part in (line.samples, line.window) if part)
     rest = (fit(text, 400) for text in (value, counted, line.why))
     return "\n".join((f"*{fit(line.criterion, 200)}*: {line.word}", *rest))

@@ -173,7 +173,7 @@ def _row(line: VerdictLine) -> dict[str, str]:
         "criterion": line.criterion,
         "verdict": line.outcome,
         "value": line.value,
-        "limit": line.limit,
+        "limit": line.limit or "none",
         "samples": line.samples,
         "window": line.window,
         "why": line.why,

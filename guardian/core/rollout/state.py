@@ -188,6 +188,11 @@ class Rollout:
         return self.step == len(self.plan.steps) - 1
 
     @property
+    def rollback_withheld(self) -> bool:
+        """Whether a freeze stands in the way of a rollback that guardian would have made."""
+        return self.hold is not None and self.hold.rollback_withheld
+
+    @property
     def moved(self) -> bool:
         """Whether guardian may have moved traffic."""
         return self.plan.drive is Drive.ROLLOUT and self.step >= 0

@@ -43,7 +43,7 @@ types: .venv/dev  ## mypy --strict over the package, the tests and the benchmark
 core: .venv/dev  ## The tests of the core, which alone reach every branch of it
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q tests/core tests/messages
-	$(BIN)/coverage report --include='guardian/core/*' --fail-under=100
+	$(BIN)/coverage report --include='guardian/core/*,guardian/messages/*' --fail-under=100
 
 bench: .venv/dev  ## Start-up times, tick costs and detection times, printed as a table
 	$(BIN)/python -m bench

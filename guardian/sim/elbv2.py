@@ -158,6 +158,7 @@ class LoadBalancers:
                 ("RequestCount", "Count", {1.0: requests}),
                 ("HTTPCode_Target_5XX_Count", "Count", {1.0: failed}),
                 ("TargetResponseTime", "Seconds", took),
+                ("UnHealthyHostCount", "Count", {float(group.states.count("unhealthy")): 1}),
             ):
                 bag = Bag.of(values)
                 if bag.n:

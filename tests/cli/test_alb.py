@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,30 @@ def test_a_bad_release_is_taken_back_at_10_percent(house: House) -> None:
     assert house.weights()[0] == {"agents-blue": 90, "agents-green": 10}
     assert {"agents-blue": 50, "agents-green": 50} not in house.weights()
     assert house.door.tags == {}
+
+
+def test_a_bad_deploy_by_somebody_else_is_taken_back(house: House) -> None:
+    """To the group that the snapshot names, by a watch."""
+    taken = house.stage.run("snapshot", "agents")
+    assert taken.code == 0, taken.err
+    house.green.failure_rate = 0.5
+
+    def deploy(actions: list[dict[str, Any]]) -> None:
+        blue, green = actions[-1]["ForwardConfig"]["TargetGroups"]
+        blue["Weight"], green["Weight"] = 0, 100
+
+    house.balancers.write_as_person(house.door, deploy)
+    ended = house.stage.run("watch", "agents", "--duration", "10m", timeout_s=120)
+    assert ended.code == 4, ended.out + ended.err
+    assert house.balancers.shares(house.door) == {house.blue.version: 1.0}
+
+
+def test_doctor_finds_every_series_of_the_preset(house: House) -> None:
+    """And the group that serves well."""
+    ended = house.stage.run("doctor", "agents")
+    assert ended.code == 0, ended.out + ended.err
+    assert f"serves {house.blue.version} 100%" in ended.out
+    assert "UnHealthyHostCount Maximum: 6" in ended.out
 
 
 def test_a_weight_that_two_integers_cannot_give_is_refused_when_it_is_read(house: House) -> None:

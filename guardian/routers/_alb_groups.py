@@ -15,11 +15,20 @@ from guardian.routers._alb_answers import NAME, VERSION
 Ask = Callable[..., Mapping[str, Any]]
 _PREFIX: Final = "targetgroup/"
 _UNWATCHED: Final = "Target.HealthCheckDisabled"
+_STATES: Final = frozenset(
+    ["initial", "healthy", "unhealthy", "unhealthy.draining", "unused", "draining", "unavailable"]
+)
+"""Of a target (API reference, TargetHealth)."""
+
+
+def is_named(version: str) -> bool:
+    """Whether it is NAME or NAME/ID."""
+    return bool(NAME.fullmatch(version) or VERSION.fullmatch(version))
 
 
 def require_named(version: str) -> None:
-    """NAME, NAME/ID or that as CloudWatch and the ARN have it; INVALID for anything else."""
-    if not NAME.fullmatch(version) and not VERSION.fullmatch(version):
+    """NAME or NAME/ID; INVALID for anything else."""
+    if not is_named(version):
         raise RouterError(
             Reason.INVALID,
             f"{scrub(version, 60)!r} is no target group: write its name, or its name and id as in"
@@ -70,12 +79,20 @@ class Targets:
 
 
 def targets_of(version: str, answer: Mapping[str, Any]) -> Targets:
-    """What DescribeTargetHealth says; one whose health nobody checks counts as healthy."""
+    """What DescribeTargetHealth says; one whose health nobody checks counts as healthy.
+
+    Raises RouterError(UNAVAILABLE) for states that there are not: that is no bad health.
+    """
     counts: dict[str, int] = {}
     for described in answer.get("TargetHealthDescriptions", ()):
         health = described.get("TargetHealth") or {}
-        unwatched = health.get("Reason") == _UNWATCHED
-        state = "healthy" if unwatched else scrub(str(health.get("State")), 30)
+        state = "healthy" if health.get("Reason") == _UNWATCHED else str(health.get("State"))
+        if state not in _STATES:
+            raise RouterError(
+                Reason.UNAVAILABLE,
+                f"the answer about target group {version} cannot be understood: a target of it is"
+                f" {scrub(state, 30)}",
+            )
         counts[state] = counts.get(state, 0) + 1
     return Targets(
         version=version,

@@ -22,6 +22,7 @@ from guardian.ports.health import Health, Level
 from guardian.routers._alb_answers import TAG, VERSION, WEIGHTS, Found, found_in, stamped
 from guardian.routers._alb_groups import (
     Targets,
+    is_named,
     require_named,
     require_pair,
     targets_of,
@@ -197,7 +198,7 @@ class Alb:
             try:
                 targets = self._targets(self.resolve(version))
             except RouterError as error:
-                if error.reason not in {Reason.NOT_FOUND, Reason.INVALID}:
+                if error.reason is not Reason.NOT_FOUND and is_named(version):
                     raise
                 problems.append(error.detail)
                 continue
@@ -227,7 +228,7 @@ class Alb:
         try:
             targets = self._targets(self.resolve(version))
         except RouterError as error:
-            if error.reason not in {Reason.NOT_FOUND, Reason.INVALID}:
+            if error.reason is not Reason.NOT_FOUND and is_named(version):
                 raise
             return error.detail
         return "" if targets.initial else targets.problem(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from guardian.aws import Sessions
+from guardian.aws import Account, Sessions
 from guardian.core.traffic import Stamp, Traffic, Weight
 from guardian.routers.alb import Alb, Options, build
 from guardian.sim.elbv2 import Door, LoadBalancers
@@ -26,8 +26,9 @@ class World:
 
     secrets: tuple[str, ...] = (TOKEN, SECRET_KEY, "AKIAIOSFODNN7EXAMPLE")
 
-    def __init__(self, simulator: Simulator, *, rule: bool) -> None:
+    def __init__(self, simulator: Simulator, *, rule: bool, account: Account | None = None) -> None:
         self.simulator = simulator
+        self.account = account
         self.balancers = simulator.part(LoadBalancers)
         self.blue = self.balancers.create_group("agents-blue")
         self.green = self.balancers.create_group("agents-green")
@@ -38,10 +39,10 @@ class World:
         self.ten = Traffic(primary=self.stable, secondary=self.canary, weight=Weight.percent(10))
 
     def router(self, **options: Any) -> Alb:
-        """The router with fresh clients."""
+        """The router, with fresh clients but for an account that is given."""
         key = "rule" if self.rule else "listener"
         clock = self.simulator.world.clock
-        context = context_for(account_for(Sessions()), clock=clock)
+        context = context_for(self.account or account_for(Sessions()), clock=clock)
         return build(Options.model_validate({key: self.door.arn, **options}), context)
 
     def stranger(self) -> Alb:

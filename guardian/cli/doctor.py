@@ -48,7 +48,6 @@ def doctor(*, services: tuple[str, ...], config: Path | None, form: str, strict:
 
 
 def _line(health: Health) -> str:
-
     colours = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
     word = click.style(f"{health.level.value:4}", fg=colours[health.level])
     fix = f"\n      fix: {health.fix}" if health.fix else ""

@@ -89,12 +89,10 @@ def _named(services: Sequence[str], everything: bool) -> Sequence[str]:
 
 
 def _words(scope: str) -> str:
-
     return "everything" if scope == EVERYTHING else scope
 
 
 def _show(wiring: Wiring, form: str) -> None:
-
     now = wiring.clock.now()
     found = wiring.journal.freezes()
     if form == "json":

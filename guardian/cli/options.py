@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +43,22 @@ FIXES = click.option(
     metavar="INCIDENT",
     help="An open incident (or an alarm, by its name) that this release is to mend; it neither"
     " holds nor fails it.",
+)
+
+
+REASON = click.option("--reason", default="", help="Why; recorded.")
+ROLLBACK_TIMEOUT = click.option(
+    "--rollback-timeout",
+    type=DURATION,
+    default="5m",
+    show_default=True,
+    help="How long a rollback may stay unconfirmed before a person is called (exit code 6).",
+)
+JUNIT = click.option(
+    "--junit",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a JUnit report: a suite for each service, a case for each criterion.",
 )
 
 
@@ -90,8 +107,6 @@ def output_options(command: F) -> F:
 
 def colour(no_color: bool) -> None:
     """Let click colour its output, or not."""
-    import os
-
     if no_color or os.environ.get("NO_COLOR"):
         context = click.get_current_context()
         context.color = False

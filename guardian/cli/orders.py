@@ -34,7 +34,6 @@ def told(form: str, result: OrderResult, now: Instant) -> None:
 
 
 def _detail(result: OrderResult) -> str:
-
     plan = result.rollout.plan
     match result.became:
         case Became.MOOT:

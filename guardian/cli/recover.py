@@ -9,7 +9,7 @@ import click
 from guardian.app.recover import RecoverRequest
 from guardian.app.recover import recover as recovered
 from guardian.cli.caller import caller
-from guardian.cli.options import DURATION, aliases, config_option
+from guardian.cli.options import DURATION, REASON, ROLLBACK_TIMEOUT, aliases, config_option
 from guardian.cli.output import Output
 from guardian.engine.in_process import Limits
 from guardian.engine.outcome import worst
@@ -26,19 +26,13 @@ from guardian.wiring import need, open_in_need
     show_default=True,
     help="Put traffic back, or drive the rollout on to its end.",
 )
-@click.option("--reason", default="", help="Why; recorded.")
+@REASON
 @click.option(
     "--timeout",
     type=DURATION,
     help="It must be over by then; what is driven on goes back first (exit code 124).",
 )
-@click.option(
-    "--rollback-timeout",
-    type=DURATION,
-    default="5m",
-    show_default=True,
-    help="How long a rollback may stay unconfirmed before a person is called (exit code 6).",
-)
+@ROLLBACK_TIMEOUT
 def recover(
     *,
     services: tuple[str, ...],

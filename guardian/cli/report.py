@@ -63,7 +63,6 @@ def report(
 
 
 def _written(facts: Facts, form: str) -> str:
-
     writers = {"text": as_text, "markdown": as_markdown, "json": as_json, "html": as_html}
     return writers[form](facts)
 

@@ -12,7 +12,7 @@ from guardian.app.rollback import RollbackRequest, planned
 from guardian.app.rollback import rollback as put_back
 from guardian.app.rollback_plan import RollbackPlan
 from guardian.cli.caller import caller, end
-from guardian.cli.options import DURATION, aliases, config_option
+from guardian.cli.options import DURATION, REASON, aliases, config_option
 from guardian.cli.output import Output
 from guardian.core.rollout.machine import IllegalEntry
 from guardian.engine.in_process import Limits
@@ -26,7 +26,7 @@ from guardian.wiring import Wiring, need, open_in_need
 @config_option
 @click.option("--to", metavar="VERSION", help="Restore this version, whatever the snapshot says.")
 @click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can answer.")
-@click.option("--reason", default="", help="Why; recorded.")
+@REASON
 @click.option(
     "--rollback-timeout",
     type=DURATION,
@@ -76,7 +76,6 @@ def _back(wiring: Wiring, asked: RollbackRequest, output: Output, *, yes: bool) 
 
 
 def _agreed(plan: RollbackPlan) -> bool:
-
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError("nobody can be asked here: add --yes to go on")
     return click.confirm(f"put all traffic on version {plan.stable} now?")

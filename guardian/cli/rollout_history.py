@@ -50,7 +50,6 @@ def history(
 
 
 def _entries(wiring: Wiring, id_: str, form: str) -> None:
-
     found = status(wiring, id_)
     plan = found.plan
     if form == "json":
@@ -62,7 +61,6 @@ def _entries(wiring: Wiring, id_: str, form: str) -> None:
 
 
 def _print(found: Sequence[RolloutStatus]) -> None:
-
     if not found:
         click.echo("no rollouts so far")
     for one in found:

@@ -10,7 +10,7 @@ import click
 
 from guardian.app.orders import give
 from guardian.cli.caller import actor
-from guardian.cli.options import DURATION, config_option, form_option
+from guardian.cli.options import DURATION, REASON, config_option, form_option
 from guardian.cli.orders import told
 from guardian.clock import SystemClock
 from guardian.core.codec import rfc3339
@@ -115,7 +115,6 @@ def _give(
     return failing(asked["form"], run)
 
 
-REASON = click.option("--reason", default="", help="Why; recorded.")
 WHY = click.option("--reason", required=True, help="Why; recorded.")
 
 

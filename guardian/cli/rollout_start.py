@@ -11,7 +11,16 @@ from guardian.app.orders import ANSWER_S, give
 from guardian.app.start import Accepted, StartRequest, retried
 from guardian.app.start import start as started
 from guardian.cli.caller import actor, allowed, caller, end
-from guardian.cli.options import DURATION, FIXES, colour, config_option, output_options
+from guardian.cli.options import (
+    DURATION,
+    FIXES,
+    JUNIT,
+    REASON,
+    ROLLBACK_TIMEOUT,
+    colour,
+    config_option,
+    output_options,
+)
 from guardian.cli.orders import told
 from guardian.cli.output import Output, show
 from guardian.core.codec import rfc3339
@@ -37,7 +46,7 @@ from guardian.wiring import Wiring, open_wiring
 )
 @FIXES
 @click.option("--observe", is_flag=True, help="Shift and judge, and do not roll back.")
-@click.option("--reason", default="", help="Why; recorded.")
+@REASON
 @click.option(
     "--on-exit",
     type=click.Choice(["rollback", "leave"]),
@@ -58,20 +67,9 @@ from guardian.wiring import Wiring, open_wiring
     show_default=True,
     help="What the end of --timeout does to a release that has not failed.",
 )
-@click.option(
-    "--rollback-timeout",
-    type=DURATION,
-    default="5m",
-    show_default=True,
-    help="How long a rollback may stay unconfirmed before a person is called (exit code 6).",
-)
+@ROLLBACK_TIMEOUT
 @click.option("--allow", metavar="WHAT", default="", help="As for `guardian watch`.")
-@click.option(
-    "--junit",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write a JUnit report: a suite for each service, a case for each criterion.",
-)
+@JUNIT
 @output_options
 def start(
     *,

@@ -72,7 +72,6 @@ def status(
 
 
 def _print(found: Sequence[RolloutStatus], form: str, now: Instant) -> None:
-
     if form == "json":
         click.echo(rollouts(found, now))
         return
@@ -89,14 +88,12 @@ def _print(found: Sequence[RolloutStatus], form: str, now: Instant) -> None:
 
 
 def _row(one: RolloutStatus) -> tuple[str, ...]:
-
     plan = one.plan
     started = moment(one.rollout.started_at, date=True)
     return (plan.rollout, started, plan.service, where(one), plan.actor)
 
 
 def _blocks(found: Sequence[RolloutStatus], blank: Sequence[str]) -> None:
-
     if not found and not blank:
         show("nothing is live")
     for name in blank:
@@ -129,7 +126,6 @@ def _watch(wiring: Wiring, ids: Sequence[str], form: str) -> int:
 
 
 def _follow(shown: Iterator[Statuses], form: str) -> int:
-
     before: dict[str, RolloutStatus] = {}
     code = 0
     for now in shown:

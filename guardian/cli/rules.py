@@ -73,13 +73,11 @@ def explain(*, paths: tuple[str, ...], config: Path | None, form: str) -> int:
 
 
 def _explain_record(rules: list[ExplanationRecord]) -> str:
-
     document: ExplainRecord = {"schema": "guardian/v1/explain", "rules": rules}
     return records.text(document)
 
 
 def _explain_service(config: Path, name: str, form: str) -> None:
-
     loaded = load(config, environ=os.environ)
     service = loaded.service(name)
     explanation = put_into_words(service_criteria(loaded, name), policy=service.policy)

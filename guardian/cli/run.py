@@ -147,7 +147,6 @@ def _overview(serving: list[Vigil | Daemon]) -> DaemonStatus:
 
 
 def _dependencies(wiring: Wiring, log: Log) -> Dependencies:
-
     return Dependencies(
         journal=wiring.journal,
         clock=wiring.clock,

@@ -12,7 +12,17 @@ from guardian.app.guarding import Guarded, beginning, guard, tell_what_is_left
 from guardian.app.planning import NoWayBack
 from guardian.app.watch import WatchRequest, changed, watching
 from guardian.cli.caller import allowed, caller, end
-from guardian.cli.options import DURATION, FIXES, aliases, colour, config_option, output_options
+from guardian.cli.options import (
+    DURATION,
+    FIXES,
+    JUNIT,
+    REASON,
+    ROLLBACK_TIMEOUT,
+    aliases,
+    colour,
+    config_option,
+    output_options,
+)
 from guardian.cli.output import Output
 from guardian.core.codec import rfc3339
 from guardian.core.plan import Plan
@@ -53,26 +63,15 @@ from guardian.wiring import open_wiring
     type=DURATION,
     help="Stop watching after this long, and treat traffic as --on-exit says (exit code 124).",
 )
-@click.option(
-    "--rollback-timeout",
-    type=DURATION,
-    default="5m",
-    show_default=True,
-    help="How long a rollback may stay unconfirmed before a person is called (exit code 6).",
-)
+@ROLLBACK_TIMEOUT
 @click.option(
     "--allow",
     metavar="WHAT",
     default="",
     help="Turn exit code 5 (inconclusive) or 7 (waiting) into 0 with a warning; comma-separated.",
 )
-@click.option("--reason", default="", help="Why; recorded.")
-@click.option(
-    "--junit",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write a JUnit report: a suite for each service, a case for each criterion.",
-)
+@REASON
+@JUNIT
 @output_options
 def watch(
     *,

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from guardian.app.planning import Service
 from guardian.app.remembered import Records
-from guardian.core.model import Query
 from guardian.core.notices import Notice
 from guardian.engine.outbox import Receiver
 from guardian.engine.task import Task
@@ -52,10 +51,6 @@ class Services(Records, Protocol):
 
     def check_account(self, name: str) -> None:
         """Raise when the credentials belong to another account than the service's."""
-        ...
-
-    def has_data(self, service: str, queries: Sequence[Query]) -> frozenset[Query]:
-        """Which of these series had datapoints lately."""
         ...
 
     def plane(self, name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guardian.app.known import decided, known
-from guardian.app.planning import Request, Service, resolved
+from guardian.app.planning import Request, Service, live_on, resolved
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, fold
 from guardian.core.rollout.stable import came_after, sides
@@ -82,7 +82,7 @@ def plan_rollback(
             " back with what deployed it"
         )
     reading = router.read()
-    live = _live_on(router.target, journal)
+    live = live_on(journal, router.target)
     if live is not None and _restores(live, to, reading):
         origin = f"as rollout {live.plan.rollout} found it"
         return RollbackPlan(
@@ -139,12 +139,6 @@ def _nothing_known(service: Service, reading: Reading) -> str:
         f" {reading.traffic.primary}: name the version, `guardian rollback {service.name} --to"
         " VERSION`"
     )
-
-
-def _live_on(target: str, journal: Journal) -> Rollout | None:
-    """The newest live rollout of a target."""
-    live = [head.rollout for head in journal.live() if head.target == target]
-    return fold(r.entry for r in journal.read(live[-1])) if live else None
 
 
 def _restores(live: Rollout, to: str | None, reading: Reading) -> bool:

@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, TypeAlias
 
 from guardian.core.binding import swapped
-from guardian.core.model import Criterion, Judge, Query, reworded
-from guardian.ports import Router
+from guardian.core.model import Criterion, Instant, Judge, Query, floor_to, reworded
+from guardian.ports import Ask, EdgeError, Router, Source
 
 HasData: TypeAlias = Callable[[Sequence[Query]], frozenset[Query]]
 """Asks which of these series had datapoints lately; nothing where it cannot be learned."""
 PercentileOf: TypeAlias = Callable[[Query, float], Query | None]
 """Asks a counted series' source for the percentile as it computes it: `Source.percentile`."""
 
+HEARD_S: Final = 3600.0
+"""How far back a series' datapoints show that it speaks at all."""
+HEARD_PERIOD_S: Final = 300
 SAMPLES_ABOVE: Final = 10
 """A datapoint of a percentile rests on at least this many samples above it: CloudWatch's own rule
 for alarms on percentiles with few samples (10 / (1 - p))."""
+
+
+def heard_lately(source_of: Callable[[str], Source], *, now: Instant) -> HasData:
+    """What the last hour of the sources tells; nothing of one that cannot be read."""
+    start, end = (floor_to(at, HEARD_PERIOD_S) for at in (now - HEARD_S, now + HEARD_PERIOD_S))
+
+    def has_data(queries: Sequence[Query]) -> frozenset[Query]:
+        found: set[Query] = set()
+        for source in sorted({query.source for query in queries}):
+            wide = {replace(q, period_s=HEARD_PERIOD_S): q for q in queries if q.source == source}
+            asks = [Ask(query=query, start=start, end=end, settle_s=0.0) for query in wide]
+            with suppress(EdgeError):
+                answers = source_of(source).read(asks, now=now)
+                found |= {wide[query] for query, answer in answers.items() if answer.points}
+        return frozenset(found)
+
+    return has_data
 
 
 def choose_series(

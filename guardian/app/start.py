@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from guardian.app.acting import Services
 from guardian.app.guarding import Caller, Guarded, beginning, carry_out, guard
 from guardian.app.orders import ANSWER_S, NobodyDrives, Refused, Unanswered, answer_to, leave
 from guardian.app.planning import Request, live_on, plan_rollout, resolved
 from guardian.app.remembered import Records, driver, phase_of, state
+from guardian.app.series_choice import heard_lately
 from guardian.core.codec import rfc3339
 from guardian.core.model import Reason
 from guardian.core.plan import Drive, Plan
@@ -113,7 +115,7 @@ def planned(services: Services, order: Order, *, rollout: str = "", observe: boo
         request,
         to=to,
         journal=services.journal,
-        has_data=lambda queries: services.has_data(name, queries),
+        has_data=heard_lately(partial(services.source, name), now=request.now),
         percentile=lambda query, p: services.source(name, query.source).percentile(query, p),
     )
     return Task(plan=plan, router=service.router, plane=services.plane(name))

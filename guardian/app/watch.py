@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from guardian.app.acting import Services
 from guardian.app.planning import Request, plan_watch
+from guardian.app.series_choice import heard_lately
 from guardian.app.start import new_id
 from guardian.engine.task import Task
 
@@ -58,7 +60,7 @@ def watching(services: Services, name: str, asked: WatchRequest) -> Task:
         duration_s=asked.duration_s,
         rollback_to=asked.rollback_to,
         journal=services.journal,
-        has_data=lambda queries: services.has_data(name, queries),
+        has_data=heard_lately(partial(services.source, name), now=request.now),
         percentile=lambda query, p: services.source(name, query.source).percentile(query, p),
     )
     return Task(plan=plan, router=service.router, plane=services.plane(name))

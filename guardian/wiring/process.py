@@ -13,7 +13,6 @@ from guardian.app.planning import (
 )
 from guardian.aws import Account, Sessions
 from guardian.clock import SystemRandom
-from guardian.core.model import Query
 from guardian.core.notices import Notice
 from guardian.core.plan import Mode, Plan, Policy, Reach
 from guardian.engine.outbox import Receiver
@@ -40,7 +39,6 @@ from guardian.wiring.adapters import (
     unlisted,
 )
 from guardian.wiring.clocks import clock_of
-from guardian.wiring.history import has_data
 from guardian.wiring.journal_address import addressed, check_in_file, in_file, opened
 from guardian.wiring.receivers import receiver_of, usable_receivers
 from guardian.wiring.services import service_criteria
@@ -264,16 +262,6 @@ class Wiring:
     def check_account(self, name: str) -> None:
         """Raise when the credentials belong to another account than the service's."""
         self._account(self._aws[name]).check_account()
-
-    def has_data(self, service: str, queries: Sequence[Query]) -> frozenset[Query]:
-        """Which of these series had datapoints lately."""
-        now, asked = self.clock.now(), {query.source for query in queries}
-        return frozenset().union(
-            *(
-                has_data([q for q in queries if q.source == s], self.source(service, s), now=now)
-                for s in sorted(asked)
-            )
-        )
 
     # --- adapters --------------------------------------------------------------------------------
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +16,7 @@ from click.testing import CliRunner
 
 from guardian.cli.main import guardian
 
+ROOT = Path(__file__).parent.parent
 ACCOUNT = "333333333333"
 OPTIONS = """
 from pydantic import BaseModel, ConfigDict, Field
@@ -116,6 +120,44 @@ criteria:
     incidents: {source: almanac, priorities: [high], services: ["${router.line}"]}
     fail_if: {any: true}
 """
+FORM = """
+from typing import Literal
+
+from pydantic import Field
+
+from guardian.core.model import Query
+from guardian.files.rules.source_form import Key, MetricBase, SourceForm
+
+
+class TideModel(MetricBase):
+    source: Literal["almanac"] = Field(description="Where it is read.")
+    harbour: str = Field(description="Where the water stands.")
+
+
+class Tide(SourceForm):
+    title = "Almanac"
+    written = TideModel
+
+    def value(self, metric, place, context):
+        return Query(source="almanac", name="tide", words=(("harbour", metric.harbour),))
+
+    def settle_s(self, query):
+        return 60.0
+
+    def keys(self, query):
+        yield Key("harbour", query.word("harbour"))
+
+
+FORM = Tide()
+"""
+TIDE = """version: 1
+name: tide
+criteria:
+  - name: high-water
+    gauge: {source: almanac, harbour: Cuxhaven}
+    fail_if: {above: 3}
+    scope: service
+"""
 VARIABLES = {"GUARDIAN_ALMANAC_TOKEN": "secret", "GUARDIAN_BELL_KEY": "secret"}
 
 
@@ -206,3 +248,25 @@ def test_doctor_asks_each_of_them(path: Path) -> None:
     assert "a file on this machine" not in said
     token = {"GUARDIAN_ALMANAC_TOKEN": "secret"}
     assert "the tower is locked" in ran("doctor", "-c", path, code=3, environ=token)
+
+
+def test_a_source_is_written_in_rule_files_as_its_form_says(tmp_path: Path) -> None:
+    """A guardian that has one form more in its folder lints, explains and describes it."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "guardian", tmp_path / "guardian", ignore=ignored)
+    for name, text in (
+        ("guardian/sources/almanac.py", OPTIONS + SOURCE),
+        ("guardian/files/rules/sources/almanac.py", FORM),
+        ("tide.yaml", TIDE),
+    ):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+
+    def told(*words: str) -> str:
+        command = [sys.executable, "-m", "guardian", "rules", *words]
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    assert "1 criterion: 0 errors, 0 warnings" in told("lint", "tide.yaml")
+    assert "harbour  Cuxhaven  tide.yaml:5" in re.sub(" +", "  ", told("explain", "tide.yaml"))
+    assert "Where the water stands." in told("schema")

@@ -54,14 +54,10 @@ class Change:
 
 
 @dataclass(slots=True)
-class _Alias:
-    states: list[tuple[Instant, AliasState]]
-
-
-@dataclass(slots=True)
 class _Function:
     versions: dict[str, Version]
-    aliases: dict[str, _Alias] = field(default_factory=dict)
+    aliases: dict[str, list[tuple[Instant, AliasState]]] = field(default_factory=dict)
+    """Each alias's states, oldest first, and the instant at which each began."""
 
 
 class Aliases:
@@ -126,7 +122,7 @@ class Aliases:
             state = AliasState(
                 version=version, description=description, revision=self._new_revision()
             )
-            self._function(function).aliases[alias] = _Alias([(-math.inf, state)])
+            self._function(function).aliases[alias] = [(-math.inf, state)]
 
     def delete_alias(self, function: str, alias: str) -> None:
         """Remove an alias."""
@@ -152,19 +148,19 @@ class Aliases:
         """The alias now."""
         with self._world.lock:
             self.settle()
-            return self._alias(function, alias).states[-1][1]
+            return self._states(function, alias)[-1][1]
 
     def previous(self, function: str, alias: str) -> AliasState:
         """The alias before its last change."""
         with self._world.lock:
-            states = self._alias(function, alias).states
+            states = self._states(function, alias)
             return states[-2 if len(states) > 1 else -1][1]
 
     def history(self, function: str, alias: str) -> list[tuple[Instant, AliasState]]:
         """Every state of the alias with the instant it began (minus infinity for the first)."""
         with self._world.lock:
             self.settle()
-            return list(self._alias(function, alias).states)
+            return list(self._states(function, alias))
 
     def between(
         self, function: str, alias: str, start: Instant, end: Instant
@@ -173,7 +169,7 @@ class Aliases:
         known = self._functions.get(function)
         if known is None or alias not in known.aliases:
             return []
-        states = known.aliases[alias].states
+        states = known.aliases[alias]
         index = max(0, bisect.bisect_right(states, start, key=lambda entry: entry[0]) - 1)
         spans = []
         for position in range(index, len(states)):
@@ -198,7 +194,7 @@ class Aliases:
                 newest = self.versions(function)[-1]
                 return replace(newest, name="$LATEST")
             if qualifier in known.aliases:
-                qualifier = known.aliases[qualifier].states[-1][1].version
+                qualifier = known.aliases[qualifier][-1][1].version
             if qualifier not in known.versions:
                 raise Refused(
                     _NOT_FOUND, f"Function not found: {self.arn(function)}:{qualifier}", 404
@@ -238,7 +234,7 @@ class Aliases:
                 self._world.log("alias.refused", data)
 
     def _apply(self, function: str, alias: str, change: Change, actor: str) -> AliasState:
-        states = self._alias(function, alias).states
+        states = self._states(function, alias)
         current = states[-1][1]
         after = replace(
             current,
@@ -294,7 +290,7 @@ class Aliases:
             raise Refused(_NOT_FOUND, f"Function not found: {self.arn(function)}", 404)
         return self._functions[function]
 
-    def _alias(self, function: str, alias: str) -> _Alias:
+    def _states(self, function: str, alias: str) -> list[tuple[Instant, AliasState]]:
         aliases = self._function(function).aliases
         if alias not in aliases:
             raise Refused(_NOT_FOUND, f"Cannot find alias arn: {self.arn(function)}:{alias}", 404)

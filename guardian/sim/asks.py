@@ -112,7 +112,10 @@ def _ask(query: dict[str, Any]) -> Ask:
         raise invalid(f"{name}: exactly one of MetricStat and Expression must be given.")
     asked = query["MetricStat"]
     period = asked.get("Period")
-    if not isinstance(period, int) or not _valid_period(period):
+    valid = isinstance(period, int) and (
+        period in _SHORT_PERIODS or (period > 0 and period % 60 == 0)
+    )
+    if not valid:
         raise invalid(f"{name}: Period must be 1, 5, 10, 20, 30 or a multiple of 60, not {period}.")
     stat = statistic(str(asked.get("Stat", "")))
     if stat is None:
@@ -133,10 +136,6 @@ def _ask(query: dict[str, Any]) -> Ask:
         return_data=query.get("ReturnData", True),
         account_id=query.get("AccountId"),
     )
-
-
-def _valid_period(period_s: int) -> bool:
-    return period_s in _SHORT_PERIODS or (period_s > 0 and period_s % 60 == 0)
 
 
 def _instant(body: dict[str, Any], name: str) -> Instant:

@@ -58,7 +58,8 @@ def lognormal(
     """
     counts: dict[float, int] = {}
     if n <= 2 * _CELLS:
-        cells: Iterator[tuple[int, int]] = ((_cell(rng.gauss(0, 1), offset), 1) for _ in range(n))
+        drawn = (round((rng.gauss(0, 1) + _SPAN) / _STEP - offset) for _ in range(n))
+        cells: Iterator[tuple[int, int]] = ((min(_CELLS, max(0, cell)), 1) for cell in drawn)
     else:
         cells = _multinomial(rng, n, offset)
     for cell, count in cells:
@@ -66,10 +67,6 @@ def lognormal(
         value = round(median * math.exp(sigma * z), 2)
         counts[value] = counts.get(value, 0) + count
     return counts
-
-
-def _cell(z: float, offset: float) -> int:
-    return min(_CELLS, max(0, round((z + _SPAN) / _STEP - offset)))
 
 
 def _multinomial(rng: Random, n: int, offset: float) -> Iterator[tuple[int, int]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import RLock
+from typing import Any
 
 KINDS = frozenset(
     {
@@ -73,44 +75,18 @@ class Faults:
         self._lock = lock
         self._faults: list[Fault] = []
 
-    def add(
-        self,
-        *,
-        kind: str,
-        service: str = "*",
-        operation: str = "*",
-        times: int | None = None,
-        skip: int = 0,
-        delay_s: float = 1.0,
-        after_s: float = 30.0,
-        retry_after_s: int = 1,
-        account: str = "999999999999",
-        location: str = "http://127.0.0.1:9/",
-        namespace: str = "*",
-        metric: str = "*",
-    ) -> Fault:
-        """Arrange a fault; `kind` is one of KINDS or QUERY_KINDS. Raises ValueError otherwise.
+    def add(self, *, kind: str, **more: Any) -> Fault:
+        """Arrange a fault, by the fields of `Fault`; `kind` is one of KINDS or QUERY_KINDS.
 
         Services are `cloudwatch`, `lambda`, `sts`, `slack`, `pagerduty`, `pagerduty_api`, and what
-        the simulator hosts.
-        `delay_s` and `retry_after_s` are real seconds, `after_s` is on the simulator's clock.
+        the simulator hosts. `delay_s` and `retry_after_s` are real seconds, `after_s` is on the
+        simulator's clock. Raises ValueError for an unknown kind, TypeError for an unknown field.
         """
         if kind not in KINDS | QUERY_KINDS:
             raise ValueError(f"no fault is called {kind!r}; choose from {sorted(KINDS)}")
-        fault = Fault(
-            service="cloudwatch" if kind in QUERY_KINDS else service,
-            operation="GetMetricData" if kind in QUERY_KINDS else operation,
-            kind=kind,
-            times=times,
-            skip=skip,
-            delay_s=delay_s,
-            after_s=after_s,
-            retry_after_s=retry_after_s,
-            account=account,
-            location=location,
-            namespace=namespace,
-            metric=metric,
-        )
+        if kind in QUERY_KINDS:
+            more |= {"service": "cloudwatch", "operation": "GetMetricData"}
+        fault = Fault(kind=kind, **more)
         with self._lock:
             self._faults.append(fault)
         return fault
@@ -127,26 +103,24 @@ class Faults:
 
     def take(self, service: str, operation: str) -> Fault | None:
         """The fault that strikes this call, if any; counts it."""
-        with self._lock:
-            for fault in self._faults:
-                if (
-                    fault.kind in KINDS
-                    and fault.service in ("*", service)
-                    and fault.operation in ("*", operation)
-                    and fault.strikes()
-                ):
-                    return fault
-        return None
+        return self._first(
+            lambda fault: (
+                fault.kind in KINDS
+                and fault.service in ("*", service)
+                and fault.operation in ("*", operation)
+            )
+        )
 
     def take_query(self, namespace: str, metric: str) -> Fault | None:
         """The fault that strikes one query of a GetMetricData call, if any; counts it."""
+        return self._first(
+            lambda fault: (
+                fault.kind in QUERY_KINDS
+                and fault.namespace in ("*", namespace)
+                and fault.metric in ("*", metric)
+            )
+        )
+
+    def _first(self, hits: Callable[[Fault], bool]) -> Fault | None:
         with self._lock:
-            for fault in self._faults:
-                if (
-                    fault.kind in QUERY_KINDS
-                    and fault.namespace in ("*", namespace)
-                    and fault.metric in ("*", metric)
-                    and fault.strikes()
-                ):
-                    return fault
-        return None
+            return next((fault for fault in self._faults if hits(fault) and fault.strikes()), None)

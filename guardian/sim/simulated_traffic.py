@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from guardian.core.model import MINUTE_S, Instant, floor_to
 from guardian.sim import chance
-from guardian.sim.aliases import Aliases, AliasState
+from guardian.sim.aliases import Aliases
 from guardian.sim.metric_store import Dimensions, Metrics, dimensions
 from guardian.sim.publication import Publication
 from guardian.sim.statistic import Bag
@@ -177,7 +177,8 @@ class Traffics:
         ):
             for version, share in state.shares().items():
                 mean = traffic.rate(begin) * (until - begin) * share
-                spot = (version, self._shows_version(state))
+                shows = bool(state.weights) or self.executed_version_on_unweighted
+                spot = (version, shows)
                 served[spot] = served.get(spot, 0.0) + mean
         for (version, shown), mean in served.items():
             name = (traffic.function, traffic.alias, start, version, shown)
@@ -187,9 +188,6 @@ class Traffics:
                 places = _lambda_places(traffic.function, traffic.alias, version, shown=shown)
                 batch = _Batch(rng=rng, start=start, version=version, places=places)
                 self._serve(batch, requests, traffic.behaviour(version, start))
-
-    def _shows_version(self, state: AliasState) -> bool:
-        return bool(state.weights) or self.executed_version_on_unweighted
 
     def _serve(self, batch: _Batch, requests: int, behaviour: Behaviour) -> None:
         """Draw what became of the requests and publish it as Lambda and the function would."""

@@ -57,7 +57,8 @@ class Sts:
         del fault
         if operation == "GetCallerIdentity":
             account, arn = self._caller(request)
-            return _result(operation, {"Arn": arn, "UserId": "AIDASIMULATED", "Account": account})
+            shown = {"Arn": arn, "UserId": "AIDASIMULATED", "Account": account}
+            return _xml(operation, "".join(f"<{k}>{escape(v)}</{k}>" for k, v in shown.items()))
         if operation == "AssumeRole":
             return self._assume(request)
         message = f"The simulator's STS does not know the action {operation}."
@@ -86,10 +87,6 @@ class Sts:
         user = f"<AssumedRoleId>AROASIMULATED:{session}</AssumedRoleId><Arn>{arn}</Arn>"
         inner = f"<Credentials>{credentials}</Credentials><AssumedRoleUser>{user}</AssumedRoleUser>"
         return _xml("AssumeRole", inner)
-
-
-def _result(operation: str, values: dict[str, str]) -> Reply:
-    return _xml(operation, "".join(f"<{k}>{escape(v)}</{k}>" for k, v in values.items()))
 
 
 def _xml(operation: str, inner: str) -> Reply:

@@ -120,7 +120,7 @@ def test_a_rollback_that_is_refused_for_a_while_still_happens(tmp_path: Path) ->
     with stage(tmp_path, speed=60.0) as s:
         deployed(s, Behaviour(failure_rate=0.9))
         fault = {"kind": "access_denied", "service": "lambda", "operation": "UpdateAlias"}
-        s.simulator.faults.add(**fault, times=3)  # type: ignore[arg-type] # one dict, two types
+        s.simulator.faults.add(**fault, times=3)
         ended = s.run(*WATCH)
         assert ended.code == 4, ended.out + ended.err
         assert s.alias.version == "41"

@@ -30,7 +30,7 @@ def tried(ground: Ground, call: Call, wrong: Wrong) -> str:
         kind=wrong.kind,
         skip=call.skip,
         location=f"{ground.elsewhere.url}/",
-        **wrong.options,  # type: ignore[arg-type] # each is of the field's type
+        **wrong.options,
     )
     for _ in range(ATTEMPTS if wrong.hangs else 1):
         word = _asked(ground, call, asking)

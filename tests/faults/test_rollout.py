@@ -119,7 +119,7 @@ def test_a_bad_canary_goes_back_and_is_paged_whatever_a_vendor_answers(
         service=service,
         operation=operation,
         kind=wrong.kind,
-        **{"times": STRIKES, **wrong.options},  # type: ignore[arg-type] # each is of the field's type
+        **{"times": STRIKES, **wrong.options},
     )
     for _ in range(MOST_STEPS):
         keeper.step()

@@ -7,6 +7,8 @@ crash between deciding and acting is repaired by the next tick.
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from guardian.core.model import MINUTE_S, Instant, OnFail
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout.desired import changed_after_completion, unknown_versions
@@ -126,8 +128,12 @@ def _by_phase(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None
             )
         case Phase.ROLLING_BACK:
             return _rolling_back(rollout, seen, now)
-        case _:
+        case (
+            Phase.COMPLETED | Phase.ROLLED_BACK | Phase.RETIRED | Phase.CANCELLED | Phase.SUPERSEDED
+        ):
+            # Of these a completed rollout alone is live: its promotion is to be read back.
             return _promoted(rollout, seen, now)
+    assert_never(rollout.phase)
 
 
 # --- the world changed under us ----------------------------------------------------------------

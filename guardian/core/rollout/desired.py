@@ -93,6 +93,15 @@ def must_write(
         case Phase.BAKING:
             # Another weight is somebody's hand, for `decide` to see: never written over here.
             due = same and not fenced
-        case _:
+        case (
+            Phase.PENDING
+            | Phase.SHIFTING
+            | Phase.HELD
+            | Phase.RETIRED
+            | Phase.CANCELLED
+            | Phase.SUPERSEDED
+        ):
             due = not same or not fenced
+        case _:
+            assert_never(rollout.phase)
     return wanted if due else None

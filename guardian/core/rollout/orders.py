@@ -35,7 +35,7 @@ from guardian.core.rollout.progress import (
     frozen_back,
     short_of_pass,
 )
-from guardian.core.rollout.state import ORDERED
+from guardian.core.rollout.state import ORDERED, Hold
 
 
 class Instead(Enum):
@@ -205,13 +205,13 @@ def _hold(rollout: Rollout, order: Order, now: Instant) -> _Result:
 def _resume(rollout: Rollout, order: Order, seen: Observation, now: Instant) -> _Result:
     if rollout.hold is None:
         return f"it is not held: it is {_phase(rollout)}"
-    why_not = _no_resume(rollout, seen)
+    why_not = _no_resume(rollout, rollout.hold, seen)
     return why_not or Resumed(at=now, detail=_said(order), actor=order.actor)
 
 
-def _no_resume(rollout: Rollout, seen: Observation) -> Refusal | None:
+def _no_resume(rollout: Rollout, hold: Hold, seen: Observation) -> Refusal | None:
     """Why a person's resume alone would not end the hold; None when it would."""
-    match rollout.hold and rollout.hold.why:
+    match hold.why:
         case HoldReason.APPROVAL:
             return Refusal("it waits for an approval", (Instead.APPROVE,))
         case HoldReason.FREEZE:
@@ -224,8 +224,16 @@ def _no_resume(rollout: Rollout, seen: Observation) -> Refusal | None:
             names = ", ".join(v.criterion for v in failed)
             why = f"the breach is still there ({names})"
             return Refusal(why, (Instead.WAIVE, Instead.ABORT))
-        case _:
+        case (
+            HoldReason.BREACH
+            | HoldReason.PERSON
+            | HoldReason.PRE_EXISTING
+            | HoldReason.NO_EVIDENCE
+            | HoldReason.BLIND
+            | HoldReason.CONFLICT
+        ):
             return None
+    assert_never(hold.why)
 
 
 def _retry(rollout: Rollout, order: Order, seen: Observation, now: Instant) -> _Result:
@@ -234,7 +242,7 @@ def _retry(rollout: Rollout, order: Order, seen: Observation, now: Instant) -> _
         return f"it is not held: while it is {_phase(rollout)}, guardian itself tries again"
     if hold.resume_to is not Phase.SHIFTING:
         return Refusal("no shift waits for the router in this hold", (Instead.RESUME,))
-    why_not = _no_resume(rollout, seen)
+    why_not = _no_resume(rollout, hold, seen)
     return why_not or Resumed(at=now, detail=_said(order), actor=order.actor)
 
 

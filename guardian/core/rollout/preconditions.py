@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from guardian.core.model import Instant
 from guardian.core.plan import Approval, Drive, Plan, PreExisting, Unapproved
 from guardian.core.rollout.entries import (
@@ -124,8 +126,15 @@ def lifted(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Ent
             return Resumed(at=now, detail="stable breaks none of the criteria any more")
         case HoldReason.APPROVAL:
             return _timed_out(rollout, seen, now)
-        case _:
+        case (
+            HoldReason.PERSON
+            | HoldReason.CONFLICT
+            | HoldReason.BLIND
+            | HoldReason.NO_EVIDENCE
+            | HoldReason.BREACH
+        ):
             return None
+    assert_never(hold.why)
 
 
 def _timed_out(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout.state import Phase, Rollout
-from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic
+from guardian.core.traffic import Reading, Snapshot, Traffic
 from guardian.core.wording import HOUR_S, moment
 
 Age: TypeAlias = Callable[[str], float]
@@ -140,7 +140,9 @@ def records(
         elif newer or not split:
             found.append(taken)
     if reading.stamp is not None:
-        found.append(_stamped(reading.stamp))
+        stamp = reading.stamp
+        origin = f"guardian's stamp of rollout {stamp.rollout}"
+        found.append(Record(stable=stamp.stable, origin=origin))
     return tuple(found)
 
 
@@ -167,7 +169,3 @@ def _taken(snapshot: Snapshot, now: Instant) -> Record:
     origin = f"snapshot of {taken}, {hours:.1f} hours ago, by {snapshot.taken_by}"
     stable = snapshot.traffic.primary
     return Record(stable=stable, origin=origin, at=snapshot.taken_at, snapshot=snapshot)
-
-
-def _stamped(stamp: Stamp) -> Record:
-    return Record(stable=stamp.stable, origin=f"guardian's stamp of rollout {stamp.rollout}")

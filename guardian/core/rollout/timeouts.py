@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from guardian.core.model import MINUTE_S, Instant, OnFail
 from guardian.core.plan import Blind, Drive, LowTraffic
 from guardian.core.rollout import preconditions
@@ -163,8 +165,16 @@ def _over(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Entr
             if not over or failing(rollout, seen, OnFail.ROLLBACK, OnFail.HOLD):
                 return None
             return Resumed(at=now, detail=f"waived: {', '.join(hold.failed)}")
-        case _:
+        case (
+            HoldReason.PERSON
+            | HoldReason.APPROVAL
+            | HoldReason.FREEZE
+            | HoldReason.INCIDENT
+            | HoldReason.PRE_EXISTING
+            | HoldReason.CONFLICT
+        ):
             return preconditions.lifted(rollout, hold, seen, now)
+    assert_never(hold.why)
 
 
 def _sighted(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Entry | None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPResponse
 from typing import Any, Final
 
@@ -66,7 +69,7 @@ def rest(api_token: str, *, url: str | None, timeout_s: float, clock: Clock) -> 
     """An APISession for `fetch` that makes one attempt and never sleeps."""
     answers = bounded(clock, timeout_s=timeout_s, most_bytes=MOST_LISTED_BYTES)
     session = _bounded(load().APISession(api_token), url or API_URL, answers, timeout_s)
-    session.postprocess = _refuse_read
+    session.postprocess = partial(_refuse, _READ)
     return session
 
 
@@ -83,7 +86,7 @@ def _bounded(session: Any, url: str, answers: type[HTTPResponse], timeout_s: flo
     session.max_network_attempts = 0
     session.retry = {}
     session.sleep_timer = 0.1
-    session.postprocess = _refuse
+    session.postprocess = partial(_refuse, _EVENT)
     session.get_redirect_target = lambda _: None
     session.headers["Accept-Encoding"] = "identity"
     for adapter in session.adapters.values():
@@ -106,139 +109,120 @@ def _bound_pools(manager: Any, answers: type[HTTPResponse]) -> Any:
 
 def call(method: Callable[..., object], *arguments: object, **named: object) -> None:
     """Call a session's method; raises PagerDutyError and nothing else that a vendor can cause."""
-    pdpyras = load()
-    try:
+    with _talking(_EVENT):
         method(*arguments, **named)
-    except (PagerDutyError, pdpyras.PDHTTPError) as error:
-        raise (error if isinstance(error, PagerDutyError) else _unreadable()) from None
-    except pdpyras.PDClientError as error:
-        raise _unreachable(error) from None
-    except Exception:  # noqa: BLE001 - garbage in an answer breaks SDKs in any way
-        raise _unreadable() from None
 
 
 def fetch(session: Any, path: str, asked: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
     """Read one resource of the REST API; raises PagerDutyError and nothing else."""
-    pdpyras = load()
-    try:
+    with _talking(_READ):
         found = session.get(path, params={k: _listed(v) for k, v in asked.items()}).json()
-    except (PagerDutyError, pdpyras.PDHTTPError) as error:
-        raise (error if isinstance(error, PagerDutyError) else _not_theirs()) from None
-    except pdpyras.PDClientError as error:
-        raise _unreachable(error, _LATE_READ) from None
-    except Exception:  # noqa: BLE001 - garbage in an answer breaks SDKs in any way
-        raise _not_theirs() from None
-    if not isinstance(found, dict):
-        raise _not_theirs()
-    return found
+        if not isinstance(found, dict):
+            raise _strange(_READ)
+        return found
 
 
 def _listed(value: str | Sequence[str]) -> str | list[str]:
     return value if isinstance(value, str) else list(value)
 
 
-def _refuse_read(response: Any) -> None:
-    """Raise for every answer that is not a 2xx (developer.pagerduty.com, REST API, errors)."""
-    response.encoding = "utf-8"  # Else requests guesses, at a price that the body sets.
-    status = int(response.status_code)
-    if 200 <= status < 300:
-        return
-    said = f"PagerDuty does not show its incidents (HTTP {status})"
-    if 300 <= status < 400:
-        detail = f"{said}: redirects are not followed; check GUARDIAN_PAGERDUTY_API_URL"
-        raise PagerDutyError(Reason.INVALID, detail, retryable=False)
-    if status == 429:
-        raise PagerDutyError(
-            Reason.THROTTLED,
-            f"{said}: too many requests with this API token",
-            retryable=True,
-            after_s=asked_wait_s(response.headers.items()),
-        )
-    if status >= 500:
-        raise PagerDutyError(Reason.UNAVAILABLE, f"{said}: PagerDuty has trouble", retryable=True)
-    if status == 408:
-        raise _late(_LATE_READ)
-    if status in {401, 403}:
-        detail = f"{said}: check GUARDIAN_PAGERDUTY_API_TOKEN (a REST API key that may read)"
-        raise PagerDutyError(Reason.AUTH, detail, retryable=False)
-    if status == 404:
-        detail = f"{said}: there is no such thing; check GUARDIAN_PAGERDUTY_API_URL and the ids"
-        raise PagerDutyError(Reason.NOT_FOUND, detail, retryable=False)
-    raise PagerDutyError(
-        Reason.INVALID, f"{said}: it takes the question for wrong", retryable=False
-    )
+# --- failures ----------------------------------------------------------------------------------
 
 
-def _refuse(response: Any) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is asked of PagerDuty, in the words in which it fails."""
+
+    refused: str
+    url: str
+    """Where the address is set."""
+    many: str
+    denied: str
+    missing: str
+    invalid: str
+    late: str
+    strange: str
+
+
+_EVENT: Final = _Asked(
+    refused="PagerDuty refused the event",
+    url="GUARDIAN_PAGERDUTY_EVENTS_URL",
+    many="too many events for this routing key",
+    denied="check the routing key (an Events API v2 integration key)",
+    missing="check GUARDIAN_PAGERDUTY_EVENTS_URL",
+    invalid="check that the routing key belongs to an Events API v2 integration that still"
+    " exists; the same event would be refused again",
+    late="PagerDuty did not answer in time; the event may or may not have arrived",
+    strange="the answer to a PagerDuty event is not PagerDuty's: is a proxy in between?",
+)
+_READ: Final = _Asked(
+    refused="PagerDuty does not show its incidents",
+    url="GUARDIAN_PAGERDUTY_API_URL",
+    many="too many requests with this API token",
+    denied="check GUARDIAN_PAGERDUTY_API_TOKEN (a REST API key that may read)",
+    missing="there is no such thing; check GUARDIAN_PAGERDUTY_API_URL and the ids",
+    invalid="it takes the question for wrong",
+    late="PagerDuty did not tell of its incidents in time",
+    strange="what answers in PagerDuty's place does not speak its language: is a proxy in between?",
+)
+
+
+def _refuse(asked: _Asked, response: Any) -> None:
     """Raise for every answer that is not a 2xx.
 
     developer.pagerduty.com, Events API v2: 400 the event or the key is wrong, 429 too many, 5xx
-    try again.
+    try again; REST API, errors.
     """
     response.encoding = "utf-8"  # Else requests guesses, at a price that the body sets.
     status = int(response.status_code)
     if 200 <= status < 300:
         return
-    said = f"PagerDuty refused the event (HTTP {status})"
+    said = f"{asked.refused} (HTTP {status})"
     if 300 <= status < 400:
-        detail = f"{said}: redirects are not followed; check GUARDIAN_PAGERDUTY_EVENTS_URL"
+        detail = f"{said}: redirects are not followed; check {asked.url}"
         raise PagerDutyError(Reason.INVALID, detail, retryable=False)
     if status == 429:
-        raise PagerDutyError(
-            Reason.THROTTLED,
-            f"{said}: too many events for this routing key",
-            retryable=True,
-            after_s=asked_wait_s(response.headers.items()),
-        )
+        after_s = asked_wait_s(response.headers.items())
+        detail = f"{said}: {asked.many}"
+        raise PagerDutyError(Reason.THROTTLED, detail, retryable=True, after_s=after_s)
     if status >= 500:
         raise PagerDutyError(Reason.UNAVAILABLE, f"{said}: PagerDuty has trouble", retryable=True)
     if status == 408:
-        raise _late()
+        raise PagerDutyError(Reason.TIMEOUT, asked.late, retryable=True)
     if status in {401, 403}:
-        detail = f"{said}: check the routing key (an Events API v2 integration key)"
-        raise PagerDutyError(Reason.AUTH, detail, retryable=False)
+        raise PagerDutyError(Reason.AUTH, f"{said}: {asked.denied}", retryable=False)
     if status == 404:
-        detail = f"{said}: check GUARDIAN_PAGERDUTY_EVENTS_URL"
-        raise PagerDutyError(Reason.NOT_FOUND, detail, retryable=False)
-    raise PagerDutyError(
-        Reason.INVALID,
-        f"{said}: check that the routing key belongs to an Events API v2 integration that still"
-        " exists; the same event would be refused again",
-        retryable=False,
-    )
+        raise PagerDutyError(Reason.NOT_FOUND, f"{said}: {asked.missing}", retryable=False)
+    raise PagerDutyError(Reason.INVALID, f"{said}: {asked.invalid}", retryable=False)
 
 
-_LATE_EVENT: Final = "PagerDuty did not answer in time; the event may or may not have arrived"
-_LATE_READ: Final = "PagerDuty did not tell of its incidents in time"
+@contextmanager
+def _talking(asked: _Asked) -> Iterator[None]:
+    """Whatever a vendor can cause becomes a PagerDutyError."""
+    pdpyras = load()
+    try:
+        yield
+    except PagerDutyError as error:
+        raise error from None
+    except pdpyras.PDHTTPError:
+        raise _strange(asked) from None
+    except pdpyras.PDClientError as error:
+        raise _unreachable(error, asked) from None
+    except Exception:  # noqa: BLE001 - garbage in an answer breaks SDKs in any way
+        raise _strange(asked) from None
 
 
-def _late(detail: str = _LATE_EVENT) -> PagerDutyError:
-    return PagerDutyError(Reason.TIMEOUT, detail, retryable=True)
+def _strange(asked: _Asked) -> PagerDutyError:
+    return PagerDutyError(Reason.UNKNOWN, asked.strange, retryable=True)
 
 
-def _unreadable() -> PagerDutyError:
-    return PagerDutyError(
-        Reason.UNKNOWN,
-        "the answer to a PagerDuty event is not PagerDuty's: is a proxy in between?",
-        retryable=True,
-    )
-
-
-def _not_theirs() -> PagerDutyError:
-    return PagerDutyError(
-        Reason.UNKNOWN,
-        "what answers in PagerDuty's place does not speak its language: is a proxy in between?",
-        retryable=True,
-    )
-
-
-def _unreachable(error: BaseException, late: str = _LATE_EVENT) -> PagerDutyError:
+def _unreachable(error: BaseException, asked: _Asked) -> PagerDutyError:
     """Only the kind of the error is repeated: its text may hold an address or a body."""
     kinds = [type(e).__name__ for e in origins(error)]
     if any(kind.endswith(("Timeout", "TimeoutError")) for kind in kinds):
-        return _late(late)
+        return PagerDutyError(Reason.TIMEOUT, asked.late, retryable=True)
     if TooLong.__name__ in kinds:
-        return _not_theirs()
+        return _strange(_READ)
     return PagerDutyError(
         Reason.UNAVAILABLE,
         f"PagerDuty cannot be reached ({kinds[min(1, len(kinds) - 1)]}): check the network and any"

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from guardian.core.binding import swapped
-from guardian.core.judging.evaluation import Window
 from guardian.core.judging.presence import Present, before_shift
 from guardian.core.measure import Measure
 from guardian.core.model import (
@@ -78,23 +77,6 @@ def _first(
 ) -> Verdict:
     verdicts = [stands(plan, criterion, measurements, now=now) for criterion in each]
     return next((v for v in verdicts if v.outcome is not Outcome.NO_DATA), verdicts[-1])
-
-
-def window_of(rollout: Rollout) -> Window | None:
-    """What the evidence covers; None before the first confirmed shift."""
-    if rollout.first_shift_at is None:
-        return None
-    return Window(
-        moving_since=rollout.moving_since,
-        first_shift_at=rollout.first_shift_at,
-        step_confirmed_at=rollout.confirmed[-1][1],
-        confirmed=rollout.weights,
-        alpha=rollout.plan.alpha,
-        horizon=rollout.plan.horizon,
-        bake_s=rollout.plan.steps[max(0, rollout.step)].bake_s,
-        fixes=rollout.plan.fixes,
-        watching=rollout.plan.drive is Drive.WATCH,
-    )
 
 
 def open_before(

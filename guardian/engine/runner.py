@@ -34,7 +34,7 @@ from guardian.core.rollout.entries import (
 )
 from guardian.core.rollout.machine import LIVE, Phase, Rollout, apply
 from guardian.core.rollout.orders import Decision
-from guardian.core.rollout.progress import Observation, observed_until
+from guardian.core.rollout.progress import Observation, observed_until, window_of
 from guardian.core.status import RolloutStatus, status_of
 from guardian.core.traffic import Reading, Stamp, WayBack
 from guardian.core.verdict import Verdict
@@ -46,7 +46,6 @@ from guardian.engine.needs import (
     open_before,
     views,
     wanted,
-    window_of,
 )
 from guardian.ports import Claim, EdgeError, Guard, Router, RouterError
 

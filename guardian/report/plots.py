@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from html import escape
+from typing import TypeGuard
 
 from guardian.core.codec import rfc3339
 from guardian.core.model import Instant
@@ -43,9 +44,8 @@ class _Scale:
     """From instants and values to the picture's coordinates."""
 
     def __init__(self, plot: Plot) -> None:
-        values = [v for line in plot.lines for _, v in line.points if _drawable(v)]
-        known = [*(v for v in values if v is not None)]
-        if _drawable(plot.limit) and plot.limit is not None:
+        known = [v for line in plot.lines for _, v in line.points if _drawable(v)]
+        if _drawable(plot.limit):
             known.append(plot.limit)
         self.low = min([0.0, *known])
         top = max([0.0, *known])
@@ -63,7 +63,7 @@ class _Scale:
         return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
 
-def _drawable(value: float | None) -> bool:
+def _drawable(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)
 
 
@@ -123,7 +123,7 @@ def _events(plot: Plot, scale: _Scale) -> Iterator[str]:
 
 
 def _limit(plot: Plot, scale: _Scale) -> Iterator[str]:
-    if plot.limit is None or not _drawable(plot.limit):
+    if not _drawable(plot.limit):
         return
     y, right = scale.y(plot.limit), WIDTH - RIGHT
     yield f'<line class="limit" x1="{LEFT:g}" y1="{y:.1f}" x2="{right:g}" y2="{y:.1f}"/>'
@@ -163,7 +163,7 @@ def _stretches(
     """Runs of points that have a value."""
     run: list[tuple[Instant, float]] = []
     for at, value in points:
-        if value is not None and math.isfinite(value):
+        if _drawable(value):
             run.append((at, value))
         elif run:
             yield run
@@ -182,7 +182,7 @@ def thinned(
     kept: list[tuple[Instant, float | None]] = []
     for begin in range(0, len(points), size):
         stretch = points[begin : begin + size]
-        heard = [(v, at) for at, v in stretch if v is not None and math.isfinite(v)]
+        heard = [(v, at) for at, v in stretch if _drawable(v)]
         if len(heard) < len(stretch):
             kept.append((stretch[0][0], None))
         if heard:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from guardian.core import figures
 from guardian.core.figures import Figure
 from guardian.core.judging.counts import Span, count, values
-from guardian.core.judging.judge import JudgeState, Window, judge
+from guardian.core.judging.judge import JudgeState, judge
 from guardian.core.judging.judge_state import sequential
 from guardian.core.judging.observed import bound, over_limit
 from guardian.core.judging.tally import Count
@@ -25,8 +25,8 @@ from guardian.core.model import (
     Query,
     floor_to,
 )
-from guardian.core.plan import Drive
 from guardian.core.rollout.machine import Rollout
+from guardian.core.rollout.progress import window_of
 from guardian.core.verdict import Outcome
 
 MOST_LOOKS = 720
@@ -200,33 +200,17 @@ def _looks(
     stride = max(1, math.ceil(len(ends) / looks))
     judge_state: JudgeState | None = None
     for end in ends[stride - 1 :: stride]:
+        window = window_of(rollout, until=end)
+        assert window is not None  # noqa: S101 - nothing is judged before the first shift
         known = {q: _until(measurements[q], end, q.period_s) for q in criterion.queries()}
         verdict, judge_state = judge(
             criterion,
             known,
-            window(rollout, end),
+            window,
             now=end + criterion.settle_s,
             judge_state=judge_state,
         )
         yield Look(at=end, outcome=verdict.outcome, log_e=verdict.evidence.log_e)
-
-
-def window(rollout: Rollout, at: Instant) -> Window:
-    """Where the rollout was at an instant, which is not before its first confirmed shift."""
-    plan = rollout.plan
-    shifts = [one for one in rollout.confirmed if one[1] <= at] or [rollout.confirmed[0]]
-    step = shifts[-1][0]
-    return Window(
-        moving_since=rollout.moving_since,
-        first_shift_at=shifts[0][1],
-        step_confirmed_at=shifts[-1][1],
-        confirmed=tuple(w for w in rollout.weights if w[0] <= at) or rollout.weights[:1],
-        alpha=plan.alpha,
-        horizon=plan.horizon,
-        bake_s=plan.steps[step].bake_s,
-        fixes=plan.fixes,
-        watching=plan.drive is Drive.WATCH,
-    )
 
 
 def _until(found: Measurement, end: Instant, period_s: float) -> Measurement:

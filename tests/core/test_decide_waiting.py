@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -22,7 +23,8 @@ from guardian.core.rollout.entries import (
     StepEntered,
 )
 from guardian.core.rollout.machine import Phase, Rollout, apply
-from guardian.core.rollout.progress import Observation, observed_until, waited_s
+from guardian.core.rollout.progress import Observation, observed_until, waited_s, window_of
+from guardian.core.traffic import FULL
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.rollouts import (
     BACK,
@@ -36,9 +38,11 @@ from tests.core.rollouts import (
     PLAN,
     RESUMED,
     T0,
+    TEN,
     WATCH,
     at_last_step,
     blind,
+    confirmed,
     criterion,
     held,
     in_phase,
@@ -330,3 +334,24 @@ def test_a_bake_is_observed_up_to_where_every_gating_criterion_was_read(
     seen = [replace(PASS, evidence=replace(PASS.evidence, observed_until=end)) for end in ends]
     others = [replace(one, criterion="told-alone") for one in seen[:1]]
     assert observed_until(in_phase(Phase.BAKING), [*seen, *others]) == until
+
+
+def test_the_evidence_covers_what_was_confirmed_by_then() -> None:
+    """Now, or as it was at an earlier instant, for whoever judges again what was judged then."""
+    assert window_of(rollout()) is None
+    state = rollout(
+        StepEntered(at=T0, step=0),
+        confirmed(TEN, at=T0 + 60),
+        StepEntered(at=T0 + 600, step=1),
+        confirmed(FULL, at=T0 + 660),
+    )
+    now, earlier, before = (
+        window_of(state, until=until) for until in (math.inf, T0 + 600, T0 + 30)
+    )
+    assert now is not None
+    assert (now.first_shift_at, now.step_confirmed_at) == (T0 + 60, T0 + 660)
+    assert now.confirmed == ((T0 + 60, TEN), (T0 + 660, FULL))
+    assert earlier is not None
+    assert (earlier.first_shift_at, earlier.step_confirmed_at) == (T0 + 60, T0 + 60)
+    assert earlier.confirmed == ((T0 + 60, TEN),)
+    assert before == earlier

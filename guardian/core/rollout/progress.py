@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from guardian.core.judging.evaluation import Window
 from guardian.core.model import MINUTE_S, Criterion, Instant, OnFail, ceil_to
-from guardian.core.plan import Plan
+from guardian.core.plan import Drive, Plan
 from guardian.core.rollout.entries import Freeze, Order
 from guardian.core.rollout.machine import Hold, Rollout
 from guardian.core.traffic import Reading, WayBack
@@ -43,6 +45,26 @@ class Observation:
     orders: tuple[Order, ...] = ()
     freeze: Freeze | None = None
     """The freeze that is in force for the service now."""
+
+
+def window_of(rollout: Rollout, *, until: Instant = math.inf) -> Window | None:
+    """What the evidence covers, now or at an earlier instant; None before the first shift."""
+    if not rollout.confirmed:
+        return None
+    plan = rollout.plan
+    shifts = [one for one in rollout.confirmed if one[1] <= until] or rollout.confirmed[:1]
+    step = max(0, rollout.step) if until == math.inf else shifts[-1][0]
+    return Window(
+        moving_since=rollout.moving_since,
+        first_shift_at=shifts[0][1],
+        step_confirmed_at=shifts[-1][1],
+        confirmed=tuple(w for w in rollout.weights if w[0] <= until) or rollout.weights[:1],
+        alpha=plan.alpha,
+        horizon=plan.horizon,
+        bake_s=plan.steps[step].bake_s,
+        fixes=plan.fixes,
+        watching=plan.drive is Drive.WATCH,
+    )
 
 
 def observed_s(rollout: Rollout, seen: Observation) -> float:

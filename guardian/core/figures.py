@@ -57,11 +57,6 @@ class Bound:
     direction: Direction
     figure: Figure
 
-    @property
-    def rising(self) -> bool:
-        """Whether more is worse."""
-        return self.direction in (Direction.ABOVE, Direction.AT_OR_ABOVE)
-
 
 class _Held(NamedTuple):
     """A unit of CloudWatch: its base unit, and `times / per` base units in one of it."""
@@ -159,7 +154,7 @@ def bound(limit: Bound) -> str:
 
 def side(limit: Bound, *, over: bool) -> str:
     """On which side of a limit: "over 5%", "not under 80%"."""
-    sides = ("within", "over") if limit.rising else ("not under", "under")
+    sides = ("within", "over") if limit.direction.rising else ("not under", "under")
     return f"{sides[over]} {exact(limit.figure)}"
 
 

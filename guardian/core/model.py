@@ -167,6 +167,11 @@ class Direction(Enum):
     BELOW = "below"
     AT_OR_BELOW = "at_or_below"
 
+    @property
+    def rising(self) -> bool:
+        """Whether more is worse."""
+        return self in (Direction.ABOVE, Direction.AT_OR_ABOVE)
+
     def breached(self, value: float, limit: float) -> bool:
         """Whether `value` lies on the side that hurts."""
         match self:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from guardian.core import figures
 from guardian.core.figures import Unit
-from guardian.core.judging.observed import bound, slower_than
+from guardian.core.judging.observed import bound
 from guardian.core.model import MINUTE_S, Criterion
 from guardian.core.verdict import Basis, Datapoints, Evidence, Outcome, Verdict
 from guardian.core.wording import hour_minute
@@ -31,7 +31,8 @@ def limit(seen: Evidence) -> str:
         return "any"
     if seen.stable is not None:
         times = f"{seen.stable.max_ratio:g} x " if seen.stable.max_ratio != 1.0 else ""
-        return f"{'above' if seen.limit.rising else 'below'} {times}stable's {_stable(seen)}"
+        side = "above" if seen.limit.direction.rising else "below"
+        return f"{side} {times}stable's {_stable(seen)}"
     if seen.slower_than is not None:
         return figures.bound(replace(seen.limit, figure=seen.slower_than))
     return figures.bound(seen.limit)
@@ -41,7 +42,8 @@ def fails_on(criterion: Criterion) -> str:
     """What a criterion fails on, before there is any evidence: "above 5%, or worse than stable"."""
     if criterion.measure.any_of:
         return f"any {criterion.measure.any_of}"
-    held_to = limit(Evidence(limit=bound(criterion), slower_than=slower_than(criterion)))
+    slower_than = criterion.measure.slower_than(criterion.fail_if)
+    held_to = limit(Evidence(limit=bound(criterion), slower_than=slower_than))
     compared = criterion.compare is not None and criterion.compare.stable is not None
     return f"{held_to}, or worse than stable" if compared else held_to
 
@@ -145,7 +147,7 @@ def _stable(seen: Evidence) -> str:
 
 def _by_datapoints(outcome: Outcome, seen: Evidence, of: Datapoints, detail: str) -> str:
     """What M of N datapoints show, with the newest of them; of a breach, with the worst."""
-    rising = seen.limit is None or seen.limit.rising
+    rising = seen.limit is None or seen.limit.direction.rising
     which = ("highest" if rising else "lowest") if outcome is Outcome.FAIL else "newest"
     breach = f", a breach at {of.needed[0]} of {of.needed[1]}"
     also = f"; {detail}" if detail else ""

@@ -153,7 +153,7 @@ def _worst(curve: Curve) -> str:
     heard = [p for p in curve.points if p.value is not None and math.isfinite(p.value)]
     if not heard:
         return " No period has a value."
-    rising = curve.criterion.fail_if.direction.value in ("above", "at_or_above")
+    rising = curve.criterion.fail_if.direction.rising
     # The sign turns the smallest into the worst where less is worse.
     worst = max(heard, key=lambda p: (p.value or 0.0) * (1 if rising else -1))
     return f" The worst is {curve.shown(worst.value or 0.0)} at {hour_minute(worst.start)}Z."

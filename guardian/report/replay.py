@@ -15,7 +15,7 @@ from guardian.core.figures import Figure
 from guardian.core.judging.counts import Span, count, values
 from guardian.core.judging.judge import JudgeState, judge
 from guardian.core.judging.judge_state import sequential
-from guardian.core.judging.observed import bound, over_limit
+from guardian.core.judging.observed import bound
 from guardian.core.judging.tally import Count
 from guardian.core.measure import Measure
 from guardian.core.model import (
@@ -177,7 +177,7 @@ def _point(criterion: Criterion, events: Count, *, settled: bool) -> Point:
         value=None if silent else criterion.measure.observed(events),
         bad=events.bad,
         samples=events.total if criterion.measure.shares else 0.0,
-        over=not silent and over_limit(criterion, events),
+        over=not silent and criterion.measure.over(criterion.fail_if, events),
         settled=settled,
     )
 

@@ -142,7 +142,7 @@ class Ledger:
             until=until,
             kept=kept,
             zero=zero,
-            fewer=direction in {Direction.BELOW, Direction.AT_OR_BELOW},
+            fewer=not direction.rising,
         )
         counts = measure.counted(rest)
         return Ledger(span=span, points=points, zero=zero, counts=counts, kept=len(kept))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from guardian.core.judging.alike import Shared, alike, heard, without
 from guardian.core.judging.counts import Counts, Span, count
 from guardian.core.judging.judge_state import JudgeState, blank, compare_test, sequential
-from guardian.core.judging.observed import over_limit, rising, worst_stretch
+from guardian.core.judging.observed import worst_stretch
 from guardian.core.judging.points import points
 from guardian.core.judging.sequential import Minute, RateTest, Run, Track
 from guardian.core.judging.tally import Count, Tally, common
@@ -134,7 +134,7 @@ class Evaluation:
     @property
     def over(self) -> bool:
         """Whether the step's observed value is over the limit."""
-        return self.step.total > 0 and over_limit(self.criterion, self.step.sum)
+        return self.step.total > 0 and self.measure.over(self.criterion.fail_if, self.step.sum)
 
 
 def examine(
@@ -247,7 +247,7 @@ def worst(
     stretch = worst_stretch(
         (*settled, *(g.most for g in growing)),
         criterion.fail_if.value if timed else criterion.borne_rate,
-        fewer=timed and not rising(criterion),
+        fewer=timed and not criterion.fail_if.direction.rising,
     )
     late = slice(max(0, stretch.start - len(settled)), max(0, stretch.stop - len(settled)))
     return settled[stretch.start : stretch.stop], growing[late]

@@ -12,7 +12,6 @@ from guardian.core.judging.observed import (
     both_sides,
     bound,
     limit_used,
-    slower_than,
     total,
     warned,
 )
@@ -37,7 +36,7 @@ def evidence(evaluation: Evaluation, answer: Answer) -> Evidence:
     start, end = _window(evaluation, answer.ground)
     return Evidence(
         limit=bound(criterion),
-        slower_than=slower_than(criterion),
+        slower_than=evaluation.measure.slower_than(criterion.fail_if),
         value=None if value is None else criterion.measure.figure(value),
         basis=_basis(evaluation, ground),
         bad=round(tally.bad),

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field
 
 from guardian.core.judging.counts import Ledger
-from guardian.core.judging.observed import rising
 from guardian.core.judging.points import Point
 from guardian.core.judging.sequential import CompareTest, LimitTest, RateTest, Run
 from guardian.core.judging.tally import Tally
@@ -72,7 +71,7 @@ def _limit_test(criterion: Criterion, *, alpha: float, horizon: int) -> LimitTes
     if criterion.measure.timed:
         return RateTest(
             limit=criterion.fail_if.value,
-            fewer=not rising(criterion),
+            fewer=not criterion.fail_if.direction.rising,
             horizon=horizon,
             alpha=alpha,
             sustain=criterion.sustain,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guardian.core.figures import Bound, Figure
+from guardian.core.figures import Bound
 from guardian.core.judging.counts import Counts
 from guardian.core.judging.tally import Count
-from guardian.core.model import Criterion, Direction
+from guardian.core.model import Criterion
 
 MOST_USED = 1000.0
 """No value is shown as more times its limit than this."""
@@ -16,23 +16,13 @@ MOST_USED = 1000.0
 # --- against a limit ---------------------------------------------------------------------------
 
 
-def rising(criterion: Criterion) -> bool:
-    """Whether more is worse."""
-    return criterion.fail_if.direction in {Direction.ABOVE, Direction.AT_OR_ABOVE}
-
-
-def over_limit(criterion: Criterion, events: Count) -> bool:
-    """Whether the observed value lies on the side of the limit that hurts."""
-    return criterion.measure.over(criterion.fail_if, events)
-
-
 def limit_used(criterion: Criterion, value: float) -> float | None:
     """The value as a share of the limit: 1 is at it, more is over it, at most 1000.
 
     None where a share says nothing: below zero.
     """
     limit = criterion.measure.bound(criterion.fail_if)
-    part, whole = (value, limit) if rising(criterion) else (limit, value)
+    part, whole = (value, limit) if criterion.fail_if.direction.rising else (limit, value)
     if part < 0 or whole < 0:
         return None
     if part == 0:
@@ -46,7 +36,7 @@ def warned(criterion: Criterion, value: float) -> Bound | None:
     Never for a latency that is judged by counts: only its own limit's requests were counted.
     """
     near = criterion.warn_if
-    if near is None or slower_than(criterion) is not None:
+    if near is None or criterion.measure.slower_than(criterion.fail_if) is not None:
         return None
     if not near.direction.breached(value, near.value):
         return None
@@ -60,11 +50,6 @@ def bound(criterion: Criterion) -> Bound:
     """What observed values are held against: of a latency, the share that may be slower."""
     measure, limit = criterion.measure, criterion.fail_if
     return Bound(direction=limit.direction, figure=measure.figure(measure.bound(limit)))
-
-
-def slower_than(criterion: Criterion) -> Figure | None:
-    """The duration of which a latency's value tells how many took longer."""
-    return criterion.measure.slower_than(criterion.fail_if)
 
 
 # --- sums --------------------------------------------------------------------------------------

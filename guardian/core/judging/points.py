@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from guardian.core.judging.counts import Ledger, values
-from guardian.core.judging.observed import over_limit
 from guardian.core.judging.tally import Count
 from guardian.core.model import Criterion, Instant, Measurement, Query
 
@@ -46,7 +45,8 @@ def _of_count(criterion: Criterion, events: Count) -> Point:
     """A datapoint that is counted here; of a rate, being there is enough."""
     if events.total <= 0 or events.total < _floor(criterion):
         return Point(events.start, None, over=False)
-    return Point(events.start, criterion.measure.observed(events), over_limit(criterion, events))
+    measure = criterion.measure
+    return Point(events.start, measure.observed(events), measure.over(criterion.fail_if, events))
 
 
 def _floor(criterion: Criterion) -> int:

@@ -13,7 +13,6 @@ from operator import attrgetter
 from typing import assert_never
 
 from guardian.core.judging.evaluation import Answer, Evaluation, Ground
-from guardian.core.judging.observed import rising
 from guardian.core.judging.points import Point
 from guardian.core.model import Criterion, Missing
 from guardian.core.verdict import Datapoints, Outcome
@@ -145,7 +144,7 @@ def _stand_in(criterion: Criterion, missing: Point, before: Point | None) -> Poi
 def _ground(evaluation: Evaluation, window: Sequence[Point], *, worst: bool = False) -> Ground:
     """A window's periods, how many are over, and its newest value, or the one that hurts most."""
     values = [p.value for p in window if p.value is not None]
-    hurts = max if rising(evaluation.criterion) else min
+    hurts = max if evaluation.criterion.fail_if.direction.rising else min
     starts = {p.start for p in window}
     return Ground(
         settled=[c for c in evaluation.counts.settled if c.start in starts],

@@ -23,7 +23,7 @@ from guardian.core.model import (
 from guardian.files.findings import Place
 from guardian.files.rules.criterion import CriterionBase
 from guardian.files.rules.kinds import FORMS
-from guardian.files.rules.measure_form import UPWARD, MeasureSpec, listed
+from guardian.files.rules.measure_form import MeasureSpec, listed
 from guardian.files.rules.model import CompareModel, LimitModel
 from guardian.files.rules.query import BuildContext, names_canary, of_stable
 from guardian.files.rules.sources import form_of_query
@@ -194,11 +194,11 @@ def _warning(
     if warning is None:
         return None
     place = ("warn_if", warning.direction.value)
-    if (warning.direction in UPWARD) is not (limit.direction in UPWARD):
+    if warning.direction.rising is not limit.direction.rising:
         say = f"warn_if looks the other way than fail_if ({limit}): a warning comes before a breach"
         context.say(place, say, key=True)
     elif not limit.direction.breached(limit.value, warning.value) or warning.value == limit.value:
-        side = "lower" if limit.direction in UPWARD else "higher"
+        side = "lower" if limit.direction.rising else "higher"
         say = f"{warning.text} warns no earlier than fail_if ({limit}): give a {side} limit"
         context.say(place, say)
     return warning

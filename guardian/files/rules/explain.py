@@ -15,7 +15,7 @@ from guardian.core.wording import span
 from guardian.files.findings import Mark, Source, finding, refuse
 from guardian.files.references import Lost, walked
 from guardian.files.rules.kinds import form_of
-from guardian.files.rules.measure_form import UPWARD, Placed
+from guardian.files.rules.measure_form import Placed
 from guardian.files.rules.provenance import Asked, Value, asked, at_line, values
 from guardian.files.rules.rule_set import RuleSet, load
 from guardian.messages.v1_files import ExplainedRecord, ExplanationRecord
@@ -195,7 +195,7 @@ def _passes(criterion: Criterion) -> Iterator[str]:
         case Judge.PRESENCE:
             yield f"Passes while there is none; {waits}."
         case Judge.THRESHOLD:
-            within = "within the limit" if criterion.fail_if.direction in UPWARD else "not under it"
+            within = "within the limit" if criterion.fail_if.direction.rising else "not under it"
             yield f"Passes with enough datapoints in the step that are {within}; {waits}. {fewer}"
         case Judge.SEQUENTIAL:
             count = _number(criterion.min_samples, "sample", "samples")

@@ -19,8 +19,6 @@ from guardian.files.findings import Finding, Node, Place
 from guardian.files.rules.query import BuildContext
 from guardian.files.units import plain
 
-UPWARD: Final = frozenset({Direction.ABOVE, Direction.AT_OR_ABOVE})
-"""The directions in which more is worse."""
 MIN_BAD: Final = 3
 """Samples are enough when this many bad ones were to be expected at the limit (rule of three)."""
 CANARY_SHARE: Final = 0.10

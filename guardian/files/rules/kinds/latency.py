@@ -17,7 +17,6 @@ from guardian.files.findings import Finding
 from guardian.files.rules.durations import in_units, odd_limit
 from guardian.files.rules.measure_form import (
     MIN_BAD,
-    UPWARD,
     MeasureForm,
     MeasureSpec,
     Part,
@@ -134,7 +133,7 @@ def _only_above(direction: Direction) -> str | None:
 
 
 def _only_upward(direction: Direction) -> str | None:
-    if direction in UPWARD:
+    if direction.rising:
         return None
     return f"latency with {direction.value} would fail fast releases: write above"
 

@@ -15,7 +15,6 @@ from guardian.core.model import Direction, Judge
 from guardian.files.findings import Finding
 from guardian.files.rules.measure_form import (
     MIN_BAD,
-    UPWARD,
     MeasureForm,
     MeasureSpec,
     Part,
@@ -70,7 +69,7 @@ class _RatioForm(MeasureForm[RatioModel, Ratio]):
             return 1 - share if side == "good" else share
 
         def refused(direction: Direction) -> str | None:
-            upward = direction in UPWARD
+            upward = direction.rising
             if upward == (side == "bad"):
                 return None
             better = "below" if upward else "above"

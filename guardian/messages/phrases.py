@@ -27,15 +27,12 @@ def joined(*sentences: str) -> str:
     return " ".join(s for s in sentences if s)
 
 
-def failed(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Those that fail."""
-    return [v for v in verdicts if v.outcome is Outcome.FAIL]
-
-
 def breach_of(verdicts: Sequence[Verdict]) -> str:
     """The breach for a title, with both sides of its test: "error-rate 6.1% over 5%"; or ""."""
     return ", ".join(
-        f"{v.criterion} {against(v.evidence) or 'without a value'}" for v in failed(verdicts)
+        f"{v.criterion} {against(v.evidence) or 'without a value'}"
+        for v in verdicts
+        if v.outcome is Outcome.FAIL
     )
 
 

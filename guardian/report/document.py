@@ -8,6 +8,7 @@ from typing import Any
 
 from guardian.core.codec import encode_entry, plain, rfc3339
 from guardian.core.model import Measurement, Query
+from guardian.core.notices import Notice
 from guardian.core.plan import Plan
 from guardian.core.status import confirmed_weight
 from guardian.messages import records
@@ -21,7 +22,7 @@ from guardian.messages.v1_report import (
     SeriesRecord,
     TellingRecord,
 )
-from guardian.report.facts import Decision, Facts, Telling
+from guardian.report.facts import Decision, Facts
 from guardian.report.replay import Look, Point
 
 
@@ -77,18 +78,18 @@ def _decision(one: Decision) -> DecisionRecord:
         "text": one.text,
         "set_aside": one.set_aside,
         "verdicts": [records.verdict(v) for v in one.verdicts],
-        "told": None if one.told is None else _told(one.told),
+        "told": None if one.told is None else _told(one.told, one.receivers),
         "entry": _entry(one),
     }
 
 
-def _told(told: Telling) -> TellingRecord:
+def _told(told: Notice, receivers: tuple[str, ...] | None) -> TellingRecord:
     return {
-        "event": told.event,
+        "event": told.event.value,
         "title": told.title,
         "did": told.did,
         "pages": [records.page(page) for page in told.pages],
-        "to": None if told.receivers is None else list(told.receivers),
+        "to": None if receivers is None else list(receivers),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from guardian.core.model import Instant, Measurement, Query, ceil_to
-from guardian.core.notices import Notice, Page
+from guardian.core.notices import Notice
 from guardian.core.plan import Plan
 from guardian.core.rollout.entries import (
     Completed,
@@ -43,19 +43,6 @@ class Readings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
-    """What people were told of an entry."""
-
-    event: str
-    title: str
-    did: str
-    pages: tuple[Page, ...] = ()
-    """The incidents that were opened."""
-    receivers: tuple[str, ...] | None = None
-    """Who listens to it by the configuration; None where no configuration is known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """One journalled entry."""
 
@@ -65,7 +52,10 @@ class Decision:
     """What it says, in one line."""
     actor: str
     """Whose doing it is; empty for guardian's own judgement."""
-    told: Telling | None = None
+    told: Notice | None
+    """What people were told of it."""
+    receivers: tuple[str, ...] | None
+    """Who listens to that by the configuration; None where no configuration is known."""
 
     @property
     def at(self) -> Instant:
@@ -221,18 +211,9 @@ def _decisions(
             entry=record.entry,
             text=sentence(record.entry, after.plan),
             actor=actor_of(record.entry, after.plan),
-            told=None if told is None else _telling(told, listeners),
+            told=told,
+            receivers=None if told is None or listeners is None else listeners(told),
         )
-
-
-def _telling(told: Notice, listeners: Callable[[Notice], tuple[str, ...]] | None) -> Telling:
-    return Telling(
-        event=told.event.value,
-        title=told.title,
-        did=told.did,
-        pages=told.pages,
-        receivers=None if listeners is None else listeners(told),
-    )
 
 
 def exposed_s(facts: Facts) -> float | None:

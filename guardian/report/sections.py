@@ -7,6 +7,7 @@ from typing import Literal
 
 from guardian.core import reasons
 from guardian.core.model import Instant
+from guardian.core.notices import Notice
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import (
     Completed,
@@ -231,12 +232,12 @@ def _decisions(facts: Facts) -> Iterator[Block]:
     told = [d for d in facts.decisions if d.told is not None]
     if told:
         yield Heading(3, "Who was told")
-        if all(d.told is not None and d.told.receivers is None for d in told):
+        if all(d.receivers is None for d in told):
             yield Paragraph("Who listens is not known here: no config file was read.")
         yield Table(
             caption="Notices, and who listens to them by the present configuration",
             head=("no.", "event", "to", "incident", "title"),
-            rows=tuple(_told_row(d) for d in told),
+            rows=tuple(_told_row(d, d.told) for d in told if d.told is not None),
         )
     decisive = facts.decisive
     for one in facts.decisions:
@@ -247,13 +248,10 @@ def _decisions(facts: Facts) -> Iterator[Block]:
             yield _evidence(f"The verdicts {then}, {date_time(one.at)}", one.verdicts)
 
 
-def _told_row(one: Decision) -> tuple[str, ...]:
-    told = one.told
-    if told is None:
-        return ()
-    to = "unknown" if told.receivers is None else ", ".join(told.receivers) or "nobody"
+def _told_row(one: Decision, told: Notice) -> tuple[str, ...]:
+    to = "unknown" if one.receivers is None else ", ".join(one.receivers) or "nobody"
     pages = ", ".join(f"{page.severity.value} {page.key}" for page in told.pages)
-    return (str(one.seq), told.event, to, pages or "none", told.title)
+    return (str(one.seq), told.event.value, to, pages or "none", told.title)
 
 
 # --- criteria and plan -------------------------------------------------------------------------

@@ -46,7 +46,17 @@ def samples() -> str:
         for pod in ("a", "b"):
             labels = f'{{version="10",pod="{pod}"}}'
             lines += [f"{name}{labels} {value(n)} {at}" for n, at in enumerate(times)]
-    return "\n".join([*lines, "# EOF", ""])
+    return "\n".join([*lines, *orders(), "# EOF", ""])
+
+
+def orders() -> Iterator[str]:
+    """An hour of orders: all that is well, and of version 42 two in five fail."""
+    yield "# TYPE shop_orders counter"
+    for version, code, rise in (("41", 200, 20), ("42", 200, 12), ("42", 500, 8), ("43", 200, 20)):
+        for n in range(3600 // EVERY_S):
+            at = MINUTE - 3600 + EVERY_S * n
+            labels = f'{{version="{version}",code="{code}"}}'
+            yield f"shop_orders_total{labels} {rise * n} {at}"
 
 
 @contextmanager

@@ -170,7 +170,7 @@ def test_no_file_name_stands_in_rooms_that_do_different_things() -> None:
         and not (stem in vendors and folders <= of_vendors)
         and folders not in alike
     }
-    assert shared - set(SHARED) == set()
+    assert shared == set(SHARED)
 
 
 def test_everything_public_has_a_docstring() -> None:

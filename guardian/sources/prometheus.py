@@ -100,9 +100,9 @@ def build(options: Options, context: Context) -> Prometheus:
     return Prometheus(url, options, context, tls)
 
 
-def permissions(options: Options) -> tuple[str, ...]:
-    """None, but of Amazon's."""
-    return PERMISSIONS if options.sigv4 else ()
+def permissions(written: Mapping[str, object]) -> tuple[str, ...]:
+    """What these options need, as they stand in the file: Amazon's alone needs any."""
+    return PERMISSIONS if written.get("sigv4") else ()
 
 
 class _Unreachable(SourceError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final
@@ -65,9 +65,9 @@ def policies(wiring: Wiring, services: Iterable[str], role: str) -> dict[str, di
             continue
         used = {q.source for c in wiring.service(name).criteria for q in c.queries()}
         for source in sorted(used):
-            module, options = wiring.source_options(source)
-            some = getattr(module, "permissions", None)
-            mine.add(some(options) if some is not None else module.PERMISSIONS, {})
+            stated = wiring.configured().sources.get(source)
+            written = stated.node.data if stated is not None else {}
+            mine.add(_needed(adapter("sources", source), written), {})
     _journal(wiring, grants)
     if role == "act":
         _notifiers(wiring, grants)
@@ -87,15 +87,21 @@ def _notifiers(wiring: Wiring, grants: dict[str, Grants]) -> None:
     """Notifiers that are AWS services act in the file's account, in each where it has none."""
     configured = wiring.configured()
     for receiver in configured.receivers:
-        module = adapter("notifiers", receiver.to.name)
-        some = getattr(module, "permissions", None)
-        needed = some(receiver.to.node.data) if some is not None else module.PERMISSIONS
+        needed = _needed(adapter("notifiers", receiver.to.name), receiver.to.node.data)
         told = receiver.services or frozenset(configured.services)
         accounts = {configured.services[name].aws.account_id for name in told}
         if receiver.services is None and configured.aws is not None:
             accounts = {configured.aws.account_id}
         for account in accounts if needed else ():
             grants.setdefault(account, Grants()).add(needed, {})
+
+
+def _needed(module: ModuleType, written: Mapping[str, object]) -> Iterable[str]:
+    """What an adapter does in AWS, by its options as they stand in the file: no secret is asked."""
+    some: Callable[[Mapping[str, object]], Iterable[str]] = getattr(
+        module, "permissions", lambda _: module.PERMISSIONS
+    )
+    return some(written)
 
 
 def _resources(module: ModuleType, options: Any, aws: Aws) -> Mapping[str, Iterable[str]]:

@@ -348,5 +348,5 @@ def test_what_cannot_be_counted_is_refused(
 
 def test_only_amazons_needs_permissions() -> None:
     """The least policy holds nothing for a Prometheus of one's own."""
-    assert prometheus.permissions(prometheus.Options()) == ()
-    assert prometheus.permissions(prometheus.Options(sigv4=True)) == prometheus.PERMISSIONS
+    assert prometheus.permissions({}) == ()
+    assert prometheus.permissions({"sigv4": True}) == prometheus.PERMISSIONS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from guardian.app.remembered import Records
 from guardian.core.rollout.entries import EVERYTHING, Freeze
@@ -45,17 +46,11 @@ def _scopes(records: Records, services: Sequence[str]) -> list[str]:
     if list(services) == [EVERYTHING]:
         return [EVERYTHING]
     configured = records.configured_names
-    known = {*configured, *(freeze.scope for freeze in _freezes(records))}
+    known = set(configured)
+    with suppress(JournalError):  # A damaged record of freezes can still be ended.
+        known |= {freeze.scope for freeze in records.journal.freezes()}
     for name in services:
         if name not in known and not records.journal.history(name, limit=1):
             there = f": there are {', '.join(sorted(configured))}" if configured else ""
             raise ConfigError(f"no service is called {name}{there}")
     return list(dict.fromkeys(services))
-
-
-def _freezes(records: Records) -> list[Freeze]:
-    """What is frozen; nothing where the record is damaged, so that it can still be ended."""
-    try:
-        return records.journal.freezes()
-    except JournalError:
-        return []

@@ -245,19 +245,14 @@ def answer_to(records: Records, order: Order, *, timeout_s: float) -> Answer | N
     journal, clock = records.journal, records.clock
     ends_at = clock.monotonic() + timeout_s
     while True:
-        over = order.kind is not OrderKind.START and _unheard(journal, order.rollout)
+        # Looked at before the answer: what ends it may have given that.
+        rollout = None if order.kind is OrderKind.START else state(journal, order.rollout)
+        over = rollout is not None and not rollout.live and driver(journal, rollout) is None
         answer = journal.answered(order.id)
         if answer is not None:
             return answer
-        if over:
-            ended = state(journal, order.rollout)
-            return Answer(order=order.id, refused=f"the rollout ended before: {phase_of(ended)}")
+        if rollout is not None and over:
+            return Answer(order=order.id, refused=f"the rollout ended before: {phase_of(rollout)}")
         if clock.monotonic() >= ends_at:
             return None
         clock.sleep(LOOK_S)
-
-
-def _unheard(journal: Journal, name: str) -> bool:
-    """Whether a rollout is over, and nobody is left who could answer."""
-    rollout = state(journal, name)
-    return not rollout.live and driver(journal, rollout) is None

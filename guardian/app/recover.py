@@ -54,7 +54,8 @@ def _service(services: Services, name: str, asked: RecoverRequest, caller: Calle
 
 def _finished(services: Services, name: str, asked: RecoverRequest, caller: Caller) -> Exit:
     try:
-        router = _router(services, name, asked)
+        # To put it back, its rules are not needed.
+        router = (services.service(name) if asked.goes_on else services.reachable(name)).router
     except ConfigError as error:
         if asked.named:
             raise
@@ -75,11 +76,6 @@ def _finished(services: Services, name: str, asked: RecoverRequest, caller: Call
         return _by_stamp(services, name, router.read(), asked, caller)
     caller.tell(f"{name}: nothing to recover")
     return Exit.HEALTHY
-
-
-def _router(services: Services, name: str, asked: RecoverRequest) -> Router:
-    """What moves a service's traffic; to put it back, its rules are not needed."""
-    return (services.service(name) if asked.goes_on else services.reachable(name)).router
 
 
 # --- by the journal ----------------------------------------------------------------------------

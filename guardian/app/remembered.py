@@ -7,6 +7,7 @@ from typing import Protocol
 
 from guardian.core.rollout.machine import Rollout, fold
 from guardian.engine.leadership import post
+from guardian.messages.entry_lines import spaced
 from guardian.ports import Clock, Journal
 
 
@@ -36,7 +37,7 @@ def state(journal: Journal, rollout: str) -> Rollout:
 
 def phase_of(rollout: Rollout) -> str:
     """A rollout's phase, for people."""
-    return rollout.phase.value.replace("_", " ")
+    return spaced(rollout.phase)
 
 
 def driver(journal: Journal, rollout: Rollout) -> str | None:

@@ -23,7 +23,7 @@ from guardian.core.notices import Event, Notice
 from guardian.core.scrub import visible
 from guardian.core.verdict import Verdict
 from guardian.engine.outcome import WORST_FIRST, Exit
-from guardian.messages.entry_lines import moment
+from guardian.messages.entry_lines import moment, spaced
 
 _LEVELS = {
     Event.ROLLING_BACK: "warning",
@@ -207,7 +207,7 @@ def _table(run: RunSummary) -> list[str]:
         "canary": plan.canary,
         "stable": plan.stable,
         "target": plan.target,
-        "rollout": f"{plan.rollout}, {rollout.phase.value.replace('_', ' ')}",
+        "rollout": f"{plan.rollout}, {spaced(rollout.phase)}",
         "time": f"{rfc3339(rollout.started_at)} to {rfc3339(rollout.last_at)}",
         "exit code": f"{run.exit.value} ({run.exit.name.lower()})",
     }
@@ -220,7 +220,7 @@ def _row(verdict: Verdict) -> str:
     needed = f" ({evidence.min_samples} needed)" if evidence.min_samples else ""
     cells = (
         verdict.criterion,
-        verdict.outcome.value.replace("_", " "),
+        spaced(verdict.outcome),
         reasons.value(evidence),
         reasons.limit(evidence),
         f"{evidence.samples}{needed}",

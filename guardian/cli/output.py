@@ -27,7 +27,7 @@ from guardian.core.verdict import Outcome, Verdict
 from guardian.engine.outcome import Exit
 from guardian.engine.tick_result import Recorded, TickResult
 from guardian.messages import records
-from guardian.messages.entry_lines import event_of, moment
+from guardian.messages.entry_lines import event_of, moment, spaced
 from guardian.messages.v1 import EndRecord, EventRecord
 from guardian.ports import GuardianError
 
@@ -291,7 +291,7 @@ def told(notice: Notice, at: Instant) -> str:
 
 def short(verdict: Verdict) -> str:
     """A verdict in a few words."""
-    word = click.style(verdict.outcome.value.replace("_", " "), fg=_COLOURS[verdict.outcome])
+    word = click.style(spaced(verdict.outcome), fg=_COLOURS[verdict.outcome])
     if verdict.outcome is Outcome.PASS and verdict.evidence.value is not None:
         return f"{verdict.criterion} {reasons.value(verdict.evidence)} {word}"
     return f"{verdict.criterion} {word}: {verdict.why}"
@@ -308,7 +308,7 @@ def summary(rollout: Rollout, exit_: Exit, *, driven: bool) -> str:
     plan = rollout.plan
     colour, word = WORDS[exit_]
     head = click.style(f"{plan.service}: {word}", fg=colour, bold=True)
-    end = f"{head} ({rollout.phase.value.replace('_', ' ')}, rollout {plan.rollout})"
+    end = f"{head} ({spaced(rollout.phase)}, rollout {plan.rollout})"
     if not rollout.live or not rollout.moved:
         return end
     if driven:

@@ -15,7 +15,7 @@ from guardian.core.status import RolloutStatus
 from guardian.core.verdict import Outcome
 from guardian.engine.outcome import outcome
 from guardian.messages import records
-from guardian.messages.entry_lines import lasting, line, moment, sentence
+from guardian.messages.entry_lines import lasting, line, moment, sentence, spaced
 from guardian.messages.v1 import OneRolloutRecord, RolloutRecord, RolloutsRecord
 
 # --- for people --------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ def ending(found: RolloutStatus) -> str:
     if rollout.phase is not Phase.ROLLED_BACK or back is None:
         return f"{last}; {took}"
     by = f" by {back.actor}" if back.actor else ""
-    why = f"{back.cause.value.replace('_', ' ')}{by}: {' '.join(back.detail.split())}"
+    why = f"{spaced(back.cause)}{by}: {' '.join(back.detail.split())}"
     returned = lasting(rollout.last_at - back.at)
     return f"rolled back, {took} ({why}); traffic was back {returned} after the decision"
 
@@ -77,7 +77,7 @@ def _stops(found: RolloutStatus) -> list[tuple[str, str]]:
     facts = []
     if hold is not None:
         by = f" by {hold.actor}" if hold.actor else ""
-        why = hold.why.value.replace("_", " ")
+        why = spaced(hold.why)
         facts.append(("held", f"{why}{by} since {moment(hold.since)}: {hold.detail}"))
     if (step := found.awaits_approval_of) is not None:
         command = f"`guardian rollout approve {plan.service}`"

@@ -20,6 +20,7 @@ from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import broken
 from guardian.engine.task import PENDING_S, NothingToDo, Task
 from guardian.messages.about_guardian import unreadable
+from guardian.messages.entry_lines import spaced
 from guardian.messages.table import unguarded
 from guardian.ports import (
     ConfigError,
@@ -135,7 +136,7 @@ class Admission:
             return
         self._said.pop(head.rollout, None)
         self._alone.pop(head.rollout, None)
-        phase = rollout.phase.value.replace("_", " ")
+        phase = spaced(rollout.phase)
         self._say(f"{plan.service}: {plan.rollout} is taken up where it was left, in {phase}")
 
     def _took_up(self, catalog: Catalog, task: Task, reading: Reading | None = None) -> bool:
@@ -235,7 +236,7 @@ class Admission:
         kept = rollout.phase is Phase.COMPLETED and retired(rollout, self._clock.now()) is None
         if back and kept and mode is Mode.ENFORCE:
             return self._journal.holder(head.target) is None
-        phase = rollout.phase.value.replace("_", " ")
+        phase = spaced(rollout.phase)
         refused = f"rollout {head.rollout} is over ({phase}): this order can no longer change it"
         self._journal.answer(Answer(order=order.id, refused=refused))
         return False
@@ -338,7 +339,7 @@ class Admission:
             if plan.canary == version and plan.drive is Drive.ROLLOUT and going:
                 return Answer(order=order.id, rollout=plan.rollout)
         plan = live[0].rollout.plan
-        phase = live[0].rollout.phase.value.replace("_", " ")
+        phase = spaced(live[0].rollout.phase)
         refused = (
             f"{plan.target} has a live rollout of version {plan.canary} ({plan.rollout}, in"
             f" {phase}): wait for its end, or take it back with `guardian rollout abort {service}`"

@@ -8,6 +8,7 @@ from guardian.core.plan import Plan
 from guardian.core.rollout.entries import OrderKind
 from guardian.core.rollout.machine import Rollout
 from guardian.engine.outcome import Exit
+from guardian.messages.entry_lines import spaced
 from guardian.ports import GuardianError, Router
 
 
@@ -55,7 +56,7 @@ class Busy(GuardianError):
         plan = rollout.plan
         super().__init__(
             f"{plan.target} has a live rollout of version {plan.canary} ({plan.rollout}, in"
-            f" {rollout.phase.value.replace('_', ' ')}): finish it with `guardian rollout start"
+            f" {spaced(rollout.phase)}): finish it with `guardian rollout start"
             f" {plan.service} --to {plan.canary} --wait`, or take it back with `guardian rollback"
             f" {plan.service}`"
         )

@@ -11,6 +11,7 @@ from guardian.core.rollout.machine import Phase, Rollout, of_blindness
 from guardian.core.rollout.preconditions import approval_due, approval_of
 from guardian.core.status import confirmed_weight
 from guardian.core.wording import because, moment, span
+from guardian.messages.entry_lines import spaced
 from guardian.messages.phrases import (
     Words,
     breach_of,
@@ -203,7 +204,7 @@ def resumed(entry: Resumed, after: Rollout) -> Words:
     return Words(
         title=f"{plan.service}: resumed at {weight}{by_whom(entry.actor)}",
         did=joined(
-            f"guardian goes on where the hold began: {after.phase.value.replace('_', ' ')}.",
+            f"guardian goes on where the hold began: {spaced(after.phase)}.",
             because(entry.detail),
         ),
         todo=take_back(plan),

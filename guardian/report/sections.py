@@ -19,7 +19,7 @@ from guardian.core.rollout.entries import (
 from guardian.core.rollout.machine import Rollout
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wording import span as length
-from guardian.messages.entry_lines import date_time
+from guardian.messages.entry_lines import date_time, spaced
 from guardian.messages.verdict_lines import worst_first
 from guardian.report.blocks import Block, Heading, Line, Paragraph, Plot, Table
 from guardian.report.criteria import criterion_blocks
@@ -55,7 +55,7 @@ def _tone(rollout: Rollout) -> Literal["good", "bad", "unsure"]:
 
 
 def _phase(facts: Facts) -> str:
-    return facts.rollout.phase.value.replace("_", " ")
+    return spaced(facts.rollout.phase)
 
 
 def _headline(facts: Facts) -> str:
@@ -166,7 +166,7 @@ def _evidence_row(verdict: Verdict) -> tuple[str, ...]:
     tested = seen.log_e_limit > 0
     return (
         verdict.criterion,
-        verdict.outcome.value.replace("_", " "),
+        spaced(verdict.outcome),
         reasons.value(seen) or "none",
         reasons.limit(seen),
         str(seen.bad),

@@ -184,7 +184,7 @@ class _Builder:
         self.findings.extend(found)
         router = None
         if isinstance(self._document.at((*place, "router")), dict):
-            router = self._choice((*place, "router"), "type", frozenset({"type"}), RouterModel)
+            router = self._choice((*place, "router"), "type", RouterModel)
         if isinstance(self._document.at((*place, "notify")), list):
             self._own.add(name)
             where = (*place, "notify")
@@ -194,7 +194,8 @@ class _Builder:
         steps = self._steps(model, place)
         approvals = self._approvals(place, len(steps))
         where = (*place, "aws") if model.aws else ("aws",)
-        account = self._aws(_merged(aws, model.aws), where)
+        own = model.aws.model_dump(exclude_none=True) if model.aws is not None else {}
+        account = self._aws(aws.model_copy(update=own), where)
         if len(self.findings) > before or router is None or account is None:
             return None
         return Service(
@@ -262,13 +263,9 @@ class _Builder:
         return groups
 
     def _choice(
-        self,
-        place: Place,
-        key: str,
-        own: frozenset[str],
-        model: type[RouterModel | NotifyModel],
+        self, place: Place, key: str, model: type[RouterModel | NotifyModel]
     ) -> AdapterRef | None:
-        data = self._document.at(place)
+        data, own = self._document.at(place), frozenset(model.model_fields)
         options = [k for k in data if k not in own] if isinstance(data, dict) else []
         checked, found = validate(model, self._document, place, without=options)
         self.findings.extend(found)
@@ -305,7 +302,7 @@ class _Builder:
         entries = self._document.at(place)
         for index in range(len(entries) if isinstance(entries, list) else 0):
             at = (*place, index)
-            choice = self._choice(at, "to", frozenset({"to", "on", "services"}), NotifyModel)
+            choice = self._choice(at, "to", NotifyModel)
             events = self._events((*at, "on"))
             heard = self._heard((*at, "services"), services)
             if choice is None:
@@ -347,10 +344,6 @@ class _Builder:
                 say = f"there is no event '{word}'{meant}; known are {', '.join(EVENTS)}"
                 self._say((*place, index), say)
         return frozenset(Event(word) for word in written if word in EVENTS)
-
-
-def _merged(aws: AwsModel, own: AwsModel | None) -> AwsModel:
-    return aws if own is None else aws.model_copy(update=own.model_dump(exclude_none=True))
 
 
 def _policy(own: PolicyModel) -> Policy:

@@ -41,6 +41,8 @@ ADDRESSES = {"prometheus_url": "where Prometheus is, when the file does not say"
 
 MOST_STEPS: Final = 10_000
 """Prometheus refuses a range query of more than 11,000 points."""
+MOST_LATE: Final = 2
+"""After so many answers that came too late in one read nothing more is asked."""
 MOST_BYTES: Final = 8 * 1024 * 1024
 KNOWN_S: Final = 14 * 86_400.0
 """How far back a series is looked for before it is taken as unknown."""
@@ -136,8 +138,8 @@ class Prometheus:
         try:
             for ask in _merged(asks).values():
                 try:
-                    if failed and isinstance(failed[-1], _Unreachable):
-                        raise failed[-1]
+                    if (given_up := _given_up(failed)) is not None:
+                        raise given_up
                     points = tuple(self._points(connection, ask, now))
                     found[ask.query] = Measurement(points=points, settled_before=_settled(ask, now))
                 except SourceError as error:
@@ -254,10 +256,12 @@ class Prometheus:
             answer = connection.getresponse()
             text = answer.read()
         except TimeoutError:
-            raise _Unreachable(Reason.TIMEOUT, "Prometheus gave no answer in time") from None
+            connection.close()  # The next question opens it again.
+            raise SourceError(Reason.TIMEOUT, "Prometheus gave no answer in time") from None
         except (TooLong, Encoded):
-            what = f"Prometheus's answer is compressed, or longer than {MOST_BYTES >> 20} MB"
-            raise _Unreachable(Reason.UNKNOWN, what) from None
+            connection.close()
+            what = f"the answer is longer than {MOST_BYTES >> 20} MB, or compressed unasked"
+            raise SourceError(Reason.INVALID, f"{what}: does it hold many series?") from None
         except (OSError, http.client.HTTPException) as error:
             what = f"Prometheus cannot be reached at {self._parts.netloc}: {_kind(error)}"
             raise _Unreachable(Reason.UNAVAILABLE, what) from None
@@ -280,6 +284,13 @@ class Prometheus:
             pair = b64encode(f"{self._options.user}:{password or ''}".encode()).decode()
             return plain | {"Authorization": f"Basic {pair}"}
         return plain | ({"Authorization": f"Bearer {token}"} if token else {})
+
+
+def _given_up(failed: Sequence[SourceError]) -> SourceError | None:
+    """Why nothing more is asked: nobody is there, or is too slow again and again."""
+    gone = [error for error in failed if isinstance(error, _Unreachable)]
+    late = [error for error in failed if error.reason is Reason.TIMEOUT]
+    return gone[0] if gone else late[0] if len(late) >= MOST_LATE else None
 
 
 # --- asks ----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import socket
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -28,6 +28,7 @@ NOW = MINUTE + 45
 EVERY_S = 15
 MINUTES = 10
 START_S = 30.0
+HANGS_S = 20.0
 
 
 def samples() -> str:
@@ -114,6 +115,11 @@ class Gate:
     location: str = ""
     forbidden: str = ""
     """An expression that may not be read."""
+    flooding: str = ""
+    """An expression with an endless answer."""
+    hanging: str = ""
+    """An expression without an answer."""
+    closed: Event = field(default_factory=Event)
     asked: list[tuple[str, dict[str, list[str]], dict[str, str]]] = field(default_factory=list)
     """Path, form and headers of each question."""
 
@@ -127,6 +133,11 @@ class Gate:
             return self.status, self.body
         if self.forbidden and self.forbidden in "".join(form.get("query", [])):
             return 403, b'{"status": "error", "error": "not for you"}'
+        if self.flooding and self.flooding in "".join(form.get("query", [])):
+            return 200, b"x" * (prometheus.MOST_BYTES + 1)
+        if self.hanging and self.hanging in "".join(form.get("query", [])):
+            self.closed.wait(HANGS_S)
+            return 503, b""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request(handler.command, handler.path, body or None, headers)
@@ -158,12 +169,17 @@ def gated(gate: Gate) -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its own name
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Quiet: a reader that had enough closes."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
+        gate.closed.set()
         server.shutdown()
         thread.join()
         server.server_close()

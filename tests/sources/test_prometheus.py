@@ -264,12 +264,37 @@ def test_a_remark_on_an_expression_is_no_trouble(fake: World) -> None:
     assert read(fake, World.busy).problem is None
 
 
-def test_nobody_is_asked_again_who_does_not_answer(fake: World) -> None:
+def test_a_flood_is_refused_and_the_others_are_read(real: World) -> None:
+    """An expression that gives a hundred thousand series is its own problem."""
+    real.gate.flooding = "shop_requests_total"
+    gauge = query("max(shop_queue_age_seconds)")
+    found = real.source().read([ask(World.busy), ask(gauge)], now=NOW)
+    said = found[World.busy].problem
+    assert said is not None
+    assert "longer than 8 MB, or compressed unasked: does it hold many series?" in said.detail
+    assert found[gauge].points
+
+
+def test_one_slow_expression_is_borne_and_two_are_not(real: World) -> None:
     """Many time-outs one after the other would take a poll's whole time."""
-    fake.gate.status, fake.gate.body = 200, b"x" * (prometheus.MOST_BYTES + 1)
-    with pytest.raises(SourceError, match="longer than 8 MB"):
-        fake.source().read([ask(World.busy), ask(World.quiet)], now=NOW)
-    assert len(fake.gate.asked) == 1
+    real.gate.hanging = "shop_requests"
+    gauge = query("max(shop_queue_age_seconds)")
+    source = real.source(timeout_s=0.3)
+    found = source.read([ask(World.busy), ask(gauge)], now=NOW)
+    late = found[World.busy].problem
+    assert late is not None
+    assert late.reason is Reason.TIMEOUT
+    assert found[gauge].points
+    before = len(real.gate.asked)
+    with pytest.raises(SourceError, match="no answer in time"):
+        source.read([ask(World.busy), ask(World.misspelt), ask(gauge)], now=NOW)
+    assert len(real.gate.asked) == before + 2
+
+
+def test_who_speaks_no_tls_is_not_spoken_to(real: World) -> None:
+    """A token would go to whoever listens."""
+    world = World(real.gate, real.url.replace("http:", "https:"))
+    assert "SSLError" in problem(world)[1]
 
 
 def test_nothing_there_is_said_so() -> None:

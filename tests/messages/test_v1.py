@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from guardian.core import notices
 from guardian.notifiers._notice_json import encoded
-from tests.notifiers.samples import NOTICE
+from tests.notifiers.samples import HOSTILE, NOTICE
 from tests.record_schema import record_schema
 from tests.recorded import checked, definitions
 
@@ -72,6 +72,12 @@ def test_a_notice_of_every_event_is_as_the_schema_says(event: notices.Event) -> 
     assert checked(encoded(replace(NOTICE, event=event)))["event"] == event.value
     own = replace(NOTICE, event=event, weight=None, stable="", canary="", phase="", step=0, steps=0)
     assert checked(encoded(own))["weight"] is None
+
+
+def test_a_notice_full_of_other_peoples_text_is_as_the_schema_says() -> None:
+    """Cut and cleaned, and still the same shape; verdicts that do not fit are counted."""
+    found = checked(encoded(HOSTILE))
+    assert found["verdicts_not_shown"] + len(found["verdicts"]) == len(HOSTILE.verdicts)
 
 
 @pytest.mark.parametrize(

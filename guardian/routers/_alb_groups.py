@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from guardian.core.model import Reason
 from guardian.core.scrub import scrub
-from guardian.core.traffic import NONE, Traffic
 from guardian.ports import RouterError
 from guardian.routers._alb_answers import NAME, VERSION
 
@@ -36,18 +35,11 @@ def require_named(version: str) -> None:
         )
 
 
-def require_pair(traffic: Traffic) -> None:
-    """Two different target groups with a weight, or one without; INVALID for anything else."""
-    for version in sorted(traffic.versions):
-        if not VERSION.fullmatch(version):
-            raise RouterError(
-                Reason.INVALID, f"{scrub(version, 60)!r} is no target group: nothing was written"
-            )
-    if traffic.secondary == traffic.primary or (
-        traffic.secondary is None and traffic.weight != NONE
-    ):
+def require_whole(version: str) -> None:
+    """NAME/ID; INVALID for anything else."""
+    if not VERSION.fullmatch(version):
         raise RouterError(
-            Reason.INVALID, f"{traffic} does not name two different groups: nothing was written"
+            Reason.INVALID, f"{scrub(version, 60)!r} is no target group: nothing was written"
         )
 
 

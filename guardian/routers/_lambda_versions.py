@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from guardian.core.model import Reason
 from guardian.core.scrub import scrub
-from guardian.core.traffic import NONE, Traffic
 from guardian.ports import RouterError
 from guardian.routers._lambda_answers import VERSION
 
@@ -46,18 +45,6 @@ def require_published(version: str) -> None:
             Reason.INVALID,
             f"{version[:40]!r} is not a published version ({hint}): publish one and name its "
             "number, or say `latest` for the highest",
-        )
-
-
-def require_pair(traffic: Traffic) -> None:
-    """A primary version, and at most one other with a weight."""
-    for version in sorted(traffic.versions):
-        require_published(version)
-    if traffic.secondary == traffic.primary or (
-        traffic.secondary is None and traffic.weight != NONE
-    ):
-        raise RouterError(
-            Reason.INVALID, f"{traffic} does not name two different versions: nothing was written"
         )
 
 

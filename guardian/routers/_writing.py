@@ -1,13 +1,26 @@
-"""What every vendor's write has in common: it may have been applied, and its answer lost."""
+"""What routers of AWS have in common: a write may have been applied, and its answer lost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from guardian.aws_errors import talking
 from guardian.core.model import Reason
-from guardian.core.traffic import Traffic
+from guardian.core.traffic import NONE, Reading, Traffic
 from guardian.ports import Context, RouterError
+
+
+def ask(context: Context, service: str, action: str, what: str, **arguments: Any) -> dict[str, Any]:
+    """One call, by its IAM action. Raises RouterError with a sentence."""
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", action.partition(":")[2]).lower()
+    method = getattr(context.client(service), name)
+    where = f"on {what} in {context.account_id} {context.region}"
+    with talking(action, where, RouterError):
+        answer: dict[str, Any] = method(**arguments)
+    return answer
 
 
 @contextmanager
@@ -22,6 +35,29 @@ def proven(context: Context) -> Iterator[None]:
         if error.reason is Reason.NOT_FOUND:
             context.check_account()
         raise
+
+
+def require_pair(traffic: Traffic, require: Callable[[str], None]) -> None:
+    """A primary version, and at most one other with a weight; `require` refuses what is none."""
+    for version in sorted(traffic.versions):
+        require(version)
+    if traffic.secondary == traffic.primary or (
+        traffic.secondary is None and traffic.weight != NONE
+    ):
+        raise RouterError(
+            Reason.INVALID, f"{traffic} does not name two different versions: nothing was written"
+        )
+
+
+def read_back(read: Callable[[], Reading], what: str) -> Reading:
+    """What a write that was accepted has come to. Raises RouterError(UNKNOWN)."""
+    try:
+        return read()
+    except RouterError as error:
+        raise RouterError(
+            Reason.UNKNOWN,
+            f"the write to {what} was accepted and could not be read back: {error.detail}",
+        ) from None
 
 
 def unsure(error: RouterError) -> RouterError:

@@ -14,7 +14,6 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from guardian.aws_errors import talking
 from guardian.core.model import Query, Reason
 from guardian.core.traffic import NONE, Reading, Snapshot, Stamp, Traffic, WayBack
 from guardian.ports import Capabilities, ConfigError, Context, Guard, NotYet, RouterError
@@ -24,11 +23,11 @@ from guardian.routers._alb_groups import (
     Targets,
     is_named,
     require_named,
-    require_pair,
+    require_whole,
     targets_of,
     version_of,
 )
-from guardian.routers._writing import proven, same, unsure
+from guardian.routers._writing import ask, proven, read_back, require_pair, same, unsure
 
 _WRITES: Final = tuple(
     f"elasticloadbalancing:{operation}"
@@ -253,7 +252,7 @@ class Alb:
 
     def shift(self, traffic: Traffic, *, stamp: Stamp, after: Reading) -> Reading:
         """The canary's weight beside stable's. A canary without healthy targets gets none."""
-        require_pair(traffic)
+        require_pair(traffic, require_whole)
         if stamp.stable not in traffic.versions:
             raise RouterError(
                 Reason.INVALID,
@@ -285,7 +284,7 @@ class Alb:
     def restore(self, snapshot: Snapshot, *, stamp: Stamp | None, after: Reading) -> Reading:
         """The snapshot's weights, whatever stands there now; stickiness ends with it."""
         del after
-        require_pair(snapshot.traffic)
+        require_pair(snapshot.traffic, require_whole)
         self._check_account_for_rollback()
         return self._write(self._found(), snapshot.traffic, stamp, back=True)
 
@@ -329,14 +328,7 @@ class Alb:
                 self._mark(None)
         except RouterError as error:
             return self._after_failure(error, traffic, stamp, before=found.stamp)
-        try:
-            return self.read()
-        except RouterError as error:
-            raise RouterError(
-                Reason.UNKNOWN,
-                f"the write to {self._name} was accepted and could not be read back:"
-                f" {error.detail}; whether it was written is not known yet",
-            ) from None
+        return read_back(self.read, self._name)
 
     def _mark(self, stamp: Stamp | None) -> None:
         """Leave the stamp as a tag, or take it away."""
@@ -390,9 +382,5 @@ class Alb:
 
     def _ask(self, operation: str, what: str, **arguments: Any) -> Mapping[str, Any]:
         """One call. Raises RouterError with a sentence."""
-        name = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
-        method = getattr(self._context.client("elbv2"), name)
-        where = f"on {what} in {self._context.account_id} {self._context.region}"
-        with talking(f"elasticloadbalancing:{operation}", where, RouterError):
-            answer: Mapping[str, Any] = method(**arguments)
-        return answer
+        action = f"elasticloadbalancing:{operation}"
+        return ask(self._context, "elbv2", action, what, **arguments)

@@ -6,14 +6,12 @@ answer can be lost after the write was applied, and then a repeated write fails 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from guardian.aws_errors import talking
 from guardian.cloudwatch import changed
 from guardian.core.model import Query, Reason
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
@@ -33,11 +31,10 @@ from guardian.routers._lambda_versions import (
     in_the_making,
     numbers,
     pair_problems,
-    require_pair,
     require_published,
     state_problems,
 )
-from guardian.routers._writing import proven, same, unsure
+from guardian.routers._writing import ask, proven, read_back, require_pair, same, unsure
 
 PERMISSIONS: tuple[str, ...] = (
     "lambda:GetAlias",
@@ -237,7 +234,7 @@ class LambdaAlias:
 
     def shift(self, traffic: Traffic, *, stamp: Stamp, after: Reading) -> Reading:
         """The canary's weight as the additional version; the primary keeps the rest."""
-        require_pair(traffic)
+        require_pair(traffic, require_published)
         if stamp.stable not in traffic.versions:
             raise RouterError(
                 Reason.INVALID,
@@ -264,7 +261,7 @@ class LambdaAlias:
 
     def restore(self, snapshot: Snapshot, *, stamp: Stamp | None, after: Reading) -> Reading:
         """The snapshot's versions and weights; writes even when the alias looks right already."""
-        require_pair(snapshot.traffic)
+        require_pair(snapshot.traffic, require_published)
         self._check_account_for_rollback()
         description = snapshot.detail.get("description", "")
         return self._write(snapshot.traffic, after=after, stamp=stamp, description=description)
@@ -289,14 +286,7 @@ class LambdaAlias:
             self._ask("UpdateAlias", self._name, Name=self._options.alias, **change)
         except RouterError as error:
             return self._after_failure(error, traffic, wished, check_stamp="Description" in change)
-        try:
-            return self.read()
-        except RouterError as error:
-            raise RouterError(
-                Reason.UNKNOWN,
-                f"the write to alias {self._name} was accepted and could not be read back: "
-                f"{error.detail}",
-            ) from None
+        return read_back(self.read, f"alias {self._name}")
 
     def _check_account_for_rollback(self) -> None:
         """A rollback does not depend on STS: the alias's own ARN also says whose account it is."""
@@ -329,12 +319,9 @@ class LambdaAlias:
 
     def _ask(self, operation: str, what: str, **arguments: Any) -> dict[str, Any]:
         """One call about this function. Raises RouterError with a sentence."""
-        name = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
-        method = getattr(self._context.client("lambda"), name)
-        where = f"on {what} in {self._context.account_id} {self._context.region}"
-        with talking(f"lambda:{operation}", where, RouterError):
-            answer: dict[str, Any] = method(FunctionName=self._options.function, **arguments)
-        return answer
+        function = self._options.function
+        action = f"lambda:{operation}"
+        return ask(self._context, "lambda", action, what, FunctionName=function, **arguments)
 
     def _configuration(self, qualifier: str) -> dict[str, Any]:
         """The configuration of one version. NOT_FOUND with how such a version gets lost."""

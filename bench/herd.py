@@ -23,6 +23,7 @@ from guardian.core.rollout.machine import fold
 from guardian.core.traffic import Reading, Step, Traffic, Weight
 from guardian.core.verdict import Outcome
 from guardian.engine.call_pool import ThreadCallPool
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.outbox import Outbox
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.tick import POLL_S, Plane
@@ -140,19 +141,19 @@ def _plane(
     rollouts: int, baked_s: float, observer: Callable[[TickResult], None] = lambda _: None
 ) -> Iterator[Plane]:
     """As a process has it that was just started."""
-    rng, pool = SystemRandom(), ThreadCallPool(CLOCK)
+    pool = ThreadCallPool(CLOCK)
     context = edges.context()
     with tempfile.TemporaryDirectory() as folder:
         options = sqlite.Options(path=Path(folder) / "guardian.db")
         journal = sqlite.build(options, context)
+        dependencies = Dependencies(
+            journal=journal, clock=CLOCK, rng=SystemRandom(), owner="bench", observer=observer
+        )
         plane = Plane(
-            journal=journal,
+            dependencies,
             sources={"cloudwatch": cloudwatch.build(cloudwatch.Options(), context)},
             pool=pool,
-            outbox=Outbox(journal=journal, receivers=[], pool=pool, clock=CLOCK, rng=rng),
-            clock=CLOCK,
-            rng=rng,
-            observer=observer,
+            outbox=Outbox(dependencies, receivers=[], pool=pool),
         )
         lease = journal.open_lease("bench")
         for number in range(rollouts):

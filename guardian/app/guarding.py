@@ -12,7 +12,7 @@ from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import HoldReason, OrderKind
 from guardian.core.rollout.machine import Rollout
-from guardian.engine.host import Dependencies
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.in_process import InProcessRun, Limits
 from guardian.engine.outbox import DUE_LIMIT, TAKEN_S
 from guardian.engine.outcome import Exit, hopeless, outcome, overdue, worst

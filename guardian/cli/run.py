@@ -16,7 +16,7 @@ from guardian import __version__
 from guardian.cli.log import Log
 from guardian.cli.options import config_option
 from guardian.engine.daemon import Daemon
-from guardian.engine.host import Dependencies
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.vigil import Vigil
 from guardian.messages.about_guardian import metrics_unserved
 from guardian.ports import ConfigError

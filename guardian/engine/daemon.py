@@ -12,8 +12,9 @@ from guardian.core.scrub import scrub
 from guardian.engine.admission import Admission
 from guardian.engine.call_pool import ThreadCallPool
 from guardian.engine.catalog import Catalog
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.deploy_watcher import DeployWatcher
-from guardian.engine.host import Dependencies, Host
+from guardian.engine.host import Host
 from guardian.engine.leadership import ServiceLeadership
 from guardian.engine.own import OwnNotices
 from guardian.engine.patrol import Patrol

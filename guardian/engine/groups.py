@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import Cause, Order, OrderKind
 from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, fold
-from guardian.ports import Clock, Damaged, Journal, JournalError
+from guardian.engine.dependencies import Dependencies
+from guardian.ports import Damaged, JournalError
 
 LOOK_S = 1.0
 PATIENCE_S = 60.0
@@ -73,22 +74,14 @@ def under_way(member: Rollout) -> bool:
 class Groups:
     """Gives the orders by which the members of a group follow each other back."""
 
-    def __init__(
-        self,
-        groups: Mapping[str, tuple[str, ...]],
-        *,
-        journal: Journal,
-        clock: Clock,
-        reaches: Callable[[Rollout], bool],
-        say: Callable[[str], None],
-    ) -> None:
-        self.groups = groups
+    def __init__(self, dependencies: Dependencies, *, reaches: Callable[[Rollout], bool]) -> None:
+        self.groups = dependencies.groups
         """Each group's services, in the order in which they go back."""
-        self._journal = journal
-        self._clock = clock
+        self._journal = dependencies.journal
+        self._clock = dependencies.clock
+        self._say = dependencies.say
         self._reaches = reaches
         """Whether some process would obey an order to that rollout."""
-        self._say = say
         self._known: dict[str, Rollout] = {}
         self._said: set[str] = set()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from guardian.core.notices import Notice
 from guardian.core.rollout.decide import opening
@@ -15,6 +15,7 @@ from guardian.core.status import RolloutStatus, status_of
 from guardian.core.traffic import Reading
 from guardian.core.wording import because
 from guardian.engine.call_pool import ThreadCallPool
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.groups import Groups
 from guardian.engine.order_watcher import OrderWatcher
 from guardian.engine.outbox import Outbox, Receiver
@@ -29,35 +30,15 @@ from guardian.messages.phrases import joined
 from guardian.messages.table import unguarded
 from guardian.ports import (
     Claim,
-    Clock,
     Journal,
     JournalError,
     Lease,
-    Metrics,
-    NoMetrics,
-    Random,
     Router,
     Source,
 )
 
 BLOCKED_S = 5.0
 """How soon a plane whose tick broke as a whole is tried again, in real seconds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dependencies:
-    """What an engine works with, and whom it tells."""
-
-    journal: Journal
-    clock: Clock
-    rng: Random
-    owner: str
-    """Host, process and purpose, for people."""
-    observer: Callable[[TickResult], None]
-    say: Callable[[str], None]
-    metrics: Metrics = field(default_factory=NoMetrics)
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Services that go back together, in that order."""
 
 
 class Host:
@@ -82,24 +63,10 @@ class Host:
         self.schedule = Schedule(on_death=self.supervisor.died)
         self.pool = ThreadCallPool(dependencies.clock)
         self.outbox = Outbox(
-            journal=dependencies.journal,
-            receivers=receivers,
-            pool=ThreadCallPool(dependencies.clock),
-            clock=dependencies.clock,
-            rng=dependencies.rng,
-            metrics=dependencies.metrics,
-            say=dependencies.say,
+            dependencies, receivers=receivers, pool=ThreadCallPool(dependencies.clock)
         )
-        self._recorder = Recorder(
-            dependencies.journal, self.outbox, dependencies.rng, dependencies.metrics
-        )
-        self.groups = Groups(
-            dependencies.groups,
-            journal=dependencies.journal,
-            clock=dependencies.clock,
-            reaches=reaches,
-            say=dependencies.say,
-        )
+        self._recorder = Recorder(dependencies, self.outbox)
+        self.groups = Groups(dependencies, reaches=reaches)
         self.planes: Mapping[str, Plane] = {}
         self.statuses: dict[str, RolloutStatus] = {}
         """Each rollout here, as its last tick left it."""
@@ -207,16 +174,11 @@ class Host:
         """The plane of that name, which reads from these sources from now on."""
         if name not in self.planes:
             plane = Plane(
-                journal=self.journal,
+                replace(self._dependencies, observer=self._show),
                 sources=sources,
                 pool=self.pool,
                 outbox=self.outbox,
-                clock=self.clock,
-                rng=self._dependencies.rng,
-                observer=self._show,
                 name=name,
-                metrics=self._dependencies.metrics,
-                say=self.say,
                 on_broken=self._on_broken,
             )
             self.planes = {**self.planes, name: plane}

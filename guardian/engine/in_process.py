@@ -10,7 +10,8 @@ from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import Cause, OrderKind
 from guardian.core.rollout.machine import Phase, Rollout
-from guardian.engine.host import Dependencies, Host
+from guardian.engine.dependencies import Dependencies
+from guardian.engine.host import Host
 from guardian.engine.outbox import Receiver
 from guardian.engine.outcome import (
     Exit,

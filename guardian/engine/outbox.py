@@ -11,22 +11,18 @@ from typing import TypeAlias
 
 from guardian.core.model import Instant
 from guardian.core.notices import Event, Notice
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.refusals import Refusals
 from guardian.messages.table import is_for
 from guardian.ports import (
     CallPool,
-    Clock,
     Dead,
     EdgeError,
-    Journal,
     JournalError,
-    Metrics,
-    NoMetrics,
     Notifier,
     NotifyError,
     Outgoing,
     Pending,
-    Random,
     Retry,
     Sent,
 )
@@ -75,26 +71,18 @@ class Outbox:
     """Hands due notices to their receivers, one of each receiver and rollout at a time."""
 
     def __init__(
-        self,
-        *,
-        journal: Journal,
-        receivers: Sequence[Receiver],
-        pool: CallPool,
-        clock: Clock,
-        rng: Random,
-        metrics: Metrics | None = None,
-        say: Callable[[str], None] = lambda _: None,
+        self, dependencies: Dependencies, *, receivers: Sequence[Receiver], pool: CallPool
     ) -> None:
-        self._journal = journal
+        self._journal = dependencies.journal
         self._receivers: Mapping[str, Receiver] = {
             receiver.name: receiver for receiver in receivers
         }
         self._retired: Mapping[str, Receiver] = {}
         """Receivers that were taken out of the files: they deliver what they were given before."""
-        self._metrics = metrics or NoMetrics()
+        self._metrics = dependencies.metrics
         self._pool = pool
-        self._clock = clock
-        self._rng = rng
+        self._clock = dependencies.clock
+        self._rng = dependencies.rng
         self._lock = threading.Lock()
         self._held_back: dict[tuple[str, int], float] = {}
         self._unsettled: dict[str, tuple[Pending, Sent | Retry | Dead]] = {}
@@ -104,8 +92,8 @@ class Outbox:
         self.sent = 0
         self.failed = 0
         self.last_error = ""
-        self._say = say
-        self._refusals = Refusals(clock=clock, say=say, tell=self._tell_others)
+        self._say = dependencies.say
+        self._refusals = Refusals(clock=self._clock, say=self._say, tell=self._tell_others)
 
     @property
     def refusals(self) -> Mapping[str, str]:

@@ -11,12 +11,13 @@ from guardian.core.rollout.entries import Answer, Entry
 from guardian.core.rollout.invariants import check
 from guardian.core.rollout.machine import Phase, Rollout, apply, start
 from guardian.core.rollout.orders import Refusal
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.outbox import Outbox
 from guardian.engine.outcome import count
 from guardian.engine.tick_result import Recorded
 from guardian.messages.order_answers import answer
 from guardian.messages.table import notice
-from guardian.ports import Claim, Ending, Journal, Metrics, Random
+from guardian.ports import Claim, Ending
 
 
 class Told(NamedTuple):
@@ -42,11 +43,10 @@ def told(before: Rollout | None, entries: Sequence[Entry]) -> list[Told]:
 class Recorder:
     """Appends what was told, whoever decided it: a tick, a command, a person's order."""
 
-    def __init__(self, journal: Journal, outbox: Outbox, rng: Random, metrics: Metrics) -> None:
-        self._journal = journal
+    def __init__(self, dependencies: Dependencies, outbox: Outbox) -> None:
+        self._journal, self._rng = dependencies.journal, dependencies.rng
+        self._metrics = dependencies.metrics
         self._outbox = outbox
-        self._rng = rng
-        self._metrics = metrics
 
     def txid(self) -> str:
         """A new transaction's id."""

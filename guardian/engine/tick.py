@@ -20,6 +20,7 @@ from guardian.core.rollout.entries import (
 from guardian.core.rollout.machine import LIVE, fold
 from guardian.core.rollout.orders import Decision
 from guardian.core.status import Look, RolloutStatus
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.leaps import Leaps
 from guardian.engine.looks import asking, looking
 from guardian.engine.outbox import Outbox
@@ -29,15 +30,10 @@ from guardian.engine.runner import RolloutRunner
 from guardian.engine.tick_result import Recorded, TickResult
 from guardian.ports import (
     CallPool,
-    Clock,
     Conflict,
     Fenced,
-    Journal,
     JournalError,
-    Metrics,
-    NoMetrics,
     OutcomeUnknown,
-    Random,
     Source,
 )
 
@@ -63,36 +59,31 @@ class Plane:
 
     def __init__(
         self,
+        dependencies: Dependencies,
         *,
-        journal: Journal,
         sources: Mapping[str, Source],
         pool: CallPool,
         outbox: Outbox,
-        clock: Clock,
-        rng: Random,
-        observer: Callable[[TickResult], None] = lambda _: None,
         poll_s: float = POLL_S,
         name: str = "",
-        metrics: Metrics | None = None,
-        say: Callable[[str], None] = lambda _: None,
         on_broken: Callable[[RolloutRunner, Exception], None] | None = None,
     ) -> None:
         self.name = name
         """`account:region:role`."""
-        self._metrics = metrics or NoMetrics()
+        self._metrics = dependencies.metrics
         self._on_broken = on_broken
         """Told of a rollout that a bug has broken and taken out of the loop; else the loop dies."""
-        self._journal = journal
+        self._journal = dependencies.journal
         self._pool = pool
         self._outbox = outbox
-        self._recorder = Recorder(journal, outbox, rng, self._metrics)
-        self._clock = clock
-        self._rng = rng
-        self._observer = observer
+        self._recorder = Recorder(dependencies, outbox)
+        self._clock = dependencies.clock
+        self._rng = dependencies.rng
+        self._observer = dependencies.observer
         self._poll_s = poll_s
         self._reader = Reader(sources)
-        self._say = say
-        self._leaps = Leaps(clock, lambda text: say(f"{name}: {text}"))
+        self._say = dependencies.say
+        self._leaps = Leaps(self._clock, lambda text: self._say(f"{name}: {text}"))
         self._freezes: tuple[Freeze, ...] = ()
         self._next_poll: Instant = 0.0
         self._trouble = ""

@@ -14,7 +14,7 @@ from guardian.clock import ScaledClock
 from guardian.core.plan import Plan
 from guardian.core.rollout.entries import Entry, Order
 from guardian.core.rollout.machine import Rollout
-from guardian.engine.host import Dependencies
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.in_process import InProcessRun, Limits
 from guardian.engine.outbox import Receiver
 from guardian.engine.outcome import Exit

@@ -19,7 +19,8 @@ from guardian.core.rollout.entries import (
 )
 from guardian.engine.admission import Admission
 from guardian.engine.catalog import Catalog, Served
-from guardian.engine.host import Dependencies, Host
+from guardian.engine.dependencies import Dependencies
+from guardian.engine.host import Host
 from guardian.engine.outbox import Receiver
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.task import Task

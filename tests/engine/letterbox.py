@@ -9,6 +9,7 @@ from guardian.core.notices import Event, Notice
 from guardian.core.rollout.entries import RolloutStarted
 from guardian.core.traffic import Weight
 from guardian.engine.call_pool import SerialCallPool
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.outbox import (
     Outbox,
     Receiver,
@@ -92,15 +93,19 @@ class Post:
         self.clock = ManualClock()
         self.journal = ForgetfulJournal(self.clock)
         self.ears = {name: Ears() for name in receivers}
-        self.outbox = Outbox(
+        self.dependencies = Dependencies(
             journal=self.journal,
+            clock=self.clock,
+            rng=SeededRandom("post"),
+            owner="tests",
+            say=self.said.append,
+        )
+        self.outbox = Outbox(
+            self.dependencies,
             receivers=[
                 Receiver(name=n, notifier=ears, events=events) for n, ears in self.ears.items()
             ],
             pool=pool or SerialCallPool(),
-            clock=self.clock,
-            rng=SeededRandom("post"),
-            say=self.said.append,
         )
         self.lease = self.journal.open_lease("tests")
         self.begun: dict[str, int] = {}

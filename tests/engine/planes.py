@@ -11,6 +11,7 @@ from guardian.core.model import Measurement, Query
 from guardian.core.rollout.entries import RolloutStarted
 from guardian.core.rollout.machine import start
 from guardian.engine.call_pool import SerialCallPool
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.outbox import Outbox
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.tick import Plane, TickResult
@@ -59,17 +60,19 @@ def plane(
 ) -> Plane:
     """A plane without rollouts."""
     journal = journal or MemoryJournal(clock)
-    rng = SeededRandom("plane")
-    outbox = Outbox(journal=journal, receivers=[], pool=SerialCallPool(), clock=clock, rng=rng)
-    return Plane(
+    dependencies = Dependencies(
         journal=journal,
-        sources={"cloudwatch": source or Quiet(clock)},
-        pool=pool or SerialCallPool(),
-        outbox=outbox,
         clock=clock,
-        rng=rng,
+        rng=SeededRandom("plane"),
+        owner="tests",
         observer=observer,
         say=say,
+    )
+    return Plane(
+        dependencies,
+        sources={"cloudwatch": source or Quiet(clock)},
+        pool=pool or SerialCallPool(),
+        outbox=Outbox(dependencies, receivers=[], pool=SerialCallPool()),
     )
 
 

@@ -13,7 +13,7 @@ from guardian.core.plan import Mode
 from guardian.core.rollout.entries import for_service
 from guardian.core.traffic import Reading
 from guardian.engine.admission import ALONE_S
-from guardian.engine.host import Dependencies
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.in_process import InProcessRun, Limits
 from guardian.engine.outcome import Exit
 from guardian.ports import Damaged, Record, RouterError

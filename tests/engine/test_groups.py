@@ -23,11 +23,13 @@ from guardian.core.rollout.entries import (
     WeightConfirmed,
 )
 from guardian.core.rollout.machine import fold
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.groups import PATIENCE_S, Groups
 from guardian.ports import Claim
 from tests.contracts.journal_values import ManualClock
 from tests.engine.planes import UndyingJournal
 from tests.simulation.scheduler import plan
+from tests.simulation.world import SeededRandom
 
 SERVICES = ("worker", "api", "web")
 
@@ -41,13 +43,15 @@ class Platform:
         self.said: list[str] = []
         self.claims: dict[str, Claim] = {}
         self.lease = self.journal.open_lease("tests")
-        self.groups = Groups(
-            {"platform": order},
+        dependencies = Dependencies(
             journal=self.journal,
             clock=self.clock,
-            reaches=lambda _: reaches,
+            rng=SeededRandom("groups"),
+            owner="tests",
             say=self.said.append,
+            groups={"platform": order},
         )
+        self.groups = Groups(dependencies, reaches=lambda _: reaches)
 
     def release(self, service: str, **changes: object) -> None:
         """A rollout of a service, at its first weight."""

@@ -23,7 +23,6 @@ from guardian.engine.outbox import (
 )
 from guardian.ports import Dead, NotifyError, Pending, Retry
 from tests.engine.letterbox import NO_ANSWER, NOTICE, Ears, Post
-from tests.simulation.world import SeededRandom
 
 
 def test_a_notice_waits_until_the_act_was_tried() -> None:
@@ -104,14 +103,12 @@ def test_a_hanging_lane_does_not_delay_another() -> None:
             return None
 
     steppers = Outbox(
-        journal=post.journal,
+        post.dependencies,
         receivers=[
             Receiver(name="chat", notifier=Hanging()),
             Receiver(name="pager", notifier=post.ears["pager"]),
         ],
         pool=ThreadCallPool(SystemClock()),
-        clock=post.clock,
-        rng=SeededRandom("post"),
     ).steppers()
     for seq in range(2, 7):
         post.put(replace(NOTICE, seq=seq), "chat", "pager")
@@ -288,13 +285,7 @@ def test_a_lane_takes_only_the_events_and_services_it_wants() -> None:
         Receiver(name="stuck", notifier=Ears(), events=frozenset({Event.STUCK})),
         Receiver(name="other", notifier=Ears(), services=frozenset({"web"})),
     ]
-    outbox = Outbox(
-        journal=post.journal,
-        receivers=receivers,
-        pool=SerialCallPool(),
-        clock=post.clock,
-        rng=SeededRandom("post"),
-    )
+    outbox = Outbox(post.dependencies, receivers=receivers, pool=SerialCallPool())
     assert [o.receiver for o in outbox.route(NOTICE)] == ["all"]
     assert [o.receiver for o in outbox.route(replace(NOTICE, event=Event.STUCK))] == [
         "all",

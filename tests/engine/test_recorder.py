@@ -17,7 +17,8 @@ from guardian.core.rollout.entries import (
 )
 from guardian.core.rollout.machine import Phase, apply, fold
 from guardian.core.traffic import Traffic
-from guardian.engine.host import Dependencies, Host
+from guardian.engine.dependencies import Dependencies
+from guardian.engine.host import Host
 from guardian.engine.outcome import count
 from guardian.engine.task import Busy
 from guardian.engine.tick_result import TickResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from guardian.engine.daemon import Daemon
-from guardian.engine.host import Dependencies
+from guardian.engine.dependencies import Dependencies
 from guardian.ports import Clock, Unavailable
 from tests.contracts.journal_values import ManualClock
 from tests.engine.house import SERVICE, House, Timeless

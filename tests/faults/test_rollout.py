@@ -14,6 +14,7 @@ from guardian.core.model import Criterion
 from guardian.core.rollout.entries import RolloutStarted
 from guardian.core.rollout.machine import Phase, start
 from guardian.engine.call_pool import SerialCallPool
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.outbox import Outbox, Receiver
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.tick import Plane
@@ -60,16 +61,13 @@ class Keeper:
             Receiver(name="slack", notifier=told),
             Receiver(name="pagerduty", notifier=paged),
         ]
-        self.outbox = Outbox(
-            journal=self.journal, receivers=receivers, pool=pool, clock=self.clock, rng=rng
-        )
+        dependencies = Dependencies(journal=self.journal, clock=self.clock, rng=rng, owner="tests")
+        self.outbox = Outbox(dependencies, receivers=receivers, pool=pool)
         self.plane = Plane(
-            journal=self.journal,
+            dependencies,
             sources={"cloudwatch": cloudwatch.build(cloudwatch.Options(), context)},
             pool=pool,
             outbox=self.outbox,
-            clock=self.clock,
-            rng=rng,
         )
         options = lambda_alias.Options(function=FUNCTION, alias="live")
         router = lambda_alias.build(options, context)

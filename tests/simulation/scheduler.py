@@ -11,6 +11,7 @@ from guardian.core.rollout.entries import Freeze, Order, OrderKind, RolloutStart
 from guardian.core.rollout.machine import Phase, Rollout, fold, start
 from guardian.core.traffic import Snapshot, Step, Traffic, Weight
 from guardian.engine.call_pool import SerialCallPool
+from guardian.engine.dependencies import Dependencies
 from guardian.engine.host import resumed
 from guardian.engine.outbox import Outbox, Receiver
 from guardian.engine.runner import RolloutRunner
@@ -148,20 +149,17 @@ class Life:
         self._world = world
         rng = SeededRandom(f"{world.seed}:{number}")
         pool = SerialCallPool()
+        dependencies = Dependencies(
+            journal=world.journal, clock=world.clock, rng=rng, owner=f"life {number}"
+        )
         self.outbox = Outbox(
-            journal=world.journal,
-            receivers=[Receiver(name="people", notifier=world.people)],
-            pool=pool,
-            clock=world.clock,
-            rng=rng,
+            dependencies, receivers=[Receiver(name="people", notifier=world.people)], pool=pool
         )
         self.plane = Plane(
-            journal=world.journal,
+            dependencies,
             sources={"cloudwatch": world.metrics, "pagerduty": world.tracker},
             pool=pool,
             outbox=self.outbox,
-            clock=world.clock,
-            rng=rng,
             poll_s=60.0,
         )
         lease = world.journal.open_lease(f"life {number}")

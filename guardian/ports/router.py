@@ -17,9 +17,8 @@ class Guard(Enum):
 
     HARD = "hard"
     """The vendor compares a token with each write."""
-    CONFLICT = "conflict"
-    """The vendor refuses overlapping writes only."""
     NONE = "none"
+    """It compares nothing: the router reads just before it writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

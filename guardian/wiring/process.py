@@ -43,6 +43,7 @@ from guardian.wiring.journal_address import addressed, check_in_file, in_file, o
 from guardian.wiring.receivers import receiver_of, usable_receivers
 from guardian.wiring.services import service_criteria
 from guardian.wiring.targets import check_alone, check_steps
+from guardian.wiring.unbuilt import UnbuiltSource
 
 
 class Wiring:
@@ -266,7 +267,10 @@ class Wiring:
     # --- adapters --------------------------------------------------------------------------------
 
     def sources(self, tasks: Sequence[Task]) -> dict[str, dict[str, Source]]:
-        """For each plane, the sources that its tasks' criteria read, by name."""
+        """For each plane, the sources that its tasks' criteria read, by name.
+
+        Raises ConfigError where one cannot be built, but for a rollout that is live already.
+        """
         planes = {plane_of(aws): aws for aws in self._aws.values()}
         found: dict[str, dict[str, Source]] = {}
         for task in tasks:
@@ -275,7 +279,13 @@ class Wiring:
                 continue
             named = {query.source for query in task.plan.queries()}
             by_name = found.setdefault(task.plane, {})
-            by_name.update({name: self._source(planes[task.plane], name) for name in sorted(named)})
+            for name in sorted(named):
+                try:
+                    by_name[name] = self._source(planes[task.plane], name)
+                except ConfigError as error:
+                    if not task.resume:
+                        raise
+                    by_name[name] = UnbuiltSource(str(error))
         return found
 
     def receivers(self) -> list[Receiver]:

@@ -114,7 +114,7 @@ def _elsewhere(router: Router, query: Query, live: str, stable: str) -> list[Que
 
 def _as_percentile(criterion: Criterion, percentile_of: PercentileOf) -> Criterion:
     """The same percentile, as its source computes it, judged M of N."""
-    measure = criterion.measure.uncounted(percentile_of)
+    measure = criterion.measure.as_computed(percentile_of)
     if measure is None:
         return criterion
     # A percentile such as 99.9 has no exact share: 10 / 0.001 must not become 10,001.

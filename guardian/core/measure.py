@@ -58,7 +58,7 @@ class Measure(ABC):
         """The count of some of the samples, which a metric that counts them all may not have."""
         return None
 
-    def uncounted(self, percentile: Callable[[Query, float], Query | None]) -> Measure | None:
+    def as_computed(self, percentile: Callable[[Query, float], Query | None]) -> Measure | None:
         """The same as its source computes it, where it cannot count; None where it does not.
 
         `percentile` gives the series of a counted series' percentile, if there is one.

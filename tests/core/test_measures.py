@@ -43,10 +43,10 @@ def test_a_latency_that_cannot_be_counted_is_what_its_source_computes() -> None:
     """Where that computes one; the others count what every metric has."""
     latency = Latency(percentile=99.9, count=COUNT, within=WITHIN)
     series = replace(COUNT, period_s=300)
-    found = latency.uncounted(lambda query, p: series if (query, p) == (COUNT, 99.9) else None)
+    found = latency.as_computed(lambda query, p: series if (query, p) == (COUNT, 99.9) else None)
     assert found == Percentile(percentile=99.9, series=series, count=COUNT)
-    assert latency.uncounted(lambda *_: None) is None
-    assert Gauge(series=COUNT).uncounted(lambda *_: series) is None
+    assert latency.as_computed(lambda *_: None) is None
+    assert Gauge(series=COUNT).as_computed(lambda *_: series) is None
 
 
 @settings(deadline=None, derandomize=True, max_examples=100)

@@ -45,7 +45,7 @@ class Latency(Measure):
         """Those within the limit."""
         return self.within
 
-    def uncounted(self, percentile: Callable[[Query, float], Query | None]) -> Percentile | None:
+    def as_computed(self, percentile: Callable[[Query, float], Query | None]) -> Percentile | None:
         """The percentile as its source computes it."""
         series = percentile(self.count, self.percentile)
         if series is None:

@@ -106,8 +106,7 @@ class Daemon:
             self._say_start(self._catalog)
             host.start({"catalog": self._turn})
             while not self._signals and host.supervisor.death is None:
-                host.supervisor.changed.wait(timeout=0.5)
-                host.supervisor.changed.clear()
+                host.supervisor.pause(0.5)
             self._leave()
         finally:
             host.close()

@@ -161,8 +161,7 @@ class InProcessRun:
                 self._order(runners, limits.leaves_then, reason="--timeout is over")
             if self._given_up(runners, limits, now) or self._blocked(runners, limits, now):
                 return
-            self._host.supervisor.changed.wait(timeout=0.5)
-            self._host.supervisor.changed.clear()
+            self._host.supervisor.pause(0.5)
 
     def _given_up(self, runners: Sequence[RolloutRunner], limits: Limits, now: Instant) -> bool:
         """Whether what remains needs a person; ends watches that can only wait for one."""
@@ -219,8 +218,7 @@ class InProcessRun:
                 (left := self._untold(rollouts)) or self._host.outbox.unheard
             ):
                 self._host.wake_outbox()
-                self._host.supervisor.changed.wait(timeout=0.1)
-                self._host.supervisor.changed.clear()
+                self._host.supervisor.pause(0.1)
         except JournalError as error:
             self._say(f"the last notices may not have been delivered: {error}")
             return

@@ -114,6 +114,11 @@ class Supervisor:
         """Let a stepper take its turn now."""
         self._wakes[name].set()
 
+    def pause(self, timeout_s: float) -> None:
+        """Wait for a step or a death, real seconds."""
+        self.changed.wait(timeout=timeout_s)
+        self.changed.clear()
+
     def died(self, error: BaseException) -> None:
         """A stepper ended by an exception: remember the first, and stop them all."""
         self.death = self.death or error

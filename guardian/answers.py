@@ -9,12 +9,13 @@ from __future__ import annotations
 import http.client
 import io
 import re
+import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from socket import socket
 from typing import Any, Final, cast
 
-from guardian.ports import Clock
+from guardian.ports import Clock, ConfigError
 
 MOST_BYTES: Final = 1024 * 1024
 """Headers and body of one answer together: far more than any that is needed."""
@@ -73,6 +74,16 @@ def left(clock: Clock, deadline: float) -> float:
     if seconds <= 0:
         raise TimeoutError
     return seconds
+
+
+def trusting(ca_file: str | None, what: str) -> ssl.SSLContext:
+    """TLS by the system's certificates, or by those of a file; ConfigError, which names `what`."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise ConfigError(
+            f"{what} {ca_file} cannot be read as certificates in PEM form ({type(error).__name__})"
+        ) from None
 
 
 def bounded(

@@ -12,10 +12,10 @@ from email.policy import SMTP
 from functools import partial
 from typing import Any, Final, Literal
 
-from guardian.answers import Reader
+from guardian.answers import Reader, trusting
 from guardian.core.model import Reason
 from guardian.notifiers._mail import Mail
-from guardian.ports import Clock, ConfigError, NotifyError
+from guardian.ports import Clock, NotifyError
 
 _PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 _AUTH: Final = frozenset({530, 534, 535, 538})
@@ -43,7 +43,8 @@ class Smtp:
         self._login = login
         self._timeout_s = timeout_s
         self._clock = clock
-        self._tls = None if security == "none" else _trust(ca_file)
+        open_ = security == "none"
+        self._tls = None if open_ else trusting(ca_file, "the mail server's ca_file")
         self._served: dict[str, frozenset[str]] = {}
 
     def carry(self, what: Mail) -> str:
@@ -212,16 +213,6 @@ class _Session:
         """QUIT, which changes nothing any more: the server has the mail or has refused it."""
         with suppress(OSError, ValueError):
             self.say(self.smtp.quit)
-
-
-def _trust(ca_file: str | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise ConfigError(
-            f"the mail server's ca_file {ca_file} cannot be read as certificates in PEM form"
-            f" ({type(error).__name__})"
-        ) from None
 
 
 def _bytes(what: Mail) -> bytes:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 import guardian
-from guardian.answers import Reader, TooLong, asked_wait_s, left
+from guardian.answers import Reader, TooLong, asked_wait_s, left, trusting
 from guardian.core.model import Reason
 from guardian.core.notices import Notice
 from guardian.notifiers._notice_json import delivery_id, encoded
@@ -103,15 +103,8 @@ def build(options: Options, context: Context) -> Notifier:
             f"the webhook's secret is too short to sign with: use {SHORTEST_SECRET} characters or"
             " more, made by a password generator"
         )
-    tls = None
-    if urlsplit(options.url).scheme == "https":
-        try:
-            tls = ssl.create_default_context(cafile=options.ca_file)
-        except OSError as error:
-            raise ConfigError(
-                f"the webhook's ca_file {options.ca_file} cannot be read as certificates in PEM"
-                f" form ({type(error).__name__})"
-            ) from None
+    secure = urlsplit(options.url).scheme == "https"
+    tls = trusting(options.ca_file, "the webhook's ca_file") if secure else None
     return Webhook(options, clock=context.clock, tls=tls)
 
 

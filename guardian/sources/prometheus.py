@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from guardian.answers import Encoded, TooLong, bounded
+from guardian.answers import Encoded, TooLong, bounded, trusting
 from guardian.core.model import (
     Datapoint,
     Instant,
@@ -90,15 +90,7 @@ def build(options: Options, context: Context) -> Prometheus:
         )
     if options.sigv4 and context.sign is None:
         raise ConfigError("sigv4 needs an AWS account, and none is configured")
-    tls = None
-    if url.startswith("https:"):
-        try:
-            tls = ssl.create_default_context(cafile=options.ca_file)
-        except OSError as error:
-            raise ConfigError(
-                f"the ca_file {options.ca_file} cannot be read as certificates in PEM form"
-                f" ({type(error).__name__})"
-            ) from None
+    tls = trusting(options.ca_file, "the ca_file") if url.startswith("https:") else None
     return Prometheus(url, options, context, tls)
 
 

@@ -209,22 +209,20 @@ def _metrics(
         measurement = found[query]
         problem = measurement.problem
         if problem is not None:
-            yield Health(
-                level=Level.FAIL, what=f"{what}: {problem.detail}", fix="see `guardian iam`"
-            )
+            fix = _FIXES.get(problem.reason, "see its source's page in docs/sources")
+            yield Health(level=Level.FAIL, what=f"{what}: {problem.detail}", fix=fix)
         elif query in unknown and query in measure.sought:
             yield Health(
                 level=Level.FAIL,
                 what=f"{what}: {unknown[query]}",
-                fix="correct the name or the dimensions; a metric that is published only when"
+                fix="correct what the rule file asks for; a metric that is published only when"
                 " there is something to count takes absent: zero",
             )
         elif not measurement.points:
             yield Health(
                 level=Level.WARN,
                 what=f"{what} has no datapoint in the last hour",
-                fix="check the name and the exact set of dimensions"
-                f" ({query.labels});"
+                fix=f"check its name and what it is asked with ({query.labels});"
                 " a metric of failures may be absent while nothing fails",
             )
         elif not measure.sampled and (every_s := _apart_s(measurement)) > query.period_s:

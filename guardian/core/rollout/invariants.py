@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 from guardian.core.plan import Drive
 from guardian.core.rollout.desired import desired_traffic, unknown_versions
 from guardian.core.rollout.entries import (
@@ -11,10 +9,9 @@ from guardian.core.rollout.entries import (
     Entry,
     Held,
     RollbackConfirmed,
-    RollbackStarted,
     Superseded,
 )
-from guardian.core.rollout.machine import LIVE, TRANSITIONS, Phase, Rollout, fold
+from guardian.core.rollout.machine import Phase, Rollout
 from guardian.core.rollout.progress import gating
 from guardian.core.traffic import Traffic, Weight
 from guardian.core.verdict import Outcome
@@ -82,12 +79,6 @@ def _nothing_at_all(gates: set[str], entry: Completed) -> list[str]:
     return ["any criterion"] if silent else []
 
 
-def check_fold(entries: Iterable[Entry], state: Rollout) -> None:
-    """The state is always the fold of its journal."""
-    if fold(entries) != state:
-        raise InvariantBroken("the state is not the fold of its journal")
-
-
 def check_traffic(rollout: Rollout, traffic: Traffic) -> None:
     """Only versions that the rollout or its snapshot names ever receive traffic from guardian."""
     plan = rollout.plan
@@ -96,12 +87,3 @@ def check_traffic(rollout: Rollout, traffic: Traffic) -> None:
         raise InvariantBroken(f"traffic was sent to {', '.join(unknown)}")
     if plan.drive is Drive.WATCH and traffic.share(plan.canary) > plan.found.share(plan.canary):
         raise InvariantBroken("a watch raised the canary's weight")
-
-
-def check_table(
-    table: Mapping[tuple[Phase, type[Entry]], Phase | None] = TRANSITIONS,
-) -> None:
-    """Every live state can start a rollback."""
-    for phase in LIVE - {Phase.ROLLING_BACK}:
-        if (phase, RollbackStarted) not in table:
-            raise InvariantBroken(f"{phase.value} cannot start a rollback")

@@ -1,4 +1,4 @@
-"""Vendors' calls side by side: in threads with a deadline, or one after the other."""
+"""Vendors' calls side by side, in threads with a deadline."""
 
 from __future__ import annotations
 
@@ -17,24 +17,6 @@ MOST_BESIDE = 3
 _INTERRUPT = object()
 BUG_CHARS: Final = 300
 """What is shown of an error that no adapter expected: its text may be anybody's."""
-
-
-class SerialCallPool:
-    """Runs the calls one after the other in the caller's thread; for simulations and tests."""
-
-    def run(
-        self,
-        calls: Mapping[str, Callable[[], object]],
-        *,
-        deadline_s: float,  # noqa: ARG002 - a serial call cannot be late
-        interruptible: bool = False,  # noqa: ARG002 - nor interrupted
-        beside: bool = False,  # noqa: ARG002 - and leaves none under way
-    ) -> Mapping[str, object]:
-        """Each call's result, or its EdgeError."""
-        return {key: _outcome(call) for key, call in calls.items()}
-
-    def interrupt(self) -> None:
-        """Nothing to interrupt."""
 
 
 class ThreadCallPool:
@@ -102,7 +84,7 @@ class ThreadCallPool:
             self._busy[key] += 1
 
         def work() -> None:
-            result = _outcome(call)
+            result = outcome_of(call)
             self._ended(key)
             done.put((key, result))
 
@@ -120,7 +102,8 @@ class ThreadCallPool:
                 del self._busy[key]
 
 
-def _outcome(call: Callable[[], object]) -> object:
+def outcome_of(call: Callable[[], object]) -> object:
+    """What a call brought: its result, or an EdgeError."""
     try:
         return call()
     except EdgeError as error:

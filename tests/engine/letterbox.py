@@ -8,7 +8,6 @@ from guardian.core.model import Instant, Reason
 from guardian.core.notices import Event, Notice
 from guardian.core.rollout.entries import RolloutStarted
 from guardian.core.traffic import Weight
-from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.dependencies import Dependencies
 from guardian.engine.outbox import (
     Outbox,
@@ -18,6 +17,7 @@ from guardian.ports import CallPool, Dead, NotifyError, Outgoing, Pending, Retry
 from tests.contracts.journal_values import ManualClock
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import plan
+from tests.simulation.serial import SerialCallPool
 from tests.simulation.world import SeededRandom
 
 NOTICE = Notice(

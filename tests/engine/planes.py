@@ -10,7 +10,6 @@ from typing import cast
 from guardian.core.model import Measurement, Query
 from guardian.core.rollout.entries import RolloutStarted
 from guardian.core.rollout.machine import start
-from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.dependencies import Dependencies
 from guardian.engine.outbox import Outbox
 from guardian.engine.runner import RolloutRunner
@@ -20,6 +19,7 @@ from tests.contracts.journal_values import ManualClock
 from tests.simulation.like_cloudwatch import LikeCloudWatch
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import plan
+from tests.simulation.serial import SerialCallPool
 from tests.simulation.world import Alias, Faults, SeededRandom, VirtualClock
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from guardian.clock import SystemClock
 from guardian.core.model import Reason
-from guardian.engine.call_pool import MOST_BESIDE, SerialCallPool, ThreadCallPool
+from guardian.engine.call_pool import MOST_BESIDE, ThreadCallPool
 from guardian.ports import CallPool, EdgeError, RouterError
+from tests.simulation.serial import SerialCallPool
 
 PATIENCE_S = 10.0
 

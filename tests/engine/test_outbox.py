@@ -10,7 +10,7 @@ import pytest
 from guardian.clock import SystemClock
 from guardian.core.model import Reason
 from guardian.core.notices import Event, Notice, Page, Severity
-from guardian.engine.call_pool import SerialCallPool, ThreadCallPool
+from guardian.engine.call_pool import ThreadCallPool
 from guardian.engine.outbox import (
     ACT_FIRST_S,
     BACK_OFF_S,
@@ -23,6 +23,7 @@ from guardian.engine.outbox import (
 )
 from guardian.ports import Dead, NotifyError, Pending, Retry
 from tests.engine.letterbox import NO_ANSWER, NOTICE, Ears, Post
+from tests.simulation.serial import SerialCallPool
 
 
 def test_a_notice_waits_until_the_act_was_tried() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from guardian.core.notices import Event, Notice, Severity
 from guardian.core.traffic import Stamp, Traffic, Weight
-from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.patrol import AGAIN_S, EVERY_S, Patrol, orphaned
 from guardian.ports import ConfigError
 from tests.engine.house import SERVICE, House
+from tests.simulation.serial import SerialCallPool
 
 SPLIT = Traffic(primary="41", secondary="42", weight=Weight.percent(10))
 STAMP = Stamp(rollout="lost", epoch=3, stable="41")

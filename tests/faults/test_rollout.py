@@ -13,7 +13,6 @@ from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Criterion
 from guardian.core.rollout.entries import RolloutStarted
 from guardian.core.rollout.machine import Phase, start
-from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.dependencies import Dependencies
 from guardian.engine.outbox import Outbox, Receiver
 from guardian.engine.runner import RolloutRunner
@@ -27,6 +26,7 @@ from tests.engine.planes import UndyingJournal
 from tests.faults.ground import FUNCTION, HASTY_S, Ground, ground
 from tests.faults.kinds import WRONGS, Wrong
 from tests.simulation.scheduler import plan
+from tests.simulation.serial import SerialCallPool
 from tests.simulation.world import SeededRandom, VirtualClock, error_rate
 
 MOST_STEPS: Final = 1000

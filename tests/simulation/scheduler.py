@@ -10,7 +10,6 @@ from guardian.core.plan import Drive, Plan, Policy
 from guardian.core.rollout.entries import Freeze, Order, OrderKind, RolloutStarted
 from guardian.core.rollout.machine import Phase, Rollout, fold, start
 from guardian.core.traffic import Snapshot, Step, Traffic, Weight
-from guardian.engine.call_pool import SerialCallPool
 from guardian.engine.dependencies import Dependencies
 from guardian.engine.host import resumed
 from guardian.engine.outbox import Outbox, Receiver
@@ -18,6 +17,7 @@ from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import Beat
 from guardian.engine.tick import Plane
 from guardian.ports import Claim, Journal, Unavailable
+from tests.simulation.serial import SerialCallPool
 from tests.simulation.world import (
     Alias,
     Crash,

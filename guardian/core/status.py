@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive, Plan
@@ -153,8 +154,11 @@ def _waiting_for(rollout: Rollout, seen: Observation) -> str:
             return f"the router to show {plan.canary} 100% ({seen.trouble or 'asked for'})"
         case Phase.BAKING:
             return _baking_for(rollout, seen)
-        case _:
+        case (
+            Phase.COMPLETED | Phase.ROLLED_BACK | Phase.RETIRED | Phase.CANCELLED | Phase.SUPERSEDED
+        ):
             return ""
+    assert_never(rollout.phase)
 
 
 def _held_for(plan: Plan, hold: Hold) -> str:

@@ -208,8 +208,6 @@ def _guard(rollout: Rollout, entry: Entry) -> None:
             raise IllegalEntry("only a hold for blindness gets its sight back")
         case Waived(criterion=name) if name in rollout.waived or name not in criteria_of(rollout):
             raise IllegalEntry(f"{name} is no criterion that could be waived")
-        case _:
-            return
 
 
 def _follows(rollout: Rollout, entry: StepEntered) -> bool:

@@ -61,7 +61,7 @@ class Request:
     again: bool = False
     """Also start a version that was rolled back before."""
     fixes: tuple[str, ...] = ()
-    """Ids of open incidents that this release is to mend."""
+    """Ids of open incidents, or names of alarms, that this release is to mend."""
 
 
 class NoWayBack(ConfigError):

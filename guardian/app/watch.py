@@ -24,7 +24,7 @@ class WatchRequest:
     rollback_to: str | None = None
     """What a breach restores, whatever the snapshot says."""
     fixes: tuple[str, ...] = ()
-    """Ids of open incidents that this release is to mend."""
+    """Ids of open incidents, or names of alarms, that this release is to mend."""
     observe: bool = False
     """Judge and tell, and never act."""
 

@@ -29,6 +29,7 @@ class Unit(Enum):
     PER_MINUTE = "per_minute"
     COUNT = "count"
     INCIDENTS = "incidents"
+    ALARMS = "alarms"
     UNKNOWN = "unknown"
     """The number is as its source has it."""
 
@@ -106,6 +107,7 @@ _PLAIN: Final = {
     Unit.PER_MINUTE: _Scale("/min"),
     Unit.COUNT: _Scale(""),
     Unit.INCIDENTS: _Scale(" open"),
+    Unit.ALARMS: _Scale(" firing"),
     Unit.UNKNOWN: _Scale(""),
 }
 _TIMES: Final = (_Scale("s"), _Scale("ms", 1e-3), _Scale("us", 1e-6))

@@ -24,6 +24,10 @@ class Measure(ABC):
 
     any_of: ClassVar[str] = ""
     """What one of is enough to fail: "open incident"; empty where values are held to a limit."""
+    stands: ClassVar[str] = ""
+    """That there is such a one: "an incident is open"."""
+    columns: ClassVar[tuple[str, ...]] = ()
+    """How a table tells of such ones: what one is called by, its grade, its time, whose, why."""
     shares: ClassVar[bool] = False
     """Whether bad events are counted among all of them, so that two versions can be compared."""
     timed: ClassVar[bool] = False

@@ -98,7 +98,7 @@ class Datapoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """Something that people were paged for, as an incident tracker tells it."""
+    """Something that people were paged for, as a tracker tells it; or an alarm that fires."""
 
     id: str
     title: str
@@ -215,7 +215,7 @@ class Judge(Enum):
     THRESHOLD = "threshold"
     """M of the last N datapoints over the limit, as a CloudWatch alarm does."""
     PRESENCE = "presence"
-    """One is enough: incidents."""
+    """One is enough: incidents, alarms."""
 
 
 class Missing(Enum):
@@ -254,7 +254,7 @@ class Criterion:
     name: str
     measure: Measure
     fail_if: Limit
-    """For incidents: above 0."""
+    """For incidents and alarms: above 0."""
     warn_if: Limit | None = None
     """Crossing it is told once and stops nothing; judged on the step's observed value."""
     judge: Judge = Judge.SEQUENTIAL
@@ -284,7 +284,7 @@ class Criterion:
     def limit_rate(self) -> float:
         """The largest share of bad events that is still allowed, between 0 and 1.
 
-        1 for what is not a share: gauges, counts, incidents.
+        1 for what is not a share: gauges, counts, incidents, alarms.
         """
         return self.measure.allowed(self.fail_if)
 

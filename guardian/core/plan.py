@@ -128,7 +128,7 @@ class Plan:
     approvals: tuple[Approval, ...] = ()
     """At most one a step."""
     fixes: tuple[str, ...] = ()
-    """Ids of open incidents that this release is to mend: they neither hold nor fail it."""
+    """Open incidents and alarms that this release is to mend: they neither hold nor fail it."""
     group: str = ""
     """The group whose members are rolled back together; empty for none."""
     open_pages: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout.entries import Entry, Freeze, HoldReason, Order
 from guardian.core.rollout.machine import Hold, Phase, Rollout
-from guardian.core.rollout.preconditions import approval_of, unknown
+from guardian.core.rollout.preconditions import approval_of, kinds_of, unknown
 from guardian.core.rollout.progress import (
     Observation,
     baked_at,
@@ -174,7 +174,8 @@ def _held_for(plan: Plan, hold: Hold) -> str:
 def _pending_for(rollout: Rollout, seen: Observation) -> str:
     unasked = rollout.plan.drive is Drive.ROLLOUT and unknown(rollout, seen)
     if seen.reading is not None and unasked:
-        return f"word of open incidents ({', '.join(unasked)})"
+        what = " and ".join(f"{kind.any_of}s" for kind in kinds_of(rollout.plan, unasked))
+        return f"word of {what} ({', '.join(unasked)})"
     return "the first look at the traffic"
 
 

@@ -29,7 +29,7 @@ class Basis(Enum):
     THRESHOLD = "threshold"
     """M of N datapoints, held against the limit."""
     INCIDENTS = "incidents"
-    """Whether one is open."""
+    """Whether one is open, or fires."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +110,7 @@ class Evidence:
     warned: Bound | None = None
     """The nearer limit, `warn_if`, if the step's observed value has crossed it."""
     incidents: tuple[Incident, ...] = ()
-    """What an incident criterion rests on."""
+    """What a criterion on incidents or alarms rests on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

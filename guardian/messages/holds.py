@@ -8,7 +8,12 @@ from guardian.core import reasons
 from guardian.core.plan import Drive, Plan, Unapproved
 from guardian.core.rollout.entries import Approved, Held, HoldReason, Resumed, Waived, Warned
 from guardian.core.rollout.machine import Phase, Rollout, of_blindness
-from guardian.core.rollout.preconditions import approval_due, approval_of
+from guardian.core.rollout.preconditions import (
+    approval_due,
+    approval_of,
+    kinds_of,
+    stand_in_the_way,
+)
 from guardian.core.status import confirmed_weight
 from guardian.core.wording import because, moment, span
 from guardian.messages.entry_lines import spaced
@@ -63,10 +68,12 @@ def _happened(entry: Held, after: Rollout) -> str:
             return f"version {plan.canary} at {weight} waits for an approval of {_next(after)}"
         case HoldReason.FREEZE:
             return f"held at {weight} by a freeze"
-        case HoldReason.INCIDENT | HoldReason.PRE_EXISTING:
-            well = f"stable version {plan.stable} is not well"
-            why = "an incident is open" if entry.why is HoldReason.INCIDENT else well
+        case HoldReason.INCIDENT:
+            names = {v.criterion for v in stand_in_the_way(after, entry.verdicts)}
+            why = " and ".join(kind.stands for kind in kinds_of(plan, names))
             return f"version {plan.canary} is not started: {why}"
+        case HoldReason.PRE_EXISTING:
+            return f"version {plan.canary} is not started: stable version {plan.stable} is not well"
         case _:
             assert_never(entry.why)
 
@@ -165,8 +172,7 @@ def _unhold(why: HoldReason, after: Rollout) -> str:
             )
         case HoldReason.INCIDENT:
             return (
-                "It goes on by itself when the incident is over. If this release is to mend it:"
-                f" {waive}."
+                f"It goes on by itself when that is over. If this release is to mend it: {waive}."
             )
         case _:
             assert_never(why)

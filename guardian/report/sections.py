@@ -17,6 +17,7 @@ from guardian.core.rollout.entries import (
     StepEntered,
 )
 from guardian.core.rollout.machine import Rollout
+from guardian.core.rollout.preconditions import kinds_of
 from guardian.core.verdict import Outcome, Verdict
 from guardian.core.wording import span as length
 from guardian.messages.entry_lines import date_time, spaced
@@ -129,16 +130,17 @@ def _why(facts: Facts) -> Iterator[Block]:
     if decisive.verdicts:
         caption = f"The verdicts that entry {decisive.seq} rests on"
         yield _evidence(caption, decisive.verdicts)
-    incidents = [(v, i) for v in decisive.verdicts for i in v.evidence.incidents]
-    if incidents:
-        yield Table(
-            caption="Incidents",
-            head=("criterion", "incident", "priority", "opened", "service", "title"),
-            rows=tuple(
-                (v.criterion, i.id, i.priority, date_time(i.opened_at), i.service, i.title)
-                for v, i in incidents
-            ),
+    for kind in kinds_of(facts.plan, {v.criterion for v in decisive.verdicts}):
+        of_kind = {c.name for c in facts.plan.criteria if type(c.measure) is kind}
+        rows = tuple(
+            (v.criterion, i.id, i.priority, date_time(i.opened_at), i.service, i.title)
+            for v in decisive.verdicts
+            if v.criterion in of_kind
+            for i in v.evidence.incidents
         )
+        if rows:
+            caption = f"{kind.columns[0]}s".capitalize()
+            yield Table(caption=caption, head=("criterion", *kind.columns), rows=rows)
 
 
 def _reason(decisive: Decision) -> str:

@@ -82,6 +82,8 @@ def test_an_alarm_that_fired_before_the_first_shift_holds_the_start(tmp_path: Pa
         process = s.start(*START)
         s.wait_entry(Held, why=HoldReason.INCIDENT)
         assert not s.written()
+        s.wait_for("word of it", lambda: "is not started: an alarm fires" in told(s))
+        assert "incident" not in told(s)
         alarms.set_alarm_state(AlarmName="checkout", StateValue=OK, StateReason="quiet")
         s.wait_for("the first shift", lambda: shifted(s))
         interrupt(process, signal.SIGINT)

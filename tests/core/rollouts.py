@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from guardian.cloudwatch import metric_query
+from guardian.core.judging.kinds.alarms import Alarms, alarm_query
 from guardian.core.judging.kinds.incidents import Incidents, incident_query
 from guardian.core.judging.kinds.ratio import Ratio
-from guardian.core.model import Criterion, Direction, Instant, Limit, OnFail, Scope
+from guardian.core.model import Criterion, Direction, Instant, Judge, Limit, OnFail, Scope
 from guardian.core.plan import Approval, Drive, Plan, Policy, Unapproved
 from guardian.core.rollout.entries import (
     Approved,
@@ -144,6 +145,23 @@ PAGED = Criterion(
     min_samples=0,
 )
 """No open incident of the highest priority."""
+FIRING = Alarms(
+    firing=alarm_query("cloudwatch_alarms", "firing", ("payments-*", "checkout-5xx"), ("ALARM",)),
+    doubtful=alarm_query(
+        "cloudwatch_alarms", "doubtful", ("payments-*", "checkout-5xx"), ("ALARM",)
+    ),
+    names=("payments-*", "checkout-5xx"),
+    states=("ALARM",),
+)
+ALARMS = Criterion(
+    name="alarms",
+    measure=FIRING,
+    fail_if=Limit(direction=Direction.ABOVE, value=0.0, text="0"),
+    judge=Judge.PRESENCE,
+    min_samples=0,
+    settle_s=0.0,
+)
+"""No firing alarm of these names."""
 CAREFUL = replace(PLAN, criteria=(criterion(), PAGED))
 """With the incidents of the service."""
 FROZEN = Freeze(scope="agents-api", until=T0 + 7200, actor="carol", reason="launch day", at=T0 - 60)

@@ -9,28 +9,15 @@ import pytest
 from guardian.core.binding import bind
 from guardian.core.codec import decode, encode
 from guardian.core.judging.judge import judge
-from guardian.core.judging.kinds.alarms import Alarms, alarm_query
+from guardian.core.judging.kinds.alarms import alarm_query
 from guardian.core.judging.presence import before_shift
-from guardian.core.model import Criterion, Direction, Incident, Judge, Limit, Measurement, Query
-from guardian.core.reasons import fails_on
+from guardian.core.model import Criterion, Incident, Measurement, Query
+from guardian.core.reasons import fails_on, value
 from guardian.core.verdict import Outcome, Verdict
 from tests.core.builders import PROBLEM, T0, window
+from tests.core.rollouts import ALARMS
+from tests.core.rollouts import FIRING as MEASURE
 
-NAMES = ("payments-*", "checkout-5xx")
-MEASURE = Alarms(
-    firing=alarm_query("cloudwatch_alarms", "firing", NAMES, ("ALARM",)),
-    doubtful=alarm_query("cloudwatch_alarms", "doubtful", NAMES, ("ALARM",)),
-    names=NAMES,
-    states=("ALARM",),
-)
-ALARMS = Criterion(
-    name="alarms",
-    measure=MEASURE,
-    fail_if=Limit(direction=Direction.ABOVE, value=0.0, text="0"),
-    judge=Judge.PRESENCE,
-    min_samples=0,
-    settle_s=0.0,
-)
 NOW = T0 + 600
 
 
@@ -69,6 +56,7 @@ def test_one_that_fires_after_the_first_shift_is_a_breach() -> None:
         found = after(measurements)
         assert found.outcome is Outcome.FAIL
         assert found.why == "alarm checkout-5xx fired at 22:16 UTC, after the first shift"
+        assert value(found.evidence) == "1 firing"
 
 
 def test_one_that_fired_before_the_first_shift_blames_no_release() -> None:

@@ -15,6 +15,7 @@ from guardian.core.rollout.entries import (
     Cause,
     Completed,
     Entry,
+    Held,
     HoldReason,
     Resumed,
     RollbackStarted,
@@ -28,6 +29,7 @@ from guardian.core.rollout.preconditions import approval_due
 from guardian.core.rollout.progress import Observation
 from guardian.core.verdict import Outcome
 from tests.core.rollouts import (
+    ALARMS,
     CANARY,
     CAREFUL,
     FAIL,
@@ -264,6 +266,22 @@ def test_nothing_starts_on_an_unknown(verdicts: tuple[object, ...]) -> None:
     open_now = then(then(blinded, saw(OPEN, found=STABLE), at=700), saw(OPEN, found=STABLE), at=701)
     assert open_now.hold is not None
     assert open_now.hold.why is HoldReason.INCIDENT
+
+
+def test_a_hold_for_an_alarm_says_so() -> None:
+    """In what is not known, and in how the hold ended; of incidents only beside them."""
+    alarmed = rollout(plan=replace(PLAN, criteria=(ALARMS,)))
+    blind = entry(alarmed, saw(found=STABLE), at=600)
+    assert isinstance(blind, Held)
+    assert "nobody knows whether an alarm fires (alarms: " in blind.detail
+    held_by = then(alarmed, saw(verdict(Outcome.INCONCLUSIVE, "alarms"), found=STABLE))
+    quiet = entry(held_by, saw(verdict(Outcome.PASS, "alarms"), found=STABLE), at=60)
+    assert isinstance(quiet, Resumed)
+    assert quiet.detail == "no firing alarm any more, or it was waived"
+    both = rollout(plan=replace(CAREFUL, criteria=(*CAREFUL.criteria, ALARMS)))
+    blind = entry(both, saw(found=STABLE), at=600)
+    assert isinstance(blind, Held)
+    assert "nobody knows whether an incident is open or an alarm fires (" in blind.detail
 
 
 def test_a_waived_incident_starts() -> None:

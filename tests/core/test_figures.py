@@ -84,6 +84,7 @@ def test_figures_of_different_units_are_not_compared() -> None:
     """Digits are for two that can be told apart."""
     assert text(Figure(0.0501, Unit.RATIO), Figure(5.0, Unit.COUNT)) == "5.0%"
     assert text(Figure(3.0, Unit.INCIDENTS)) == "3 open"
+    assert text(Figure(1.0, Unit.ALARMS)) == "1 firing"
     assert text(Figure(12_345.6, Unit.PER_MINUTE)) == "12346/min"
 
 

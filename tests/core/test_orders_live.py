@@ -202,6 +202,13 @@ def test_a_hold_that_resume_cannot_end_names_what_does(why: HoldReason, hint: st
         assert (hint in said) is (kind is OrderKind.RESUME)
 
 
+def test_the_refusal_of_a_resume_names_what_is_open() -> None:
+    """In the words of the hold."""
+    state = in_phase(Phase.BAKING, replace(held(HoldReason.INCIDENT), detail="alarms: it fires"))
+    said = refused(state, order(OrderKind.RESUME))
+    assert "alarms: it fires; it goes on when that is over" in said
+
+
 def test_the_refusal_of_a_resume_names_the_freeze() -> None:
     """Who, until when; or that it is just over."""
     state = in_phase(Phase.BAKING, held(HoldReason.FREEZE))

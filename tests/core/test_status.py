@@ -14,7 +14,9 @@ from guardian.core.rollout.entries import (
 from guardian.core.rollout.machine import Phase
 from guardian.core.status import confirmed_weight, status_of
 from guardian.core.traffic import FULL, NONE, Traffic
+from guardian.core.verdict import Outcome
 from tests.core.rollouts import (
+    ALARMS,
     CAREFUL,
     FEW,
     FROZEN,
@@ -30,6 +32,7 @@ from tests.core.rollouts import (
     in_phase,
     rollout,
     saw,
+    verdict,
 )
 
 WAITING = {
@@ -148,6 +151,14 @@ def test_a_start_waits_for_word_of_incidents() -> None:
     seen = saw(found=STABLE)
     assert status_of(state, seen, T0, traffic=STABLE).waiting_for == (
         "word of open incidents (p0-incident)"
+    )
+    alarmed = rollout(plan=replace(CAREFUL, criteria=(*CAREFUL.criteria, ALARMS)))
+    assert status_of(alarmed, seen, T0, traffic=STABLE).waiting_for == (
+        "word of open incidents and firing alarms (p0-incident, alarms)"
+    )
+    named = saw(verdict(Outcome.PASS, "p0-incident"), found=STABLE)
+    assert status_of(alarmed, named, T0, traffic=STABLE).waiting_for == (
+        "word of firing alarms (alarms)"
     )
 
 

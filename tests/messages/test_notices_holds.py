@@ -26,6 +26,7 @@ from guardian.core.rollout.entries import (
 from guardian.core.traffic import FULL
 from guardian.core.verdict import Outcome
 from guardian.messages.table import quarantined, routing_events, unguarded
+from tests.core.rollouts import ALARMS, CAREFUL
 from tests.messages.tellings import (
     AT_FULL,
     AT_TEN,
@@ -46,6 +47,7 @@ from tests.messages.tellings import (
 
 ASKS = replace(PLAN, approvals=(Approval(before_step=0), Approval(before_step=1)))
 AT = T0 + 300
+OPEN = replace(a_verdict(), criterion="p0-incident", outcome=Outcome.INCONCLUSIVE)
 
 
 def hold(why: HoldReason, actor: str | None = None) -> Held:
@@ -132,9 +134,22 @@ def test_a_rollback_that_a_person_stopped_says_how_it_goes_on() -> None:
 
 def test_an_open_incident_says_how_a_release_that_mends_it_starts() -> None:
     """Waiting is the ordinary course."""
-    told = last(hold(HoldReason.INCIDENT))
+    entry = replace(hold(HoldReason.INCIDENT), verdicts=(OPEN,))
+    told = last(entry, plan=CAREFUL)
     assert told.title == "agents-api: version 42 is not started: an incident is open"
     assert '`guardian rollout waive agents-api CRITERION --reason "…"`' in told.todo
+
+
+def test_an_alarm_that_fires_is_called_one() -> None:
+    """By the kind of each criterion that holds the start, and of no other one."""
+    alarm = replace(OPEN, criterion=ALARMS.name)
+    plan = replace(CAREFUL, criteria=(*CAREFUL.criteria, ALARMS))
+    entry = replace(hold(HoldReason.INCIDENT), verdicts=(alarm,))
+    told = last(entry, plan=plan)
+    assert told.title == "agents-api: version 42 is not started: an alarm fires"
+    assert "incident" not in told.did + told.todo
+    both = last(replace(entry, verdicts=(OPEN, alarm)), plan=plan)
+    assert both.title.endswith(": an incident is open and an alarm fires")
 
 
 def test_a_shift_that_is_not_shown_is_not_retried_by_itself() -> None:

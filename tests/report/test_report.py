@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from guardian.core.model import Datapoint, Measurement, Problem, Query, Reason
+from guardian.core.model import Datapoint, Incident, Measurement, Problem, Query, Reason
 from guardian.core.rollout.entries import (
     Cancelled,
     Cause,
@@ -23,14 +23,14 @@ from guardian.core.rollout.entries import (
     WeightConfirmed,
 )
 from guardian.core.traffic import FULL
-from guardian.core.verdict import Outcome
+from guardian.core.verdict import Evidence, Outcome
 from guardian.report.document import as_json
 from guardian.report.facts import Readings
 from guardian.report.markdown import as_markdown
 from guardian.report.page import as_html
 from guardian.report.replay import MOST_LOOKS
 from guardian.report.text import as_text
-from tests.core.rollouts import GATE, PAGED, PLAN, T0, TEN
+from tests.core.rollouts import ALARMS, GATE, PAGED, PLAN, T0, TEN
 from tests.report.cases import (
     BREACH_AT,
     CPU,
@@ -300,6 +300,36 @@ def test_every_kind_of_end_can_be_told(entries: tuple[Entry, ...]) -> None:
     assert as_markdown(found).startswith("# agents-api: ")
     for aside in ("overridden: p0-incident", "not proven: p0-incident"):
         assert (aside in text) is isinstance(entries[-1], Completed)
+
+
+def test_what_was_open_is_told_in_the_words_of_its_kind() -> None:
+    """Incidents and alarms that decided: a table for each, with columns that fit."""
+    opened = Incident(id="A", title="why A", priority="P0", service="S", opened_at=T0 + 60)
+    fired = replace(opened, id="checkout-5xx", priority="ALARM", title="why B")
+    verdicts = tuple(
+        replace(FAILED, criterion=c.name, evidence=Evidence(incidents=(one,)))
+        for c, one in ((PAGED, opened), (ALARMS, fired))
+    )
+    found = facts(
+        (
+            RolloutStarted(at=T0, plan=replace(PLAN, criteria=(PAGED, ALARMS))),
+            StepEntered(at=T0, step=0),
+            RollbackStarted(at=T0 + 90, cause=Cause.BREACH, detail="open", verdicts=verdicts),
+        ),
+        Readings(),
+        now=T0 + 90,
+    )
+    told = as_markdown(found)
+    incidents, alarms = (
+        told.index(f"criterion | {columns} |")
+        for columns in (
+            "incident | priority | opened | service | title",
+            "alarm | state | fired | type | reason",
+        )
+    )
+    assert told.index("Incidents") < incidents < told.index("why A") < told.index("Alarms")
+    assert told.index("Alarms") < alarms < told.index("why B")
+    assert "Incidents" not in as_markdown(facts())
 
 
 def test_the_outcome_has_a_colour_and_every_cell_its_columns_name() -> None:

@@ -46,7 +46,7 @@ class Window:
     bake_s: float = math.inf
     """Observed time that the present step must stay healthy."""
     fixes: tuple[str, ...] = ()
-    """Incidents that this release is to mend: they never fail it."""
+    """Incidents and alarms that this release is to mend: they never fail it."""
     watching: bool = False
     """Whether somebody else shifted, at a time that guardian does not know."""
     set_ahead_at: Instant = 0.0

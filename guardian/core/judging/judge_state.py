@@ -16,7 +16,7 @@ from guardian.core.model import MINUTE_S, Criterion, Incident, Judge
 class JudgeState:
     """What one judgement leaves for the next: it saves work and never changes a verdict.
 
-    Incidents are the exception: a tracker tells of open ones alone, and what was seen to open
+    Incidents and alarms are the exception: only open ones are told of, and what was seen to open
     after the first shift counts for as long as it is remembered.
     """
 

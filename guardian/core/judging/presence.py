@@ -33,6 +33,7 @@ class Present(Measure):
     began: ClassVar[str] = "opened at"
     lasts: ClassVar[str] = "is open since"
     """How one is told of, before the time at which it opened."""
+    unit: ClassVar[Unit] = Unit.INCIDENTS
 
     @abstractmethod
     def called(self, one: Incident) -> str:
@@ -64,8 +65,8 @@ class Present(Measure):
         return Counts()
 
     def figure(self, value: float) -> Figure:
-        """How many are open."""
-        return Figure(value, Unit.INCIDENTS)
+        """How many there are."""
+        return Figure(value, self.unit)
 
 
 def before_shift(

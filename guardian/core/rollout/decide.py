@@ -33,7 +33,14 @@ from guardian.core.rollout.entries import (
 )
 from guardian.core.rollout.machine import Phase, Rollout, step_traffic
 from guardian.core.rollout.orders import Decision, obey
-from guardian.core.rollout.preconditions import ailing, frozen, incident, unapproved, unknown
+from guardian.core.rollout.preconditions import (
+    ailing,
+    frozen,
+    incident,
+    kinds_of,
+    unapproved,
+    unknown,
+)
 from guardian.core.rollout.progress import (
     Observation,
     baked,
@@ -225,7 +232,8 @@ def _begin(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     if names := unknown(rollout, seen):
         why = {v.criterion: v.why for v in seen.verdicts}
         told = "; ".join(f"{name}: {why.get(name, 'it was not asked yet')}" for name in names)
-        return _unseen(rollout, f"nobody knows whether an incident is open ({told})", now)
+        what = " or ".join(kind.stands for kind in kinds_of(plan, names))
+        return _unseen(rollout, f"nobody knows whether {what} ({told})", now)
     return (
         incident(rollout, seen, now)
         or ailing(rollout, seen, now)

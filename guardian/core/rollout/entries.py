@@ -21,7 +21,7 @@ class HoldReason(Enum):
     FREEZE = "freeze"
     """Advances were stopped for the service or for all; ends with the freeze."""
     INCIDENT = "incident"
-    """An incident was open before the first shift; ends when it is over."""
+    """An incident was open, or an alarm fired, before the first shift; ends when that is over."""
     PRE_EXISTING = "pre_existing"
     """Stable itself broke a criterion before the first shift; ends when it is well again."""
     NO_EVIDENCE = "no_evidence"
@@ -86,7 +86,7 @@ class Order:
     again: bool = False
     """For start: also a version that was rolled back before."""
     fixes: tuple[str, ...] = ()
-    """For start: ids of open incidents that the release is to mend."""
+    """For start: ids of open incidents, or names of alarms, that the release is to mend."""
 
 
 def for_service(service: str) -> str:

@@ -218,8 +218,7 @@ def _no_resume(rollout: Rollout, hold: Hold, seen: Observation) -> Refusal | Non
             freeze = freeze_detail(seen.freeze) if seen.freeze else "the freeze is just over"
             return Refusal(freeze, (Instead.UNFREEZE,))
         case HoldReason.INCIDENT:
-            why = "an incident is open; it goes on when that is over"
-            return Refusal(why, (Instead.WAIVE,))
+            return Refusal(f"{hold.detail}; it goes on when that is over", (Instead.WAIVE,))
         case HoldReason.BREACH if failed := failing(rollout, seen, OnFail.ROLLBACK, OnFail.HOLD):
             names = ", ".join(v.criterion for v in failed)
             why = f"the breach is still there ({names})"

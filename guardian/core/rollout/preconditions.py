@@ -1,9 +1,11 @@
-"""What stands before a step although the criteria are satisfied: freezes, approvals, incidents."""
+"""What stands before a step although its criteria pass: freezes, approvals, incidents, alarms."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import assert_never
 
+from guardian.core.measure import Measure
 from guardian.core.model import Instant
 from guardian.core.plan import Approval, Drive, Plan, PreExisting, Unapproved
 from guardian.core.rollout.entries import (
@@ -74,22 +76,27 @@ def unapproved(rollout: Rollout, seen: Observation, now: Instant) -> Held | None
 
 
 def unknown(rollout: Rollout, seen: Observation) -> list[str]:
-    """Incident criteria that do not say, before the first shift, whether one is open."""
+    """Criteria on what is open that do not say, before the first shift, whether something is."""
     judged = {v.criterion: v.outcome for v in seen.verdicts}
     unread = (None, Outcome.ERROR, Outcome.NO_DATA)
     return [c.name for c in before_start(rollout) if judged.get(c.name) in unread]
 
 
-def open_incidents(rollout: Rollout, seen: Observation) -> list[Verdict]:
-    """Before the first shift: verdicts that tell of an open incident."""
+def kinds_of(plan: Plan, names: Collection[str]) -> list[type[Measure]]:
+    """The kinds of these criteria, each once, in the plan's order."""
+    return list(dict.fromkeys(type(c.measure) for c in plan.criteria if c.name in names))
+
+
+def stand_in_the_way(rollout: Rollout, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Before the first shift: those that tell of an open incident, or of an alarm that fires."""
     names = {c.name for c in before_start(rollout)}
     told = (Outcome.INCONCLUSIVE, Outcome.FAIL)
-    return [v for v in seen.verdicts if v.criterion in names and v.outcome in told]
+    return [v for v in verdicts if v.criterion in names and v.outcome in told]
 
 
 def incident(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
-    """An incident that was open before the first shift: no release into it."""
-    found = open_incidents(rollout, seen)
+    """What was open, or fired, before the first shift: no release into it."""
+    found = stand_in_the_way(rollout, seen.verdicts)
     if not found:
         return None
     return Held(at=now, why=HoldReason.INCIDENT, detail=said(found), verdicts=seen.verdicts)
@@ -117,9 +124,11 @@ def lifted(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Ent
             still = frozen_back(seen) if hold.resume_to is Phase.ROLLING_BACK else seen.freeze
             return None if still is not None else Resumed(at=now, detail="the freeze is over")
         case HoldReason.INCIDENT:
-            if unknown(rollout, seen) or open_incidents(rollout, seen):
+            if unknown(rollout, seen) or stand_in_the_way(rollout, seen.verdicts):
                 return None
-            return Resumed(at=now, detail="no incident is open any more, or it was waived")
+            kinds = kinds_of(rollout.plan, {c.name for c in rollout.plan.criteria})
+            none = " and ".join(f"no {kind.any_of}" for kind in kinds if kind.any_of)
+            return Resumed(at=now, detail=f"{none} any more, or it was waived")
         case HoldReason.PRE_EXISTING:
             if seen.stable is None or broken(seen.stable):
                 return None

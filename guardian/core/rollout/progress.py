@@ -140,7 +140,7 @@ def _unjudged(name: str) -> Verdict:
 def blinded(rollout: Rollout, seen: Observation) -> list[Verdict]:
     """Gating criteria that cannot be read, or are silent where there was traffic.
 
-    Before the first shift: incident criteria, which alone are judged then.
+    Before the first shift: those on incidents and alarms, which alone are judged then.
     """
     gates = set(gating(rollout.plan, rollout.waived))
     if rollout.step < 0:

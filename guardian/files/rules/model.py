@@ -117,7 +117,7 @@ class Threshold(LimitModel):
     """One limit; its unit depends on what is measured."""
 
     any: Annotated[bool, Field(json_schema_extra={"const": True})] = Field(
-        default=False, description="true: any one is a breach; for incidents."
+        default=False, description="true: any one is a breach; for incidents and alarms."
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
+from guardian.core.figures import Unit
 from guardian.core.judging.presence import Present
 from guardian.core.model import Incident, Measurement, Query
 
@@ -23,6 +24,9 @@ class Alarms(Present):
     states: tuple[str, ...]
 
     any_of = "firing alarm"
+    stands = "an alarm fires"
+    columns = ("alarm", "state", "fired", "type", "reason")
+    unit = Unit.ALARMS
     began = "fired at"
     lasts = "fires since"
 

@@ -21,6 +21,8 @@ class Incidents(Present):
     """The tracker's ids; may hold `${...}` until the rollout binds them."""
 
     any_of = "open incident"
+    stands = "an incident is open"
+    columns = ("incident", "priority", "opened", "service", "title")
 
     @property
     def queries(self) -> tuple[Query, ...]:

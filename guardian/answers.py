@@ -32,7 +32,7 @@ class Encoded(OSError):
     """The answer is compressed, which nobody asked for: what it would become has no bound."""
 
 
-class Reader(io.RawIOBase):
+class BoundedReader(io.RawIOBase):
     """What a socket brings, bounded in total length and total time, however slowly it drips."""
 
     def __init__(
@@ -94,7 +94,7 @@ def bounded(
     class Answer(http.client.HTTPResponse):
         def __init__(self, sock: socket, *arguments: Any, **named: Any) -> None:
             deadline = clock.monotonic() + timeout_s
-            reader = Reader(sock, clock, deadline=deadline, most_bytes=most_bytes)
+            reader = BoundedReader(sock, clock, deadline=deadline, most_bytes=most_bytes)
             super().__init__(cast("socket", reader), *arguments, **named)
 
         def begin(self) -> None:

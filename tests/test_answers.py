@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from guardian.answers import LONGEST_WAIT_S, Reader, TooLong, asked_wait_s
+from guardian.answers import LONGEST_WAIT_S, BoundedReader, TooLong, asked_wait_s
 from guardian.clock import SystemClock
 
 NOON = "Sat, 28 Nov 2026 12:00:00 GMT"
@@ -50,7 +50,7 @@ def test_a_socket_is_read_up_to_a_bound() -> None:
     with here, there:
         there.sendall(b"x" * 50)
         clock = SystemClock()
-        reader = Reader(here, clock, deadline=clock.monotonic() + 5.0, most_bytes=20)
+        reader = BoundedReader(here, clock, deadline=clock.monotonic() + 5.0, most_bytes=20)
         assert reader.read(30) == b"x" * 20
         with pytest.raises(TooLong):
             reader.read(1)
@@ -62,7 +62,7 @@ def test_a_socket_is_read_until_a_deadline() -> None:
     here, there = socket.socketpair()
     with here, there:
         clock = SystemClock()
-        reader = Reader(here, clock, deadline=clock.monotonic() + 0.05)
+        reader = BoundedReader(here, clock, deadline=clock.monotonic() + 0.05)
         for _ in range(2):
             with pytest.raises(TimeoutError):
                 reader.read(1)

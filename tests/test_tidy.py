@@ -173,6 +173,18 @@ def test_no_file_name_stands_in_rooms_that_do_different_things() -> None:
     assert shared == set(SHARED)
 
 
+def test_no_two_public_classes_share_a_name() -> None:
+    """Who reads a name knows what is meant; adapters and the simulated world are strangers."""
+    named: dict[str, list[str]] = {}
+    for path in modules("guardian"):
+        if path.relative_to(ROOT / "guardian").parts[0] in ("sim", *ROOMS):
+            continue
+        for node in parsed(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                named.setdefault(node.name, []).append(path.relative_to(ROOT).as_posix())
+    assert {name: where for name, where in named.items() if len(where) > 1} == {}
+
+
 def test_everything_public_has_a_docstring() -> None:
     """Modules, public classes and public functions say what they are."""
     assert [

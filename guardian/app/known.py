@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from guardian.core.model import Instant, Reason
 from guardian.core.rollout.machine import Rollout, fold
-from guardian.core.rollout.stable import Contradiction, Record, Sides, records, sides
+from guardian.core.rollout.stable import Contradiction, KnownStable, Sides, records, sides
 from guardian.core.traffic import Reading, Snapshot, Traffic
 from guardian.ports import ConfigError, Journal, Router, RouterError
 
@@ -33,7 +33,7 @@ def known(
     *,
     now: Instant,
     oldest_s: float = SNAPSHOT_LIVES_S,
-) -> tuple[Record, ...]:
+) -> tuple[KnownStable, ...]:
     """Everything on record that says who is stable; a snapshot counts for `oldest_s` seconds.
 
     `past` are the rollouts of the service, the newest first.
@@ -48,7 +48,7 @@ def decided(
     service: str,
     router: Router,
     traffic: Traffic,
-    found: Sequence[Record],
+    found: Sequence[KnownStable],
     *,
     named: str | None = None,
 ) -> Sides:

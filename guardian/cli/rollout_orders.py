@@ -67,7 +67,7 @@ def failing(form: str, run: Callable[[], int]) -> int:
         raise
 
 
-class Asked(TypedDict):
+class OrderArguments(TypedDict):
     """What every order is given on its command line."""
 
     rollout: str
@@ -84,7 +84,7 @@ def _remark(text: str) -> None:
 
 def _give(
     kind: str,
-    asked: Asked,
+    asked: OrderArguments,
     *,
     reason: str,
     full: bool = False,
@@ -122,7 +122,7 @@ WHY = click.option("--reason", required=True, help="Why; recorded.")
 @click.option("--full", is_flag=True, help="All traffic to the canary now, over the steps between.")
 @REASON
 @order_options
-def promote(*, full: bool, reason: str, **asked: Unpack[Asked]) -> int:
+def promote(*, full: bool, reason: str, **asked: Unpack[OrderArguments]) -> int:
     """End this bake and take the next step. SERVICE may be a rollout's id.
 
     Without --expect-step it is refused when the rollout has gone on in the meantime.
@@ -138,7 +138,7 @@ def promote(*, full: bool, reason: str, **asked: Unpack[Asked]) -> int:
 )
 @REASON
 @order_options
-def hold(*, stop_rollback: bool, reason: str, **asked: Unpack[Asked]) -> int:
+def hold(*, stop_rollback: bool, reason: str, **asked: Unpack[OrderArguments]) -> int:
     """Stop advancing until `guardian rollout resume`. Breaches still roll back."""
     return _give("hold", asked, reason=reason, full=stop_rollback)
 
@@ -146,7 +146,7 @@ def hold(*, stop_rollback: bool, reason: str, **asked: Unpack[Asked]) -> int:
 @click.command()
 @REASON
 @order_options
-def resume(*, reason: str, **asked: Unpack[Asked]) -> int:
+def resume(*, reason: str, **asked: Unpack[OrderArguments]) -> int:
     """Go on from where a hold began."""
     return _give("resume", asked, reason=reason)
 
@@ -160,7 +160,7 @@ def resume(*, reason: str, **asked: Unpack[Asked]) -> int:
 )
 @REASON
 @order_options
-def approve(*, step: int | None, reason: str, **asked: Unpack[Asked]) -> int:
+def approve(*, step: int | None, reason: str, **asked: Unpack[OrderArguments]) -> int:
     """Agree to the step that waits for a person."""
     return _give("approve", asked, reason=reason, step=None if step is None else step - 2)
 
@@ -168,7 +168,7 @@ def approve(*, step: int | None, reason: str, **asked: Unpack[Asked]) -> int:
 @click.command()
 @REASON
 @order_options
-def abort(*, reason: str, **asked: Unpack[Asked]) -> int:
+def abort(*, reason: str, **asked: Unpack[OrderArguments]) -> int:
     """Put the recorded stable state back, now."""
     return _give("abort", asked, reason=reason)
 
@@ -177,6 +177,6 @@ def abort(*, reason: str, **asked: Unpack[Asked]) -> int:
 @order_options
 @click.argument("criterion")
 @WHY
-def waive(*, criterion: str, reason: str, **asked: Unpack[Asked]) -> int:
+def waive(*, criterion: str, reason: str, **asked: Unpack[OrderArguments]) -> int:
     """Let CRITERION count no longer, for this rollout alone."""
     return _give("waive", asked, reason=reason, subject=criterion)

@@ -22,7 +22,7 @@ from guardian.messages.about_guardian import metrics_unserved
 from guardian.ports import ConfigError
 from guardian.ports.daemon_status import DaemonStatus
 from guardian.web import app
-from guardian.web.app import Listener
+from guardian.web.app import HttpServer
 from guardian.web.metrics import PrometheusMetrics
 from guardian.wiring import Wiring, open_wiring
 from guardian.wiring.configured import ConfiguredCatalog
@@ -98,7 +98,7 @@ def _catalog(wiring: Wiring) -> ConfiguredCatalog:
 
 @contextmanager
 def _listening(
-    serve: Callable[[], Listener], needed: Callable[[], bool]
+    serve: Callable[[], HttpServer], needed: Callable[[], bool]
 ) -> Iterator[tuple[str, str]]:
     """Serve metrics and health meanwhile: where, or why not, as long as guardian is needed."""
     try:

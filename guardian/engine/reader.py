@@ -30,7 +30,7 @@ LATE: Final = Problem(reason=Reason.TIMEOUT, detail="no answer in time")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Batch:
     """What is read in one go."""
 
     asks: Sequence[Ask]
@@ -48,9 +48,9 @@ class Reader:
         self._name = f"metrics-{id(self):x}"
         """Begins the keys of this plane's reads in a pool that several planes share."""
         self._started = 0
-        self._arrived: SimpleQueue[tuple[str, Part, object]] = SimpleQueue()
+        self._arrived: SimpleQueue[tuple[str, Batch, object]] = SimpleQueue()
         """What was read, by the key of its call; put there by the pool's threads."""
-        self._under_way: dict[str, list[Part]] = {}
+        self._under_way: dict[str, list[Batch]] = {}
         """What was not read yet, by the key of its call."""
         self.unread = 0
         """Series that could not be read at the last poll."""
@@ -113,7 +113,7 @@ class Reader:
         parts = [part for parts in self._under_way.values() for part in parts]
         return {ask.query for part in parts if part.old is old for ask in part.asks}
 
-    def _lane(self, parts: list[Part]) -> tuple[str, Callable[[], object]]:
+    def _lane(self, parts: list[Batch]) -> tuple[str, Callable[[], object]]:
         """A call that reads one part after the other."""
         self._started += 1
         key = f"{self._name}-{self._started}"
@@ -125,7 +125,7 @@ class Reader:
 
         return key, work
 
-    def _read(self, part: Part) -> object:
+    def _read(self, part: Batch) -> object:
         """A source's answer, or why there is none. Runs in the pool."""
         name = part.asks[0].query.source
         source = self._sources.get(name)
@@ -231,7 +231,7 @@ def _of(found: object, ask: Ask) -> object:
     return Measurement(problem=Problem(reason=Reason.UNKNOWN, detail=detail))
 
 
-def _parts(asks: Sequence[Ask], now: Instant, *, old: bool = False) -> Iterator[Part]:
+def _parts(asks: Sequence[Ask], now: Instant, *, old: bool = False) -> Iterator[Batch]:
     """What is read in one go: of one source, a metric's statistics together."""
     by_source: dict[str, list[Ask]] = {}
     for ask in asks:
@@ -242,11 +242,11 @@ def _parts(asks: Sequence[Ask], now: Instant, *, old: bool = False) -> Iterator[
         for ask in mine if old else sorted(mine, key=_kin):
             more = (ask.end - ask.start) / ask.query.period_s if old else 0.0
             if part and (len(part) == PART or points + more > LEISURE_POINTS):
-                yield Part(asks=part, now=now, old=old)
+                yield Batch(asks=part, now=now, old=old)
                 part, points = [], 0.0
             part.append(ask)
             points += more
-        yield Part(asks=part, now=now, old=old)
+        yield Batch(asks=part, now=now, old=old)
 
 
 def _kin(ask: Ask) -> tuple[object, ...]:

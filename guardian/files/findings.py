@@ -46,7 +46,7 @@ Severity: TypeAlias = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceText:
     """One file as the user named it, and its lines as they may be shown (secrets blanked)."""
 
     path: str
@@ -61,7 +61,7 @@ class Source:
 class Mark:
     """A place in a file; line and column count from 1."""
 
-    source: Source
+    source: SourceText
     line: int
     column: int
 
@@ -146,7 +146,7 @@ def errors_of(findings: Iterable[Finding]) -> str:
 class Document:
     """A file's values (dicts, lists, str, int, float, bool, None) and where each one stands."""
 
-    source: Source
+    source: SourceText
     data: Any = None
     marks: Mapping[Place, Marks] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()

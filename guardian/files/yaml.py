@@ -21,7 +21,7 @@ from guardian.files.findings import (
     Mark,
     Marks,
     Place,
-    Source,
+    SourceText,
     blanked,
     comment_for_value,
     finding,
@@ -77,7 +77,7 @@ def parse(raw: bytes, shown: str) -> Document:
         column = error.start - (before.rfind(b"\n") + 1) + 1
         why = "this file is not UTF-8 text (the first wrong byte is here): save it as UTF-8"
         return _unusable(shown, why, line=line, column=column)
-    shape = Source(shown, tuple(_shown(line) for line in text.split("\n")))
+    shape = SourceText(shown, tuple(_shown(line) for line in text.split("\n")))
     unseen = _unseen(text)
     if unseen is not None:
         line, column, why = unseen
@@ -86,7 +86,7 @@ def parse(raw: bytes, shown: str) -> Document:
 
 
 def _unusable(shown: str, message: str, *, line: int = 1, column: int = 1) -> Document:
-    return _broken(Mark(Source(shown), line, column), message)
+    return _broken(Mark(SourceText(shown), line, column), message)
 
 
 def _broken(mark: Mark, message: str) -> Document:
@@ -152,7 +152,7 @@ class _Open:
 class _Builder:
     """Turns ruamel.yaml's events into values, with a stack instead of recursion."""
 
-    def __init__(self, source: Source, text: str) -> None:
+    def __init__(self, source: SourceText, text: str) -> None:
         self._source = source
         self._text = text
         self._lines = list(source.lines)
@@ -182,7 +182,7 @@ class _Builder:
 
     def _finished(self, *, whole: bool) -> Document:
         # Secrets over several lines are known only now: show every mark the blanked lines.
-        source = Source(self._source.path, tuple(self._lines))
+        source = SourceText(self._source.path, tuple(self._lines))
         shown = {
             place: Marks(
                 Mark(source, m.key.line, m.key.column), Mark(source, m.value.line, m.value.column)

@@ -12,7 +12,7 @@ from email.policy import SMTP
 from functools import partial
 from typing import Any, Final, Literal
 
-from guardian.answers import Reader, trusting
+from guardian.answers import BoundedReader, trusting
 from guardian.core.model import Reason
 from guardian.notifiers._mail import Mail
 from guardian.ports import Clock, NotifyError
@@ -87,7 +87,7 @@ class Smtp:
         # Without a name of its own smtplib asks the DNS for one, without a bound in time.
         name = socket.gethostname()
         name = name if "." in name and name.isascii() else "[127.0.0.1]"
-        read = partial(Reader, clock=self._clock, deadline=deadline)
+        read = partial(BoundedReader, clock=self._clock, deadline=deadline)
         where, timeout_s = (self._host, self._port, name), self._timeout_s
         smtp = (
             _Tls(*where, read=read, timeout=timeout_s, context=self._tls)
@@ -170,7 +170,9 @@ class Smtp:
 class _Client(smtplib.SMTP):
     """smtplib's client, with a bound on replies: it reads any number of lines for as long."""
 
-    def __init__(self, *where: Any, read: Callable[[socket.socket], Reader], **named: Any) -> None:
+    def __init__(
+        self, *where: Any, read: Callable[[socket.socket], BoundedReader], **named: Any
+    ) -> None:
         self._read = read
         super().__init__(*where, **named)
 

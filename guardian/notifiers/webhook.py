@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 import guardian
-from guardian.answers import Reader, TooLong, asked_wait_s, left, trusting
+from guardian.answers import BoundedReader, TooLong, asked_wait_s, left, trusting
 from guardian.core.model import Reason
 from guardian.core.notices import Notice
 from guardian.notifiers._notice_json import delivery_id, encoded
@@ -207,7 +207,7 @@ class Webhook:
     ) -> http.client.HTTPResponse:
         sock.settimeout(left(self._clock, deadline))
         sock.sendall(request)
-        reader = Reader(sock, self._clock, deadline=deadline, most_bytes=MOST_ANSWER_BYTES)
+        reader = BoundedReader(sock, self._clock, deadline=deadline, most_bytes=MOST_ANSWER_BYTES)
         response = http.client.HTTPResponse(cast("socket.socket", reader), method="POST")
         try:
             response.begin()

@@ -14,7 +14,7 @@ from guardian.core.wording import hour_minute
 from guardian.core.wording import span as length
 from guardian.report.blocks import Block, Heading, Line, Paragraph, Plot, Table
 from guardian.report.facts import Facts
-from guardian.report.replay import Curve, Point
+from guardian.report.replay import Curve, PlottedPoint
 
 
 def criterion_blocks(
@@ -145,7 +145,7 @@ def _recorded(facts: Facts, name: str) -> Iterator[Line]:
         yield Line(label="as recorded with decisions", look="recorded", points=tuple(dots))
 
 
-def _line(points: tuple[Point, ...]) -> tuple[tuple[Instant, float | None], ...]:
+def _line(points: tuple[PlottedPoint, ...]) -> tuple[tuple[Instant, float | None], ...]:
     return tuple((p.start, p.value) for p in points)
 
 
@@ -185,7 +185,7 @@ def _datapoints(facts: Facts, curve: Curve) -> Table:
     )
 
 
-def _status(point: Point, period_s: float, then: Instant | None) -> str:
+def _status(point: PlottedPoint, period_s: float, then: Instant | None) -> str:
     """Whether it no longer changes, and whether that was so when the outcome was decided."""
     now = "settled" if point.settled else "not settled"
     if then is None or not point.settled or point.start + period_s <= then:

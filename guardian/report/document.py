@@ -22,8 +22,8 @@ from guardian.messages.v1_report import (
     SeriesRecord,
     TellingRecord,
 )
-from guardian.report.facts import Decision, Facts
-from guardian.report.replay import Look, Point
+from guardian.report.facts import DecisionFacts, Facts
+from guardian.report.replay import Judged, PlottedPoint
 
 
 def as_json(facts: Facts) -> str:
@@ -69,7 +69,7 @@ def _plan(plan: Plan) -> PlanRecord:
     return shown
 
 
-def _decision(one: Decision) -> DecisionRecord:
+def _decision(one: DecisionFacts) -> DecisionRecord:
     return {
         "seq": one.seq,
         "time": rfc3339(one.at),
@@ -93,7 +93,7 @@ def _told(told: Notice, receivers: tuple[str, ...] | None) -> TellingRecord:
     }
 
 
-def _entry(one: Decision) -> Any:
+def _entry(one: DecisionFacts) -> Any:
     """The entry as journalled; the plan of the first one stands by itself in the document."""
     found = json.loads(encode_entry(one.entry))
     found.pop("plan", None)
@@ -124,7 +124,7 @@ def _criterion(facts: Facts, index: int) -> CriterionRecord:
     return shown
 
 
-def _evidence(look: Look) -> EvidenceRecord:
+def _evidence(look: Judged) -> EvidenceRecord:
     return {
         "until": rfc3339(look.at),
         "verdict": look.outcome.value,
@@ -132,7 +132,7 @@ def _evidence(look: Look) -> EvidenceRecord:
     }
 
 
-def _point(point: Point) -> PointRecord:
+def _point(point: PlottedPoint) -> PointRecord:
     return {
         "start": rfc3339(point.start),
         "number": _number(point.value),

@@ -43,7 +43,7 @@ class Readings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class DecisionFacts:
     """One journalled entry."""
 
     seq: int
@@ -102,7 +102,7 @@ class Facts:
     """The start of the plots."""
     until: Instant
     """Their end."""
-    decisions: tuple[Decision, ...]
+    decisions: tuple[DecisionFacts, ...]
     weights: tuple[tuple[Instant, Weight], ...]
     """The canary's share as it was read back, each from its time on."""
     curves: tuple[Curve, ...]
@@ -114,7 +114,7 @@ class Facts:
         return self.rollout.plan
 
     @property
-    def decisive(self) -> Decision | None:
+    def decisive(self) -> DecisionFacts | None:
         """The decision that the rollout's outcome rests on: the last of the gravest kind."""
         for kinds in ((RollbackStarted, GateFailed), (Superseded, Completed), (Held,)):
             found = [d for d in self.decisions if isinstance(d.entry, kinds)]
@@ -140,7 +140,7 @@ class Facts:
             if verdict.criterion == criterion
         )
 
-    def first(self, kind: type[Entry]) -> Decision | None:
+    def first(self, kind: type[Entry]) -> DecisionFacts | None:
         """The first entry of a kind."""
         return next((d for d in self.decisions if isinstance(d.entry, kind)), None)
 
@@ -203,10 +203,10 @@ def _weights(records: Sequence[Record]) -> Iterator[tuple[Instant, Weight]]:
 def _decisions(
     records: Sequence[Record],
     listeners: Callable[[Notice], tuple[str, ...]] | None,
-) -> Iterator[Decision]:
+) -> Iterator[DecisionFacts]:
     for before, record, after in _states(records):
         told = notice(before, record.entry, after)
-        yield Decision(
+        yield DecisionFacts(
             seq=record.seq,
             entry=record.entry,
             text=sentence(record.entry, after.plan),

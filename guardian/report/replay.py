@@ -35,7 +35,7 @@ FEWEST_LOOKS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class PlottedPoint:
     """What one period showed."""
 
     start: Instant
@@ -50,7 +50,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Judged:
     """The judgement after one period."""
 
     at: Instant
@@ -65,10 +65,10 @@ class Curve:
 
     criterion: Criterion
     period_s: float
-    points: tuple[Point, ...] = ()
-    stable: tuple[Point, ...] = ()
+    points: tuple[PlottedPoint, ...] = ()
+    stable: tuple[PlottedPoint, ...] = ()
     """The same of the stable version, where both are compared."""
-    looks: tuple[Look, ...] = ()
+    looks: tuple[Judged, ...] = ()
     log_e_limit: float = 0.0
     """0 where no statistical test judges it."""
     problem: str = ""
@@ -134,7 +134,7 @@ def _points(
     measurements: Mapping[Query, Measurement],
     span: Span,
     until: Instant,
-) -> Iterator[Point]:
+) -> Iterator[PlottedPoint]:
     measure = criterion.measure
     if measure.computed is None:
         yield from _shares(criterion, measure, measurements, span, until)
@@ -144,7 +144,7 @@ def _points(
     rests_on = values(measure.heard_by, measurements, span) if measure.sampled else {}
     for start in span.starts(until):
         value, limit = found.get(start), criterion.fail_if
-        yield Point(
+        yield PlottedPoint(
             start=start,
             value=None if value is None else measure.figure(value).value,
             samples=rests_on.get(start, 0.0),
@@ -159,7 +159,7 @@ def _shares(
     measurements: Mapping[Query, Measurement],
     span: Span,
     until: Instant,
-) -> Iterator[Point]:
+) -> Iterator[PlottedPoint]:
     """What is counted, of the canary or of stable."""
     queries = [q for q in measure.queries if q in measurements]
     settled = min((measurements[q].settled_before for q in queries), default=0.0)
@@ -170,9 +170,9 @@ def _shares(
         yield _point(criterion, each, settled=each.start + span.period_s <= settled)
 
 
-def _point(criterion: Criterion, events: Count, *, settled: bool) -> Point:
+def _point(criterion: Criterion, events: Count, *, settled: bool) -> PlottedPoint:
     silent = events.total <= 0
-    return Point(
+    return PlottedPoint(
         start=events.start,
         value=None if silent else criterion.measure.observed(events),
         bad=events.bad,
@@ -191,7 +191,7 @@ def _looks(
     rollout: Rollout,
     span: Span,
     judged_until: Instant,
-) -> Iterator[Look]:
+) -> Iterator[Judged]:
     """The judgement after each period that is settled and ended before `judged_until`."""
     settled = min(measurements[q].settled_before for q in criterion.queries())
     last = min(floor_to(judged_until, span.period_s), floor_to(settled, span.period_s))
@@ -210,7 +210,7 @@ def _looks(
             now=end + criterion.settle_s,
             judge_state=judge_state,
         )
-        yield Look(at=end, outcome=verdict.outcome, log_e=verdict.evidence.log_e)
+        yield Judged(at=end, outcome=verdict.outcome, log_e=verdict.evidence.log_e)
 
 
 def _until(found: Measurement, end: Instant, period_s: float) -> Measurement:

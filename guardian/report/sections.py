@@ -24,7 +24,7 @@ from guardian.messages.entry_lines import date_time, spaced
 from guardian.messages.verdict_lines import worst_first
 from guardian.report.blocks import Block, Heading, Line, Paragraph, Plot, Table
 from guardian.report.criteria import criterion_blocks
-from guardian.report.facts import Decision, Facts, exposed_s
+from guardian.report.facts import DecisionFacts, Facts, exposed_s
 
 EVIDENCE = ("criterion", "verdict", "value", "limit", "bad", "samples", "log e", "window", "why")
 
@@ -143,7 +143,7 @@ def _why(facts: Facts) -> Iterator[Block]:
             yield Table(caption=caption, head=("criterion", *kind.columns), rows=rows)
 
 
-def _reason(decisive: Decision) -> str:
+def _reason(decisive: DecisionFacts) -> str:
     failed = [v for v in decisive.verdicts if v.outcome is Outcome.FAIL]
     if failed:
         return " ".join(
@@ -250,7 +250,7 @@ def _decisions(facts: Facts) -> Iterator[Block]:
             yield _evidence(f"The verdicts {then}, {date_time(one.at)}", one.verdicts)
 
 
-def _told_row(one: Decision, told: Notice) -> tuple[str, ...]:
+def _told_row(one: DecisionFacts, told: Notice) -> tuple[str, ...]:
     to = "unknown" if one.receivers is None else ", ".join(one.receivers) or "nobody"
     pages = ", ".join(f"{page.severity.value} {page.key}" for page in told.pages)
     return (str(one.seq), told.event.value, to, pages or "none", told.title)

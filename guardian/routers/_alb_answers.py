@@ -30,7 +30,7 @@ TAG: Final = "guardian:rollout"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ForwardActions:
     """What a listener or a rule does with requests."""
 
     before: tuple[Mapping[str, Any], ...]
@@ -105,7 +105,7 @@ class Found:
         return [*map(_kept, self.before), {**forward, "ForwardConfig": config}]
 
 
-def found_in(actions: object, tags: object, *, where: str, arns: re.Pattern[str]) -> Found:
+def found_in(actions: object, tags: object, *, where: str, arns: re.Pattern[str]) -> ForwardActions:
     """What DescribeListeners or DescribeRules says of the actions, and DescribeTags of the stamp.
 
     Raises RouterError: INVALID where nothing is forwarded, UNAVAILABLE for what no answer can be.
@@ -128,7 +128,7 @@ def found_in(actions: object, tags: object, *, where: str, arns: re.Pattern[str]
         raise _strange(where, f"more than {_MOST_GROUPS} target groups")
     sticky = config.get("TargetGroupStickinessConfig") or {}
     lasts_s = _integer(sticky.get("DurationSeconds", _LONGEST_S), _LONGEST_S, where)
-    return Found(
+    return ForwardActions(
         before=tuple(listed[:-1]),
         forward=forward,
         groups=tuple(_group(group, where, arns) for group in groups),

@@ -18,7 +18,7 @@ from guardian.core.model import Query, Reason
 from guardian.core.traffic import NONE, Reading, Snapshot, Stamp, Traffic, WayBack
 from guardian.ports import Capabilities, ConfigError, Context, Guard, NotYet, RouterError
 from guardian.ports.health import Health, Level
-from guardian.routers._alb_answers import TAG, VERSION, WEIGHTS, Found, found_in, stamped
+from guardian.routers._alb_answers import TAG, VERSION, WEIGHTS, ForwardActions, found_in, stamped
 from guardian.routers._alb_groups import (
     Targets,
     is_named,
@@ -124,7 +124,7 @@ class Alb:
         """The weights now; target groups without one are left out."""
         return self._found().reading(self._name)
 
-    def _found(self) -> Found:
+    def _found(self) -> ForwardActions:
         """The actions and the stamp."""
         arn, rule = self._options.arn, self._options.rule is not None
         with proven(self._context):
@@ -296,7 +296,7 @@ class Alb:
             if error.reason is Reason.AUTH:
                 raise
 
-    def _unchanged(self, desired: Traffic, stamp: Stamp | None, after: Reading) -> Found:
+    def _unchanged(self, desired: Traffic, stamp: Stamp | None, after: Reading) -> ForwardActions:
         """The actions as they are; CONFLICT when they are neither as read nor as desired."""
         found = self._found()
         now = found.reading(self._name)
@@ -310,7 +310,7 @@ class Alb:
         return found
 
     def _write(
-        self, found: Found, traffic: Traffic, stamp: Stamp | None, *, back: bool = False
+        self, found: ForwardActions, traffic: Traffic, stamp: Stamp | None, *, back: bool = False
     ) -> Reading:
         """The stamp and the actions, and what stands there afterwards."""
         actions = found.actions(traffic, self._arn, back=back)

@@ -52,7 +52,7 @@ class Scraped(Protocol):
         ...
 
 
-class Listener:
+class HttpServer:
     """A running listener; `stop` ends it."""
 
     def __init__(self, server: _Server) -> None:
@@ -88,7 +88,7 @@ def serve(
     metrics: Scraped,
     clock: Clock | None = None,
     hosts: Collection[str] = (),
-) -> Listener:
+) -> HttpServer:
     """Answer `/metrics`, `/livez` and `/readyz` on `listen` from now on, in threads of its own.
 
     `hosts` are names under which clients may ask beside addresses, `localhost`, and the name that
@@ -104,7 +104,7 @@ def serve(
         server.hosts = frozenset(
             name.lower() for name in (host, "localhost", socket.gethostname(), *hosts)
         )
-        return Listener(server)
+        return HttpServer(server)
     except OSError as error:
         raise ConfigError(
             f"metrics cannot be served on {listen}: {_why(error)}. Set GUARDIAN_METRICS_LISTEN to"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from guardian.wiring.process import Wiring
 
 
-def check_steps(given: config.Service, router: Router) -> None:
+def check_steps(given: config.ServiceConfig, router: Router) -> None:
     """ConfigError at the first step whose weight the router cannot give."""
     for index, step in enumerate(given.steps):
         problem = router.capabilities.weights.problem(step.weight)

@@ -13,7 +13,7 @@ from guardian.core.rollout.machine import Phase, Rollout
 from guardian.core.rollout.stable import (
     Age,
     Contradiction,
-    Record,
+    KnownStable,
     Sides,
     came_after,
     records,
@@ -131,7 +131,7 @@ def test_the_shape_decides_where_nothing_is_known() -> None:
     """The primary version is stable, as long as it is the older one."""
     found = decided(SPLIT)
     assert found == Sides(
-        live="42", stable=Record(stable="41", origin="its place as the primary version")
+        live="42", stable=KnownStable(stable="41", origin="its place as the primary version")
     )
     named = Traffic(primary="blue", secondary="green", weight=TEN)
     assert who(named, age=None) == ("green", "blue")

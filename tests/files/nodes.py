@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from guardian.files.findings import Document, Node, Source
+from guardian.files.findings import Document, Node, SourceText
 
 
 def node_of(data: Any, shown: str) -> Node:
     """A value of which errors name `shown`."""
-    return Node(Document(source=Source(shown), data=data))
+    return Node(Document(source=SourceText(shown), data=data))

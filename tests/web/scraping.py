@@ -17,7 +17,7 @@ from guardian.core.traffic import Traffic, Weight
 from guardian.core.verdict import Evidence, Outcome, Verdict
 from guardian.ports import Clock
 from guardian.ports.daemon_status import DaemonStatus
-from guardian.web.app import Listener, serve
+from guardian.web.app import HttpServer, serve
 from guardian.web.metrics import PrometheusMetrics
 from tests.core.builders import FIVE_PERCENT, share
 from tests.core.rollouts import PLAN, T0, in_phase
@@ -101,7 +101,7 @@ def listening(
     metrics: PrometheusMetrics | None = None,
     clock: Clock | None = None,
     hosts: Sequence[str] = (),
-) -> Iterator[Listener]:
+) -> Iterator[HttpServer]:
     """A running listener on a free loopback port."""
     given = metrics or busy(PrometheusMetrics(notifiers=["slack", "pagerduty"]))
     listener = serve("127.0.0.1:0", overview=overview, metrics=given, clock=clock, hosts=hosts)
@@ -111,14 +111,14 @@ def listening(
         listener.stop()
 
 
-def place(listener: Listener) -> tuple[str, int]:
+def place(listener: HttpServer) -> tuple[str, int]:
     """Host and port, as sockets take them."""
     host, _, port = listener.address.rpartition(":")
     return host.strip("[]"), int(port)
 
 
 def ask(
-    listener: Listener,
+    listener: HttpServer,
     path: str,
     *,
     method: str = "GET",
@@ -134,7 +134,7 @@ def ask(
         connection.close()
 
 
-def dial(listener: Listener, sent: bytes = b"") -> socket.socket:
+def dial(listener: HttpServer, sent: bytes = b"") -> socket.socket:
     """A client of its own manners."""
     connection = socket.create_connection(place(listener), timeout=30)
     connection.sendall(sent)

@@ -75,7 +75,7 @@ class Ground:
     """The value to show, of what is judged by datapoints."""
 
 
-class Answer(NamedTuple):
+class Ruling(NamedTuple):
     """What decides; its sentence is made of the figures."""
 
     outcome: Outcome

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from guardian.core.figures import Figure
 from guardian.core.judging import threshold
-from guardian.core.judging.evaluation import Answer, Evaluation, Ground
+from guardian.core.judging.evaluation import Evaluation, Ground, Ruling
 from guardian.core.judging.judge_state import sequential
 from guardian.core.judging.observed import (
     both_sides,
@@ -22,7 +22,7 @@ from guardian.core.model import MINUTE_S, Instant
 from guardian.core.verdict import Basis, Evidence, Stable, Unsettled
 
 
-def evidence(evaluation: Evaluation, answer: Answer) -> Evidence:
+def evidence(evaluation: Evaluation, answer: Ruling) -> Evidence:
     """What the answer rests on: its ground, or the step's settled periods."""
     criterion, ground = (
         evaluation.criterion,

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 from guardian.core import reasons
 from guardian.core.judging import silence, threshold
-from guardian.core.judging.evaluation import Answer, Evaluation, Ground, Window, examine, worst
+from guardian.core.judging.evaluation import Evaluation, Ground, Ruling, Window, examine, worst
 from guardian.core.judging.evidence import evidence, proven_worse
 from guardian.core.judging.judge_state import JudgeState, sequential
 from guardian.core.judging.observed import both_sides
@@ -62,7 +62,7 @@ def judge(
         or silence.unknown(evaluation)
         or silence.silent(evaluation)
         or (_unproven(evaluation) if sequential(criterion) else threshold.unproven(evaluation))
-        or (Answer(Outcome.PASS) if sequential(criterion) else threshold.passed(evaluation))
+        or (Ruling(Outcome.PASS) if sequential(criterion) else threshold.passed(evaluation))
     )
     seen = evidence(evaluation, answer)
     why = reasons.why(answer.outcome, seen, answer.detail)
@@ -79,7 +79,7 @@ def judge(
 # --- the questions -----------------------------------------------------------------------------
 
 
-def _breach(evaluation: Evaluation) -> Answer | None:
+def _breach(evaluation: Evaluation) -> Ruling | None:
     """Is a breach proven, of the limit or against stable?"""
     against = (
         _proven(evaluation) if sequential(evaluation.criterion) else threshold.breach(evaluation)
@@ -87,47 +87,47 @@ def _breach(evaluation: Evaluation) -> Answer | None:
     return against or _worse(evaluation)
 
 
-def _proven(evaluation: Evaluation) -> Answer | None:
+def _proven(evaluation: Evaluation) -> Ruling | None:
     """Does all evidence together prove that the limit is broken?"""
     if evaluation.judge_state.limit is None or evaluation.track.peak < evaluation.threshold:
         return None
     settled, growing = worst(evaluation.criterion, evaluation.counts.settled, evaluation.growing)
-    return Answer(Outcome.FAIL, ground=Ground(settled=settled, growing=growing))
+    return Ruling(Outcome.FAIL, ground=Ground(settled=settled, growing=growing))
 
 
-def _worse(evaluation: Evaluation) -> Answer | None:
+def _worse(evaluation: Evaluation) -> Ruling | None:
     """Is the canary proven to be worse than stable?"""
     if proven_worse(evaluation) is None or evaluation.stable_counts is None:
         return None
     canary, stable = both_sides(evaluation.counts, evaluation.stable_counts)
-    return Answer(Outcome.FAIL, ground=Ground(settled=canary, stable=stable))
+    return Ruling(Outcome.FAIL, ground=Ground(settled=canary, stable=stable))
 
 
-def _outage(evaluation: Evaluation) -> Answer | None:
+def _outage(evaluation: Evaluation) -> Ruling | None:
     """Is it over the limit now, and stable alike?"""
     if not evaluation.shared.lasting:
         return None
     ground = Ground(settled=evaluation.shared.canary, stable=evaluation.shared.stable)
-    return Answer(Outcome.INCONCLUSIVE, ground=ground)
+    return Ruling(Outcome.INCONCLUSIVE, ground=ground)
 
 
-def _unreadable(evaluation: Evaluation) -> Answer | None:
+def _unreadable(evaluation: Evaluation) -> Ruling | None:
     """Was any of the queries not read, or answered with nonsense?"""
     for query in evaluation.criterion.queries():
         measurement = evaluation.measurements.get(query)
         if measurement is None:
-            return Answer(
+            return Ruling(
                 Outcome.ERROR, f"{query.name} was never read", evaluation.window.first_shift_at
             )
         if measurement.problem is not None:
-            return Answer(Outcome.ERROR, measurement.problem.detail, measurement.blind_since)
+            return Ruling(Outcome.ERROR, measurement.problem.detail, measurement.blind_since)
     for counts in (evaluation.counts, evaluation.stable_counts):
         if counts is not None and counts.fault is not None:
-            return Answer(Outcome.ERROR, counts.fault.detail, counts.fault.at)
+            return Ruling(Outcome.ERROR, counts.fault.detail, counts.fault.at)
     return None
 
 
-def _stale(evaluation: Evaluation) -> Answer | None:
+def _stale(evaluation: Evaluation) -> Ruling | None:
     """Does any query's newest settled datapoint lag behind what should be settled?"""
     oldest = min(
         evaluation.criterion.queries(), key=lambda q: evaluation.measurements[q].settled_before
@@ -138,15 +138,15 @@ def _stale(evaluation: Evaluation) -> Answer | None:
         return None
     since = max(settled, evaluation.window.first_shift_at)
     why = f"{oldest.name} has had no fresh reading for {duration(evaluation.now - since)}"
-    return Answer(Outcome.NO_DATA, why, since)
+    return Ruling(Outcome.NO_DATA, why, since)
 
 
-def _unproven(evaluation: Evaluation) -> Answer | None:
+def _unproven(evaluation: Evaluation) -> Ruling | None:
     """Are there too few samples in this step, or is what they show over the limit?"""
     criterion = evaluation.criterion
     kind = "datapoints" if silence.unsampled(criterion) else "samples"
     short = evaluation.samples < criterion.min_samples
     few = f"{evaluation.samples:.0f} of the {criterion.min_samples} {kind} needed"
     if short or not evaluation.step.total:
-        return Answer(Outcome.INCONCLUSIVE, few)
-    return Answer(Outcome.INCONCLUSIVE) if evaluation.over and criterion.tolerated is None else None
+        return Ruling(Outcome.INCONCLUSIVE, few)
+    return Ruling(Outcome.INCONCLUSIVE) if evaluation.over and criterion.tolerated is None else None

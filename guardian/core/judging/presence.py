@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from guardian.core.figures import Figure, Unit
 from guardian.core.judging.counts import Counts, Uncounted
-from guardian.core.judging.evaluation import Answer, Window, usable
+from guardian.core.judging.evaluation import Ruling, Window, usable
 from guardian.core.judging.judge_state import JudgeState
 from guardian.core.judging.observed import bound
 from guardian.core.measure import Measure
@@ -90,12 +90,12 @@ def before_shift(
     if opened:
         against = opened
         first = told(measure, opened, measure.began)
-        answer = Answer(Outcome.FAIL, f"{first}, while the first shift was made")
+        answer = Ruling(Outcome.FAIL, f"{first}, while the first shift was made")
     if answer is None and against:
-        answer = Answer(Outcome.INCONCLUSIVE, told(measure, against, measure.lasts))
+        answer = Ruling(Outcome.INCONCLUSIVE, told(measure, against, measure.lasts))
     if answer is None and (doubt := measure.doubt(measurements, fixes)):
-        answer = Answer(Outcome.NO_DATA, doubt)
-    answer = answer or Answer(Outcome.PASS, _nothing(measure, open_now, fixes))
+        answer = Ruling(Outcome.NO_DATA, doubt)
+    answer = answer or Ruling(Outcome.PASS, _nothing(measure, open_now, fixes))
     return _verdict(criterion, answer, open_now, against, measurements, begin=None)
 
 
@@ -121,16 +121,16 @@ def presence(
     seen |= {i.id: i for i in against if _opened_since(i, since)}
     opened = tuple(sorted(seen.values(), key=lambda i: i.opened_at))
     earlier = tuple(i for i in against if not _opened_since(i, since))
-    answer: Answer | None = None
+    answer: Ruling | None = None
     if opened:
         first = told(measure, opened, measure.began)
-        answer = Answer(Outcome.FAIL, f"{first}, after the first shift")
+        answer = Ruling(Outcome.FAIL, f"{first}, after the first shift")
     answer = answer or _unread(criterion, measure, measurements, now, since=since)
     if answer is None and earlier:
         answer = _earlier(measure, earlier, watching=window.watching)
     if answer is None and (doubt := measure.doubt(measurements, window.fixes)):
-        answer = Answer(Outcome.INCONCLUSIVE, doubt)
-    answer = answer or Answer(Outcome.PASS, _nothing(measure, open_now, window.fixes))
+        answer = Ruling(Outcome.INCONCLUSIVE, doubt)
+    answer = answer or Ruling(Outcome.PASS, _nothing(measure, open_now, window.fixes))
     after = JudgeState(
         criterion=criterion, alpha=window.alpha, horizon=window.horizon, incidents=opened
     )
@@ -156,30 +156,30 @@ def _unread(
     now: Instant,
     *,
     since: Instant | None,
-) -> Answer | None:
+) -> Ruling | None:
     """Is there no answer of its source, or an old one?"""
     for query in measure.queries:
         found = measurements.get(query)
         if found is None:
             why = f"{query.source} was never asked for {measure.any_of}s"
-            return Answer(Outcome.ERROR, why, since)
+            return Ruling(Outcome.ERROR, why, since)
         if found.problem is not None:
-            return Answer(Outcome.ERROR, found.problem.detail, found.blind_since)
+            return Ruling(Outcome.ERROR, found.problem.detail, found.blind_since)
         age_s = now - found.settled_before
         if age_s > criterion.settle_s + STALE_S:
             why = f"{query.source} has not told of {measure.any_of}s for {duration(age_s)}"
-            return Answer(Outcome.NO_DATA, why, max(found.settled_before, since or 0.0))
+            return Ruling(Outcome.NO_DATA, why, max(found.settled_before, since or 0.0))
     return None
 
 
-def _earlier(measure: Present, incidents: Sequence[Incident], *, watching: bool) -> Answer:
+def _earlier(measure: Present, incidents: Sequence[Incident], *, watching: bool) -> Ruling:
     """What opened before and was seen only now, or was raised to its priority: no step into it.
 
     It is not proven to be this rollout's doing, so nothing goes back for it.
     """
     why = told(measure, incidents, measure.lasts)
     began = "the watch began" if watching else "the first shift"
-    return Answer(Outcome.INCONCLUSIVE, f"{why}, before {began}")
+    return Ruling(Outcome.INCONCLUSIVE, f"{why}, before {began}")
 
 
 # --- in words ----------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def _nothing(measure: Present, open_now: Sequence[Incident], fixes: Collection[s
 
 def _verdict(
     criterion: Criterion,
-    answer: Answer,
+    answer: Ruling,
     incidents: tuple[Incident, ...],
     against: tuple[Incident, ...],
     measurements: Mapping[Query, Measurement],

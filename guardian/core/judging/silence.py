@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guardian.core.judging.counts import settled_until
-from guardian.core.judging.evaluation import Answer, Evaluation, growth
+from guardian.core.judging.evaluation import Evaluation, Ruling, growth
 from guardian.core.model import Criterion, Instant, ceil_to, floor_to
 from guardian.core.reasons import duration
 from guardian.core.verdict import Outcome
@@ -15,13 +15,13 @@ SPEAKS = 0.9
 """What has no samples is blind when it is silent and had this share of its datapoints before."""
 
 
-def incomplete(evaluation: Evaluation) -> Answer | None:
+def incomplete(evaluation: Evaluation) -> Ruling | None:
     """Are there minutes since the first shift that were not read yet?"""
     since = max((m.since for m in evaluation.measurements.values()), default=0.0)
     if since <= evaluation.span.begin:
         return None
     why = f"what was before {hour_minute(since)} UTC is still being read"
-    return Answer(Outcome.INCONCLUSIVE, why)
+    return Ruling(Outcome.INCONCLUSIVE, why)
 
 
 def late(evaluation: Evaluation) -> str:
@@ -37,17 +37,17 @@ def late(evaluation: Evaluation) -> str:
     return f"{query.name} comes up to {duration(lag_s)} late, and only older minutes count"
 
 
-def unknown(evaluation: Evaluation) -> Answer | None:
+def unknown(evaluation: Evaluation) -> Ruling | None:
     """Is there something to hold a numerator against that nobody has ever seen?"""
     query = evaluation.counts.unknown
     if query is None:
         return None
     found = evaluation.measurements[query]
     why = found.unknown or f"{query.name} has had no datapoint yet"
-    return Answer(Outcome.NO_DATA, why, found.blind_since)
+    return Ruling(Outcome.NO_DATA, why, found.blind_since)
 
 
-def silent(evaluation: Evaluation) -> Answer | None:
+def silent(evaluation: Evaluation) -> Ruling | None:
     """Has there been no sample for `no_data_after`, counted back from what should be settled?"""
     due = min(
         floor_to(evaluation.now - evaluation.settle_s, evaluation.span.period_s),
@@ -63,7 +63,7 @@ def silent(evaluation: Evaluation) -> Answer | None:
         since = ceil_to(ahead_at, evaluation.span.period_s)
         if due - since < evaluation.criterion.no_data_after_s:
             why = f"this machine's clock was set ahead to {moment(ahead_at)}: too little since"
-            return Answer(Outcome.INCONCLUSIVE, why)
+            return Ruling(Outcome.INCONCLUSIVE, why)
     strange = (
         ""
         if _heard_until(evaluation)
@@ -71,7 +71,7 @@ def silent(evaluation: Evaluation) -> Answer | None:
     )
     what = "datapoints" if unsampled(evaluation.criterion) else "requests"
     why = strange or f"no {what} for {duration(due - since)}"
-    return Answer(Outcome.NO_DATA, why, since if blind else None)
+    return Ruling(Outcome.NO_DATA, why, since if blind else None)
 
 
 def observed_until(evaluation: Evaluation) -> Instant | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import assert_never
 
-from guardian.core.judging.evaluation import Answer, Evaluation, Ground
+from guardian.core.judging.evaluation import Evaluation, Ground, Ruling
 from guardian.core.judging.points import Point
 from guardian.core.model import Criterion, Missing
 from guardian.core.verdict import Datapoints, Outcome
@@ -23,7 +23,7 @@ REACH = 3
 """A window of N datapoints reaches back over at most this many times N periods."""
 
 
-def breach(evaluation: Evaluation) -> Answer | None:
+def breach(evaluation: Evaluation) -> Ruling | None:
     """Was the limit broken at any time since the first shift?"""
     needed, of = evaluation.criterion.datapoints
     stretch = _stretch(evaluation, evaluation.judge_state.points)
@@ -32,23 +32,23 @@ def breach(evaluation: Evaluation) -> Answer | None:
     if not broken:
         return None
     worst = max(broken, key=lambda window: sum(p.over for p in window))
-    return Answer(Outcome.FAIL, ground=_ground(evaluation, worst, worst=True))
+    return Ruling(Outcome.FAIL, ground=_ground(evaluation, worst, worst=True))
 
 
-def unproven(evaluation: Evaluation) -> Answer | None:
+def unproven(evaluation: Evaluation) -> Ruling | None:
     """Are there too few datapoints in this step, or is the newest one over the limit?"""
     enough, last = wanted(evaluation), recent(evaluation)
     heard = sum(1 for p in in_step(evaluation) if p.value is not None)
     few = f"{heard} of the {enough} datapoints needed{_floor(evaluation.criterion)}"
     if last and last[-1].over:
         also = few if heard < enough else ""
-        return Answer(Outcome.INCONCLUSIVE, also, ground=_ground(evaluation, last))
-    return Answer(Outcome.INCONCLUSIVE, few) if heard < enough else None
+        return Ruling(Outcome.INCONCLUSIVE, also, ground=_ground(evaluation, last))
+    return Ruling(Outcome.INCONCLUSIVE, few) if heard < enough else None
 
 
-def passed(evaluation: Evaluation) -> Answer:
+def passed(evaluation: Evaluation) -> Ruling:
     """Nothing speaks against it, and enough was seen to say so."""
-    return Answer(Outcome.PASS, ground=_ground(evaluation, recent(evaluation)))
+    return Ruling(Outcome.PASS, ground=_ground(evaluation, recent(evaluation)))
 
 
 def newest(evaluation: Evaluation) -> Point | None:

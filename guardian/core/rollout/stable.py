@@ -23,7 +23,7 @@ Age: TypeAlias = Callable[[str], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class KnownStable:
     """One thing that says which version is stable."""
 
     stable: str
@@ -40,7 +40,7 @@ class Sides:
     """The version that is judged, and what says which one is stable; None where nothing does."""
 
     live: str
-    stable: Record | None
+    stable: KnownStable | None
 
 
 class Contradiction(Exception):
@@ -51,7 +51,7 @@ NAMED = "a person's word"
 
 
 def sides(
-    traffic: Traffic, records: Sequence[Record], *, age: Age | None, named: str | None = None
+    traffic: Traffic, records: Sequence[KnownStable], *, age: Age | None, named: str | None = None
 ) -> Sides:
     """Who is judged against whom; `records` in the order in which they are believed.
 
@@ -59,7 +59,7 @@ def sides(
     the traffic, or when nothing but a shape is known in which the canary is the older version.
     """
     if named is not None:
-        return _against(traffic, Record(stable=named, origin=NAMED), age)
+        return _against(traffic, KnownStable(stable=named, origin=NAMED), age)
     told = [r for r in records if r.stable in traffic.versions] if traffic.secondary else records
     if told:
         _agree(traffic, told)
@@ -69,7 +69,7 @@ def sides(
     return _against(traffic, _by_shape(traffic, traffic.secondary, records, age), age)
 
 
-def _against(traffic: Traffic, record: Record, age: Age | None) -> Sides:
+def _against(traffic: Traffic, record: KnownStable, age: Age | None) -> Sides:
     """The one that is not stable is judged; of two that are not, the newer one."""
     others = [v for v in (traffic.primary, traffic.secondary) if v not in (None, record.stable)]
     if age is not None:
@@ -77,7 +77,7 @@ def _against(traffic: Traffic, record: Record, age: Age | None) -> Sides:
     return Sides(live=others[-1] if others else traffic.primary, stable=record)
 
 
-def _agree(traffic: Traffic, told: Sequence[Record]) -> None:
+def _agree(traffic: Traffic, told: Sequence[KnownStable]) -> None:
     """Of what came before the only version, a newer record has replaced the older ones."""
     first = told[0]
     for other in told[1:]:
@@ -87,13 +87,13 @@ def _agree(traffic: Traffic, told: Sequence[Record]) -> None:
 
 
 def _by_shape(
-    traffic: Traffic, secondary: str, records: Sequence[Record], age: Age | None
-) -> Record:
-    shape = Record(stable=traffic.primary, origin="its place as the primary version")
+    traffic: Traffic, secondary: str, records: Sequence[KnownStable], age: Age | None
+) -> KnownStable:
+    shape = KnownStable(stable=traffic.primary, origin="its place as the primary version")
     if records:
         raise Contradiction(_both(traffic, records[0], shape))
     if canary_by_shape(traffic, age) is None:
-        older = Record(stable=secondary, origin="the order in which they were published")
+        older = KnownStable(stable=secondary, origin="the order in which they were published")
         raise Contradiction(_both(traffic, shape, older))
     return shape
 
@@ -111,7 +111,7 @@ def came_after(traffic: Traffic, stable: str, age: Age | None) -> bool:
     return age is None or max(map(age, traffic.versions)) >= age(stable)
 
 
-def _both(traffic: Traffic, one: Record, other: Record) -> str:
+def _both(traffic: Traffic, one: KnownStable, other: KnownStable) -> str:
     return (
         f"it serves {traffic}; by one reading that is version {one.stable} ({one.origin}), by"
         f" another version {other.stable} ({other.origin})"
@@ -123,7 +123,7 @@ def _both(traffic: Traffic, one: Record, other: Record) -> str:
 
 def records(
     reading: Reading, past: Sequence[Rollout], snapshot: Snapshot | None, *, now: Instant
-) -> tuple[Record, ...]:
+) -> tuple[KnownStable, ...]:
     """What the journal's rollouts (newest first), the newest snapshot and the stamp say.
 
     Of a snapshot and a completed rollout the newer one comes first. A snapshot from before it is
@@ -142,11 +142,11 @@ def records(
     if reading.stamp is not None:
         stamp = reading.stamp
         origin = f"guardian's stamp of rollout {stamp.rollout}"
-        found.append(Record(stable=stamp.stable, origin=origin))
+        found.append(KnownStable(stable=stamp.stable, origin=origin))
     return tuple(found)
 
 
-def _completed(rollout: Rollout, traffic: Traffic) -> Record | None:
+def _completed(rollout: Rollout, traffic: Traffic) -> KnownStable | None:
     """What a completed rollout or watch says, as far as its version still has traffic."""
     plan, done = rollout.plan, rollout.completed
     over = rollout.phase in (Phase.COMPLETED, Phase.RETIRED)
@@ -155,17 +155,17 @@ def _completed(rollout: Rollout, traffic: Traffic) -> Record | None:
     before = plan.snapshot.traffic.primary
     if plan.drive is Drive.ROLLOUT and traffic.secondary is not None:
         origin = f"rollout {plan.rollout} completed with it"
-        return Record(stable=plan.canary, origin=origin, at=done.at)
+        return KnownStable(stable=plan.canary, origin=origin, at=done.at)
     # A gate that judged a version against nothing knows no other; nor does a watch of two
     # versions know which one a third was meant to follow.
     if before == plan.canary or not traffic.versions <= {before, plan.canary}:
         return None
     origin = f"as rollout {plan.rollout}, which completed, had found it"
-    return Record(stable=before, origin=origin, at=done.at, snapshot=plan.snapshot)
+    return KnownStable(stable=before, origin=origin, at=done.at, snapshot=plan.snapshot)
 
 
-def _taken(snapshot: Snapshot, now: Instant) -> Record:
+def _taken(snapshot: Snapshot, now: Instant) -> KnownStable:
     hours, taken = (now - snapshot.taken_at) / HOUR_S, moment(snapshot.taken_at)
     origin = f"snapshot of {taken}, {hours:.1f} hours ago, by {snapshot.taken_by}"
     stable = snapshot.traffic.primary
-    return Record(stable=stable, origin=origin, at=snapshot.taken_at, snapshot=snapshot)
+    return KnownStable(stable=stable, origin=origin, at=snapshot.taken_at, snapshot=snapshot)

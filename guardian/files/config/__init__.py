@@ -4,14 +4,14 @@ Adapters' options stay as they stand in the file: `wiring` asks the adapter what
 """
 
 from guardian.files.config.loading import absent, load, usable
-from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, Service
+from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, ServiceConfig
 
 __all__ = [
     "AdapterRef",
     "Aws",
     "Config",
     "ConfiguredReceiver",
-    "Service",
+    "ServiceConfig",
     "absent",
     "load",
     "usable",

@@ -24,7 +24,7 @@ from guardian.files.config.config_keys import (
 )
 from guardian.files.config.parts import composed
 from guardian.files.config.salvage import top
-from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, Service
+from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, ServiceConfig
 from guardian.files.findings import Document, Finding, Node, Place, did_you_mean, errors_of
 from guardian.files.validation import validate
 from guardian.ports import ConfigError
@@ -120,7 +120,7 @@ class _Builder:
 
     def _services(
         self, names: Sequence[str], groups: Mapping[str, tuple[str, ...]], aws: AwsModel | None
-    ) -> tuple[list[Service], dict[str, list[Finding]]]:
+    ) -> tuple[list[ServiceConfig], dict[str, list[Finding]]]:
         """Those that can be used, and what is wrong with each by itself."""
         services, faults = [], {}
         for name in names:
@@ -177,7 +177,7 @@ class _Builder:
 
     def _service(
         self, name: str, groups: Mapping[str, tuple[str, ...]], aws: AwsModel | None
-    ) -> Service | None:
+    ) -> ServiceConfig | None:
         place: Place = ("services", name)
         model, found = validate(ServiceModel, self._document, place)
         before = len(self.findings)
@@ -198,7 +198,7 @@ class _Builder:
         account = self._aws(aws.model_copy(update=own), where)
         if len(self.findings) > before or router is None or account is None:
             return None
-        return Service(
+        return ServiceConfig(
             name=name,
             router=router,
             rules=tuple(self._rules(model, place)),

@@ -68,7 +68,7 @@ class ConfiguredReceiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class ServiceConfig:
     """One service as configured."""
 
     name: str
@@ -97,7 +97,7 @@ class Config:
     """`NAME:REST`, as the file says it; which there are, and whether it is a path, is theirs."""
     sources: Mapping[str, AdapterRef]
     """Those with options, by name."""
-    services: Mapping[str, Service]
+    services: Mapping[str, ServiceConfig]
     receivers: tuple[ConfiguredReceiver, ...]
     groups: Mapping[str, tuple[str, ...]]
     """Services that are rolled back together, in the order in which they are taken back."""
@@ -127,7 +127,7 @@ class Config:
         written = self.document.at(("services", service, "mode"))
         return next((mode for mode in Mode if mode.value == written), Mode.ENFORCE)
 
-    def service(self, name: str) -> Service:
+    def service(self, name: str) -> ServiceConfig:
         """A service by its name; ConfigError with what is there when there is none."""
         if name in self.services:
             return self.services[name]

@@ -12,7 +12,7 @@ from typing import Final
 from guardian.core.model import Criterion, Direction, Judge, Missing, OnFail, Query
 from guardian.core.plan import Policy, PreExisting
 from guardian.core.wording import span
-from guardian.files.findings import Mark, Source, finding, refuse
+from guardian.files.findings import Mark, SourceText, finding, refuse
 from guardian.files.references import Lost, walked
 from guardian.files.rules.kinds import form_of
 from guardian.files.rules.measure_form import Placed
@@ -102,7 +102,7 @@ class Explanation:
 def explained(paths: Sequence[str | Path]) -> list[Explanation]:
     """Each rule file, preset and folder of rule files by itself. Raises ConfigError."""
     found = list(walked(paths))
-    lost = [finding(Mark(Source(f.shown), 1, 1), f.why) for f in found if isinstance(f, Lost)]
+    lost = [finding(Mark(SourceText(f.shown), 1, 1), f.why) for f in found if isinstance(f, Lost)]
     refuse(lost)
     return [explain(load([f.shown])) for f in found]
 

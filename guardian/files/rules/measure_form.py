@@ -69,7 +69,7 @@ class Placed:
         return self.node.finding((key,), message, severity="warning")
 
 
-class Part(NamedTuple):
+class MeasurePart(NamedTuple):
     """One of a measure's queries, and where it is written."""
 
     role: str
@@ -123,7 +123,7 @@ class MeasureForm(ABC, Generic[F, M]):
         """When it fails, as the rest of a sentence: "5% of the events are bad"."""
         raise NotImplementedError
 
-    def parts(self, measure: M) -> Sequence[Part]:
+    def parts(self, measure: M) -> Sequence[MeasurePart]:
         """Its queries, in the order in which people think of them."""
         del measure
         return ()

@@ -12,7 +12,7 @@ from guardian.files.findings import (
     Finding,
     Mark,
     Node,
-    Source,
+    SourceText,
     did_you_mean,
     finding,
     in_order,
@@ -157,7 +157,7 @@ def lint(paths: Sequence[str | Path], *, routed: Collection[str] | None = None) 
 def _at_reference(listed: Node | None, index: int, lost: Lost) -> Finding:
     if listed is not None:
         return listed.finding((index,), lost.why)
-    return finding(Mark(Source(lost.shown), 1, 1), lost.why)
+    return finding(Mark(SourceText(lost.shown), 1, 1), lost.why)
 
 
 # --- one file ----------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from guardian.core.model import Criterion, Judge
 from guardian.files.rules.measure_form import (
     CANARY_SHARE,
     MeasureForm,
+    MeasurePart,
     MeasureSpec,
-    Part,
     either,
 )
 from guardian.files.rules.query import BuildContext
@@ -40,8 +40,8 @@ class _CountForm(MeasureForm[Metric, Rate]):
         del measure
         return f"there are {than.replace('/min', '').replace('less', 'fewer')} events a minute"
 
-    def parts(self, measure: Rate) -> Sequence[Part]:
-        return (Part("events", measure.events, ("count",), ("count", "dimensions")),)
+    def parts(self, measure: Rate) -> Sequence[MeasurePart]:
+        return (MeasurePart("events", measure.events, ("count",), ("count", "dimensions")),)
 
     def pooled(self, criterion: Criterion) -> str:
         del criterion

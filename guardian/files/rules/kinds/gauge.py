@@ -13,8 +13,8 @@ from guardian.files.findings import Finding
 from guardian.files.rules.durations import TIME_UNITS, in_units, odd_limit
 from guardian.files.rules.measure_form import (
     MeasureForm,
+    MeasurePart,
     MeasureSpec,
-    Part,
     Placed,
     either,
 )
@@ -49,8 +49,8 @@ class _GaugeForm(MeasureForm[Metric, Gauge]):
         del measure
         return f"the metric is {than}"
 
-    def parts(self, measure: Gauge) -> Sequence[Part]:
-        return (Part("value", measure.series, ("gauge",), ("gauge", "dimensions")),)
+    def parts(self, measure: Gauge) -> Sequence[MeasurePart]:
+        return (MeasurePart("value", measure.series, ("gauge",), ("gauge", "dimensions")),)
 
     def pooled(self, criterion: Criterion) -> str:
         del criterion

@@ -18,8 +18,8 @@ from guardian.files.rules.durations import in_units, odd_limit
 from guardian.files.rules.measure_form import (
     MIN_BAD,
     MeasureForm,
+    MeasurePart,
     MeasureSpec,
-    Part,
     Placed,
 )
 from guardian.files.rules.model import Dimensions
@@ -88,12 +88,12 @@ class _LatencyForm(MeasureForm[LatencyModel, Latency | Percentile]):
         share = f"more than {100 - measure.percentile:.6g}% of requests"
         return f"p{measure.percentile:g} is above {slower}, which means that {share} take longer"
 
-    def parts(self, measure: Latency | Percentile) -> Sequence[Part]:
+    def parts(self, measure: Latency | Percentile) -> Sequence[MeasurePart]:
         place, beside = ("latency", "metric"), ("latency", "dimensions")
-        count = Part("all requests", measure.count, place, beside)
+        count = MeasurePart("all requests", measure.count, place, beside)
         if isinstance(measure, Percentile):
-            return (Part("percentile", measure.series, place, beside), count)
-        return (count, Part("within the limit", measure.within, place, beside))
+            return (MeasurePart("percentile", measure.series, place, beside), count)
+        return (count, MeasurePart("within the limit", measure.within, place, beside))
 
     def why_floor(self, criterion: Criterion) -> str:
         measure = criterion.measure

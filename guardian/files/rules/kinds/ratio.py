@@ -16,8 +16,8 @@ from guardian.files.findings import Finding
 from guardian.files.rules.measure_form import (
     MIN_BAD,
     MeasureForm,
+    MeasurePart,
     MeasureSpec,
-    Part,
     Placed,
 )
 from guardian.files.rules.model import Dimensions
@@ -94,12 +94,12 @@ class _RatioForm(MeasureForm[RatioModel, Ratio]):
     def subject(self, measure: Ratio, than: str) -> str:
         return f"{than} of the events are {_side(measure)}"
 
-    def parts(self, measure: Ratio) -> Sequence[Part]:
+    def parts(self, measure: Ratio) -> Sequence[MeasurePart]:
         side, beside = _side(measure), ("ratio", "dimensions")
         absent = "zero" if measure.absent_zero else "not known"
         return (
-            Part(side, measure.part, ("ratio", side), beside, absent),
-            Part("total", measure.total, ("ratio", "total"), beside),
+            MeasurePart(side, measure.part, ("ratio", side), beside, absent),
+            MeasurePart("total", measure.total, ("ratio", "total"), beside),
         )
 
     def silence(self, measure: Ratio) -> Iterator[str]:

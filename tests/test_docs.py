@@ -315,3 +315,12 @@ def _anchors(page: Path) -> set[str]:
     """The anchors that a forge gives to a page's headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+def test_each_stop_of_the_walks_is_there() -> None:
+    """Whoever follows docs/architecture.md from a limit to a write finds each function."""
+    stops = re.findall(r"`([\w/]+\.py)` `(\w+)`", read("docs/architecture.md"))
+    assert len(stops) > 12
+    for file, name in stops:
+        code = (ROOT / "guardian" / file).read_text(encoding="utf-8")
+        assert re.search(rf"^(def|class) {name}\b", code, flags=re.MULTILINE), f"{file} {name}"

@@ -19,6 +19,7 @@ from guardian.engine.retirement import Retirement
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import broken
 from guardian.engine.task import PENDING_S, NothingToDo, Task
+from guardian.engine.unbuilt import UnbuiltSource
 from guardian.messages.about_guardian import unreadable
 from guardian.messages.entry_lines import spaced
 from guardian.messages.table import unguarded
@@ -148,6 +149,25 @@ class Admission:
         self._host.plane(task.plane, sources)
         self._host.take_up(task, claim, reading=reading)
         return True
+
+    def reread(self, catalog: Catalog) -> None:
+        """Let live rollouts read from the sources as new files have them.
+
+        One that these files do not let be built stays as it was.
+        """
+        for runner in (c for c in self._host.runners if not c.over):
+            plan = runner.rollout.plan
+            try:
+                task = catalog.adopted(plan)
+                sources = catalog.sources(task)
+                unbuilt = [s.why for s in sources.values() if isinstance(s, UnbuiltSource)]
+                if task.plane in self._host.planes:
+                    self._host.plane(task.plane, sources)
+            except Exception as error:  # noqa: BLE001 - as where one is taken up
+                is_told = isinstance(error, GuardianError)
+                unbuilt = [str(error) if is_told else broken("building its sources", error)]
+            for why in unbuilt:
+                self._say(f"{plan.service}: {plan.rollout} reads what it did before: {why}")
 
     def tidy(self, catalog: Catalog, service: str, reading: Reading, mode: Mode) -> None:
         """Take off what a rollout has left on a target that it has put back: its process died."""

@@ -226,6 +226,7 @@ class Daemon:
         for name in self._host.replace_lanes(receivers):
             self._say(f"the notifier {name} is gone; what it was given before is still delivered")
         self._host.groups.groups = catalog.groups
+        self._admission.reread(catalog)
         self._say("the files were read again; live rollouts keep the plan they began with")
         named = {service.name for service in catalog.services()}
         for plan in (c.rollout.plan for c in self._host.runners if not c.over):

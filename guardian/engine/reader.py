@@ -14,6 +14,7 @@ from guardian.core.model import Instant, Measurement, Problem, Query, Reason
 from guardian.engine.needs import merged
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.series import SeriesStore
+from guardian.engine.unbuilt import UnbuiltSource
 from guardian.ports import Ask, EdgeError, Source, SourceError
 
 LANES: Final = 8
@@ -58,8 +59,11 @@ class Reader:
         """By the key of its call, series that have never spoken, and what else would show them."""
 
     def use(self, sources: Mapping[str, Source]) -> None:
-        """Read from these from now on; others that are known stay."""
-        self._sources = {**self._sources, **sources}
+        """Read from these from now on; others that are known stay, as does what was built once."""
+        lost = {name for name, source in sources.items() if isinstance(source, UnbuiltSource)}
+        built = {n: s for n, s in self._sources.items() if not isinstance(s, UnbuiltSource)}
+        kept = {name: source for name, source in built.items() if name in lost}
+        self._sources = {**self._sources, **sources, **kept}
 
     def _corrected_s(self, query: Query) -> float:
         source = self._sources.get(query.source)

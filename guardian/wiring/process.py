@@ -17,6 +17,7 @@ from guardian.core.notices import Notice
 from guardian.core.plan import Mode, Plan, Policy, Reach
 from guardian.engine.outbox import Receiver
 from guardian.engine.task import Task
+from guardian.engine.unbuilt import UnbuiltSource
 from guardian.files import config
 from guardian.messages.table import is_for
 from guardian.ports import (
@@ -43,7 +44,6 @@ from guardian.wiring.journal_address import addressed, check_in_file, in_file, o
 from guardian.wiring.receivers import receiver_of, usable_receivers
 from guardian.wiring.services import service_criteria
 from guardian.wiring.targets import check_alone, check_steps
-from guardian.wiring.unbuilt import UnbuiltSource
 
 
 class Wiring:

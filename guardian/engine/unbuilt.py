@@ -15,7 +15,7 @@ class UnbuiltSource:
     has_history = True
 
     def __init__(self, why: str) -> None:
-        self._why = why
+        self.why = why
 
     def read(self, asks: Sequence[Ask], *, now: Instant) -> Mapping[Query, Measurement]:
         """Raises SourceError with what is wrong."""
@@ -38,4 +38,4 @@ class UnbuiltSource:
         return None
 
     def _refuse(self) -> NoReturn:
-        raise SourceError(Reason.INVALID, self._why)
+        raise SourceError(Reason.INVALID, self.why)

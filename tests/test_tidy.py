@@ -302,8 +302,7 @@ def test_an_adapter_exports_options_permissions_and_build(room: str, name: str) 
     assert isinstance(module.PERMISSIONS, tuple)
     assert all(re.fullmatch(r"[a-z0-9-]+:[A-Za-z*]+", action) for action in module.PERMISSIONS)
     assert list(inspect.signature(module.build).parameters) == ["options", "context"]
-    if room == "routers":
-        assert all(re.fullmatch(r"[a-z_]+", variable) for variable in module.VARIABLES)
+    assert all(re.fullmatch(r"[a-z_]+", name) for name in getattr(module, "VARIABLES", ()))
     assert asked(module, "secret") == set(declared(module, "SECRETS"))
     assert asked(module, "base_url") == set(declared(module, "ADDRESSES"))
     assert all(secret.endswith(SECRET) for secret in declared(module, "SECRETS"))

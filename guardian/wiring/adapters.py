@@ -42,7 +42,8 @@ def secrets() -> set[str]:
 
 def router_variables() -> frozenset[str]:
     """The names that `${router.NAME}` may have, of all routers."""
-    return frozenset(n for name in adapters("routers") for n in adapter("routers", name).VARIABLES)
+    modules = (adapter("routers", name) for name in adapters("routers"))
+    return frozenset(name for module in modules for name in getattr(module, "VARIABLES", ()))
 
 
 def unlisted(address: str) -> tuple[ModuleType, dict[str, str]]:

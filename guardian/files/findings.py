@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
@@ -129,15 +129,22 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 
 def refuse(findings: Iterable[Finding]) -> None:
     """Raise ConfigError with every error rendered, if there is one; warnings do not count."""
-    errors = errors_of(findings)
+    errors = _errors(findings)
     if errors:
-        raise ConfigError(errors)
+        raise ConfigError(_together(errors), each=errors)
 
 
 def errors_of(findings: Iterable[Finding]) -> str:
     """Every error rendered, without the warnings; empty when there is none."""
-    errors = [f for f in in_order(findings) if f.severity == "error"]
-    shown = [str(f) for f in errors[:_SHOWN_FINDINGS]]
+    return _together(_errors(findings))
+
+
+def _errors(findings: Iterable[Finding]) -> tuple[str, ...]:
+    return tuple(str(found) for found in in_order(findings) if found.severity == "error")
+
+
+def _together(errors: Sequence[str]) -> str:
+    shown = errors[:_SHOWN_FINDINGS]
     more = len(errors) - len(shown)
     return "\n".join([*shown, *([f"and {more} more errors"] if more else [])])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from guardian.core.model import Reason
 
 
@@ -21,6 +23,11 @@ class ConfigError(GuardianError):
     """A file, a setting or a start condition is wrong."""
 
     exit_code = 3
+
+    def __init__(self, detail: str, *, each: Sequence[str] = ()) -> None:
+        super().__init__(detail)
+        self.each = tuple(each) or (detail,)
+        """Where several things are wrong, a sentence of each."""
 
 
 class EdgeError(GuardianError):

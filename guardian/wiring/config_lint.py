@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,14 +39,15 @@ def lint_file(path: Path | None, environ: Mapping[str, str]) -> Linted:
     try:
         configured = config.load(config_file(path, settings), environ=environ)
     except ConfigError as error:
-        return Linted(errors=(str(error),))
+        return Linted(errors=error.each)
     here = Wiring(settings, configured, environ)
     everything = _with_named(configured, {**environ, f"{PREFIX}LOG_LEVEL": settings.log_level})
     there = Wiring(load_settings(everything), configured, everything)
-    errors, warnings = [], []
+    errors: list[str] = []
+    warnings: list[str] = []
     for real, assumed in zip(_checks(here), _checks(there), strict=True):
         errors += (wrong := _why(assumed))
-        warnings += [] if wrong else _why(real)
+        warnings += () if wrong else _why(real)
     warnings += [str(found) for name in configured.services for found in _doubts(configured, name)]
     return Linted(errors=tuple(dict.fromkeys(errors)), warnings=tuple(dict.fromkeys(warnings)))
 
@@ -111,12 +112,14 @@ def _service(wiring: Wiring, name: str) -> None:
             raise ConfigError(f"{wiring.configured().path}: service {name}: {error}") from error
 
 
-def _why(check: Callable[[], object]) -> list[str]:
+def _why(check: Callable[[], object]) -> Sequence[str]:
     try:
         check()
+    except ConfigError as error:
+        return error.each
     except GuardianError as error:
-        return [str(error)]
-    return []
+        return (str(error),)
+    return ()
 
 
 def _doubts(configured: config.Config, name: str) -> tuple[Finding, ...]:

@@ -100,6 +100,20 @@ def test_lint_finds_every_fault_of_every_part_in_one_run(tmp_path: Path) -> None
     assert any("NOWHERE is not set" in warning for warning in record["warnings"])
 
 
+def test_lint_counts_what_it_shows(tmp_path: Path) -> None:
+    """Each mistake is one, also where several are in one adapter's options or in a whole file."""
+    files(tmp_path)
+    path = tmp_path / "config" / "base.yaml"
+    whole = path.read_text("utf-8")
+    options = whole.replace("{type: none}", "{type: lambda_alias, aliass: live, colour: red}")
+    for text in (options, whole.replace("version: 1", "version: 1\ncolour: red\nshape: round")):
+        path.write_text(text, "utf-8")
+        result = CliRunner().invoke(guardian, ["config", "lint", str(path)], standalone_mode=False)
+        shown = [line for line in result.output.splitlines() if line.startswith(f"{path}:")]
+        assert len(shown) > 1, result.output
+        assert f": {len(shown)} errors, " in result.output
+
+
 @pytest.mark.parametrize(
     "again",
     [

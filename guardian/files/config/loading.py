@@ -25,9 +25,8 @@ from guardian.files.config.config_keys import (
 from guardian.files.config.parts import composed
 from guardian.files.config.salvage import top
 from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, ServiceConfig
-from guardian.files.findings import Document, Finding, Node, Place, did_you_mean, errors_of
+from guardian.files.findings import Document, Finding, Node, Place, did_you_mean, errors_of, refuse
 from guardian.files.validation import validate
-from guardian.ports import ConfigError
 
 MAX_BAKES: Final = 3.0
 """`max_bake` is this many bakes where the file does not say."""
@@ -35,9 +34,11 @@ MAX_BAKES: Final = 3.0
 
 def load(path: Path, *, environ: Mapping[str, str]) -> Config:
     """A configuration file. Raises ConfigError with every error of the file."""
-    found = usable(path, environ=environ)
-    if found.trouble:
-        raise ConfigError(found.trouble)
+    read = composed(path)
+    builder = _Builder(read.document, environ)
+    found = builder.config(path, read.files)
+    refuse(read.document.findings)
+    refuse(builder.findings)
     return found
 
 

@@ -83,19 +83,17 @@ def _notifier(wiring: Wiring, receiver: ConfiguredReceiver) -> Iterator[Health]:
         )
 
 
-def _guarded(what: str, look: Callable[[], Iterable[Health]]) -> list[Health]:
+def _guarded(what: str, look: Callable[[], Iterable[Health]]) -> Iterator[Health]:
     try:
-        return list(look())
+        yield from look()
     except EdgeError as error:
-        return [
-            Health(
-                level=Level.FAIL,
-                what=f"{what}: {error.detail}",
-                fix=_FIXES.get(error.reason, "try again; docs/operations.md says more"),
-            )
-        ]
+        yield Health(
+            level=Level.FAIL,
+            what=f"{what}: {error.detail}",
+            fix=_FIXES.get(error.reason, "try again; docs/operations.md says more"),
+        )
     except GuardianError as error:
-        return [Health(level=Level.FAIL, what=f"{what}: {error}", fix="correct what it names")]
+        yield Health(level=Level.FAIL, what=f"{what}: {error}", fix="correct what it names")
 
 
 def _journal(wiring: Wiring) -> Iterator[Health]:
@@ -126,30 +124,39 @@ def _service(wiring: Wiring, name: str, asked: set[tuple[str, str]]) -> Iterator
                 what=f"{name}: no snapshot says what to go back to",
                 fix=f"run `guardian snapshot {name}` before each deploy",
             )
-    criteria, now = _bound(service), wiring.clock.now()
-    by_source: dict[str, list[Query]] = {}
-    for query in dict.fromkeys(q for c in criteria for q in c.queries()):
-        by_source.setdefault(query.source, []).append(query)
-    for source, queries in by_source.items():
-        port = wiring.source(name, source)
-        if port.has_history:
-            asks = [_ask(query, now) for query in queries]
-            found = port.read(asks, now=now)
-            silent = [q for q, m in found.items() if m.problem is None and not m.points]
-            unknown = port.unknown(silent, now=now)
-            for criterion in criteria:
-                yield from _metrics(name, criterion, found, unknown, now)
-        elif (source, wiring.plane(name)) not in asked:
-            asked.add((source, wiring.plane(name)))
-            answers = port.read([_ask(query, now) for query in queries], now=now)
-            troubles = [m.problem.detail for m in answers.values() if m.problem is not None]
-            yield Health(
-                level=Level.FAIL if troubles else Level.OK,
-                what=f"{name}: source {source}: {'; '.join(troubles) or 'answers'}",
-                fix="correct its token, its address, or the names in the rule file"
-                if troubles
-                else "",
-            )
+    criteria = _bound(service)
+    for source in dict.fromkeys(q.source for c in criteria for q in c.queries()):
+        look = partial(_source, wiring, name, source, criteria, asked)
+        yield from _guarded(f"{name}: source {source}", look)
+
+
+def _source(
+    wiring: Wiring,
+    name: str,
+    source: str,
+    criteria: Sequence[Criterion],
+    asked: set[tuple[str, str]],
+) -> Iterator[Health]:
+    """What a source says of itself, once a plane, and what it says of a service's criteria."""
+    port, now = wiring.source(name, source), wiring.clock.now()
+    if (source, wiring.plane(name)) not in asked:
+        asked.add((source, wiring.plane(name)))
+        if isinstance(port, Examined):
+            yield from port.examine()
+    queries = dict.fromkeys(q for c in criteria for q in c.queries() if q.source == source)
+    found = port.read([_ask(query, now) for query in queries], now=now)
+    if port.has_history:
+        silent = [q for q, m in found.items() if m.problem is None and not m.points]
+        unknown = port.unknown(silent, now=now)
+        for criterion in criteria:
+            yield from _metrics(name, criterion, found, unknown, now)
+        return
+    troubles = [m.problem.detail for m in found.values() if m.problem is not None]
+    yield Health(
+        level=Level.FAIL if troubles else Level.OK,
+        what=f"{name}: source {source}: {'; '.join(troubles) or 'answers'}",
+        fix="correct its token, its address, or the names in the rule file" if troubles else "",
+    )
 
 
 def _driven(wiring: Wiring, name: str, router: Router) -> Iterator[Health]:

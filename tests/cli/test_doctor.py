@@ -39,6 +39,7 @@ def test_all_is_well_where_all_is_well(scene: Stage) -> None:
     assert "error-rate: EnergyInsights/Api Requests Sum" in said
     assert "Slack takes the token" in said
     assert "PagerDuty answers" in said
+    assert said.count("PagerDuty shows its incidents; priorities: ") == 1
     assert scene.written() == []
     assert scene.events("slack.post", "pagerduty.trigger") == []
     assert scene.run("doctor", "--strict").code == 3
@@ -67,6 +68,26 @@ def test_a_wrong_token_and_a_metric_that_is_not_there_are_lines_of_their_own(
     assert any("It lists FailedRequests" in line["what"] for line in found["FAIL"])
     assert any("GUARDIAN_SLACK_TOKEN" in line["what"] for line in found["FAIL"])
     assert "xoxb-wrong" not in ended.out + ended.err
+
+
+def test_a_source_that_lacks_what_it_needs_is_a_line_and_hides_no_other(scene: Stage) -> None:
+    """Both ways to say it are told; said, but without an answer there, it is the source's word."""
+    rules = scene.folder / "rules" / "production.yaml"
+    rules.write_text(
+        rules.read_text() + "  - name: queue-age\n"
+        "    gauge: {source: prometheus, query: max(queue_seconds), unit: Seconds}\n"
+        "    fail_if: {above: 10m}\n"
+    )
+    ended = scene.run("doctor", "-o", "json")
+    (line,) = (found := findings(ended.out))["FAIL"]
+    assert line["what"].startswith("agents-api: source prometheus: nothing says where")
+    assert "sources: {prometheus: {url: ...}}" in line["what"]
+    assert "GUARDIAN_PROMETHEUS_URL" in line["what"]
+    assert any("PagerDuty shows its incidents" in line["what"] for line in found["OK"])
+    ended = scene.run("doctor", "-o", "json", GUARDIAN_PROMETHEUS_URL="http://127.0.0.1:9")
+    (line,) = findings(ended.out)["FAIL"]
+    assert line["what"].startswith("agents-api: source prometheus: ")
+    assert "nothing says where" not in line["what"]
 
 
 def test_a_metric_that_comes_less_often_than_the_rule_reads_it_is_a_warning(scene: Stage) -> None:

@@ -113,5 +113,5 @@ def colour(no_color: bool) -> None:
 
 
 def aliases(services: Sequence[str]) -> bool:
-    """Whether all of these are `FUNCTION:ALIAS`, which needs no config file."""
+    """Whether all of these are addresses of targets, which need no config file."""
     return bool(services) and all(":" in service for service in services)

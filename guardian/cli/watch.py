@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from guardian.cli.options import (
     JUNIT,
     REASON,
     ROLLBACK_TIMEOUT,
+    F,
     aliases,
     colour,
     config_option,
@@ -30,17 +31,28 @@ from guardian.engine.in_process import Limits
 from guardian.files.findings import counted
 from guardian.ports import UsageError
 from guardian.wiring import open_wiring
+from guardian.wiring.adapters import unlisted
+
+WAYS = {way.option: way for way in unlisted().values()}
+"""How a target is named with no file at all: each is an option."""
+
+
+def _address_options(command: F) -> F:
+    """`--lambda FUNCTION:ALIAS`, and what else routers declare."""
+    for way in reversed(WAYS.values()):
+        command = click.option(
+            f"--{way.option}",
+            metavar=way.form,
+            help=f"Guard {way.what} with no file at all: the preset rules, your credentials'"
+            " account.",
+        )(command)
+    return command
 
 
 @click.command()
 @click.argument("services", nargs=-1)
 @config_option
-@click.option(
-    "--lambda",
-    "function",
-    metavar="FUNCTION:ALIAS",
-    help="Guard a Lambda alias with no file at all: the preset rules, your credentials' account.",
-)
+@_address_options
 @click.option(
     "--duration",
     type=DURATION,
@@ -77,7 +89,6 @@ def watch(
     *,
     services: tuple[str, ...],
     config: Path | None,
-    function: str | None,
     duration: float,
     rollback_to: str | None,
     fixes: tuple[str, ...],
@@ -92,6 +103,7 @@ def watch(
     quiet: bool,
     verbose: bool,
     no_color: bool,
+    **addresses: str | None,
 ) -> int:
     """Guard what is live now: judge it, roll back on a breach, and say so in the exit code.
 
@@ -101,7 +113,7 @@ def watch(
     colour(no_color)
     permitted = allowed(allow)
     output = Output(form, quiet=quiet, verbose=verbose, junit=junit)
-    named, who = _asked(services, function), caller(output)
+    named, who = _asked(services, addresses), caller(output)
     asked = WatchRequest(
         actor=who.actor,
         reason=reason,
@@ -140,15 +152,18 @@ def _at(journal: str) -> Iterator[None]:
         ) from error
 
 
-def _asked(services: Sequence[str], function: str | None) -> Sequence[str]:
+def _asked(services: Sequence[str], addresses: Mapping[str, str | None]) -> Sequence[str]:
     """The services that were named, one way or the other."""
-    if function is None:
+    given = [(name, address) for name, address in addresses.items() if address is not None]
+    if not given:
         return services
-    if services:
-        raise UsageError(f"--lambda {function} is all that is watched: leave out {services[0]}")
-    if ":" not in function:
-        raise UsageError(f"--lambda {function}: write it as FUNCTION:ALIAS, e.g. agents-api:live")
-    return [function]
+    (name, address), *others = given
+    for other in (*services, *(f"--{option}" for option, _ in others)):
+        raise UsageError(f"--{name} {address} is all that is watched: leave out {other}")
+    way = WAYS[name]
+    if way.options(address) is None:
+        raise UsageError(f"--{name} {address}: write it as {way.form}, e.g. {way.example}")
+    return [address]
 
 
 def _first_words(plan: Plan, duration_s: float, now: float) -> str:

@@ -50,7 +50,7 @@ from guardian.ports.journal import (
 )
 from guardian.ports.metrics import Metrics, NoMetrics
 from guardian.ports.notifier import Notifier
-from guardian.ports.router import Capabilities, Guard, Router
+from guardian.ports.router import Capabilities, Guard, Router, Unlisted
 from guardian.ports.source import Ask, Source
 
 __all__ = [
@@ -93,6 +93,7 @@ __all__ = [
     "Source",
     "SourceError",
     "Unavailable",
+    "Unlisted",
     "UsageError",
     "WrongAccount",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -33,6 +33,25 @@ class Capabilities:
     """Seconds after a write until it has reached everybody: a step's evidence begins there."""
     age: Age | None = None
     """How new a version is by its name; None where names do not tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlisted:
+    """How people name a target of a router that no file names; as its module's `UNLISTED`."""
+
+    option: str
+    """What `guardian watch` calls it, without the dashes."""
+    form: str
+    """How one is written: "FUNCTION:ALIAS"."""
+    example: str
+    what: str
+    """What it is: "a Lambda alias"."""
+    options: Callable[[str], Mapping[str, str] | None]
+    """The router's options of an address; None for what is none of its addresses."""
+    preset: str
+    """The rules that it is judged by."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What the preset asks for; may name `${router.NAME}`, `${canary}` and `${stable}`."""
 
 
 class Router(Protocol):

@@ -18,6 +18,7 @@ from guardian.core.model import Query, Reason
 from guardian.core.traffic import NONE, Reading, Snapshot, Stamp, Traffic, WayBack
 from guardian.ports import Capabilities, ConfigError, Context, Guard, NotYet, RouterError
 from guardian.ports.health import Health, Level
+from guardian.routers._alb_address import BY_ARN, HERE, TAIL
 from guardian.routers._alb_answers import TAG, VERSION, WEIGHTS, ForwardActions, found_in, stamped
 from guardian.routers._alb_groups import (
     Targets,
@@ -45,10 +46,10 @@ PERMISSIONS: tuple[str, ...] = (
 VARIABLES: tuple[str, ...] = ("load_balancer",)
 """What rule files may name as `${router.NAME}`."""
 
+UNLISTED: Final = BY_ARN
+
 REACHES_ALL_S: Final = 10.0
 """AWS names no time after which every node has new weights; it is seconds."""
-_HERE: Final = r"^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:"
-_TAIL: Final = r"/app/[A-Za-z0-9-]{1,32}/[0-9a-f]{16}/[0-9a-f]{16}"
 
 
 class Options(BaseModel):
@@ -58,12 +59,12 @@ class Options(BaseModel):
 
     listener: str | None = Field(
         default=None,
-        pattern=rf"{_HERE}listener{_TAIL}$",
+        pattern=rf"{HERE}listener{TAIL}$",
         description="The ARN of the listener whose default actions forward to the target groups.",
     )
     rule: str | None = Field(
         default=None,
-        pattern=rf"{_HERE}listener-rule{_TAIL}/[0-9a-f]{{16}}$",
+        pattern=rf"{HERE}listener-rule{TAIL}/[0-9a-f]{{16}}$",
         description="Or the ARN of the listener rule whose actions do.",
     )
     healthy_targets: int = Field(

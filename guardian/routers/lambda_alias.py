@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from guardian.cloudwatch import changed
 from guardian.core.model import Query, Reason
 from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
-from guardian.ports import Capabilities, Context, Guard, NotYet, RouterError
+from guardian.ports import Capabilities, Context, Guard, NotYet, RouterError, Unlisted
 from guardian.ports.health import Health, Level
 from guardian.routers._lambda_answers import (
     MAX_DESCRIPTION,
@@ -47,11 +47,6 @@ PERMISSIONS: tuple[str, ...] = (
 VARIABLES: tuple[str, ...] = ("function", "alias")
 """What rule files may name as `${router.NAME}`."""
 
-UNLISTED: Final = "FUNCTION:ALIAS"
-"""How people name a target that no file names: its parts are options."""
-PRESET: Final = "lambda"
-"""The rules that it is judged by."""
-
 EXAMINES: tuple[str, ...] = ("cloudformation:DescribeStackResources", "cloudformation:GetTemplate")
 """What `guardian doctor` asks besides; without them it says what it could not learn."""
 
@@ -80,6 +75,22 @@ class Options(BaseModel):
         description="Write rollout, epoch and stable version into the alias's description while a "
         "rollout is live; the description is put back at its end.",
     )
+
+
+def _addressed(address: str) -> Mapping[str, str] | None:
+    parts = address.split(":")
+    both = len(parts) == len(VARIABLES) and all(parts)
+    return dict(zip(VARIABLES, parts, strict=True)) if both else None
+
+
+UNLISTED: Final = Unlisted(
+    option="lambda",
+    form="FUNCTION:ALIAS",
+    example="agents-api:live",
+    what="a Lambda alias",
+    options=_addressed,
+    preset="lambda",
+)
 
 
 def build(options: Options, context: Context) -> LambdaAlias:

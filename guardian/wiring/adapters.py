@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from guardian.core.plan import Reach
 from guardian.files.config import AdapterRef, Aws
-from guardian.ports import ConfigError, UsageError
+from guardian.ports import ConfigError, Unlisted, UsageError
 
 M = TypeVar("M", bound=BaseModel)
 ROOMS = ("sources", "routers", "notifiers", "journals")
@@ -46,17 +46,21 @@ def router_variables() -> frozenset[str]:
     return frozenset(name for module in modules for name in getattr(module, "VARIABLES", ()))
 
 
-def unlisted(address: str) -> tuple[ModuleType, dict[str, str]]:
+def unlisted() -> dict[ModuleType, Unlisted]:
+    """How targets that no file names are named, for each router that has such a way."""
+    modules = [adapter("routers", name) for name in adapters("routers")]
+    return {module: module.UNLISTED for module in modules if hasattr(module, "UNLISTED")}
+
+
+def router_at(address: str) -> tuple[ModuleType, Mapping[str, str]]:
     """The router of a target that no file names, and its options; UsageError when none fits."""
-    parts, forms = address.split(":"), []
-    for name in adapters("routers"):
-        module = adapter("routers", name)
-        form: str = getattr(module, "UNLISTED", "")
-        names = form.lower().split(":")
-        if form and all(parts) and len(parts) == len(names):
-            return module, dict(zip(names, parts, strict=True))
-        forms += [form] if form else []
-    raise UsageError(f"no file names {address}: without one, write it as {' or '.join(forms)}")
+    ways = unlisted()
+    for module, way in ways.items():
+        options = way.options(address)
+        if options is not None:
+            return module, options
+    forms = " or ".join(f"{way.form} ({way.what})" for way in ways.values())
+    raise UsageError(f"no file names {address}: without one, write it as {forms}")
 
 
 def chosen(room: str, choice: AdapterRef) -> ModuleType:

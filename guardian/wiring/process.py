@@ -28,6 +28,7 @@ from guardian.ports import (
     NoMetrics,
     Router,
     Source,
+    Unlisted,
 )
 from guardian.settings import Settings
 from guardian.wiring.adapters import (
@@ -37,7 +38,7 @@ from guardian.wiring.adapters import (
     no_account,
     plane_of,
     reach_of,
-    unlisted,
+    router_at,
 )
 from guardian.wiring.clocks import clock_of
 from guardian.wiring.journal_address import addressed, check_in_file, in_file, opened
@@ -199,13 +200,14 @@ class Wiring:
         """A service from its target's address alone, in the account of the credentials."""
         from guardian.files import rules
 
-        module, written = unlisted(address)
+        module, written = router_at(address)
         region = self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION")
         if not region:
             raise ConfigError(f"{address} needs to know the region: set AWS_REGION")
         account_id = self._sessions.account(region=region, environment="ci").identity()
         aws = config.Aws(account_id=account_id, region=region)
-        preset = rules.load([f"preset:{module.PRESET}"])
+        way: Unlisted = module.UNLISTED
+        preset = rules.load([f"preset:{way.preset}"], variables=way.variables)
         options = checked(module.Options, written)
         router, reach = self._routed(address, module, options, aws)
         self._aws[address] = aws

@@ -77,6 +77,8 @@ def test_an_unknown_command_is_a_usage_error(word: str, meant: str) -> None:
     [
         ("watch", "agents-api", "--duration", "half an hour"),
         ("watch", "--lambda", "agents-api"),
+        ("watch", "--alb", "agents-web"),
+        ("watch", "--lambda", "agents-api:live", "--alb", "arn:aws:x"),
         ("snapshot",),
         ("rules", "lint"),
     ],

@@ -43,6 +43,7 @@ def build(options, context):
 """
 SOURCE = """
 from guardian.core.model import Measurement
+from guardian.ports import ConfigError
 
 PERMISSIONS = ("almanacs:Read",)
 SECRETS = {"almanac_token": "lets read"}
@@ -64,7 +65,7 @@ class Almanac:
 
 def build(options, context):
     if not context.secret("almanac_token"):
-        raise RuntimeError("the almanac is closed")
+        raise ConfigError("the almanac is closed: set GUARDIAN_ALMANAC_TOKEN")
     return Almanac()
 """
 NOTIFIER = """
@@ -193,7 +194,9 @@ def ran(*words: object, code: int = 0, environ: Mapping[str, str] = VARIABLES) -
 def test_lint_knows_its_options_its_variables_and_its_secrets(path: Path) -> None:
     """What is missing here and may be there where guardian runs is a warning."""
     assert "0 errors, 0 warnings" in ran("config", "lint", path)
-    assert "the tower is locked" in ran("config", "lint", path, environ={})
+    found = ran("config", "lint", path, environ={})
+    assert "the tower is locked" in found
+    assert "production.yaml:5:11: the almanac is closed" in found
     for right, wrong, said in (
         ("place: town", "place: 7", "production.yaml:8:33"),
         ("place: tower", "plaice: tower", "did you mean 'place'"),

@@ -34,10 +34,10 @@ def adapter(room: str, name: str) -> ModuleType:
     return importlib.import_module(f"guardian.{room}.{name}")
 
 
-def secrets() -> set[str]:
-    """The process secrets that adapters ask for, by the names that they declare."""
+def variables(what: str) -> set[str]:
+    """The variables of adapters, by the names that they declare as `SECRETS` or `ADDRESSES`."""
     modules = (adapter(room, name) for room in ROOMS for name in adapters(room))
-    return {secret for module in modules for secret in getattr(module, "SECRETS", ())}
+    return {name for module in modules for name in getattr(module, what, ())}
 
 
 def router_variables() -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from guardian.files.secret import LITERAL
 from guardian.ports import ConfigError, GuardianError
 from guardian.settings import PREFIX
 from guardian.settings import load as load_settings
-from guardian.wiring.adapters import chosen, secrets
+from guardian.wiring.adapters import chosen, variables
 from guardian.wiring.opening import config_file
 from guardian.wiring.process import Wiring
 from guardian.wiring.receivers import receiver_of
@@ -23,6 +23,8 @@ from guardian.wiring.targets import check_alone
 
 ASSUMED = "assumed"
 """In the place of a secret that only the process that guards has."""
+ELSEWHERE = "https://assumed.invalid"
+"""In the place of an address that only its variables may say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +82,16 @@ def _checks(wiring: Wiring) -> list[Callable[[], object]]:
     return [
         *(partial(wiring.source_options, name) for name in configured.sources),
         *(partial(_service, wiring, name) for name in configured.services),
+        *(partial(_sources, wiring, name) for name in configured.services),
         *(partial(receiver_of, wiring, receiver) for receiver in configured.receivers),
         wiring.check_address,
     ]
 
 
 def _with_named(configured: config.Config, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment of a process that has every secret of adapters, and all that a file names."""
-    named = dict.fromkeys((f"{PREFIX}{secret.upper()}" for secret in secrets()), ASSUMED)
+    """The environment of a process that has all that adapters and the file name."""
+    named = {f"{PREFIX}{secret.upper()}": ASSUMED for secret in variables("SECRETS")}
+    named |= {f"{PREFIX}{address.upper()}": ELSEWHERE for address in variables("ADDRESSES")}
     waiting: list[object] = [configured.document.data]
     while waiting:
         match waiting.pop():
@@ -110,6 +114,30 @@ def _service(wiring: Wiring, name: str) -> None:
             bind(criterion, {"stable": "1", "canary": "2", **names})
         except UnboundVariable as error:
             raise ConfigError(f"{wiring.configured().path}: service {name}: {error}") from error
+
+
+def _sources(wiring: Wiring, name: str) -> None:
+    """Raises ConfigError for each source that the service's rules read and that cannot be built."""
+    try:
+        criteria = wiring.service(name).criteria
+    except GuardianError:
+        return  # Its errors are told as such.
+    refuse(_unbuilt(wiring, name, dict.fromkeys(q.source for c in criteria for q in c.queries())))
+
+
+def _unbuilt(wiring: Wiring, name: str, sources: Iterable[str]) -> Iterator[Finding]:
+    configured = wiring.configured()
+    for source in sources:
+        given = configured.sources.get(source)
+        if given is not None and _why(partial(wiring.source_options, source)):
+            continue  # Told as such.
+        for why in _why(partial(wiring.source, name, source)):
+            if given is not None:
+                yield given.node.finding((), why, key=True)
+            else:
+                yield configured.service(name).node.finding(
+                    ("rules",), f"they read from the source {source}: {why}", key=True
+                )
 
 
 def _why(check: Callable[[], object]) -> Sequence[str]:

@@ -114,6 +114,56 @@ def test_lint_counts_what_it_shows(tmp_path: Path) -> None:
         assert f": {len(shown)} errors, " in result.output
 
 
+SHOP = """\
+version: 1
+name: shop
+criteria:
+  - name: queue-age
+    gauge: {source: prometheus, query: max(queue_seconds), unit: Seconds}
+    fail_if: {above: 10m}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "variables", "places"),
+    [
+        ("", {}, [6, 7]),
+        ("sources: {prometheus: {user: ada}}\n", {}, [8]),
+        ("sources: {prometheus: {url: 'https://prometheus.example.com'}}\n", {}, []),
+        ("", {"GUARDIAN_PROMETHEUS_URL": "https://prometheus.example.com"}, []),
+    ],
+    ids=["no entry", "an entry without it", "in the file", "in a variable"],
+)
+def test_lint_warns_where_nothing_here_says_what_a_source_needs(
+    tmp_path: Path, written: str, variables: dict[str, str], places: list[int]
+) -> None:
+    """The process that guards may have the variable: both ways are told, once for each place."""
+    path = tmp_path / "config" / "production.yaml"
+    path.parent.mkdir()
+    (path.parent / "shop.yaml").write_text(SHOP, encoding="utf-8")
+    path.write_text(
+        "version: 1\nenvironment: production\n"
+        'aws: {account_id: "333333333333", region: us-east-1}\n'
+        "notify: [{to: console}]\nservices:\n"
+        "  a: {router: {type: none}, rules: [shop.yaml]}\n"
+        "  b: {router: {type: none}, rules: [shop.yaml]}\n" + written,
+        encoding="utf-8",
+    )
+    result = CliRunner().invoke(
+        guardian,
+        ["config", "lint", str(path), "-o", "json"],
+        standalone_mode=False,
+        env={"GUARDIAN_PROMETHEUS_URL": None, **variables},
+    )
+    record = checked(result.output)
+    assert (result.return_value, record["errors"]) == (0, [])
+    warnings = record["warnings"]
+    assert [int(w.split(":")[1]) for w in warnings] == places, warnings
+    for warning in warnings:
+        assert "write sources: {prometheus: {url: ...}}" in warning
+        assert "or set GUARDIAN_PROMETHEUS_URL" in warning
+
+
 @pytest.mark.parametrize(
     "again",
     [

@@ -49,7 +49,7 @@ class Pulse(Measure):
 '''
 FORM = """
 from guardian.core.judging.kinds.pulse import Pulse
-from guardian.files.rules.measure_form import MeasureForm, MeasureSpec, Part, either
+from guardian.files.rules.measure_form import MeasureForm, MeasurePart, MeasureSpec, either
 from guardian.files.rules.sources import Metric, form_of_metric
 from guardian.files.units import exact_number
 
@@ -72,7 +72,7 @@ class PulseForm(MeasureForm):
         return f"there are {than} beats"
 
     def parts(self, measure):
-        return (Part("beats", measure.beats, ("pulse",), ("pulse", "dimensions")),)
+        return (MeasurePart("beats", measure.beats, ("pulse",), ("pulse", "dimensions")),)
 
 
 FORM = PulseForm()

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from guardian.cli.main import guardian
+from guardian.wiring.adapters import adapters
 
 ROOT = Path(__file__).parent.parent
 ACCOUNT = "333333333333"
@@ -193,6 +194,8 @@ def ran(*words: object, code: int = 0, environ: Mapping[str, str] = VARIABLES) -
 
 def test_lint_knows_its_options_its_variables_and_its_secrets(path: Path) -> None:
     """What is missing here and may be there where guardian runs is a warning."""
+    journals = ", ".join(adapters("journals"))
+    assert "paper" in journals
     assert "0 errors, 0 warnings" in ran("config", "lint", path)
     found = ran("config", "lint", path, environ={})
     assert "the tower is locked" in found
@@ -203,7 +206,7 @@ def test_lint_knows_its_options_its_variables_and_its_secrets(path: Path) -> Non
         ("year: 1999", "year: last", "production.yaml:5:27"),
         ("almanac: {year: 1999}", "almanach: {}", "5:11: there is no source called 'almanach'"),
         ("paper:shelf", "paper:7", "the journal paper:7: place '7'"),
-        ("paper:shelf", "papier:shelf", "no journal called 'papier'; known are paper, sqlite"),
+        ("paper:shelf", "papier:shelf", f"no journal called 'papier'; known are {journals}"),
     ):
         path.write_text(CONFIG.replace(right, wrong), encoding="utf-8")
         assert said in ran("config", "lint", path, code=3)

@@ -11,11 +11,10 @@ from pathlib import Path
 
 GUARDIAN = Path(__file__).parent.parent / "guardian"
 ROOMS = ("core", "messages", "ports", "engine", "app", "wiring", "report", "files")
+DOCS = GUARDIAN.parent / "docs"
 ADAPTERS = ("sources", "routers", "notifiers", "journals")
 NOUNS = frozenset({"lambda", "namespace", "dimension", "statistic", "stat", "revision_id"})
 """What one vendor alone means by them."""
-EVERYBODYS = frozenset({"console", "email", "none", "webhook"})
-"""Names of adapters that are words of everybody's."""
 EXCUSED = {
     "core/judging/kinds/incidents.py": {"namespace", "dimension", "stat"},  # as 0.1 wrote them
     "core/judging/kinds/percentile.py": {"cloudwatch"},  # whose rule of thumb it is
@@ -33,12 +32,23 @@ EXCUSED = {
 
 def vendors() -> set[str]:
     """The words that belong to adapters."""
-    found = {
+    return {*NOUNS} | {
         module.name
         for room in ADAPTERS
         for module in pkgutil.iter_modules(importlib.import_module(f"guardian.{room}").__path__)
+        if not module.name.startswith("_") and is_somebodys(room, module.name)
     }
-    return {name for name in found if not name.startswith("_")} - EVERYBODYS | NOUNS
+
+
+def is_somebodys(room: str, name: str) -> bool:
+    """Whether an adapter is called after somebody, whom its page then writes with a capital.
+
+    `slack` is: "posts to Slack". `console`, `email` and `none` are words of everybody's.
+    """
+    page = DOCS / room / f"{name}.md"
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    said = re.findall(rf"(?<=[a-z,] ){name}\b", text, re.IGNORECASE)
+    return "_" in name or any(word != word.lower() for word in said)
 
 
 def words(path: Path) -> Iterator[str]:
@@ -59,6 +69,13 @@ def shared() -> list[Path]:
     found = [path for room in ROOMS for path in sorted((GUARDIAN / room).rglob("*.py"))]
     found.append(GUARDIAN / "settings.py")
     return [path for path in found if "rules" not in path.parts]
+
+
+def test_names_of_vendors_are_told_from_words_of_everybodys() -> None:
+    """What a page writes with a capital in the midst of a sentence is a name."""
+    assert vendors() > {"alb", "cloudwatch", "eventbridge", "pagerduty", "prometheus", "slack"}
+    assert vendors() > {"sqlite", "lambda_alias", "cloudwatch_alarms"}
+    assert vendors().isdisjoint({"console", "email", "none", "webhook"})
 
 
 def test_a_shared_room_is_a_stranger_to_every_vendor() -> None:

@@ -8,6 +8,7 @@ import re
 import shutil
 import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -69,12 +70,26 @@ def test_every_kind_of_entry_is_written_by_the_package() -> None:
 # --- adapters ----------------------------------------------------------------------------------
 
 
-def examples() -> list[str]:
-    """The configurations that are shipped, and the whole ones that pages show."""
-    shipped = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "config").glob("*"))]
-    pages = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").rglob("*.md"))]
+@dataclass
+class Started:
+    """What came of building everything that the examples name."""
+
+    modules: set[str] = field(default_factory=set)
+    wrong: dict[str, str] = field(default_factory=dict)
+    """Why an example could not be built, by where it stands."""
+
+
+def examples() -> dict[str, str]:
+    """The configurations that are shipped, and the whole ones that pages show: where, and what."""
+    shipped = {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "config").glob("*"))}
+    found = {where: path.read_text(encoding="utf-8") for where, path in shipped.items()}
     shown = re.compile(r"^```(?:yaml config|text)\n(version:(?:.*\n)*?)```$", re.MULTILINE)
-    return shipped + [text for page in pages for text in shown.findall(page)]
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        for match in shown.finditer(text):
+            line = text.count("\n", 0, match.start(1)) + 1
+            found[f"{page.relative_to(ROOT)}:{line}"] = match[1]
+    return found
 
 
 def start(wiring: Wiring, folder: Path) -> Iterator[object]:
@@ -93,28 +108,40 @@ def start(wiring: Wiring, folder: Path) -> Iterator[object]:
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The modules that what the examples name was built from."""
-    found: set[str] = set()
+def started(tmp_path_factory: pytest.TempPathFactory) -> Started:
+    """What the examples name, and was built."""
+    found = Started()
     clock = ScaledClock(origin=1_800_000_000.0, speed=1.0)
     with Simulator(clock, account_id=ACCOUNT) as aws, pytest.MonkeyPatch.context() as patch:
         use_endpoint(patch, aws.url)
-        for text in examples():
-            folder = tmp_path_factory.mktemp("example")
-            shutil.copytree(ROOT / "rules", folder / "rules")
-            file = folder / "config" / "example.yaml"
-            file.parent.mkdir()
-            ours = re.sub(r'account_id: "\d+"', f'account_id: "{ACCOUNT}"', text)
-            file.write_text(ours, encoding="utf-8")
-            environ = dict.fromkeys(re.findall(r"env: (\w+)", text), "k" * 32)
-            environ |= {"GUARDIAN_SLACK_TOKEN": "xoxb-1", "GUARDIAN_PAGERDUTY_API_TOKEN": "token"}
-            with open_wiring(file, environ=environ) as wiring:
-                found |= {type(one).__module__ for one in start(wiring, folder)}
+        for where, text in examples().items():
+            try:
+                found.modules |= built(text, tmp_path_factory.mktemp("example"))
+            except Exception as error:  # noqa: BLE001 - whatever an adapter raises, by its page
+                found.wrong[where] = f"{type(error).__name__}: {error}"
     return found
 
 
+def built(text: str, folder: Path) -> set[str]:
+    """The modules whose classes an example's adapters are of."""
+    shutil.copytree(ROOT / "rules", folder / "rules")
+    file = folder / "config" / "example.yaml"
+    file.parent.mkdir()
+    ours = re.sub(r'account_id: "\d+"', f'account_id: "{ACCOUNT}"', text)
+    file.write_text(ours, encoding="utf-8")
+    environ = dict.fromkeys(re.findall(r"env: (\w+)", text), "k" * 32)
+    environ |= {"GUARDIAN_SLACK_TOKEN": "xoxb-1", "GUARDIAN_PAGERDUTY_API_TOKEN": "token"}
+    with open_wiring(file, environ=environ) as wiring:
+        return {type(one).__module__ for one in start(wiring, folder)}
+
+
+def test_every_example_can_be_built(started: Started) -> None:
+    """One that cannot is told by its page and line, and hides no other."""
+    assert started.wrong == {}
+
+
 @pytest.mark.parametrize(("room", "name"), [(room, n) for room in ROOMS for n in adapters(room)])
-def test_every_adapter_is_started_from_an_example(started: set[str], room: str, name: str) -> None:
+def test_every_adapter_is_started_from_an_example(started: Started, room: str, name: str) -> None:
     """What no shipped file and no page's example names, nobody has seen running."""
     module = importlib.import_module(f"guardian.{room}.{name}")
-    assert module.__name__ in started
+    assert module.__name__ in started.modules, "or its class is defined in another module"

@@ -79,7 +79,11 @@ class Measure(ABC):
 
     @abstractmethod
     def counted(self, rest: Uncounted) -> Counts:
-        """What was counted before, and the rest."""
+        """What was counted before, and the rest.
+
+        `rest.kept` holds the settled periods that stand from the last time; the settled ones of
+        the answer begin with them, and `rest.starts()` and `rest.points()` go on after them.
+        """
 
     def zero(self, measurements: Mapping[Query, Measurement]) -> bool:
         """Whether a missing numerator is a zero."""

@@ -15,6 +15,7 @@ from guardian.ports import ConfigError, GuardianError
 from guardian.settings import PREFIX
 from guardian.settings import load as load_settings
 from guardian.wiring.adapters import chosen, variables
+from guardian.wiring.journal_address import check_in_file
 from guardian.wiring.opening import config_file
 from guardian.wiring.process import Wiring
 from guardian.wiring.receivers import receiver_of
@@ -59,6 +60,7 @@ def check_names(configured: config.Config) -> None:
 
     What is asked of a file that is only shown, where secrets need not be at hand.
     """
+    check_in_file(configured)
     for service in configured.services.values():
         chosen("routers", service.router)
     for source in configured.sources.values():

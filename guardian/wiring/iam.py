@@ -77,6 +77,7 @@ def policies(wiring: Wiring, services: Iterable[str], role: str) -> dict[str, di
 def _journal(wiring: Wiring, grants: dict[str, Grants]) -> None:
     """A journal that is an AWS service is in the file's account; every role writes to it."""
     aws = wiring.configured().aws
+    wiring.check_address()
     module, options = addressed(wiring.address)
     if aws is not None and module.PERMISSIONS:
         mine = grants.setdefault(aws.account_id, Grants())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,22 @@ def test_what_names_an_adapter_that_does_not_exist_is_not_shown(tmp_path: Path) 
     path.write_text(path.read_text("utf-8").replace("slack", "slck"), "utf-8")
     with pytest.raises(Exception, match="no notifier called 'slck'"):
         run("show", "-c", str(path))
+
+
+def test_a_journal_that_does_not_exist_is_neither_shown_nor_granted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a variable names another one: whoever has it not reads that file."""
+    path = Path(files(tmp_path))
+    path.write_text(path.read_text("utf-8") + "journal: sqlight:guardian.db\n", "utf-8")
+    monkeypatch.setenv("GUARDIAN_JOURNAL", f"sqlite:{tmp_path / 'guardian.db'}")
+    for command in (["config", "show"], ["iam"]):
+        result = CliRunner().invoke(guardian, [*command, "-c", str(path)], standalone_mode=False)
+        assert isinstance(result.exception, ConfigError), result.output
+        assert re.match(
+            r"\S+production.yaml:\d+:10: there is no journal called 'sqlight'",
+            str(result.exception),
+        )
 
 
 def test_an_address_is_shown_without_what_may_be_its_token(tmp_path: Path) -> None:

@@ -71,6 +71,9 @@ class PulseForm(MeasureForm):
     def subject(self, measure, than):
         return f"there are {than} beats"
 
+    def unheard(self, criterion):
+        return "a heart that is not heard has stopped"
+
     def parts(self, measure):
         return (MeasurePart("beats", measure.beats, ("pulse",), ("pulse", "dimensions")),)
 
@@ -151,6 +154,8 @@ def test_it_is_judged_and_explained(told: dict[str, Any]) -> None:
     """By its own answers: what is heard, what a value is, what is said of it."""
     assert told["why"].startswith("3 of 3 datapoints over 180/min, a breach at 2 of 3")
     assert "Fails when there are more than 180 beats" in told["explained"]
+    assert "a heart that is not heard has stopped." in told["explained"]
+    assert "no_data," not in told["explained"]
     assert "as for every pulse" in told["explained"]
 
 

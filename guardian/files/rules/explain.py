@@ -206,15 +206,15 @@ def _passes(criterion: Criterion) -> Iterator[str]:
 
 
 def _silence(criterion: Criterion) -> Iterator[str]:
-    yield from form_of(criterion.measure).silence(criterion.measure)
+    form = form_of(criterion.measure)
+    yield from form.silence(criterion.measure)
     if criterion.judge is Judge.PRESENCE:
         yield "Unreadable is an error: it neither passes nor fails."
         return
     warm = f" The first {span(criterion.warm_up_s)} after each shift are left out."
     yield (
-        f"A datapoint is taken as final {span(criterion.settle_s)} after its period ends; after"
-        f" {span(criterion.no_data_after_s)} without a sample the verdict is no_data, which never"
-        f" passes and never fails.{warm if criterion.warm_up_s else ''}"
+        f"A datapoint is taken as final {span(criterion.settle_s)} after its period ends;"
+        f" {form.unheard(criterion)}.{warm if criterion.warm_up_s else ''}"
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from guardian.core.measure import Measure
 from guardian.core.model import Criterion, Direction, Judge, Query
+from guardian.core.wording import span
 from guardian.files.findings import Finding, Node, Place
 from guardian.files.rules.query import BuildContext
 from guardian.files.units import plain
@@ -137,6 +138,13 @@ class MeasureForm(ABC, Generic[F, M]):
         """What its silence means, in sentences."""
         del measure
         yield from ()
+
+    def unheard(self, criterion: Criterion) -> str:
+        """What comes of hearing nothing of it, as the rest of a sentence."""
+        return (
+            f"after {span(criterion.no_data_after_s)} without a sample the verdict is no_data,"
+            " which never passes and never fails"
+        )
 
     def why_floor(self, criterion: Criterion) -> str:
         """What makes the default of `min_samples`."""

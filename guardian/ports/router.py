@@ -112,7 +112,10 @@ class Router(Protocol):
         ...
 
     def promote(self, canary: str, *, after: Reading, detail: Mapping[str, str]) -> Reading:
-        """Make the canary the primary version and remove the stamp."""
+        """Make the canary the primary version and remove the stamp.
+
+        CONFLICT, and nothing is written, where `after` says that the canary is not there.
+        """
         ...
 
     def restore(self, snapshot: Snapshot, *, stamp: Stamp | None, after: Reading) -> Reading:

@@ -132,6 +132,18 @@ class RouterContract:
         assert found.stamp is None
         assert found.detail == detail
 
+    def test_only_what_was_seen_there_is_promoted(
+        self, world: RouterWorld, router: Router
+    ) -> None:
+        """A reading without the canary says that somebody took it away: nothing is written."""
+        found = router.read()
+        writes = world.writes()
+        with pytest.raises(RouterError, match="somebody changed") as caught:
+            router.promote(world.canary, after=found, detail=found.detail)
+        assert caught.value.reason is Reason.CONFLICT
+        assert world.writes() == writes
+        assert router.read() == found
+
     def test_a_snapshot_can_be_restored_from_every_weight(
         self, world: RouterWorld, router: Router
     ) -> None:

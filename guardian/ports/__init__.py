@@ -16,7 +16,7 @@ GuardianError                 a sentence for people, never a secret; carries an 
     └── OutcomeUnknown           it may have been written: read and compare by txid
 """
 
-from guardian.core.rollout.entries import Answer, Freeze, Order
+from guardian.core.rollout.entries import Answer, Entry, Freeze, Order
 from guardian.ports.context import CallPool, Clock, Context, Random
 from guardian.ports.errors import (
     ConfigError,
@@ -67,6 +67,7 @@ __all__ = [
     "Dead",
     "EdgeError",
     "Ending",
+    "Entry",
     "Fenced",
     "Freeze",
     "Guard",

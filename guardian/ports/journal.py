@@ -112,7 +112,7 @@ class Journal(Protocol):
     """
 
     def open_lease(self, owner: str) -> Lease:
-        """Begin to live."""
+        """Begin to live. Leases of the dead that hold nothing are buried on the way."""
         ...
 
     def beat(self, lease: Lease) -> None:
@@ -179,7 +179,10 @@ class Journal(Protocol):
         `ends` is written before, in the same transaction: both or neither. `live` says whether
         the rollout is live afterwards. Raises Fenced when the claim's epoch is not the target's
         newest or its lease was given up; Conflict when a last seq is not `expected`, or when the
-        target has another live rollout.
+        target has another live rollout. The same entries under the same `txid` are written once,
+        whatever became of the first answer. The first append of a rollout is its own
+        RolloutStarted, on the claim's target: IllegalEntry for any other. An outgoing notice is
+        kept once for each receiver and `notice.id`, and its first text stays.
         """
         ...
 
@@ -192,7 +195,10 @@ class Journal(Protocol):
         ...
 
     def answer(self, answer: Answer) -> None:
-        """Finish an order without an entry; the first answer stands."""
+        """Finish an order without an entry; the first answer stands.
+
+        The answer to an order that is not known is nothing.
+        """
         ...
 
     def answered(self, order: str) -> Answer | None:
@@ -234,7 +240,7 @@ class Journal(Protocol):
         ...
 
     def ack(self, pending: Pending, result: Sent | Retry | Dead) -> None:
-        """Record what became of a notice."""
+        """Record what became of a notice; the same result of the same attempt twice is once."""
         ...
 
     def pending(self) -> int:
@@ -242,7 +248,7 @@ class Journal(Protocol):
         ...
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Remember what stable is."""
+        """Remember what stable is; the same snapshot twice is once."""
         ...
 
     def snapshots(self, service: str, *, limit: int = 5) -> list[Snapshot]:

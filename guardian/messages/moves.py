@@ -286,7 +286,8 @@ def _rollback_began(entry: RollbackStarted | None) -> str:
 def rolled_back(entry: RollbackConfirmed, after: Rollout) -> Words:
     """The stable state was read back."""
     plan = after.plan
-    who = "" if entry.by_guardian else " by somebody else"
+    who = "rolled back by somebody else" if not after.never_seen else "never seen with traffic"
+    became = "rolled back" if entry.by_guardian else who
     page = (
         f"The page stays open until a person resolves it or a later rollout of {plan.service}"
         " completes."
@@ -294,7 +295,7 @@ def rolled_back(entry: RollbackConfirmed, after: Rollout) -> Words:
         else ""
     )
     return Words(
-        title=f"{plan.service}: version {plan.canary} was rolled back{who},"
+        title=f"{plan.service}: version {plan.canary} was {became},"
         f" traffic is now {plan.snapshot.traffic}",
         did=joined(
             f"The router shows the stable traffic since {hour_minute(after.last_at)} UTC"

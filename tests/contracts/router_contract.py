@@ -132,9 +132,7 @@ class RouterContract:
         assert found.stamp is None
         assert found.detail == detail
 
-    def test_only_what_was_seen_there_is_promoted(
-        self, world: RouterWorld, router: Router
-    ) -> None:
+    def test_only_what_was_seen_there_is_promoted(self, world: RouterWorld, router: Router) -> None:
         """A reading without the canary says that somebody took it away: nothing is written."""
         found = router.read()
         writes = world.writes()

@@ -78,6 +78,15 @@ def test_stable_after_a_vain_try_was_somebody_else() -> None:
     assert decided.detail == "somebody else put it back: 41 100%"
 
 
+def test_what_was_never_moved_was_put_back_by_nobody() -> None:
+    """A shift was tried, none was ever read back, and stable has what it had."""
+    unmoved = replace(in_phase(Phase.ROLLING_BACK), confirmed=())
+    decided = entry(replace(saw(found=STABLE), tried=True), state=unmoved)
+    assert isinstance(decided, RollbackConfirmed)
+    assert not decided.by_guardian
+    assert decided.detail == "it was never seen moved: 41 100%"
+
+
 @pytest.mark.parametrize("found", [STILL_TEN, None], ids=["other", "unread"])
 def test_nothing_is_confirmed_before_it_is_read_back(found: Traffic | None) -> None:
     """An acknowledged write alone is no confirmation."""

@@ -98,6 +98,13 @@ def test_a_rollback_by_somebody_else_informs_without_a_page() -> None:
     assert "page stays open" not in told.todo
 
 
+def test_what_was_never_moved_was_rolled_back_by_nobody() -> None:
+    """A shift that was never read back, and the stable traffic: nobody did anything."""
+    told = last(STEP_0, BACK, replace(CONFIRMED, by_guardian=False))
+    assert "was never seen with traffic" in told.title
+    assert "somebody else" not in told.title + told.did
+
+
 def test_what_a_person_took_back_informs_without_a_page() -> None:
     """Whoever typed it is awake; a rollback that does not take still pages."""
     ordered = replace(BACK, cause=Cause.ABORTED, actor="bob", verdicts=())

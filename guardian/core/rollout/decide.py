@@ -342,9 +342,8 @@ def _rolling_back(rollout: Rollout, seen: Observation, now: Instant) -> Entry | 
                 at=now, by_guardian=True, detail=f"read back: {reading.traffic}"
             )
         if seen.tried:
-            return RollbackConfirmed(
-                at=now, by_guardian=False, detail=f"somebody else put it back: {reading.traffic}"
-            )
+            why = "it was never seen moved" if rollout.never_seen else "somebody else put it back"
+            return RollbackConfirmed(at=now, by_guardian=False, detail=f"{why}: {reading.traffic}")
     if stopped := _stopped(rollout, seen, now):
         return stopped
     since = rollout.unconfirmed_since

@@ -198,6 +198,11 @@ class Rollout:
         return self.plan.drive is Drive.ROLLOUT and self.step >= 0
 
     @property
+    def never_seen(self) -> bool:
+        """Whether guardian was to move traffic, and no shift of its was ever read back."""
+        return self.plan.drive is Drive.ROLLOUT and not self.confirmed
+
+    @property
     def returning(self) -> bool:
         """Whether a rollback is under way, also one that a person or a freeze stopped for now."""
         phase = self.phase if self.hold is None else self.hold.resume_to

@@ -215,11 +215,10 @@ def test_lint_knows_its_options_its_variables_and_its_secrets(path: Path) -> Non
 
 
 def test_a_router_need_not_have_variables(path: Path) -> None:
-    """Rule files are checked against those that the others have."""
+    """Rule files may name those that the others have."""
     tram = path.parent.parent / "routers" / "tram.py"
     tram.write_text(re.sub("^VARIABLES.*", "", tram.read_text("utf-8"), flags=re.MULTILINE))
     rules = path.parent.parent / "rules"
-    assert "router.line" in ran("rules", "lint", rules, code=3)
     (rules / "own.yaml").write_text(RULES.replace("router.line", "router.version"), "utf-8")
     assert "0 errors" in ran("rules", "lint", rules)
 

@@ -21,7 +21,7 @@ ADDED = {
 """Whose names come before, between and after those that are there."""
 JUDGES = (
     "tests/test_strangers.py",
-    "tests/test_folder_is_registry.py::test_lint_knows_its_options_its_variables_and_its_secrets",
+    "tests/test_folder_is_registry.py",
     "tests/files/test_invalid_files.py",
     "tests/wiring/test_adapters.py",
     "tests/core/test_measures.py",

@@ -16,7 +16,7 @@ from guardian.engine.dependencies import Dependencies
 from guardian.engine.in_process import InProcessRun, Limits
 from guardian.engine.outbox import DUE_LIMIT, TAKEN_S
 from guardian.engine.outcome import Exit, hopeless, outcome, overdue, worst
-from guardian.engine.task import NothingToDo, Task
+from guardian.engine.task import Task
 from guardian.engine.tick_result import TickResult
 from guardian.ports import Clock, GuardianError, Journal
 
@@ -119,7 +119,7 @@ def beginning(services: Services, caller: Caller) -> Iterator[None]:
     """Where it comes to nothing, and no run tells it: deliver what a dead process has left."""
     try:
         yield
-    except (GuardianError, NothingToDo):
+    except GuardianError:
         try:
             tell_what_is_left(services, caller)
         except GuardianError as error:

@@ -32,6 +32,10 @@ class Refused(ConfigError):
     """The order cannot be obeyed now; the sentence says why."""
 
 
+class NotLive(ConfigError):
+    """No rollout of that name is live; the sentence says what became of the last one."""
+
+
 class NobodyDrives(GuardianError):
     """No living process takes the order."""
 
@@ -73,7 +77,7 @@ def give(
 ) -> OrderResult:
     """Give an order to a live rollout; `asked.rollout` is its id or its service's name.
 
-    `timeout_s` is real seconds. Raises ConfigError when nothing of that name is live, Refused,
+    `timeout_s` is real seconds. Raises NotLive, ConfigError for a name that is not one, Refused,
     NobodyDrives, Unanswered and the journal's errors.
     """
     try:
@@ -168,7 +172,7 @@ def _nobody(rollout: Rollout, kind: OrderKind) -> str:
 def addressed(records: Records, name: str, kind: OrderKind) -> Rollout:
     """The one rollout of that name that is live; to take it back also one that has completed.
 
-    One that is back already is found as well, for a person to be told so. ConfigError names what
+    One that is back already is found as well, for a person to be told so. NotLive names what
     there is.
     """
     journal = records.journal
@@ -186,7 +190,7 @@ def addressed(records: Records, name: str, kind: OrderKind) -> Rollout:
                 return ended
     why = _not_live(journal, name, records.configured_names)
     there = ", ".join(f"{head.service} ({head.rollout})" for head in live)
-    raise ConfigError(f"{why}; {f'live now: {there}' if there else 'nothing is live'}")
+    raise NotLive(f"{why}; {f'live now: {there}' if there else 'nothing is live'}")
 
 
 def is_back(rollout: Rollout) -> bool:

@@ -41,6 +41,17 @@ class StartRequest:
     """Drive it in this process."""
     limits: Limits = field(default_factory=Limits)
 
+    @classmethod
+    def of(
+        cls, service: str, version: str, *, actor: str, reason: str = "", wait: bool = False
+    ) -> StartRequest:
+        """To begin a version of a service, as most do; `replace` gives the rest."""
+        address, kind = for_service(service), OrderKind.START
+        order = Order(
+            id="", rollout=address, kind=kind, actor=actor, reason=reason, at=0.0, subject=version
+        )
+        return cls(order=order, wait=wait)
+
     @property
     def service(self) -> str:
         """Whose version it is."""

@@ -32,8 +32,10 @@ PENDING_S = 300.0
 """How long a start waits for a version that the vendor is still making."""
 
 
-class NothingToDo(Exception):
+class NothingToDo(GuardianError):
     """What is wanted is live already."""
+
+    exit_code = Exit.HEALTHY.value
 
 
 class TargetHeld(GuardianError):

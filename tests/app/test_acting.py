@@ -67,7 +67,7 @@ def test_a_start_is_driven_to_its_end(scene: tuple[Stage, Wiring]) -> None:
     """The result has the rollout and what it came to; the observer saw each tick as a value."""
     made, wiring = scene
     seen: list[TickResult] = []
-    result = start(wiring, StartRequest(order=starting("42"), wait=True), api(seen))
+    result = start(wiring, StartRequest.of(SERVICE, "42", actor="ada", wait=True), api(seen))
     assert isinstance(result, Guarded)
     ((rollout, exit_),) = result.results
     assert (exit_, result.exit(), rollout.plan.actor) == (Exit.HEALTHY, Exit.HEALTHY, "ada")

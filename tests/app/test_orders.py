@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from guardian.app.orders import Became, NobodyDrives, Refused, Unanswered, give
+from guardian.app.orders import Became, NobodyDrives, NotLive, Refused, Unanswered, give
 from guardian.core.rollout.entries import (
     Cause,
     Held,
@@ -20,7 +21,7 @@ from guardian.core.rollout.entries import (
     RollbackStarted,
 )
 from guardian.core.rollout.machine import Phase
-from guardian.ports import ConfigError, UsageError
+from guardian.ports import ConfigError, GuardianError, UsageError
 from tests.app.remembered import order, remembered
 from tests.cli.journaled import SERVICE, Desk, waiting
 
@@ -120,6 +121,35 @@ def test_an_order_that_nobody_takes_says_so_and_stays(desk: Desk) -> None:
     with pytest.raises(NobodyDrives, match=f"guardian rollback {SERVICE}"):
         give(remembered(desk), order(OrderKind.ABORT))
     assert len(waiting(desk.journal)) == 1
+
+
+def test_where_nothing_is_live_no_file_is_to_blame(desk: Desk) -> None:
+    """A class of its own, with the exit code that it always had."""
+    with pytest.raises(NotLive, match="nothing is live") as caught:
+        give(remembered(desk), order(OrderKind.HOLD))
+    assert caught.value.exit_code == ConfigError.exit_code
+
+
+def test_the_documentation_tells_every_error_from_the_others() -> None:
+    """Each class of the use cases has a line with its exit code."""
+    page = (Path(__file__).parents[2] / "docs" / "use-cases.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `([\w.]+)` \| (\d+) \|", page, re.MULTILINE)
+    errors = {
+        name: getattr(importlib.import_module(f"guardian.{where}"), name) for name, where, _ in rows
+    }
+    assert all(issubclass(error, GuardianError) for error in errors.values())
+    assert {name: int(code) for name, _, code in rows} == {
+        name: error.exit_code for name, error in errors.items()
+    }
+    own = [
+        name
+        for where in ("app.orders", "app.start", "engine.task")
+        for name, kind in vars(importlib.import_module(f"guardian.{where}")).items()
+        if isinstance(kind, type)
+        and issubclass(kind, GuardianError)
+        and kind.__module__ == f"guardian.{where}"
+    ]
+    assert set(own) <= set(errors)
 
 
 def test_the_example_of_the_documentation_holds_everything(

@@ -62,7 +62,7 @@ class Linker:
             place: Place = (key, index) if isinstance(given, list) else (key,)
             file = replace(self._file, shown=document.mark(place).source.path)
             if isinstance(reference, str):
-                for found in matched(reference, file, self._links):
+                for found in matched(reference, file, self._links, key):
                     yield from self._read(document, place, found)
 
     def _read(self, document: Document, place: Place, found: Found | Lost) -> Iterator[Linked]:

@@ -98,14 +98,20 @@ class Links:
     """Where a wildcard may stand."""
     none: str
     """That no file is called so: `{}` is how."""
+    left_out: tuple[str, ...] = ()
+    """Endings of names that no wildcard stands for."""
     relative: str = ""
-    """Why a path must not be absolute, where it must not."""
+    """Why a path of several must not be absolute, where it must not."""
+    single: frozenset[str] = frozenset()
+    """The keys whose reference is the path of one file, whatever characters are in it."""
 
 
-def matched(reference: str, file: Found, links: Links) -> list[Found | Lost]:
-    """What a reference of a file leads to: one file, or all that a wildcard stands for."""
+def matched(reference: str, file: Found, links: Links, key: str) -> list[Found | Lost]:
+    """What a reference below a key leads to: one file, or all that a wildcard stands for."""
     folder = Path(file.shown).parent if not file.shown.startswith(PRESET) else file.path.parent
     above = Path(reference).parent
+    if key in links.single:
+        return [located(reference, folder, file.root)]
     if links.relative and (not reference or above.is_absolute()):
         return [Lost(shown=reference, why=links.relative)]
     outside = not (folder / above).resolve().is_relative_to(file.root.resolve())
@@ -117,7 +123,7 @@ def matched(reference: str, file: Found, links: Links) -> list[Found | Lost]:
     names = sorted(
         os.path.relpath(path, folder)
         for path in folder.glob(reference)
-        if path.is_file() and not path.name.endswith(TESTS)
+        if path.is_file() and not path.name.endswith(links.left_out)
     )
     found = [located(name, folder, file.root) for name in names[: links.most]]
     if not names:

@@ -9,6 +9,7 @@ import pytest
 
 from guardian.core.plan import Approval, Mode, Unapproved
 from guardian.files import config
+from guardian.ports import ConfigError
 from guardian.wiring import services
 from guardian.wiring.journal_address import in_file
 
@@ -90,6 +91,27 @@ def test_included_files_bring_services_and_groups(tmp_path: Path) -> None:
     ]
     mark = loaded.document.mark(("services", "web", "router"))
     assert (Path(mark.source.path).name, mark.line) == ("web.yaml", 3)
+
+
+def test_a_base_may_be_named_by_its_whole_path(tmp_path: Path) -> None:
+    """Below the same folder, as a rule file may."""
+    base = tmp_path / "config" / "base.yaml"
+    loaded = load(tmp_path, base=TOP + "services:\n" + API, production=f"extends: {base}\n")
+    assert sorted(loaded.services) == ["api"]
+
+
+def test_a_base_is_one_file_and_no_wildcard(tmp_path: Path) -> None:
+    """Which of several would be meant is not guessed."""
+    with pytest.raises(ConfigError, match=r"there is no such file: \S+base\*\.yaml"):
+        load(tmp_path, base=TOP + "services:\n" + API, production='extends: "base*.yaml"\n')
+
+
+def test_a_wildcard_leaves_no_service_out(tmp_path: Path) -> None:
+    """Only of rule files are there tests beside them, by the ending of their names."""
+    api = "services:\n" + API.replace("../rules", "../../rules")
+    parts = {"services.d__api.test": api}
+    production = TOP + "include: services.d/*.yaml\nservices: {}\n"
+    assert sorted(load(tmp_path, **parts, production=production).services) == ["api"]
 
 
 def test_defaults_hold_for_every_service_that_says_nothing_else(tmp_path: Path) -> None:

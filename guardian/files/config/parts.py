@@ -20,6 +20,7 @@ _LINKS: Final = Links(
     wildcard="of files in one folder: services.d/*.yaml",
     none="no file matches {}",
     relative="write a path that starts from this file's folder",
+    single=frozenset({"extends"}),
 )
 _GROUPS: Final = ("services", "groups")
 

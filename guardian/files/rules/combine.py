@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from guardian.files.compose import Linker, over, with_findings
 from guardian.files.findings import Document, Node, Place, combined
-from guardian.files.references import MOST_ENTRIES, Found, Links
+from guardian.files.references import MOST_ENTRIES, TESTS, Found, Links
 from guardian.files.rules.kinds import FORMS
 from guardian.files.yaml import read
 
@@ -20,6 +20,7 @@ _LINKS: Final = Links(
     most=MOST_ENTRIES,
     wildcard="in one folder, from this file's: more/*.yaml",
     none="no rule file is called like '{}'",
+    left_out=(TESTS,),
 )
 
 

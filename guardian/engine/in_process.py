@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from signal import SIGINT
 
 from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import Cause, OrderKind
-from guardian.core.rollout.machine import Phase, Rollout
+from guardian.core.rollout.machine import Phase, Rollout, fold
 from guardian.engine.dependencies import Dependencies
 from guardian.engine.host import Host
 from guardian.engine.outbox import Receiver
@@ -98,7 +99,7 @@ class InProcessRun:
             if host.supervisor.death is not None:
                 self._say(_finish_by_hand(_open(runners)))
                 raise host.supervisor.death
-            return {c.rollout.plan.service: (c.rollout, self._exit(c)) for c in runners}
+            return {c.rollout.plan.service: self._end(c) for c in runners}
         finally:
             host.close()
 
@@ -243,6 +244,14 @@ class InProcessRun:
         due = self._journal.due(self._clock.now(), limit=1000)
         waiting = [*own, *filter(self._host.outbox.delivers, due)]
         return len({p.receiver for p in waiting} - refusing)
+
+    def _end(self, runner: RolloutRunner) -> tuple[Rollout, Exit]:
+        """How it stands and what it came to; what another process has taken over is read again."""
+        if runner.lost and runner.failsafe is None:
+            with suppress(JournalError):  # Then what was last known here is all there is to say.
+                now = fold(record.entry for record in self._journal.read(runner.id))
+                return now, self._exit(runner) if now.live else outcome(now)
+        return runner.rollout, self._exit(runner)
 
     def _exit(self, runner: RolloutRunner) -> Exit:
         rollout = runner.rollout

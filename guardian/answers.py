@@ -12,6 +12,7 @@ import re
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from socket import socket
 from typing import Any, Final, cast
 
@@ -76,7 +77,7 @@ def left(clock: Clock, deadline: float) -> float:
     return seconds
 
 
-def trusting(ca_file: str | None, what: str) -> ssl.SSLContext:
+def trusting(ca_file: Path | None, what: str) -> ssl.SSLContext:
     """TLS by the system's certificates, or by those of a file; ConfigError, which names `what`."""
     try:
         return ssl.create_default_context(cafile=ca_file)

@@ -92,9 +92,17 @@ def validate_options(
     environ: Mapping[str, str],
     base: Path,
 ) -> tuple[M | None, list[Finding]]:
-    """An adapter's options; a field of pydantic's SecretStr takes a reference, resolved here."""
+    """An adapter's options; a field of pydantic's SecretStr takes a reference, resolved here.
+
+    A relative path starts at `base`, the folder of the file.
+    """
     data = node.data if isinstance(node.data, dict) else {}
     findings: list[Finding] = []
+    paths = {
+        name: base / Path(data[name])
+        for name in fields_of(model, Path)
+        if isinstance(data.get(name), str) and data[name]
+    }
     secrets: dict[str, object] = {}
     for name in secrets_of(model):
         if data.get(name) is None:
@@ -104,15 +112,22 @@ def validate_options(
             secrets[name] = SecretStr(secret(data[name], environ=environ, base=base))
         except ConfigError as error:
             findings.append(node.finding((name,), str(error)))
-    options, found = validate(model, node.document, node.place, without=without, instead=secrets)
+    options, found = validate(
+        model, node.document, node.place, without=without, instead=paths | secrets
+    )
     findings.extend(found)
     return (None if findings else options), findings
 
 
 def secrets_of(model: type[BaseModel]) -> list[str]:
     """The fields that hold secrets, of which files have references."""
+    return fields_of(model, SecretStr)
+
+
+def fields_of(model: type[BaseModel], kind: type) -> list[str]:
+    """The fields that hold values of a kind."""
     fields = model.model_fields.items()
-    return [name for name, info in fields if SecretStr in _kinds(info.annotation)]
+    return [name for name, info in fields if kind in _kinds(info.annotation)]
 
 
 def _kinds(annotation: Any) -> list[Any]:

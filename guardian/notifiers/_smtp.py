@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.policy import SMTP
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from guardian.answers import BoundedReader, trusting
@@ -33,7 +34,7 @@ class Smtp:
         port: int | None,
         security: Literal["starttls", "tls", "none"],
         login: tuple[str, str] | None,
-        ca_file: str | None,
+        ca_file: Path | None,
         timeout_s: float,
         clock: Clock,
     ) -> None:

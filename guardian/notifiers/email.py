@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -55,12 +56,6 @@ def _server(text: str) -> str:
     return text
 
 
-def _absolute(text: str) -> str:
-    if not text.startswith("/"):
-        raise ValueError("write the whole path of the file, beginning with /")
-    return text
-
-
 Address = Annotated[str, AfterValidator(_mailbox)]
 
 
@@ -96,7 +91,7 @@ class Options(BaseModel):
     password: SecretStr | None = Field(
         default=None, description="For SMTP AUTH, as a secret reference."
     )
-    ca_file: Annotated[str, AfterValidator(_absolute)] | None = Field(
+    ca_file: Annotated[Path, Field(strict=False)] | None = Field(
         default=None, description="Certificates (PEM) to trust instead of the system's."
     )
     timeout_s: float = Field(

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
 from typing import Annotated, Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -51,12 +52,6 @@ def _address(text: str) -> str:
     return text
 
 
-def _absolute(text: str) -> str:
-    if not text.startswith("/"):
-        raise ValueError("write the whole path of the file, beginning with /")
-    return text
-
-
 class Options(BaseModel):
     """Where the notices are posted, and with what they are signed."""
 
@@ -79,7 +74,7 @@ class Options(BaseModel):
         " on the public internet.",
     )
     allow_http: bool = Field(default=False, description="Also post without TLS.")
-    ca_file: Annotated[str, AfterValidator(_absolute)] | None = Field(
+    ca_file: Annotated[Path, Field(strict=False)] | None = Field(
         default=None, description="Certificates (PEM) to trust instead of the system's."
     )
     timeout_s: float = Field(

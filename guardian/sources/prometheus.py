@@ -14,6 +14,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -72,7 +73,7 @@ class Options(BaseModel):
     sigv4: bool = Field(
         default=False, description="Sign for Amazon Managed Prometheus, in the service's account."
     )
-    ca_file: str | None = Field(
+    ca_file: Annotated[Path, Field(strict=False)] | None = Field(
         default=None, description="Certificates (PEM) to trust instead of the system's."
     )
     timeout_s: float = Field(

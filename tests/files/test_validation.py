@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from guardian.files.findings import Node
 from guardian.files.validation import Strict, validate, validate_options
 from guardian.files.yaml import parse
+from guardian.notifiers import email, webhook
+from guardian.sources import prometheus
 
 
 class Colour(Enum):
@@ -148,3 +151,28 @@ def test_a_literal_secret_is_a_finding_beside_the_others() -> None:
     assert options is None
     assert len(findings) == 2
     assert "hush" not in "".join(map(str, findings))
+
+
+PATHS: dict[str, tuple[type[BaseModel], dict[str, object]]] = {
+    "prometheus": (prometheus.Options, {"url": "https://example.com/"}),
+    "webhook": (webhook.Options, {"url": "https://example.com/", "secret": {"env": "KEY"}}),
+    "email": (
+        email.Options,
+        {"via": "smtp", "host": "mail", "addresses": ["a@example.com"], "sender": "b@example.com"},
+    ),
+}
+
+
+@pytest.mark.parametrize("adapter", PATHS)
+@pytest.mark.parametrize(
+    ("written", "meant"), [("ca.pem", "/etc/guardian/ca.pem"), ("/tls/ca.pem", "/tls/ca.pem")]
+)
+def test_a_path_starts_at_the_folder_of_its_file(adapter: str, written: str, meant: str) -> None:
+    """Wherever the process was started; an adapter's options say which of them are paths."""
+    model, given = PATHS[adapter]
+    node = Node(parse(json.dumps(given | {"ca_file": written}).encode(), "x.yaml"))
+    base, environ = Path("/etc/guardian"), {"KEY": "k" * 32}
+    options, findings = validate_options(model, node, without=(), environ=environ, base=base)
+    assert findings == []
+    assert options is not None
+    assert options.model_dump()["ca_file"] == Path(meant)

@@ -256,7 +256,6 @@ SMTP = USUAL | {"via": "smtp", "host": "smtp.example.com"}
         (SMTP | {"host": "smtp.example.com\r\n"}, "name of a server"),
         (SMTP | {"user": "guardian"}, "user and password belong together"),
         (SMTP | LOGIN | {"security": "none"}, "open connection"),
-        (SMTP | {"ca_file": "relative.pem"}, "whole path"),
     ],
 )
 def test_the_options_are_strict_and_fit_together(options: dict[str, Any], says: str) -> None:

@@ -212,7 +212,7 @@ def test_where_it_is_has_to_be_said() -> None:
     urls = {"prometheus_url": "https://prometheus.example.com"}
     prometheus.build(prometheus.Options(), context(urls=urls))
     with pytest.raises(ConfigError, match="ca_file /nowhere cannot be read"):
-        prometheus.build(prometheus.Options(ca_file="/nowhere"), context(urls=urls))
+        prometheus.build(prometheus.Options(ca_file=Path("/nowhere")), context(urls=urls))
     for wrong in ("prometheus", "https://a:b@host", "https://host/?x=1"):
         with pytest.raises(ValueError, match="write an address like"):
             prometheus.Options(url=wrong)

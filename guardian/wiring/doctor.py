@@ -103,7 +103,7 @@ def _journal(wiring: Wiring) -> Iterator[Health]:
     if wiring.journal_is_local:
         yield Health(
             level=Level.WARN,
-            what="the journal is a file on this machine: no other machine can finish what a"
+            what="the journal is on this machine alone: no other machine can finish what a"
             " guardian here began",
             fix="run guardian in one place, on a disk that outlives the process",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from collections.abc import Mapping
 from typing import Any
@@ -44,6 +45,23 @@ class LazyGroup(click.Group):
             for command in vars(module).values()
             if isinstance(command, click.Command) and command.name == name
         )
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant; a usage error names the one that may have been meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            meant = self.meant(args[0])
+            if meant is None:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean '{meant}'?", ctx) from error
+
+    def meant(self, word: str) -> str | None:
+        """The whole command that a word is close to."""
+        near = difflib.get_close_matches(word, self._lazy, n=1)
+        return f"guardian {self.name} {near[0]}" if near else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of commands, without importing one."""

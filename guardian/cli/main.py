@@ -43,14 +43,14 @@ _COMMON = {**_VALUES, "-v": 0, "--verbose": 0, "-q": 0, "--quiet": 0, "--no-colo
 class Commands(LazyGroup):
     """Those of guardian itself: one that is not there may be another one's name."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is meant; a usage error names the one that may have been meant."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            raise click.UsageError(error.message + _meant(args[0]), ctx) from error
+    def meant(self, word: str) -> str | None:
+        """The command that a word is close to, below groups too."""
+        if word in ORDERS:
+            return f"guardian rollout {word}"
+        near = difflib.get_close_matches(word, [*COMMANDS, *ORDERS], n=1)
+        if not near:
+            return None
+        return f"guardian {'' if near[0] in COMMANDS else 'rollout '}{near[0]}"
 
 
 @click.group(
@@ -63,16 +63,6 @@ class Commands(LazyGroup):
 @click.version_option(__version__, prog_name="guardian")
 def guardian() -> None:
     """Watch a release while it goes live on AWS, and take it back when it hurts users."""
-
-
-def _meant(word: str) -> str:
-    """The commands that a word is close to, below groups too."""
-    if word in ORDERS:
-        return f" Did you mean 'guardian rollout {word}'?"
-    near = difflib.get_close_matches(word, [*COMMANDS, *ORDERS], n=1)
-    if not near:
-        return ""
-    return f" Did you mean 'guardian {'' if near[0] in COMMANDS else 'rollout '}{near[0]}'?"
 
 
 _UNSEEN = re.compile(

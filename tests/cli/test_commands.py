@@ -62,12 +62,14 @@ def test_version_is_said_twice() -> None:
         ("status", "guardian rollout status"),
         ("promote", "guardian rollout promote"),
         ("wacth", "guardian watch"),
+        ("rollout statu", "guardian rollout status"),
         ("explode", ""),
+        ("rollout explode", ""),
     ],
 )
 def test_an_unknown_command_is_a_usage_error(word: str, meant: str) -> None:
     """Exit 2, and the command that may have been meant."""
-    ended = guardian(word)
+    ended = guardian(*word.split())
     assert ended.code == 2
     assert f"Did you mean '{meant}'?" in ended.err if meant else "Did you" not in ended.err
 

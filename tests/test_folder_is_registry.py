@@ -260,7 +260,7 @@ def test_doctor_asks_each_of_them(path: Path) -> None:
     ):
         assert line in said
     assert (path.parent.parent / "paper.db").is_file()
-    assert "a file on this machine" not in said
+    assert "on this machine alone" not in said
     token = {"GUARDIAN_ALMANAC_TOKEN": "secret"}
     assert "the tower is locked" in ran("doctor", "-c", path, code=3, environ=token)
 

@@ -33,7 +33,7 @@ def test_all_is_well_where_all_is_well(scene: Stage) -> None:
     ended = scene.run("doctor", "-o", "json")
     found = findings(ended.out)
     assert (ended.code, found["FAIL"]) == (0, [])
-    assert [line["what"][:29] for line in found["WARN"]] == ["the journal is a file on this"]
+    assert [line["what"][:34] for line in found["WARN"]] == ["the journal is on this machine alo"]
     said = "\n".join(line["what"] for line in found["OK"])
     assert "serves 41 100%" in said
     assert "error-rate: EnergyInsights/Api Requests Sum" in said

@@ -155,7 +155,7 @@ def test_prometheus_sees_a_bad_version_come_and_go(tmp_path: Path) -> None:
         daemon(s) as address,
         prometheus(s, address) as p,
     ):
-        s.behave("42", Behaviour(failure_rate=0.1))
+        s.behave("42", Behaviour(failure_rate=0.08))
         at_rest = {f"{SERVICE} {o}": 0.0 for o in ("rolled_back", "completed", "aborted")}
         outcomes = 'guardian_rollouts_total{outcome=~"rolled_back|completed|aborted"}'
         s.wait_for("a service at rest", p.says(outcomes, at_rest))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Final
 
@@ -26,14 +26,18 @@ def filled(query: Query, *, any_version: bool = False) -> str:
         text = _MATCHER.sub(lambda match: _freed(match, free), text)
     if not values:
         return text
-    names = "|".join(re.escape(name) for name in sorted(values, key=len, reverse=True))
-    return re.sub(rf"\$({names})(?![\w.])", lambda m: _quoted(values[m[1]]), text)
+    return re.sub(_marks(values), lambda mark: _quoted(values[mark[0][2:-1]]), text)
+
+
+def _marks(names: Iterable[str]) -> str:
+    """What stands in an expression for values of these names: `$(NAME)`, whatever is around it."""
+    return "|".join(re.escape(f"$({name})") for name in names)
 
 
 def _freed(match: re.Match[str], free: frozenset[str]) -> str:
     """A matcher of a label that names a version: any value there."""
     operator, text = match[1], match[2]
-    parts = re.split("|".join(rf"\${re.escape(n)}(?![\w.])" for n in sorted(free)), text)
+    parts = re.split(_marks(sorted(free)), text)
     if len(parts) == 1:
         return match[0]
     if operator == "=":

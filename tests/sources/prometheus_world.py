@@ -197,7 +197,7 @@ def query(text: str, **values: str) -> Query:
 
 def counted(name: str, version: str = "10") -> Query:
     """What a counter rose by in a minute, for one version."""
-    return query(f'sum(increase({name}{{version="$canary"}}[1m]))', canary=version)
+    return query(f'sum(increase({name}{{version="$(canary)"}}[1m]))', canary=version)
 
 
 class World:

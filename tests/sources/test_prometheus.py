@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from guardian.core.binding import bind
 from guardian.core.model import Query, Reason
 from guardian.files import rules
 from guardian.ports import Ask, ConfigError, SourceError
@@ -156,7 +157,7 @@ def test_a_series_that_is_right_and_silent_is_named(real: World) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['shop_requests_total{version="$canary"}', 'shop_requests_total{version=~"$canary|x"}'],
+    ['shop_requests_total{version="$(canary)"}', 'shop_requests_total{version=~"$(canary)|x"}'],
 )
 def test_any_version_makes_a_series_known(real: World, text: str) -> None:
     """Also where the matcher is a pattern already."""
@@ -332,13 +333,28 @@ def test_a_rule_file_may_ask_prometheus_for_all_of_it(tmp_path: Path) -> None:
     part, total = errors.measure.queries
     assert part.labels == "canary=${canary}, router.function=${router.function}"
     assert part.word("query") == (
-        'sum(increase(failed_total{version="$canary", fn="$router.function"}[1m]))'
+        'sum(increase(failed_total{version="$(canary)", fn="$(router.function)"}[1m]))'
     )
     assert (total.name, part.source, errors.settle_s) == ("requests", "prometheus", 120.0)
     assert errors.compare is not None
     assert errors.compare.stable is not None
     assert errors.compare.stable.queries[1].labels == "canary=${stable}"
     assert (age.fail_if.value, age.gating) == (120.0, False)
+
+
+@pytest.mark.parametrize("matcher", ['=~"${canary}.*"', '=~"(${canary}_b|${canary})"'])
+def test_a_name_is_filled_in_whatever_stands_behind_it(
+    real: World, tmp_path: Path, matcher: str
+) -> None:
+    """A pattern goes on with a dot or a letter, and the next one holds the name again."""
+    path = tmp_path / "shop.yaml"
+    asked = RATIO.replace("all_total", "shop_requests_total")
+    path.write_text(asked.replace('="${canary}"}[1m]))\', name', f"{matcher}}}[1m]))', name"))
+    names = {"canary": "10", "stable": "9", "router.function": "shop"}
+    _, total = bind(rules.load([path]).criteria[0], names).measure.queries
+    assert read(real, total).points
+    never = replace(total, words=(total.words[0], ("values", (("canary", "never"),))))
+    assert real.source().unknown([never], now=NOW) == {}
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ class _PrometheusForm(SourceForm[PrometheusMetric]):
         """The expression, as it was written but for the service's variables."""
         template = str(query.word("query"))
         for name, value in query.pairs():
-            template = template.replace(f"${name}", value)
+            template = template.replace(f"$({name})", value)
         yield Key("query", template)
         yield Key("name", query.name)
         yield Key("period", span(query.period_s))
@@ -110,7 +110,7 @@ def _query(metric: PrometheusMetric, place: Place, context: BuildContext) -> Que
         source="prometheus",
         name=filled(metric.name, (*place, "name"), context) if metric.name else text,
         words=(
-            ("query", _VARIABLE.sub(r"$\1", text)),
+            ("query", _VARIABLE.sub(r"$(\1)", text)),
             ("values", tuple((name, f"${{{name}}}") for name in names)),
         ),
         period_s=int(metric.period or context.defaults.period or 60),

@@ -14,7 +14,7 @@ TOLD: Final = 300
 """Characters of other people's text in one sentence."""
 NAMED: Final = 3
 """So many things that resemble one are told."""
-_MATCHER: Final = re.compile(r'(=~|=)\s*"((?:[^"\\]|\\.)*)"')
+_MATCHER: Final = re.compile(r'(?<!!)(=~|=)\s*"((?:[^"\\]|\\.)*)"')
 _METRIC: Final = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\s*[{\[]")
 
 

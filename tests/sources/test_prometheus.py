@@ -157,10 +157,14 @@ def test_a_series_that_is_right_and_silent_is_named(real: World) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['shop_requests_total{version="$(canary)"}', 'shop_requests_total{version=~"$(canary)|x"}'],
+    [
+        'shop_requests_total{version="$(canary)"}',
+        'shop_requests_total{version=~"$(canary)|x"}',
+        'shop_requests_total{version!="$(canary)"}',
+    ],
 )
 def test_any_version_makes_a_series_known(real: World, text: str) -> None:
-    """Also where the matcher is a pattern already."""
+    """Also where the matcher is a pattern already; what is not the canary's stays so."""
     other = query(f"sum({text})", canary="never")
     assert real.source().unknown([other], now=NOW) == {}
 

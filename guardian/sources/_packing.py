@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -17,21 +17,6 @@ MAX_POINTS: Final = 100_800
 """Datapoints on one page of an answer (API reference); a call is packed to fit one page."""
 STATS_AT_ONE_PRICE: Final = 5
 """Up to five statistics of one metric in one call are billed as one metric (pricing page)."""
-
-
-def merged(asks: Sequence[Ask]) -> dict[Query, Ask]:
-    """One ask a query, over all windows it was asked for, with the most careful settle time."""
-    found: dict[Query, Ask] = {}
-    for ask in asks:
-        seen = found.setdefault(ask.query, ask)
-        if seen is not ask:
-            found[ask.query] = Ask(
-                query=ask.query,
-                start=min(seen.start, ask.start),
-                end=max(seen.end, ask.end),
-                settle_s=max(seen.settle_s, ask.settle_s),
-            )
-    return found
 
 
 def _series(query: Query) -> MetricStat:

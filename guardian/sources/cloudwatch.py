@@ -27,8 +27,9 @@ from guardian.core.model import (
 from guardian.core.scrub import scrub
 from guardian.namespaces import vended
 from guardian.ports import Ask, Context, EdgeError, SourceError
+from guardian.sources._asks import merged, settled
 from guardian.sources._listing import Listing
-from guardian.sources._packing import billed, chunks, data_query, merged
+from guardian.sources._packing import billed, chunks, data_query
 
 PERMISSIONS: tuple[str, ...] = ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics")
 
@@ -99,7 +100,7 @@ class CloudWatch:
         for query, ask in list(wanted.items()):
             problem = _unreadable(ask, now)
             if problem is not None or ask.end <= ask.start:
-                found[query] = Measurement(settled_before=_settled(ask, now), problem=problem)
+                found[query] = Measurement(settled_before=settled(ask, now), problem=problem)
                 del wanted[query]
         failure: SourceError | None = None
         succeeded = not wanted
@@ -249,14 +250,10 @@ def _name(ask: Ask) -> str:
     return f"{ask.query.name} ({MetricStat.of(ask.query).stat})"
 
 
-def _settled(ask: Ask, now: Instant) -> Instant:
-    return floor_to(now - ask.settle_s, ask.query.period_s)
-
-
 def _failed(asks: Sequence[Ask], error: SourceError, now: Instant) -> dict[Query, Measurement]:
     problem = Problem(reason=error.reason, detail=error.detail)
     return {
-        ask.query: Measurement(settled_before=_settled(ask, now), problem=problem) for ask in asks
+        ask.query: Measurement(settled_before=settled(ask, now), problem=problem) for ask in asks
     }
 
 
@@ -300,7 +297,7 @@ def _measure(ask: Ask, page: _Page | None, note: str, now: Instant) -> Measureme
                 detail=f"CloudWatch returned {wrong.value} for {_name(ask)}: whoever publishes "
                 "this metric must publish numbers that CloudWatch takes",
             )
-    return Measurement(points=points, settled_before=_settled(ask, now), problem=problem)
+    return Measurement(points=points, settled_before=settled(ask, now), problem=problem)
 
 
 def _problem(ask: Ask, page: _Page | None, note: str) -> Problem | None:

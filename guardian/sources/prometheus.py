@@ -29,11 +29,11 @@ from guardian.core.model import (
     Query,
     Reason,
     ceil_to,
-    floor_to,
 )
 from guardian.core.scrub import scrub
 from guardian.ports import Ask, ConfigError, Context, EdgeError, SourceError
 from guardian.ports.health import Health, Level
+from guardian.sources._asks import merged, settled
 from guardian.sources._promql import NAMED, TOLD, filled, strange
 
 PERMISSIONS: tuple[str, ...] = ("aps:QueryMetrics", "aps:GetLabels")
@@ -129,17 +129,17 @@ class Prometheus:
         failed: list[SourceError] = []
         connection = self._connection()
         try:
-            for ask in _merged(asks).values():
+            for ask in merged(asks).values():
                 try:
                     if (given_up := _given_up(failed)) is not None:
                         raise given_up
                     points = tuple(self._points(connection, ask, now))
-                    found[ask.query] = Measurement(points=points, settled_before=_settled(ask, now))
+                    found[ask.query] = Measurement(points=points, settled_before=settled(ask, now))
                 except SourceError as error:
                     failed.append(error)
                     detail = f"{ask.query.name}: {error.detail}"
                     found[ask.query] = Measurement(
-                        settled_before=_settled(ask, now),
+                        settled_before=settled(ask, now),
                         problem=Problem(reason=error.reason, detail=detail),
                     )
         finally:
@@ -284,27 +284,6 @@ def _given_up(failed: Sequence[SourceError]) -> SourceError | None:
     gone = [error for error in failed if isinstance(error, _Unreachable)]
     late = [error for error in failed if error.reason is Reason.TIMEOUT]
     return gone[0] if gone else late[0] if len(late) >= MOST_LATE else None
-
-
-# --- asks ----------------------------------------------------------------------------------------
-
-
-def _merged(asks: Sequence[Ask]) -> dict[Query, Ask]:
-    """One ask a query, over all windows, with the most careful settle time."""
-    found: dict[Query, Ask] = {}
-    for ask in asks:
-        seen = found.get(ask.query, ask)
-        found[ask.query] = Ask(
-            query=ask.query,
-            start=min(seen.start, ask.start),
-            end=max(seen.end, ask.end),
-            settle_s=max(seen.settle_s, ask.settle_s),
-        )
-    return found
-
-
-def _settled(ask: Ask, now: Instant) -> Instant:
-    return floor_to(now - ask.settle_s, ask.query.period_s)
 
 
 # --- answers -------------------------------------------------------------------------------------

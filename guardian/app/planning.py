@@ -145,7 +145,8 @@ def plan_watch(
     """
     reading = service.router.read()
     past = history(journal, service.name)
-    live, stable, restores = _watched(service, reading, rollback_to, journal, request.now)
+    found = _watched(service, reading, rollback_to, journal, past=past, now=request.now)
+    live, stable, restores = found
     criteria = _bound(service, stable=stable, canary=live)
     if reading.traffic == Traffic(primary=live):
         criteria = tuple(choose_series(service.router, c, live, stable, has_data) for c in criteria)
@@ -226,6 +227,8 @@ def _watched(
     reading: Reading,
     rollback_to: str | None,
     journal: Journal,
+    *,
+    past: Sequence[Rollout],
     now: Instant,
 ) -> tuple[str, str, bool]:
     """(live, stable, whether a breach can be rolled back) of what a watch finds."""
@@ -234,7 +237,6 @@ def _watched(
         return traffic.primary, traffic.primary, False
     check_published(router, traffic)
     named = None if rollback_to is None else resolved(router, rollback_to)
-    past = history(journal, service.name)
     on_record = known(journal, service.name, router.target, reading, past, now=now)
     found = decided(service.name, router, traffic, on_record, named=named)
     live, stable = found.live, found.stable

@@ -195,6 +195,12 @@ def resolved(router: Router, version: str) -> str:
         raise ConfigError(error.detail) from error
 
 
+def names_of(router: Router, *, stable: str, canary: str) -> Mapping[str, str]:
+    """What `${...}` of a criterion may name where these versions are, with its values."""
+    of_router = {f"router.{name}": value for name, value in router.variables().items()}
+    return {"stable": stable, "canary": canary, **of_router}
+
+
 def live_on(journal: Journal, target: str) -> Rollout | None:
     """The live rollout of a target, if there is one."""
     for head in journal.live():
@@ -275,13 +281,9 @@ def _bound(service: Service, *, stable: str, canary: str) -> tuple[Criterion, ..
             " nothing judges can never be found healthy. Enable one (`enabled`, or `override`)"
         )
     router = service.router
-    variables: Mapping[str, str] = {
-        "stable": stable,
-        "canary": canary,
-        **{f"router.{name}": value for name, value in router.variables().items()},
-    }
+    names = names_of(router, stable=stable, canary=canary)
     try:
-        bound = tuple(bind(criterion, variables) for criterion in service.criteria)
+        bound = tuple(bind(criterion, names) for criterion in service.criteria)
     except UnboundVariable as error:
         raise ConfigError(f"{', '.join(service.rules)}: {error}") from error
     queries = dict.fromkeys(query for criterion in bound for query in criterion.queries())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from guardian.app.planning import names_of
 from guardian.core.binding import UnboundVariable, bind
 from guardian.files import config
 from guardian.files.findings import Finding, Node, is_secret, refuse
@@ -110,10 +111,10 @@ def _service(wiring: Wiring, name: str) -> None:
     """Raises ConfigError for what no rollout of the service could ever use."""
     service = wiring.service(name)
     check_alone(wiring, name)
-    names = {f"router.{key}": value for key, value in service.router.variables().items()}
+    names = names_of(service.router, stable="1", canary="2")
     for criterion in service.criteria:
         try:
-            bind(criterion, {"stable": "1", "canary": "2", **names})
+            bind(criterion, names)
         except UnboundVariable as error:
             raise ConfigError(f"{wiring.configured().path}: service {name}: {error}") from error
 

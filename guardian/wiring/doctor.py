@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from guardian.app.planning import Service
+from guardian.app.planning import Service, names_of
 from guardian.core.binding import UnboundVariable, bind, swapped
 from guardian.core.model import (
     Criterion,
@@ -177,10 +177,9 @@ def _bound(service: Service) -> tuple[Criterion, ...]:
     """The criteria about what is live now."""
     live = service.router.read().traffic
     version = live.secondary or live.primary
-    names = {f"router.{key}": value for key, value in service.router.variables().items()}
-    variables = {"stable": live.primary, "canary": version, **names}
+    names = names_of(service.router, stable=live.primary, canary=version)
     try:
-        bound = [bind(criterion, variables) for criterion in service.criteria]
+        bound = [bind(criterion, names) for criterion in service.criteria]
     except UnboundVariable as error:
         raise ConfigError(str(error)) from error
     return tuple(_audible(service, criterion, version) for criterion in bound)

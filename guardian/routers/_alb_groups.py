@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +11,6 @@ from guardian.core.scrub import scrub
 from guardian.ports import RouterError
 from guardian.routers._alb_answers import NAME, VERSION
 
-Ask = Callable[..., Mapping[str, Any]]
 _PREFIX: Final = "targetgroup/"
 _UNWATCHED: Final = "Target.HealthCheckDisabled"
 _STATES: Final = frozenset(

@@ -261,7 +261,6 @@ def test_a_step_has_no_time_of_confirmation_before_it_is_confirmed() -> None:
     assert (state.first_shift_at, state.step_confirmed_at) == (T0 + 5, T0 + 5)
     state = apply(state, StepEntered(at=T0 + 700, step=1))
     assert (state.first_shift_at, state.step_confirmed_at) == (T0 + 5, None)
-    assert state.entered_at == T0 + 700
 
 
 # --- holds -------------------------------------------------------------------------------------

@@ -308,7 +308,6 @@ def _entered(before: Rollout, entry: StepEntered, after: Rollout) -> Rollout:
         plan=bearing(before.plan, entry.stable),
         stable=entry.stable or before.stable,
         step=entry.step,
-        entered_at=after.last_at,
         moving_since=before.moving_since or after.last_at,
         person_held_s=0.0,
         held_s=0.0,

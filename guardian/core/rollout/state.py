@@ -79,7 +79,6 @@ class Rollout:
     """Since when it is in its phase: entered, or gone back to after a hold."""
     step: int = -1
     """Index into `plan.steps`; -1 before the first."""
-    entered_at: Instant | None = None
     moving_since: Instant = 0.0
     """When the first step was entered: no write was sent before it, one may have been since."""
     confirmed: tuple[tuple[int, Instant], ...] = ()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from guardian.app.remembered import state
 from guardian.core.model import Instant, Reason
-from guardian.core.rollout.machine import Rollout, fold
+from guardian.core.rollout.machine import Rollout
 from guardian.core.rollout.stable import Contradiction, KnownStable, Sides, records, sides
 from guardian.core.traffic import Reading, Snapshot, Traffic
 from guardian.ports import ConfigError, Journal, Router, RouterError
@@ -16,7 +17,7 @@ SNAPSHOT_LIVES_S = 24 * 3600.0
 
 def history(journal: Journal, service: str) -> list[Rollout]:
     """The rollouts of a service, the newest first."""
-    return [fold(r.entry for r in journal.read(h.rollout)) for h in journal.history(service)]
+    return [state(journal, head.rollout) for head in journal.history(service)]
 
 
 def newest_snapshot(journal: Journal, service: str, target: str) -> Snapshot | None:

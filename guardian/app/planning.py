@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from guardian.app.known import check_published, decided, history, known
+from guardian.app.remembered import state
 from guardian.app.series_choice import (
     HasData,
     PercentileOf,
@@ -18,7 +19,7 @@ from guardian.core.binding import UnboundVariable, bind
 from guardian.core.model import MINUTE_S, Criterion, Instant, Reason, Scope
 from guardian.core.plan import Approval, Drive, Plan, Policy, Reach
 from guardian.core.rollout.entries import Cause
-from guardian.core.rollout.machine import Phase, Rollout, fold
+from guardian.core.rollout.machine import Phase, Rollout
 from guardian.core.rollout.stable import canary_by_shape
 from guardian.core.traffic import Reading, Snapshot, Step, Traffic
 from guardian.core.wording import span
@@ -205,7 +206,7 @@ def live_on(journal: Journal, target: str) -> Rollout | None:
     """The live rollout of a target, if there is one."""
     for head in journal.live():
         if head.target == target:
-            return fold(r.entry for r in journal.read(head.rollout))
+            return state(journal, head.rollout)
     return None
 
 

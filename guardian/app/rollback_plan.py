@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from guardian.app.known import decided, known
 from guardian.app.planning import Request, Service, live_on, resolved
+from guardian.app.remembered import state
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, fold
 from guardian.core.rollout.stable import came_after, sides
@@ -127,7 +128,7 @@ def _past(service: Service, journal: Journal) -> tuple[list[Rollout], list[str]]
     past, remarks = [], []
     for head in journal.history(service.name):
         try:
-            past.append(fold(record.entry for record in journal.read(head.rollout)))
+            past.append(state(journal, head.rollout))
         except (JournalError, IllegalEntry) as error:
             remarks.append(f"rollout {head.rollout} is passed over: {error}")
     return past, remarks

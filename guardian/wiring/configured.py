@@ -8,11 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from guardian.app.planning import resolved
+from guardian.app.remembered import state
 from guardian.app.start import planned
 from guardian.app.watch import WatchRequest, watching
 from guardian.core.plan import Mode, Plan
 from guardian.core.rollout.entries import Order
-from guardian.core.rollout.machine import IllegalEntry, fold
+from guardian.core.rollout.machine import IllegalEntry
 from guardian.engine.catalog import Served
 from guardian.engine.outbox import Receiver
 from guardian.engine.task import Task
@@ -147,7 +148,7 @@ def _live_plans(wiring: Wiring) -> list[Plan]:
     for head in wiring.journal.live():
         # Whoever takes it up says what is wrong with its journal.
         with suppress(IllegalEntry, Damaged):
-            plans.append(fold(r.entry for r in wiring.journal.read(head.rollout)).plan)
+            plans.append(state(wiring.journal, head.rollout).plan)
     return plans
 
 

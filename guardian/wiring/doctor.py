@@ -15,6 +15,7 @@ from guardian.core.model import (
     Criterion,
     Instant,
     Measurement,
+    Problem,
     Query,
     Reason,
     ceil_to,
@@ -28,13 +29,14 @@ from guardian.ports.health import Examined, Health, Level
 from guardian.wiring.process import Wiring
 from guardian.wiring.receivers import receiver_of
 
+_NETWORK: Final = "check the network up to it, and for AWS also AWS_ENDPOINT_URL if it is set"
 _FIXES: Final = {
-    Reason.AUTH: "use credentials that may do this; `guardian iam` prints the least policy",
-    Reason.NOT_FOUND: "correct the name in the configuration, or the account and region",
-    Reason.INVALID: "correct what the configuration says of it",
-    Reason.THROTTLED: "try again later: others use up this account's quota",
-    Reason.TIMEOUT: "check the network between here and AWS, and AWS_ENDPOINT_URL if it is set",
-    Reason.UNAVAILABLE: "check the network between here and AWS, and AWS_ENDPOINT_URL if it is set",
+    Reason.AUTH: "use credentials that may do this; for AWS `guardian iam` prints the least policy",
+    Reason.NOT_FOUND: "correct the name in the files, or the account and region",
+    Reason.INVALID: "correct what the files say of it",
+    Reason.THROTTLED: "try again later: others use up the quota there",
+    Reason.TIMEOUT: _NETWORK,
+    Reason.UNAVAILABLE: _NETWORK,
 }
 FEWEST_GAPS: Final = 3
 """Between fewer datapoints one that is missing decides."""
@@ -151,12 +153,16 @@ def _source(
         for criterion in criteria:
             yield from _metrics(name, criterion, found, unknown, now)
         return
-    troubles = [m.problem.detail for m in found.values() if m.problem is not None]
-    yield Health(
-        level=Level.FAIL if troubles else Level.OK,
-        what=f"{name}: source {source}: {'; '.join(troubles) or 'answers'}",
-        fix="correct its token, its address, or the names in the rule file" if troubles else "",
-    )
+    what = f"{name}: source {source}"
+    problems = dict.fromkeys(m.problem for m in found.values() if m.problem is not None)
+    yield from (_unread(what, problem) for problem in problems)
+    if not problems:
+        yield Health(level=Level.OK, what=f"{what}: answers")
+
+
+def _unread(what: str, problem: Problem) -> Health:
+    fix = _FIXES.get(problem.reason, "see its source's page in docs/sources")
+    return Health(level=Level.FAIL, what=f"{what}: {problem.detail}", fix=fix)
 
 
 def _driven(wiring: Wiring, name: str, router: Router) -> Iterator[Health]:
@@ -215,8 +221,7 @@ def _metrics(
         measurement = found[query]
         problem = measurement.problem
         if problem is not None:
-            fix = _FIXES.get(problem.reason, "see its source's page in docs/sources")
-            yield Health(level=Level.FAIL, what=f"{what}: {problem.detail}", fix=fix)
+            yield _unread(what, problem)
         elif query in unknown and query in measure.sought:
             yield Health(
                 level=Level.FAIL,

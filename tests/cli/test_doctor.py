@@ -88,6 +88,16 @@ def test_a_source_that_lacks_what_it_needs_is_a_line_and_hides_no_other(scene: S
     (line,) = findings(ended.out)["FAIL"]
     assert line["what"].startswith("agents-api: source prometheus: ")
     assert "nothing says where" not in line["what"]
+    assert line["fix"].startswith("check the network up to it")
+
+
+def test_a_priority_that_there_is_not_is_for_the_files_to_put_right(scene: Stage) -> None:
+    """The token is good, and so is the address."""
+    rules = scene.folder / "rules" / "production.yaml"
+    rules.write_text(rules.read_text().replace("[P0]", "[P7]"))
+    (line,) = findings(scene.run("doctor", "-o", "json").out)["FAIL"]
+    assert line["what"].startswith("agents-api: source pagerduty: PagerDuty has no priority")
+    assert line["fix"] == "correct what the files say of it"
 
 
 def test_a_metric_that_comes_less_often_than_the_rule_reads_it_is_a_warning(scene: Stage) -> None:

@@ -47,6 +47,8 @@ def test_a_rule_file_may_ask_prometheus_for_all_of_it(tmp_path: Path) -> None:
     ("wrong", "right", "said"),
     [
         ("[1m]))', name", "[5m]))', name", "counts each event once: every range is as long"),
+        ("[1m]))', name", "[1m30s]))', name", "counts each event once: every range is as long"),
+        ("[1m]))', name", "[1w]))', name", "counts each event once: every range is as long"),
         ("    ratio:\n", "    ratio:\n      dimensions: {A: b}\n", "Prometheus has labels"),
         ("sum(increase(all", "sum(rate(all", "a rate is per second: write increase"),
         (
@@ -71,3 +73,13 @@ def test_what_cannot_be_counted_is_refused(
     with pytest.raises(ConfigError) as refused:
         rules.load([path])
     assert said in str(refused.value)
+
+
+def test_a_range_that_a_variable_gives_is_held_to_the_period_too(tmp_path: Path) -> None:
+    """Once it has a value; a duration may have several parts."""
+    path = tmp_path / "shop.yaml"
+    text = RATIO.replace("name: shop\n", "name: shop\nvars: {span: {description: of a count}}\n")
+    path.write_text(text.replace("[1m]", "[${span}]"), encoding="utf-8")
+    assert rules.load([path], variables={"span": "0h60s"}).criteria
+    with pytest.raises(ConfigError, match="every range is as long as the period"):
+        rules.load([path], variables={"span": "5m"})

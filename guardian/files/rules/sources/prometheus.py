@@ -20,8 +20,12 @@ SETTLE_S: Final = 120.0
 """The usual longest scrape interval and a minute for what is written late: a rule's `settle` says
 otherwise, as for remote writes that lag."""
 _VARIABLE: Final = re.compile(r"\$\{([^{}]*)\}")
-_RANGE: Final = re.compile(r"\[\s*(\d+)([smhd])\s*(:[^\]]*)?\]")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_RANGE: Final = re.compile(r"\[\s*((?:\d+(?:ms|[smhdwy]))+)\s*(?::[^\]]*)?\]")
+_PART: Final = re.compile(r"(\d+)(ms|[smhdwy])")
+_SECONDS: Final = {
+    "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000
+}  # fmt: skip
+"""Of Prometheus's durations (Querying basics, "Float literals and time durations")."""
 _PER_SECOND: Final = re.compile(r"\bi?rate\s*\(")
 _NO_LATENCY: Final = (
     "Prometheus counts durations in buckets, so a latency is a ratio: for a p95 of 0.5 s write"
@@ -58,10 +62,10 @@ class _PrometheusForm(SourceForm[PrometheusMetric]):
         if beside:
             key = (*place[:1], "dimensions")
             context.say(key, "Prometheus has labels: write them in the expression", key=True)
-        if _PER_SECOND.search(metric.query):
+        text = str(series.word("query"))
+        if _PER_SECOND.search(text):
             context.say(where, f"{who} counts events, and a rate is per second: write increase")
-        ranges = {int(n) * _SECONDS[unit] for n, unit, _ in _RANGE.findall(metric.query)}
-        if ranges - {series.period_s}:
+        if {_range_s(of) for of in _RANGE.findall(text)} - {series.period_s}:
             context.say(
                 where,
                 f"{who} counts each event once: every range is as long as the period"
@@ -100,6 +104,11 @@ class _PrometheusForm(SourceForm[PrometheusMetric]):
         yield Key("name", query.name)
         yield Key("period", span(query.period_s))
         yield Key("unit", query.unit or "none")
+
+
+def _range_s(text: str) -> float:
+    """The seconds of a range: `90s`, `1m30s`."""
+    return sum(int(n) * _SECONDS[unit] for n, unit in _PART.findall(text))
 
 
 def _query(metric: PrometheusMetric, place: Place, context: BuildContext) -> Query:

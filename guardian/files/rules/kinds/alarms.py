@@ -74,7 +74,7 @@ class _AlarmsForm(MeasureForm[AlarmsModel, Alarms]):
         del measure
         yield (
             "An alarm without data, or one whose actions are disabled or suppressed, shows no"
-            " health: while it is quiet the verdict is inconclusive. One that does not exist is an"
+            " health: while it is quiet no step is taken for it. One that does not exist is an"
             " error."
         )
 

@@ -313,10 +313,14 @@ class Alb:
     def _write(
         self, found: ForwardActions, traffic: Traffic, stamp: Stamp | None, *, back: bool = False
     ) -> Reading:
-        """The stamp and the actions, and what stands there afterwards."""
+        """The stamp and the actions, and what stands there afterwards.
+
+        Nothing goes forward without a stamp, and no way back waits for one.
+        """
         actions = found.actions(traffic, self._arn, back=back)
+        forward = stamp is not None and not back
         try:
-            if stamp is not None:
+            if forward:
                 self._mark(stamp)
             if self._options.rule is not None:
                 self._ask("ModifyRule", self._name, RuleArn=self._options.rule, Actions=actions)
@@ -325,10 +329,10 @@ class Alb:
                 self._ask(
                     "ModifyListener", self._name, ListenerArn=listener, DefaultActions=actions
                 )
-            if stamp is None:
-                self._mark(None)
+            if not forward:
+                self._mark(stamp)
         except RouterError as error:
-            return self._after_failure(error, traffic, stamp, before=found.stamp)
+            return self._after_failure(error, traffic, stamp, before=found.stamp, back=back)
         return read_back(self.read, self._name)
 
     def _mark(self, stamp: Stamp | None) -> None:
@@ -341,18 +345,26 @@ class Alb:
             self._ask("AddTags", self._name, ResourceArns=arns, Tags=[tag])
 
     def _after_failure(
-        self, error: RouterError, desired: Traffic, stamp: Stamp | None, *, before: Stamp | None
+        self,
+        error: RouterError,
+        desired: Traffic,
+        stamp: Stamp | None,
+        *,
+        before: Stamp | None,
+        back: bool,
     ) -> Reading:
         """Read before judging: the write may have been applied and only its answer lost.
 
         Where it was refused, the stamp that went before it is taken back; where it may still be
-        applied, nobody's canary must be without one.
+        applied, nobody's canary must be without one. A way back is done when the traffic is
+        there, whatever came of a stamp.
         """
         try:
             reading = self.read()
         except RouterError:
             raise unsure(error) from None
-        if same(reading.traffic, desired) and reading.stamp == stamp:
+        as_marked = reading.stamp == stamp or (back and stamp is not None)
+        if same(reading.traffic, desired) and as_marked:
             return reading
         told = unsure(error)
         refused = told is error and not same(reading.traffic, desired)

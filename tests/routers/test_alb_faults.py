@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from guardian.aws import Account, Sessions
 from guardian.core.model import Reason
-from guardian.core.traffic import Reading, Snapshot, Traffic, WayBack
+from guardian.core.traffic import Reading, Snapshot, Stamp, Traffic, WayBack
 from guardian.ports import RouterError
 from guardian.routers.alb import Alb
 from guardian.sim.elbv2 import LoadBalancers
@@ -48,7 +49,7 @@ def alb(simulator: Simulator, account: Account) -> Iterator[World]:
     simulator.faults.clear()
 
 
-def back(alb: World, router: Alb, after: Reading) -> Reading:
+def back(alb: World, router: Alb, after: Reading, stamp: Stamp | None = None) -> Reading:
     """A rollback."""
     snapshot = Snapshot(
         service="s",
@@ -57,7 +58,7 @@ def back(alb: World, router: Alb, after: Reading) -> Reading:
         taken_at=0,
         taken_by="x",
     )
-    return router.restore(snapshot, stamp=None, after=after)
+    return router.restore(snapshot, stamp=stamp, after=after)
 
 
 def told(alb: World, error: RouterError) -> None:
@@ -105,6 +106,17 @@ def test_a_rollback_is_done_or_told_and_then_succeeds(
     assert back(alb, router, router.read()).traffic == Traffic(primary=alb.stable)
     assert alb.listed() == {alb.stable: 100, alb.canary: 0}
     assert alb.door.tags == {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_way_back_waits_for_a_stamp(alb: World, kind: str) -> None:
+    """Whatever AWS says to the tag: the weights are back, and that is what is told."""
+    router = alb.router()
+    after = router.shift(alb.ten, stamp=alb.stamp, after=router.read())
+    alb.simulator.faults.add(kind=kind, service="elbv2", operation="AddTags")
+    found = back(alb, router, after, stamp=replace(alb.stamp, epoch=2))
+    assert alb.listed() == {alb.stable: 100, alb.canary: 0}
+    assert found.traffic == Traffic(primary=alb.stable)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "not_found"])

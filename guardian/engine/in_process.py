@@ -160,11 +160,14 @@ class InProcessRun:
                 if limits.leaves_then and any(c.rollout.moved for c in runners):
                     return
                 self._order(runners, limits.leaves_then, reason="--timeout is over")
-            if self._given_up(runners, limits, now) or self._blocked(runners, limits, now):
+            given_up = self._given_up(runners, limits, now, started_at=started_at)
+            if given_up or self._blocked(runners, limits, now):
                 return
             self._host.supervisor.pause(0.5)
 
-    def _given_up(self, runners: Sequence[RolloutRunner], limits: Limits, now: Instant) -> bool:
+    def _given_up(
+        self, runners: Sequence[RolloutRunner], limits: Limits, now: Instant, *, started_at: Instant
+    ) -> bool:
         """Whether what remains needs a person; ends watches that can only wait for one."""
         waiting = [c for c in runners if not c.over]
         for runner in waiting:
@@ -180,8 +183,9 @@ class InProcessRun:
             elif overdue(runner.rollout, now) and not runner.rollout.moved:
                 self._ends[runner.id] = outcome(runner.rollout)
                 self._host.give(runner, OrderKind.INTERRUPT, "it was held for max_hold")
+        limit_s = limits.rollback_timeout_s
         return bool(waiting) and all(
-            _unrecorded(c, limits, now) or hopeless(c.rollout, limits.rollback_timeout_s, now)
+            _unrecorded(c, limits, now) or hopeless(c.rollout, limit_s, now, tried_since=started_at)
             for c in waiting
         )
 

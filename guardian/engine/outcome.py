@@ -108,12 +108,17 @@ def never_shifted(rollout: Rollout) -> bool:
     return blind and rollout.moved and not rollout.confirmed
 
 
-def hopeless(rollout: Rollout, rollback_timeout_s: float, now: Instant) -> bool:
-    """Whether waiting longer is of no use: a person is needed."""
+def hopeless(
+    rollout: Rollout, rollback_timeout_s: float, now: Instant, *, tried_since: Instant = 0.0
+) -> bool:
+    """Whether waiting longer is of no use: a person is needed.
+
+    Who takes up what another process left has tried since then, however old that is.
+    """
     if rollout.phase is Phase.ROLLING_BACK and rollout.rollback is not None:
-        return now - rollout.unconfirmed_since >= rollback_timeout_s
+        return now - max(rollout.unconfirmed_since, tried_since) >= rollback_timeout_s
     if rollout.phase is Phase.COMPLETED and rollout.completed is not None:
-        return now - rollout.completed.at >= rollback_timeout_s
+        return now - max(rollout.completed.at, tried_since) >= rollback_timeout_s
     return rollout.moved and overdue(rollout, now)
 
 

@@ -96,4 +96,6 @@ def test_a_promotion_that_is_never_read_back_is_waited_for_within_a_limit() -> N
     promoted = replace(in_phase(Phase.COMPLETED), completed=Completed(at=T0, verdicts=()))
     assert not hopeless(promoted, 300.0, T0 + 299)
     assert hopeless(promoted, 300.0, T0 + 300)
+    assert not hopeless(promoted, 300.0, T0 + 999, tried_since=T0 + 700)
+    assert hopeless(promoted, 300.0, T0 + 1000, tried_since=T0 + 700)
     assert not hopeless(in_phase(Phase.BAKING), 300.0, T0 + 300)

@@ -49,6 +49,8 @@ from guardian.engine.needs import (
 )
 from guardian.ports import Claim, EdgeError, Guard, Router, RouterError
 
+STALE_S = 60.0
+"""Where revisions may return, the one before is believed when it was shown for so long."""
 CLEAN_UP_TRIES = 5
 """Attempts to take guardian's stamp off after the end; it moves no traffic."""
 
@@ -68,6 +70,9 @@ class RolloutRunner:
     """As last read, in this tick or an earlier one."""
     replaced: set[str] = field(default_factory=set)
     """Revisions that a newer one has replaced: a reading that shows one is stale."""
+    before: str = ""
+    before_since: Instant | None = None
+    """Since when the router shows the revision before the present one again."""
     unseen_since: Instant | None = None
     """Since when every read of the traffic failed."""
     gone_since: Instant | None = None
@@ -163,7 +168,7 @@ class RolloutRunner:
         """
         gone_since, self.gone_since = self.gone_since, None
         self.unseen_since = now if self.unseen_since is None else self.unseen_since
-        if isinstance(outcome, Reading) and outcome.revision in self.replaced:
+        if isinstance(outcome, Reading) and self._stale(outcome, now):
             self.read_trouble = "the router showed a state that was replaced before: a stale read"
         elif isinstance(outcome, Reading):
             self._replace(outcome)
@@ -178,12 +183,22 @@ class RolloutRunner:
             self.read_trouble = f"the router gave {type(outcome).__name__}, not a reading"
         return False
 
+    def _stale(self, found: Reading, now: Instant) -> bool:
+        """Whether it is older than what is known; that a rollback is not there is never doubted."""
+        back = self.rollout.plan.snapshot.traffic
+        returning = self.rollout.phase is Phase.ROLLING_BACK or self.failsafe is not None
+        if found.revision != self.before or (returning and found.traffic != back):
+            return found.revision in self.replaced
+        self.before_since = now if self.before_since is None else self.before_since
+        return 0.0 <= now - self.before_since < STALE_S
+
     def _replace(self, newer: Reading) -> None:
         """Where the vendor compares revisions, each is given once: an older one never returns."""
-        known = self.reading
-        hard = known is not None and self.router.capabilities.guard is Guard.HARD
-        if known is not None and hard and known.revision != newer.revision:
-            self.replaced.add(known.revision)
+        known, self.before_since = self.reading, None
+        if known is not None and known.revision != newer.revision:
+            hard = self.router.capabilities.guard is Guard.HARD
+            self.before = "" if hard else known.revision
+            self.replaced |= {known.revision} if hard else set()
         self.reading = newer
 
     def judge(self, measurements: Mapping[Query, Measurement], now: Instant) -> None:

@@ -205,7 +205,8 @@ class LoadBalancers:
         rule = operation.endswith(("Rule", "Rules"))
         match operation:
             case "DescribeListeners" | "DescribeRules":
-                return _result(operation, self._shown(asked, rule=rule))
+                stale = fault is not None and fault.kind == "stale"
+                return _result(operation, self._shown(asked, rule=rule, stale=stale))
             case "DescribeTags" | "AddTags" | "RemoveTags":
                 return _result(operation, self._tagged(asked))
             case "DescribeTargetGroups":
@@ -221,10 +222,10 @@ class LoadBalancers:
                 return _result(operation, {})
         raise Refused("InvalidAction", f"The simulator does not know the action {operation}.")
 
-    def _shown(self, asked: Mapping[str, Any], *, rule: bool) -> dict[str, Any]:
+    def _shown(self, asked: Mapping[str, Any], *, rule: bool, stale: bool) -> dict[str, Any]:
         key, actions = ("RuleArn", "Actions") if rule else ("ListenerArn", "DefaultActions")
         doors = [self._door(arn) for arn in asked[f"{key}s"]]
-        listed = [{key: door.arn, actions: _actions(door)} for door in doors]
+        listed = [{key: door.arn, actions: _actions(door, stale=stale)} for door in doors]
         return {"Rules" if rule else "Listeners": listed}
 
     def _tagged(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -296,9 +297,9 @@ def _keeps_secret(action: dict[str, Any]) -> bool:
     return bool(action["AuthenticateOidcConfig"].pop("UseExistingClientSecret", "") == "true")
 
 
-def _actions(door: Door) -> list[dict[str, Any]]:
+def _actions(door: Door, *, stale: bool) -> list[dict[str, Any]]:
     """Its actions; of an only target group the ARN stands beside the list, too."""
-    *before, last = door.actions
+    *before, last = door.states[-2:][0][1] if stale else door.actions
     groups = last.get("ForwardConfig", {}).get("TargetGroups", [])
     alone = {"TargetGroupArn": groups[0]["TargetGroupArn"]} if len(groups) == 1 else {}
     return [*before, {**last, **alone}]

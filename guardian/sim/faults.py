@@ -28,7 +28,7 @@ KINDS = frozenset(
         "redirect",  # nothing is done, HTTP 307 to `location`
         "apply_late",  # the connection is closed; done `after_s` seconds later (UpdateAlias)
         "ignored",  # answered as if done, and not done (UpdateAlias)
-        "stale",  # reads show the state before the last write (GetAlias)
+        "stale",  # reads show the state before the last write (GetAlias, Describe...)
         "wrong_account",  # done, and answered for account `account`
     }
 )

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from guardian.core.rollout.entries import WeightConfirmed
 from guardian.sim.elbv2 import Door, Group, LoadBalancers
-from tests.cli.stage import Stage, stage
+from tests.cli.stage import Stage, finish, stage
 
 CONFIG = """\
 version: 1
@@ -26,6 +27,8 @@ services:
       - {{weight: 50%, bake: 5m}}
       - {{weight: 100%, bake: 5m}}
 """
+READS = 8
+"""So many looks at the listener are over when the canary bakes at 10 %."""
 START = ("rollout", "start", "agents", "--wait", "--to", "agents-green")
 
 
@@ -81,6 +84,31 @@ def test_a_bad_release_is_taken_back_at_10_percent(house: House) -> None:
     assert house.weights()[0] == {"agents-blue": 90, "agents-green": 10}
     assert {"agents-blue": 50, "agents-green": 50} not in house.weights()
     assert house.door.tags == {}
+
+
+def test_a_stale_read_is_nobody_elses_change(house: House) -> None:
+    """AWS shows once what stood there before the shift: nobody has put it back."""
+    house.stage.simulator.faults.add(
+        kind="stale", service="elbv2", operation="DescribeListeners", times=1, skip=READS
+    )
+    ended = house.stage.run(*START, timeout_s=120)
+    assert ended.code == 0, ended.out + ended.err
+    assert house.balancers.shares(house.door) == {house.green.version: 1.0}
+
+
+def test_what_somebody_puts_back_exactly_as_it_was_is_seen(house: House) -> None:
+    """The same weights as before the shift, for good: that is no stale read."""
+    process = house.stage.start(*START)
+    house.stage.wait_for("the first shift", lambda: len(house.door.states) > 1)
+    house.stage.wait_entry(WeightConfirmed)
+
+    def put_back(actions: list[dict[str, Any]]) -> None:
+        actions[:] = house.door.states[0][1]
+
+    house.balancers.write_as_person(house.door, put_back)
+    ended = finish(process)
+    assert ended.code == 4, ended.out + ended.err
+    assert "somebody else put all traffic back by hand" in ended.out
 
 
 def test_a_bad_deploy_by_somebody_else_is_taken_back(house: House) -> None:

@@ -89,7 +89,7 @@ class ForwardActions:
         """The whole list of actions that sends traffic so; all else stays as it is.
 
         On the way back stickiness ends, since it outranks weights: where there was some, what has
-        no weight any more is listed no longer.
+        no weight any more is listed no longer, and never are more listed than AWS takes.
         """
         weights = _integers(traffic)
         beside = () if back and self.sticks_s else self.groups
@@ -98,7 +98,7 @@ class ForwardActions:
         config = dict(forward.get("ForwardConfig", {}))
         config["TargetGroups"] = [
             {"TargetGroupArn": arn_of(version), "Weight": weight}
-            for version, weight in weights.items()
+            for version, weight in list(weights.items())[: _MOST_GROUPS if back else None]
         ]
         if back:
             config["TargetGroupStickinessConfig"] = {"Enabled": False}

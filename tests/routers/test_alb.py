@@ -135,6 +135,18 @@ def test_stickiness_is_told_and_ends_on_the_way_back(alb: World) -> None:
     assert alb.listed() == {alb.stable: 100}
 
 
+def test_a_full_list_of_others_is_no_obstacle_on_the_way_back(alb: World) -> None:
+    """Somebody listed five other groups: stable takes the place of one of them."""
+    router = alb.router()
+    snapshot, after = back_to(alb, router), router.read()
+    others = [alb.balancers.create_group(f"other-{n}") for n in range(5)]
+    listed = [{"TargetGroupArn": group.arn, "Weight": 1} for group in others]
+    alb.change(lambda groups: groups.__setitem__(slice(None), listed))
+    found = router.restore(snapshot, stamp=None, after=after)
+    assert found.traffic == Traffic(primary=alb.stable)
+    assert len(alb.listed()) == 5
+
+
 def test_what_forwards_to_nobody_or_to_too_many_is_no_traffic(alb: World) -> None:
     """The sentence says what stands there instead."""
     third = alb.balancers.create_group("agents-red")

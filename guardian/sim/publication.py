@@ -1,4 +1,4 @@
-"""When CloudWatch shows what has happened: a lag by namespace, and late samples."""
+"""When CloudWatch shows what has happened: a lag by namespace, late samples, and how finely."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ class Publication:
         self._lags: dict[str, Lag] = {}
         self.late_share = 0.0
         self.late_by_s = 40.0
+        self.fine: set[str] = set()
+        """Namespaces whose samples are put with `StorageResolution` 1, so that 10 s can be read."""
 
     def set(self, namespace: str, *, least_s: float, most_s: float | None = None) -> None:
         """Publish a namespace's samples after `least_s` to `most_s` seconds from now on."""

@@ -232,6 +232,7 @@ class Traffics:
         late = {v: chance.binomial(batch.rng, n, share) for v, n in values.items()}
         prompt = {v: n - late[v] for v, n in values.items()}
         unit = "Milliseconds" if metric == "Duration" else "Count"
+        fine = namespace in self._publication.fine
         places = batch.places if namespace == LAMBDA else [dimensions({"Version": batch.version})]
         for part, visible_at in (
             (prompt, shown_at),
@@ -240,7 +241,9 @@ class Traffics:
             bag = Bag.of(part)
             for place in places if bag.n else ():
                 key = (namespace, metric, place)
-                self._metrics.put(key, at=batch.start, visible_at=visible_at, bag=bag, unit=unit)
+                self._metrics.put(
+                    key, at=batch.start, visible_at=visible_at, bag=bag, unit=unit, fine=fine
+                )
 
 
 def _lambda_places(function: str, alias: str, version: str, *, shown: bool) -> list[Dimensions]:

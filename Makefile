@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Tests start hundreds of processes: none of them has to compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint types core bench mutants kills requirements clean
+.PHONY: help demo test lint types core bench mutants kills packaging requirements clean
 
 help:  ## Say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,7 +29,7 @@ demo: .venv/runtime  ## The whole story offline: a healthy release goes live, a 
 
 test: .venv/dev .venv/tools  ## Everything CI checks: style, types, imports, tests, coverage of the core
 	@$(MAKE) --no-print-directory -j 2 core types lint  # each keeps one processor busy
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal --ignore tests/core
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal --ignore tests/core --ignore tests/packaging
 
 lint: .venv/dev  ## ruff, the import directions of docs/architecture.md, and no dependency unused
 	$(BIN)/ruff check .
@@ -53,6 +53,11 @@ mutants: .venv/dev  ## Small faults in copies of core/ and engine/, a sample: th
 
 kills: .venv/dev  ## kill -9 at 300 writes of a rollout, a watch, a rollback, an order: nothing wrong comes of it
 	$(BIN)/python -m bench.kills
+
+# A piece is judged by tests/packaging/test_PIECE.py; tests/packaging/tools/PIECE.sh brings what that needs.
+packaging: .venv/dev  ## What guardian is deployed with, built and run as far as this machine has the tools (root: apt-get)
+	@sh tests/packaging/bring.sh
+	$(BIN)/python -m pytest -q -x -rs -n 2 --dist loadfile tests/packaging
 
 requirements:  ## Resolve pyproject.toml again into the hashed requirements/*.txt
 	$(BIN)/python -m pip install --quiet uv

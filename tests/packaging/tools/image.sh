@@ -1,0 +1,7 @@
+# What `make image` builds and runs with: Debian's buildah, podman, runc and mmdebstrap.
+for needed in buildah podman runc mmdebstrap; do
+    command -v "$needed" >/dev/null || { from_debian buildah podman runc mmdebstrap uidmap; break; }
+done
+for needed in buildah podman runc mmdebstrap; do
+    command -v "$needed" >/dev/null || absent "$needed" "install it, or run this as root where apt-get is"
+done

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from guardian.core.codec import CodecError, encode
 from guardian.core.status import Look
-from guardian.journals import _sqlite_rows as stored
+from guardian.journals._chain import intact, sha256
 from guardian.journals._sqlite_file import SqliteFile
 from guardian.ports import Answer, Freeze, Order, Unavailable
 
@@ -31,7 +31,7 @@ class SqliteOrders:
             db.execute(
                 "INSERT INTO orders (id, rollout, body, sha256) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT DO NOTHING",
-                (order.id, order.rollout, body, stored.sha256(body)),
+                (order.id, order.rollout, body, sha256(body)),
             )
 
     def orders(self, rollouts: Sequence[str]) -> list[Order]:
@@ -42,7 +42,7 @@ class SqliteOrders:
             f"SELECT * FROM orders WHERE done = 0 AND rollout IN ({marks}) ORDER BY n",  # noqa: S608 - question marks only
             *rollouts,
         )
-        found = [(row["id"], stored.intact(Order, row)) for row in rows]
+        found = [(row["id"], intact(Order, row)) for row in rows]
         for id_, order in found:
             if isinstance(order, CodecError) and id_ not in self._unreadable:
                 self._unreadable.add(id_)
@@ -77,7 +77,7 @@ class SqliteOrders:
             db.execute(
                 "INSERT INTO freezes (scope, body, sha256) VALUES (?, ?, ?) ON CONFLICT (scope) "
                 "DO UPDATE SET body = excluded.body, sha256 = excluded.sha256",
-                (freeze.scope, body, stored.sha256(body)),
+                (freeze.scope, body, sha256(body)),
             )
 
     def unfreeze(self, scope: str) -> bool:
@@ -105,7 +105,7 @@ class SqliteOrders:
                 db.execute(
                     "INSERT INTO looks (rollout, body, sha256) VALUES (?, ?, ?) ON CONFLICT"
                     " (rollout) DO UPDATE SET body = excluded.body, sha256 = excluded.sha256",
-                    (look.rollout, body, stored.sha256(body)),
+                    (look.rollout, body, sha256(body)),
                 )
 
     def shown(self, rollout: str) -> Look | None:
@@ -115,13 +115,13 @@ class SqliteOrders:
             " WHERE l.rollout = ? AND r.live"
         )
         for row in self._file.rows("say what was seen", sql, rollout):
-            look = stored.intact(Look, row)
+            look = intact(Look, row)
             return None if isinstance(look, CodecError) else look
         return None
 
     def _trusted(self, kind: type[T], row: sqlite3.Row, what: str, advice: str) -> T:
         """The value of a row; Unavailable, with what to do, where it is not what was written."""
-        found = stored.intact(kind, row)
+        found = intact(kind, row)
         if isinstance(found, CodecError):
             raise Unavailable(
                 f"{what} in the journal {self._file.path} cannot be trusted: {found}. {advice}"
@@ -135,5 +135,5 @@ def finish(db: sqlite3.Connection, answers: Sequence[Answer]) -> None:
         body = encode(answer)
         db.execute(
             "UPDATE orders SET done = 1, answer = ?, answer_sha256 = ? WHERE id = ? AND done = 0",
-            (body, stored.sha256(body), answer.order),
+            (body, sha256(body), answer.order),
         )

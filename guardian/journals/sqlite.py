@@ -24,6 +24,7 @@ from guardian.core.rollout.entries import Entry
 from guardian.core.traffic import Snapshot
 from guardian.journals import _sqlite_leases as leases
 from guardian.journals import _sqlite_rows as stored
+from guardian.journals._chain import GENESIS, intact, sha256, storable, verified
 from guardian.journals._sqlite_file import SqliteFile
 from guardian.journals._sqlite_orders import SqliteOrders, finish
 from guardian.ports import (
@@ -118,7 +119,7 @@ class SqliteJournal(SqliteOrders):
         lease: Lease | None = None
         try:
             with self._file.write("open a lease") as db:
-                lease = self._leases.open(db, stored.storable(owner), self._rng.token())
+                lease = self._leases.open(db, storable(owner), self._rng.token())
         except BaseException:
             if lease is not None:
                 self._leases.drop(lease.id)
@@ -221,7 +222,9 @@ class SqliteJournal(SqliteOrders):
             rollout,
         )
         try:
-            return stored.verified(rollout, rows)
+            written = [row for row in rows if row["seq"] is not None]
+            last = (rows[0]["last_seq"], rows[0]["last_hash"]) if rows else (0, GENESIS)
+            return verified(rollout, written, last=last)
         except CodecError as error:
             raise Damaged(
                 f"rollout {rollout} in the journal {self._file.path} cannot be trusted: {error}. "
@@ -324,7 +327,7 @@ class SqliteJournal(SqliteOrders):
         ][:limit]
 
     def _readable(self, row: sqlite3.Row) -> Notice | None:
-        notice = stored.intact(Notice, row)
+        notice = intact(Notice, row)
         if isinstance(notice, CodecError):
             _LOG.error("notice %s of %s cannot be read: %s", row["n"], row["rollout"], notice)
             self._settle(int(row["n"]), row["attempts"], Dead(error=str(notice)))
@@ -347,7 +350,7 @@ class SqliteJournal(SqliteOrders):
 
     def _settle(self, n: int, attempts: int, result: Sent | Retry | Dead) -> None:
         state = {Sent: "sent", Retry: "pending", Dead: "dead"}[type(result)]
-        error = None if isinstance(result, Sent) else stored.storable(result.error)
+        error = None if isinstance(result, Sent) else storable(result.error)
         due_at = rfc3339(result.at) if isinstance(result, Retry) else ""
         with self._file.write("record a notice's delivery") as db:
             row = db.execute(
@@ -375,7 +378,7 @@ class SqliteJournal(SqliteOrders):
             db.execute(
                 "INSERT INTO snapshots (service, taken_at, body, sha256) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT DO NOTHING",
-                (snapshot.service, rfc3339(snapshot.taken_at), body, stored.sha256(body)),
+                (snapshot.service, rfc3339(snapshot.taken_at), body, sha256(body)),
             )
 
     def snapshots(self, service: str, *, limit: int = 5) -> list[Snapshot]:

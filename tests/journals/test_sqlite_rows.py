@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from guardian.journals._sqlite_rows import GENESIS, link, sha256
+from guardian.journals._chain import GENESIS, link, sha256
 from guardian.ports import Answer, Damaged, Unavailable
 from tests.contracts.journal_contract import begun, put
 from tests.contracts.journal_values import (

@@ -12,7 +12,7 @@ import pytest
 
 from guardian.core.codec import encode, encode_entry, rfc3339
 from guardian.core.rollout.entries import Answer
-from guardian.journals import _sqlite_rows as stored
+from guardian.journals import _chain as stored
 from guardian.journals._sqlite_schema import SCHEMA_VERSION
 from guardian.ports import ConfigError, Unavailable
 from tests.contracts.journal_claim_contract import claimed

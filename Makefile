@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Tests start hundreds of processes: none of them has to compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint types core bench mutants kills packaging requirements clean
+.PHONY: help demo test lint types core bench mutants kills packaging dist requirements clean
 
 help:  ## Say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,9 @@ kills: .venv/dev  ## kill -9 at 300 writes of a rollout, a watch, a rollback, an
 packaging: .venv/dev  ## What guardian is deployed with, built and run as far as this machine has the tools (root: apt-get)
 	@sh tests/packaging/bring.sh
 	$(BIN)/python -m pytest -q -x -rs -n 2 --dist loadfile tests/packaging
+
+dist: .venv/runtime  ## sdist and wheel of the commit in dist/: the same bytes wherever they are built
+	sh release/dist.sh $(abspath $(BIN)/python)
 
 requirements:  ## Resolve pyproject.toml again into the hashed requirements/*.txt
 	$(BIN)/python -m pip install --quiet uv

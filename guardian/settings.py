@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from pydantic_settings import SettingsConfigDict as Config
 
 from guardian.ports import ConfigError
+from guardian.ports.daemon_status import METRICS_LISTEN
 
 PREFIX: Final = "GUARDIAN_"
 SECRET: Final = ("_token", "_key", "_password")
@@ -109,7 +110,7 @@ class Settings(BaseSettings):
         default="text", description="How it is logged."
     )
     metrics_listen: Annotated[str, AfterValidator(_listen)] = Field(
-        default="127.0.0.1:9464",
+        default=METRICS_LISTEN,
         description="Where `guardian run` serves metrics and health: HOST:PORT.",
     )
     metrics_hosts: str = Field(

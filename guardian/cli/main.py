@@ -24,6 +24,7 @@ COMMANDS = {
     "freeze": "Stop all advances of SERVICE for a time.",
     "unfreeze": "End a freeze.",
     "run": "Drive rollouts for whoever orders them, until told to stop.",
+    "healthcheck": "Ask the daemon on this machine whether it still moves.",
     "rules": "Check rule files, put them into words, describe them to editors.",
     "config": "Check a configuration, show what it comes to, describe it.",
     "iam": "Print the least IAM policy for SERVICES.",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from guardian.core.model import Instant
 from guardian.core.status import RolloutStatus
+
+METRICS_LISTEN: Final = "127.0.0.1:9464"
+"""Where a daemon's status is served, and asked for, when nothing says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

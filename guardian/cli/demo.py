@@ -17,22 +17,12 @@ if TYPE_CHECKING:
     from guardian.sim.server import Simulator
 
 RATE_PER_S = 20.0
-SPEED = 60.0
 SERVICE = "agents-api"
 BAD_RATE = 0.12
 
 
-@click.command()
-@click.option(
-    "--speed",
-    type=click.FloatRange(1, 600),
-    default=SPEED,
-    show_default=True,
-    help="How many times as fast as real time the clock runs.",
-)
-@click.option("--no-color", is_flag=True, help="No colour, also on a terminal.")
 def demo(*, speed: float, no_color: bool) -> int:
-    """Show a healthy release go live and a bad one taken back. Needs no AWS and no network."""
+    """`guardian demo`; the exit code."""
     from guardian.clock import ScaledClock, SystemClock
     from guardian.core.model import floor_to
     from guardian.sim.server import Simulator

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from guardian.cli.options import aliases, config_option, form_option
+from guardian.cli.options import aliases
 from guardian.cli.output import show
 from guardian.messages import records
 from guardian.messages.v1_files import DoctorRecord
@@ -15,17 +15,8 @@ from guardian.wiring import open_wiring
 from guardian.wiring.doctor import examination
 
 
-@click.command()
-@click.argument("services", nargs=-1)
-@config_option
-@form_option("json: one document with every finding.")
-@click.option("--strict", is_flag=True, help="Warnings count as failures.")
 def doctor(*, services: tuple[str, ...], config: Path | None, form: str, strict: bool) -> int:
-    """Look at credentials, permissions, metrics, rollback targets, journal and notifiers.
-
-    Of SERVICES, or of all that are not switched off; of FUNCTION:ALIAS also without a file.
-    Nothing is changed and nobody is told.
-    """
+    """`guardian doctor`; the exit code."""
     found: list[Health] = []
     with open_wiring(config, usable=True, without_file=aliases(services)) as wiring:
         for health in examination(wiring, wiring.names(services)):

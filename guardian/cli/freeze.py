@@ -9,7 +9,6 @@ import click
 
 from guardian.app import freezes
 from guardian.cli.caller import actor
-from guardian.cli.options import DURATION, config_option, form_option
 from guardian.cli.output import show
 from guardian.core.codec import rfc3339
 from guardian.core.rollout.entries import EVERYTHING
@@ -19,24 +18,7 @@ from guardian.messages.v1 import FreezesRecord
 from guardian.ports import UsageError
 from guardian.wiring import Wiring, open_records
 
-FORM = form_option("json: one document with every freeze that is left.")
 
-
-@click.command()
-@click.argument("services", nargs=-1, metavar="[SERVICE]...")
-@config_option
-@click.option("--all", "everything", is_flag=True, help="Every service, also those added later.")
-@click.option(
-    "--until", "--for", "until", type=DURATION, metavar="DURATION", help="How long, e.g. 2h."
-)
-@click.option("--reason", default="", help="Why; recorded, and shown to whoever waits.")
-@click.option(
-    "--rollbacks-too",
-    is_flag=True,
-    help="Nothing is rolled back by guardian's own judgement either; an abort still is.",
-)
-@click.option("--list", "listed", is_flag=True, help="Only show the freezes there are.")
-@FORM
 def freeze(
     *,
     services: tuple[str, ...],
@@ -48,7 +30,7 @@ def freeze(
     listed: bool,
     form: str,
 ) -> int:
-    """Stop all advances of SERVICE for a time. Traffic stays, breaches still roll back."""
+    """`guardian freeze`; the exit code."""
     if listed and (services or everything or until is not None):
         raise UsageError("--list only shows: leave the rest away")
     if not listed and not until:
@@ -67,13 +49,8 @@ def freeze(
     return 0
 
 
-@click.command()
-@click.argument("services", nargs=-1, metavar="[SERVICE]...")
-@config_option
-@click.option("--all", "everything", is_flag=True, help="End the freeze of all services.")
-@FORM
 def unfreeze(*, services: tuple[str, ...], config: Path | None, everything: bool, form: str) -> int:
-    """End a freeze. One of all services is ended by --all, and leaves those of single ones."""
+    """`guardian unfreeze`; the exit code."""
     with open_records(config) as wiring:
         for scope in freezes.unfreeze(wiring, _named(services, everything)):
             click.echo(f"{_words(scope)} was not frozen", err=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-import click
 from pydantic import BaseModel, Field, ValidationError
 
 from guardian.cli.first_files import Answers, files
@@ -20,30 +19,6 @@ _EXAMPLE = "guardian init --lambda agents-api:live --account 333333333333 --regi
 _WIDTH = 48
 
 
-@click.command()
-@click.option(
-    "--lambda",
-    "function",
-    metavar="FUNCTION:ALIAS",
-    help="The Lambda alias that is guarded; required.",
-)
-@click.option("--service", metavar="NAME", help="What to call it; the function's name if left out.")
-@click.option(
-    "--account",
-    metavar="ID",
-    envvar="AWS_ACCOUNT_ID",
-    show_envvar=True,
-    help="The 12 digits of the AWS account; required.",
-)
-@click.option(
-    "--region",
-    metavar="REGION",
-    envvar="AWS_REGION",
-    show_envvar=True,
-    help="Where the function is; required.",
-)
-@click.option("--ci", type=click.Choice(["github"]), help="Also write a workflow for this system.")
-@click.option("--force", is_flag=True, help="Overwrite files that are there already.")
 def init(
     *,
     function: str | None,
@@ -53,7 +28,7 @@ def init(
     ci: str | None,
     force: bool,
 ) -> None:
-    """Write a first config file and rule file here. Nothing is asked of AWS."""
+    """`guardian init`."""
     answers = _answers(function, service, account, region)
     texts = files(answers, workflow=ci is not None)
     _write(texts, force=force)

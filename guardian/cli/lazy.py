@@ -1,13 +1,37 @@
-"""Groups of commands that are imported when they are used: a list of them costs nothing."""
+"""Commands that are imported when they are used: neither a list of them nor the help of one costs.
+
+What a command takes is declared in `guardian.cli.usage`; what it does is the function of the same
+name in the module of the same name beside this one, which is imported when it is done.
+"""
 
 from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
+
+
+class Declared(click.Command):
+    """A command that is done by the function of its name in the module of its name."""
+
+    def does(self) -> Callable[..., Any]:
+        """What it is done by."""
+        declared: Any = self.callback
+        module = importlib.import_module(declared.__module__.replace(".usage.", "."))
+        does: Callable[..., Any] = getattr(module, declared.__name__)
+        return does
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do it with what was given."""
+        return ctx.invoke(self.does(), **ctx.params)
+
+
+def command(name: str | None = None) -> Callable[[Callable[[], None]], Declared]:
+    """Declares one: its options stand on an empty function, whose docstring is its help."""
+    return click.command(name, cls=Declared)
 
 
 class LazyGroup(click.Group):
@@ -39,7 +63,7 @@ class LazyGroup(click.Group):
         name = self._also.get(cmd_name, cmd_name)
         if name not in self._lazy:
             return None
-        module = importlib.import_module(f"guardian.cli.{self._modules.get(name, name)}")
+        module = importlib.import_module(f"guardian.cli.usage.{self._modules.get(name, name)}")
         return next(
             command
             for command in vars(module).values()

@@ -12,7 +12,7 @@ import click
 
 from guardian import __version__
 from guardian.cli.lazy import LazyGroup
-from guardian.cli.rollout import ORDERS
+from guardian.cli.usage.rollout import ORDERS
 
 COMMANDS = {
     "demo": "Show a healthy release go live and a bad one taken back.",

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from guardian.app.report import report as reported
 from guardian.cli import whole_file
-from guardian.cli.options import config_option
 from guardian.cli.output import show
 from guardian.report.document import as_json
 from guardian.report.facts import Facts
@@ -17,36 +14,13 @@ from guardian.report.page import as_html
 from guardian.report.text import as_text
 from guardian.wiring import open_records
 
-FORMS = ("text", "markdown", "json", "html")
 _ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".json": "json"}
 
 
-@click.command()
-@click.argument("name", metavar="ROLLOUT|SERVICE")
-@config_option
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(FORMS),
-    default=None,
-    help="What it is written as; by the ending of FILE, or text, when left out.",
-)
-@click.option(
-    "--to",
-    "to",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write it into this file instead of to the terminal.",
-)
-@click.option("--no-metrics", is_flag=True, help="From the journal alone: AWS is not asked.")
 def report(
     *, name: str, config: Path | None, form: str | None, to: Path | None, no_metrics: bool
 ) -> int:
-    """What happened in a rollout and why, for a post-mortem.
-
-    Of the newest rollout where a SERVICE is named. Nothing is changed and nobody is told.
-    """
+    """`guardian report`; the exit code."""
     with open_records(config) as wiring:
         facts = reported(wiring, name, metrics=not no_metrics)
     missing = facts.readings.missing

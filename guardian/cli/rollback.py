@@ -12,7 +12,7 @@ from guardian.app.rollback import RollbackRequest, planned
 from guardian.app.rollback import rollback as put_back
 from guardian.app.rollback_plan import RollbackPlan
 from guardian.cli.caller import caller, end
-from guardian.cli.options import DURATION, REASON, aliases, config_option
+from guardian.cli.options import aliases
 from guardian.cli.output import Output
 from guardian.core.rollout.machine import IllegalEntry
 from guardian.engine.in_process import Limits
@@ -21,19 +21,6 @@ from guardian.ports import OutcomeUnknown, Unavailable, UsageError
 from guardian.wiring import Wiring, need, open_in_need
 
 
-@click.command()
-@click.argument("service")
-@config_option
-@click.option("--to", metavar="VERSION", help="Restore this version, whatever the snapshot says.")
-@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can answer.")
-@REASON
-@click.option(
-    "--rollback-timeout",
-    type=DURATION,
-    default="5m",
-    show_default=True,
-    help="How long to go on trying (exit code 6 after that).",
-)
 def rollback(
     *,
     service: str,
@@ -43,7 +30,7 @@ def rollback(
     reason: str,
     rollback_timeout: float,
 ) -> int:
-    """Put all traffic of SERVICE back on its stable version, now."""
+    """`guardian rollback`; the exit code."""
     output = Output("text", quiet=True)
     limits = Limits(rollback_timeout_s=rollback_timeout)
     asked = RollbackRequest(service=service, to=to, reason=reason, limits=limits)

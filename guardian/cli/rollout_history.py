@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from guardian.app.status import names_a_rollout, past, status
-from guardian.cli.options import config_option, form_option
 from guardian.cli.output import show
 from guardian.cli.status_lines import ending, head, one_rollout, rollouts, where
 from guardian.core.status import RolloutStatus
@@ -17,22 +16,10 @@ from guardian.ports import UsageError
 from guardian.wiring import Wiring, open_records
 
 
-@click.command()
-@click.argument("name", required=False, metavar="[SERVICE]")
-@config_option
-@click.option("--rollout", "rollout", metavar="ID", help="The entries of this rollout.")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    help="How many rollouts of a service, newest first.",
-)
-@form_option("json: one document; entries come whole.")
 def history(
     *, name: str | None, config: Path | None, rollout: str | None, limit: int, form: str
 ) -> int:
-    """Past rollouts of SERVICE, or of all; of a rollout's id, its entries."""
+    """`guardian rollout history`; the exit code."""
     if name is not None and rollout is not None:
         raise UsageError("name a SERVICE, or a rollout with --rollout, not both")
     with open_records(config) as wiring:

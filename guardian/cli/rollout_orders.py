@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 import click
 
 from guardian.app.orders import give
 from guardian.cli.caller import actor
-from guardian.cli.options import DURATION, REASON, config_option, form_option
 from guardian.cli.orders import told
 from guardian.clock import SystemClock
 from guardian.core.codec import rfc3339
@@ -19,35 +18,6 @@ from guardian.messages import records
 from guardian.messages.v1 import OrderRecord
 from guardian.ports import GuardianError
 from guardian.wiring import open_records
-
-Command = Callable[..., Any]
-
-
-def order_options(command: Command) -> Command:
-    """What every order takes."""
-    for option in (
-        form_option("json: one record with the order and what became of it."),
-        click.option(
-            "--timeout",
-            type=DURATION,
-            default="15s",
-            show_default=True,
-            help="How long to wait for the answer (exit code 124).",
-        ),
-        click.option(
-            "--no-wait", is_flag=True, help="Leave the order, do not wait for its answer."
-        ),
-        click.option(
-            "--expect-step",
-            type=click.IntRange(min=0),
-            metavar="N",
-            help="Refuse it when the rollout is at another step by then; 0 is before the first.",
-        ),
-        config_option,
-        click.argument("rollout", metavar="SERVICE"),
-    ):
-        command = option(command)
-    return command
 
 
 def failing(form: str, run: Callable[[], int]) -> int:
@@ -115,68 +85,31 @@ def _give(
     return failing(asked["form"], run)
 
 
-WHY = click.option("--reason", required=True, help="Why; recorded.")
-
-
-@click.command()
-@click.option("--full", is_flag=True, help="All traffic to the canary now, over the steps between.")
-@REASON
-@order_options
 def promote(*, full: bool, reason: str, **asked: Unpack[OrderArguments]) -> int:
-    """End this bake and take the next step. SERVICE may be a rollout's id.
-
-    Without --expect-step it is refused when the rollout has gone on in the meantime.
-    """
+    """`guardian rollout promote`; the exit code."""
     return _give("promote", asked, reason=reason, full=full)
 
 
-@click.command()
-@click.option(
-    "--stop-rollback",
-    is_flag=True,
-    help="Also stop a rollback under way: traffic stays split; needs --reason.",
-)
-@REASON
-@order_options
 def hold(*, stop_rollback: bool, reason: str, **asked: Unpack[OrderArguments]) -> int:
-    """Stop advancing until `guardian rollout resume`. Breaches still roll back."""
+    """`guardian rollout hold`; the exit code."""
     return _give("hold", asked, reason=reason, full=stop_rollback)
 
 
-@click.command()
-@REASON
-@order_options
 def resume(*, reason: str, **asked: Unpack[OrderArguments]) -> int:
-    """Go on from where a hold began."""
+    """`guardian rollout resume`; the exit code."""
     return _give("resume", asked, reason=reason)
 
 
-@click.command()
-@click.option(
-    "--step",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="The step that may begin, counted from 1; refused when another one is waiting.",
-)
-@REASON
-@order_options
 def approve(*, step: int | None, reason: str, **asked: Unpack[OrderArguments]) -> int:
-    """Agree to the step that waits for a person."""
+    """`guardian rollout approve`; the exit code."""
     return _give("approve", asked, reason=reason, step=None if step is None else step - 2)
 
 
-@click.command()
-@REASON
-@order_options
 def abort(*, reason: str, **asked: Unpack[OrderArguments]) -> int:
-    """Put the recorded stable state back, now."""
+    """`guardian rollout abort`; the exit code."""
     return _give("abort", asked, reason=reason)
 
 
-@click.command()
-@order_options
-@click.argument("criterion")
-@WHY
 def waive(*, criterion: str, reason: str, **asked: Unpack[OrderArguments]) -> int:
-    """Let CRITERION count no longer, for this rollout alone."""
+    """`guardian rollout waive`; the exit code."""
     return _give("waive", asked, reason=reason, subject=criterion)

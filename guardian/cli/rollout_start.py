@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from guardian.app.guarding import Guarded
 from guardian.app.orders import ANSWER_S, give
 from guardian.app.start import Accepted, StartRequest, retried
 from guardian.app.start import start as started
 from guardian.cli.caller import actor, allowed, caller, end
 from guardian.cli.options import (
-    DURATION,
-    FIXES,
-    JUNIT,
-    REASON,
-    ROLLBACK_TIMEOUT,
     colour,
-    config_option,
-    output_options,
 )
 from guardian.cli.orders import told
 from guardian.cli.output import Output, show
@@ -33,44 +24,6 @@ from guardian.messages.v1 import OrderRecord
 from guardian.wiring import Wiring, open_wiring
 
 
-@click.command()
-@click.argument("service")
-@config_option
-@click.option("--to", required=True, metavar="VERSION", help="A published version, or `latest`.")
-@click.option("--wait", is_flag=True, help="Drive it here and wait for the end.")
-@click.option("--again", is_flag=True, help="Also a version that was rolled back before.")
-@click.option(
-    "--supersede",
-    is_flag=True,
-    help="Take back a live rollout of another version first, and wait until that is confirmed.",
-)
-@FIXES
-@click.option("--observe", is_flag=True, help="Shift and judge, and do not roll back.")
-@REASON
-@click.option(
-    "--on-exit",
-    type=click.Choice(["rollback", "leave"]),
-    default="rollback",
-    show_default=True,
-    help="What a signal does to the traffic.",
-)
-@click.option(
-    "--timeout",
-    type=DURATION,
-    help="The rollout must be over by then, else --timeout-then (exit code 124)."
-    " Without --wait: how long to wait for the daemon's answer, 15s.",
-)
-@click.option(
-    "--timeout-then",
-    type=click.Choice(["rollback", "leave"]),
-    default="rollback",
-    show_default=True,
-    help="What the end of --timeout does to a release that has not failed.",
-)
-@ROLLBACK_TIMEOUT
-@click.option("--allow", metavar="WHAT", default="", help="As for `guardian watch`.")
-@JUNIT
-@output_options
 def start(
     *,
     service: str,
@@ -93,10 +46,7 @@ def start(
     verbose: bool,
     no_color: bool,
 ) -> int:
-    """Bring a version of SERVICE live by the steps of its configuration.
-
-    Without --wait the daemon (`guardian run`) drives it, and the command ends with its answer.
-    """
+    """`guardian rollout start`; the exit code."""
     colour(no_color)
     output = Output(form, quiet=quiet, verbose=verbose, junit=junit)
     with output.failing(), open_wiring(config) as wiring:
@@ -162,18 +112,6 @@ def _accepted(form: str, result: Accepted, service: str, now: Instant) -> None:
         show(result.rollout)
 
 
-@click.command()
-@click.argument("service")
-@config_option
-@click.option("--reason", default="", help="Why; recorded. Needed after a rollback.")
-@click.option("--wait", is_flag=True, help="After a rollback: drive it here, to the end.")
-@click.option(
-    "--timeout",
-    type=DURATION,
-    help="With --wait: it must be over by then, else it goes back (exit code 124)."
-    " Without: how long to wait for the answer, 15s.",
-)
-@output_options
 def retry(
     *,
     service: str,
@@ -186,11 +124,7 @@ def retry(
     verbose: bool,
     no_color: bool,
 ) -> int:
-    """Try again what did not work: a live rollout's shift, or a version that was rolled back.
-
-    A live rollout asks its router again. After a rollback the same version is started anew, as
-    `guardian rollout start --again` does.
-    """
+    """`guardian rollout retry`; the exit code."""
     colour(no_color)
     output = Output(form, quiet=quiet, verbose=verbose)
     with output.failing(), open_wiring(config) as wiring:

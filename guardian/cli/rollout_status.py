@@ -12,7 +12,7 @@ import click
 from guardian.app.status import Statuses, following, listed, meant, statuses
 from guardian.cli.lines import table
 from guardian.cli.live import Stopped, screen
-from guardian.cli.options import colour, config_option, form_option
+from guardian.cli.options import colour
 from guardian.cli.output import show
 from guardian.cli.status_lines import block, changes, news, one_rollout, rollouts, where
 from guardian.core.model import Instant
@@ -22,13 +22,8 @@ from guardian.ports import UsageError
 from guardian.wiring import Wiring, open_records
 
 
-@click.command("list")
-@click.argument("service", required=False)
-@config_option
-@click.option("--all", "everything", is_flag=True, help="Also those that are over.")
-@form_option("json: one document with all of them.")
 def list_(*, service: str | None, config: Path | None, everything: bool, form: str) -> int:
-    """Rollouts that are live, of SERVICE or of all."""
+    """`guardian rollout list`; the exit code."""
     with open_records(config) as wiring:
         found = listed(wiring, service, everything=everything)
         _print(found.found, form, wiring.clock.now())
@@ -36,19 +31,10 @@ def list_(*, service: str | None, config: Path | None, everything: bool, form: s
     return 0
 
 
-@click.command()
-@click.argument("names", nargs=-1, metavar="[SERVICE]...")
-@config_option
-@click.option("-w", "--watch", "live", is_flag=True, help="Stay, and show each change, to the end.")
-@form_option("json: one document; jsonl: one record a rollout, and with -w one a change.", "jsonl")
-@click.option("--no-color", is_flag=True, help="No colour, also on a terminal.")
 def status(
     *, names: tuple[str, ...], config: Path | None, live: bool, form: str, no_color: bool
 ) -> int:
-    """How rollouts stand: those of each SERVICE (or of that id), else all that are live.
-
-    What is shown is what the journal holds; the newest values are with the process that judges.
-    """
+    """`guardian rollout status`; the exit code."""
     colour(no_color)
     if live and form == "json":
         raise UsageError("-w shows changes as they come: use -o jsonl with it")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from guardian.cli.options import form_option
 from guardian.core.wording import span
 from guardian.files.config import load
 from guardian.files.findings import counted
@@ -23,17 +22,8 @@ from guardian.wiring.adapters import router_variables
 from guardian.wiring.services import service_criteria
 
 
-@click.group()
-def rules() -> None:
-    """Check rule files, put them into words, describe them to editors."""
-
-
-@rules.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--strict", is_flag=True, help="Warnings count as errors.")
-@form_option("json: one document with every finding.")
 def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
-    """Check rule files and folders of them: every error of every file, with its place."""
+    """`guardian rules lint`; the exit code."""
     report = check(paths, routed=router_variables())
     errors = [f for f in report.findings if f.severity == "error"]
     if form == "json":
@@ -48,17 +38,8 @@ def lint(*, paths: tuple[Path, ...], strict: bool, form: str) -> int:
     return 3 if errors or (strict and report.findings) else 0
 
 
-@rules.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATHS...|SERVICE")
-@click.option(
-    "-c",
-    "--config",
-    type=click.Path(path_type=Path),
-    help="Explain the criteria of SERVICE in this config file, its overrides and steps with them.",
-)
-@form_option("json: one document with every value and its origin.")
 def explain(*, paths: tuple[str, ...], config: Path | None, form: str) -> int:
-    """Put rule files into plain English, with every default and where each value is written."""
+    """`guardian rules explain`; the exit code."""
     if config is None:
         found = explained(paths)
         if form == "json":
@@ -98,8 +79,7 @@ def _explain_service(config: Path, name: str, form: str) -> None:
     click.echo(f"Everything else that is configured: guardian config show {name}")
 
 
-@rules.command()
 def schema() -> int:
-    """Print the JSON Schema of rule files, for editors and other programs."""
+    """`guardian rules schema`; the exit code."""
     click.echo(json.dumps(rule_schema(), indent=2))
     return 0

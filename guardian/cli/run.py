@@ -10,11 +10,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import click
-
 from guardian import __version__
 from guardian.cli.log import Log
-from guardian.cli.options import config_option
 from guardian.engine.daemon import Daemon
 from guardian.engine.dependencies import Dependencies
 from guardian.engine.vigil import Vigil
@@ -29,20 +26,8 @@ from guardian.wiring.configured import ConfiguredCatalog
 from guardian.wiring.receivers import usable_receivers
 
 
-@click.command()
-@config_option
-@click.option("--observe", is_flag=True, help="Judge what others deploy, tell, and never act.")
-@click.option(
-    "--metrics-listen",
-    metavar="ADDR",
-    help="Where metrics and health are served, HOST:PORT; else GUARDIAN_METRICS_LISTEN.",
-)
 def run(*, config: Path | None, observe: bool, metrics_listen: str | None) -> int:
-    """Drive rollouts for whoever orders them, until told to stop.
-
-    SIGTERM or SIGINT: leaves within 10 seconds and changes no traffic; the next daemon goes on.
-    SIGHUP: reads the files again.
-    """
+    """`guardian run`; the exit code."""
     with open_wiring(config, usable=True) as wiring:
         configured, settings = wiring.configured(), wiring.settings
         metrics = PrometheusMetrics(notifiers=[receiver.name for receiver in configured.receivers])

@@ -8,7 +8,7 @@ import click
 
 from guardian.app.snapshots import snapshots
 from guardian.cli.caller import actor
-from guardian.cli.options import aliases, config_option, form_option
+from guardian.cli.options import aliases
 from guardian.core.codec import rfc3339
 from guardian.messages import records
 from guardian.messages.v1 import SnapshotsRecord
@@ -16,11 +16,6 @@ from guardian.ports import UsageError
 from guardian.wiring import open_wiring
 
 
-@click.command()
-@click.argument("services", nargs=-1)
-@config_option
-@click.option("--all", "everything", is_flag=True, help="Every service of the config file.")
-@form_option("json: one document with every snapshot.")
 def snapshot(
     *,
     services: tuple[str, ...],
@@ -28,7 +23,7 @@ def snapshot(
     everything: bool,
     form: str,
 ) -> None:
-    """Record what stable is, so that `guardian watch` knows what to restore."""
+    """`guardian snapshot`."""
     if bool(services) is everything:
         raise UsageError("either name the services, or say --all")
     taken = []

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
+from guardian.cli.lazy import Declared
 from guardian.cli.main import COMMANDS, GROUPS
 from guardian.cli.main import guardian as commands
 from tests.cli.stage import ROOT, Ended, stage
@@ -179,3 +183,71 @@ def test_dead_endpoints_and_bad_settings_are_said(tmp_path: Path) -> None:
         clock = s.run("snapshot", "agents-api", AWS_ENDPOINT_URL="https://example.com")
         assert clock.code == 3, clock.err
         assert "GUARDIAN_SIMULATED_CLOCK" in clock.err
+
+
+# --- what a command takes, and what it does ----------------------------------------------------
+
+
+ASKED = """
+import json, sys
+from guardian.cli.main import run
+for words in json.load(sys.stdin):
+    try:
+        run([*words, "-h"])
+    except SystemExit as end:
+        assert end.code == 0, words
+    print(json.dumps([words, sorted(sys.modules)]), file=sys.stderr)
+"""
+"""Prints the help of commands one after the other, and which modules there are after each."""
+
+
+def _commands(group: click.Group, *before: str) -> Iterator[tuple[list[str], click.Command]]:
+    """The words of every command, and what is declared of it."""
+    context = click.Context(group)
+    yield [*before], group
+    for name in group.list_commands(context):
+        one = group.get_command(context, name)
+        assert one is not None
+        if isinstance(one, click.Group):
+            yield from _commands(one, *before, name)
+        else:
+            yield [*before, name], one
+
+
+def test_the_help_of_a_command_imports_click_alone() -> None:
+    """No vendor's package, and no room of guardian's; but `watch` lists what routers declare."""
+    asked = sorted(
+        (words for words, _ in _commands(commands)), key=lambda words: words == ["watch"]
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED],
+        input=json.dumps(asked),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    bare = sys.stdlib_module_names - {"asyncio", "logging", "sqlite3"} | {"click", "__main__"}
+    for line in done.stderr.splitlines():
+        words, found = json.loads(line)
+        others = {
+            name
+            for name in found
+            if name.partition(".")[0] not in bare
+            and not name.startswith(("guardian.cli", "guardian.__main__", "_"))
+            and name != "guardian"
+        }
+        if words == ["watch"]:
+            vendors = ("apscheduler", "boto", "pdpyras", "prometheus_client", "slack_sdk")
+            assert not [name for name in others if name.startswith(vendors)]
+        else:
+            assert not others, words
+    assert len(done.stderr.splitlines()) == len(asked)
+
+
+def test_each_command_is_done_with_what_it_takes() -> None:
+    """The options of a declaration are the arguments of the function that does it."""
+    for _, declared in _commands(commands):
+        if isinstance(declared, Declared):
+            given = {param.name: "" for param in declared.params if param.name}
+            inspect.signature(declared.does()).bind(**given)

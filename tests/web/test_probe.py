@@ -8,8 +8,8 @@ from dataclasses import replace
 import click
 import pytest
 
-from guardian.cli.healthcheck import healthcheck
 from guardian.cli.main import run
+from guardian.cli.usage.healthcheck import healthcheck
 from guardian.settings import load
 from guardian.web.app import HttpServer, serve
 from guardian.web.metrics import PrometheusMetrics

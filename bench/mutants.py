@@ -25,11 +25,6 @@ CORE = Room(
 COMMANDS = tuple(f"tests/cli/test_{name}.py" for name in ("orders", "output", "status"))
 ENGINE = Room(name="engine", tests=("tests/engine", *COMMANDS), last=("tests/simulation",))
 EQUAL = {
-    "judging/sequential.py: "
-    "log_e_rate_above(errors=middle, total=total, limit=limit) >= -log(alpha)"
-    "  ->  log_e_rate_above(errors=middle, total=total, limit=limit) > -log(alpha)": (
-        "a number of errors whose evidence is the threshold to the last bit does not exist"
-    ),
     "core/codec.py: 40  ->  80": "how much of a wrong time an error shows",
     "engine/supervisor.py: 300  ->  600": "how much of a bug's text a log shows",
 }

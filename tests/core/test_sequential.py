@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardian.core.judging import sequential
 from guardian.core.judging.sequential import (
     ODDS_RATIOS,
     RATE_RATIOS,
@@ -21,23 +20,9 @@ from guardian.core.judging.sequential import (
     LimitTest,
     Minute,
     Track,
-    breach_threshold,
-    log_e_changepoint,
-    log_e_rate_above,
-    log_e_rate_below,
-    log_e_two_sample,
-    log_e_two_sample_changepoint,
 )
 
 VECTORS = Path(__file__).parents[3] / "shared" / "data" / "sequential_vectors.json"
-KINDS = (
-    "log_e_rate_above",
-    "log_e_rate_below",
-    "breach_threshold",
-    "log_e_two_sample",
-    "log_e_changepoint",
-    "log_e_two_sample_changepoint",
-)
 # The same examples in every run: a failure that comes and goes teaches nobody.
 steady = settings(deadline=None, derandomize=True, max_examples=150)
 
@@ -67,35 +52,61 @@ def vectors(kind: str) -> list[dict[str, Any]]:
     return [v for v in json.loads(VECTORS.read_text())["vectors"] if v["kind"] == kind]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_published_value_is_reproduced(kind: str) -> None:
-    """Each function gives the value that 50-digit arithmetic gave from its definition."""
+@pytest.mark.parametrize(
+    ("kind", "test"),
+    [("log_e_changepoint", LimitTest), ("log_e_two_sample_changepoint", CompareTest)],
+)
+def test_every_published_value_is_reproduced(
+    kind: str, test: type[LimitTest | CompareTest]
+) -> None:
+    """Each test gives the value that 50-digit arithmetic gave from its definition."""
     cases = vectors(kind)
     assert len(cases) >= 5
-    for evaluation in cases:
-        got, wanted = getattr(sequential, kind)(**evaluation["parameters"]), evaluation["expected"]
-        if kind == "breach_threshold":
-            assert got == wanted["min_errors"], evaluation["name"]
-            continue
-        value = got if isinstance(got, float) else got.log_e
+    for case in cases:
+        given, wanted = dict(case["parameters"]), case["expected"]
+        minutes = given.pop("minutes")
+        judge = test(**given)
+        track = go_through(judge, minutes)
         # The 50-digit values of "no evidence" are 1e-51 and not quite zero.
-        same = math.isclose(value, wanted["value"], rel_tol=wanted["rel_tol"], abs_tol=1e-12)
-        assert same, (evaluation["name"], value, wanted)
-        if not isinstance(got, float):
-            assert got.breach is wanted["breach"], evaluation["name"]
+        same = math.isclose(track.log_e, wanted["value"], rel_tol=wanted["rel_tol"], abs_tol=1e-12)
+        assert same, (case["name"], track.log_e, wanted)
+        assert judge.proven(track) is wanted["breach"], case["name"]
 
 
-def test_the_fewest_errors_that_prove_a_breach_at_low_counts() -> None:
-    """At a limit of 5 % and alpha 5 %: 2 of 2, 3 of 5, 9 of 50, 190 of 3000; none of 2 at 10 %."""
-    found = [breach_threshold(total=n, limit=0.05, alpha=0.05) for n in (2, 5, 50, 3000)]
-    assert found == [2, 3, 9, 190]
-    assert breach_threshold(total=2, limit=0.1, alpha=0.01) is None
+AT_ONCE = {"horizon": 1, "sustain": 1, "first": 1.0}
+"""All bets on the first minute: what is known of fixed totals holds for it."""
 
 
-def test_clean_requests_prove_health_as_slowly_as_documented() -> None:
-    """75 clean requests do not yet prove a rate below 5 % at a level of 5 %; 76 do."""
-    assert log_e_rate_below(errors=0, total=75, limit=0.05) < math.log(20)
-    assert log_e_rate_below(errors=0, total=76, limit=0.05) >= math.log(20)
+def above(errors: float, total: float, limit: float, alpha: float) -> bool:
+    """Whether so many errors of so many prove a rate above the limit, looked at once."""
+    test = LimitTest(limit=limit, alpha=alpha, **AT_ONCE)  # type: ignore[arg-type]
+    return test.proven(go_through(test, [(errors, total)]))
+
+
+def test_every_published_value_of_fixed_totals_is_reproduced() -> None:
+    """One minute, and one bet on a whole list, are the plain mixtures of the definition."""
+    for case in vectors("log_e_rate_above"):
+        errors, total, limit = (case["parameters"][k] for k in ("errors", "total", "limit"))
+        test = LimitTest(limit=limit, alpha=0.05, **AT_ONCE)  # type: ignore[arg-type]
+        wanted = pytest.approx(case["expected"]["value"], rel=1e-9, abs=1e-12)
+        assert go_through(test, [(errors, total)]).log_e == wanted, case["name"]
+    for case in vectors("log_e_two_sample"):
+        minutes, margin = case["parameters"]["minutes"], case["parameters"]["margin_ratio"]
+        compare = CompareTest(margin_ratio=margin, alpha=0.05, **AT_ONCE)  # type: ignore[arg-type]
+        wanted = pytest.approx(case["expected"]["value"], rel=1e-9, abs=1e-12)
+        assert go_through(compare, minutes).log_e == wanted, case["name"]
+    for case in vectors("breach_threshold"):
+        given, fewest = case["parameters"], case["expected"]["min_errors"]
+        total, fixed = given["total"], (given["limit"], given["alpha"])
+        assert above(total if fewest is None else fewest, total, *fixed) is (fewest is not None)
+        assert fewest is None or not above(fewest - 1, total, *fixed), case["name"]
+
+
+@pytest.mark.parametrize(("fewest", "total"), [(2, 2), (3, 5), (9, 50), (190, 3000)])
+def test_the_fewest_errors_that_prove_a_breach_at_low_counts(fewest: int, total: int) -> None:
+    """At a limit of 5 % and alpha 5 %, looked at once."""
+    assert above(fewest, total, 0.05, 0.05)
+    assert not above(fewest - 1, total, 0.05, 0.05)
 
 
 # --- validity by enumeration: every outcome, no sampling ---------------------------------------
@@ -311,8 +322,8 @@ def test_one_minute_after_a_clean_history_never_proves_a_breach(
 ) -> None:
     """A single minute, however terrible, is never enough when two must agree."""
     minutes = [*((0, n) for n in clean), (bad, bad)]
-    proof = log_e_changepoint(minutes=minutes, limit=0.05, horizon=60, sustain=sustain, alpha=alpha)
-    assert not proof.breach
+    test = LimitTest(limit=0.05, horizon=60, sustain=sustain, alpha=alpha)
+    assert not test.proven(go_through(test, minutes))
 
 
 @pytest.mark.parametrize("sustain", [1, 2])
@@ -325,17 +336,13 @@ def test_huge_counts_overflow_nothing(sustain: int, rate: float, limit: float) -
     assert math.isfinite(go_through(test, [(rate * n, n)] * 300).log_e)
     compare = CompareTest(horizon=60, alpha=0.0125, sustain=sustain)
     assert math.isfinite(go_through(compare, [(rate * n, n, limit * n, n)] * 300).log_e)
-    assert math.isfinite(log_e_rate_above(errors=rate * n, total=n, limit=limit))
-    assert math.isfinite(log_e_rate_below(errors=rate * n, total=n, limit=limit))
-    assert math.isfinite(log_e_two_sample(minutes=[(rate * n, n, limit * n, n)] * 3))
 
 
 def test_the_same_minutes_give_the_same_bits() -> None:
     """Two evaluations agree exactly: a restart decides as the process before it did."""
     minutes = [(3, 17, 1, 80), (0, 21, 2, 77), (5, 19, 0, 82)] * 9
     first, again = (
-        log_e_two_sample_changepoint(minutes=minutes, horizon=60, sustain=2, alpha=0.01)
-        for _ in range(2)
+        go_through(CompareTest(horizon=60, sustain=2, alpha=0.01), minutes) for _ in range(2)
     )
     assert first == again
 

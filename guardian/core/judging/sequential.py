@@ -19,12 +19,11 @@ hide a late regression.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import exp, inf, log, log1p
-from typing import Final, NamedTuple, TypeAlias
+from typing import ClassVar, Final, NamedTuple, TypeAlias
 
 from guardian.core.judging.tally import common
 
@@ -48,56 +47,6 @@ Minute: TypeAlias = Sequence[float]
 
 What stands before the first two, such as when the minute began, is passed over.
 """
-
-
-# --- fixed totals ------------------------------------------------------------------------------
-
-
-def log_e_rate_above(*, errors: float, total: float, limit: float) -> float:
-    """Log evidence that more than `limit` (a share) of all events are errors, from totals."""
-    return _log_mean([errors * log(g) - total * log1p((g - 1) * limit) for g in ODDS_RATIOS])
-
-
-def log_e_rate_below(*, errors: float, total: float, limit: float) -> float:
-    """Log evidence that less than `limit` (a share) of all events are errors, from totals."""
-    return _log_mean([-errors * log(g) - total * log1p((1 / g - 1) * limit) for g in ODDS_RATIOS])
-
-
-def breach_threshold(*, total: int, limit: float, alpha: float) -> int | None:
-    """The fewest errors among `total` that prove a rate above `limit`; None if none do."""
-    low, high = 0, total + 1
-    while low < high:
-        middle = (low + high) // 2
-        if log_e_rate_above(errors=middle, total=total, limit=limit) >= -log(alpha):
-            high = middle
-        else:
-            low = middle + 1
-    return low if low <= total else None
-
-
-def log_e_two_sample(*, minutes: Sequence[Minute], margin_ratio: float = 1.0) -> float:
-    """Log evidence that the canary's error rate is over `margin_ratio` times stable's."""
-    sums = [0.0] * len(RATE_RATIOS)
-    for minute in minutes:
-        ratios = _two_sample_ratios(minute, margin_ratio)
-        sums = [a + b for a, b in zip(sums, ratios, strict=True)] if ratios else sums
-    return _log_mean(sums)
-
-
-def _two_sample_ratios(minute: Minute, margin_ratio: float) -> list[float]:
-    """Each alternative's log likelihood ratio; empty where a side has no traffic or none errs."""
-    errors, total, stable_errors, stable_total = minute
-    both = errors + stable_errors
-    if total <= 0 or stable_total <= 0 or both <= 0:
-        return []
-    share = margin_ratio * total / (margin_ratio * total + stable_total)
-    return [errors * log(r) - both * log1p((r - 1) * share) for r in RATE_RATIOS]
-
-
-def _log_mean(logs: Sequence[float]) -> float:
-    """The log of the mean of exponentials, without overflow."""
-    top = max(logs)
-    return top + log(math.fsum(exp(x - top) for x in logs) / len(logs))
 
 
 # --- minute by minute --------------------------------------------------------------------------
@@ -127,6 +76,8 @@ class _ChangePointTest(ABC):
     least 2 a single minute, however bad, proves nothing.
     """
 
+    alternatives: ClassVar[tuple[float, ...]] = ODDS_RATIOS
+
     horizon: int
     """The longest the rollout may last, in minutes; doubling it costs ln 2 of evidence."""
     alpha: float
@@ -150,6 +101,10 @@ class _ChangePointTest(ABC):
         object.__setattr__(self, "threshold", threshold)
         object.__setattr__(self, "_cap", cap if self.sustain > 1 else inf)
         object.__setattr__(self, "_log_later", log(later) if later > 0 else -inf)
+
+    def start(self) -> Track:
+        """No evidence either way."""
+        return Track(log_stakes=(-inf,) * len(self.alternatives))
 
     def proven(self, track: Track) -> bool:
         """Whether the breach was proven at some minute of the track."""
@@ -204,12 +159,22 @@ class _ChangePointTest(ABC):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitTest(_ChangePointTest):
-    """Is the error rate above `limit`? Minutes are (errors, total)."""
+class _AgainstLimit(_ChangePointTest):
+    """Against a limit: minutes are (what hurts, in how much)."""
 
     limit: float
-    """The largest allowed share of errors, 0..1."""
     _each: tuple[tuple[float, float], ...] = field(init=False, compare=False, repr=False)
+    """Of each alternative: what one that hurts gains, and what each of all of them costs."""
+
+    def _ratios(self, minute: Minute) -> Sequence[float]:
+        """A minute in which nothing was counted says nothing."""
+        hurting, whole = minute[-2:]
+        return [hurting * gain - whole * cost for gain, cost in self._each] if whole > 0 else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitTest(_AgainstLimit):
+    """Is the error rate above `limit`, a share from 0 to 1? Minutes are (errors, total)."""
 
     def __post_init__(self) -> None:
         # The name is spelled out because slots make dataclass build the class twice.
@@ -219,29 +184,17 @@ class LimitTest(_ChangePointTest):
         each = tuple((log(g), log1p((g - 1) * self.limit)) for g in ODDS_RATIOS)
         object.__setattr__(self, "_each", each)
 
-    def start(self) -> Track:
-        """No evidence either way."""
-        return Track(log_stakes=(-inf,) * len(ODDS_RATIOS))
-
-    def _ratios(self, minute: Minute) -> Sequence[float]:
-        """A minute without events says nothing."""
-        errors, total = minute[-2:]
-        return [errors * gain - total * cost for gain, cost in self._each] if total > 0 else ()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RateTest(_ChangePointTest):
+class RateTest(_AgainstLimit):
     """Are there more (or fewer) events a minute than `limit`? Minutes are (events, minutes).
 
     Of `x` Poisson events in `t` minutes, the alternative that multiplies the limit by `g` gains
     `x ln(g) - t (g - 1) limit` in logs: what LimitTest's formula becomes as shares go to zero.
     """
 
-    limit: float
-    """Events a minute, 0 or more."""
     fewer: bool
     """Whether too few events hurt."""
-    _each: tuple[tuple[float, float], ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _ChangePointTest.__post_init__(self)
@@ -249,15 +202,6 @@ class RateTest(_ChangePointTest):
             raise ValueError(f"a rate is 0 or more events a minute, not {self.limit:g}")
         times = [1.0 / g if self.fewer else g for g in ODDS_RATIOS]
         object.__setattr__(self, "_each", tuple((log(g), (g - 1.0) * self.limit) for g in times))
-
-    def start(self) -> Track:
-        """No evidence either way."""
-        return Track(log_stakes=(-inf,) * len(ODDS_RATIOS))
-
-    def _ratios(self, minute: Minute) -> Sequence[float]:
-        """A period without a datapoint says nothing."""
-        events, minutes = minute[-2:]
-        return [events * gain - minutes * cost for gain, cost in self._each] if minutes > 0 else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,64 +212,20 @@ class CompareTest(_ChangePointTest):
     sides share, and so any outage that hits both, cancels.
     """
 
+    alternatives = RATE_RATIOS
     margin_ratio: float = 1.0
 
-    def start(self) -> Track:
-        """No evidence either way."""
-        return Track(log_stakes=(-inf,) * len(RATE_RATIOS))
-
     def _ratios(self, minute: Minute) -> Sequence[float]:
-        """Without traffic on both sides a minute says nothing."""
-        return _two_sample_ratios(minute, self.margin_ratio)
+        """Without traffic on both sides, or without an error, a minute says nothing."""
+        errors, total, stable_errors, stable_total = minute
+        both = errors + stable_errors
+        if total <= 0 or stable_total <= 0 or both <= 0:
+            return ()
+        share = self.margin_ratio * total / (self.margin_ratio * total + stable_total)
+        return [errors * log(r) - both * log1p((r - 1) * share) for r in RATE_RATIOS]
 
 
-# --- whole lists -------------------------------------------------------------------------------
-
-
-class Proof(NamedTuple):
-    """What a list of minutes amounts to."""
-
-    log_e: float
-    breach: bool
-    """Whether `log_e` reached ln(1/alpha) at some minute."""
-
-
-def log_e_changepoint(
-    *,
-    minutes: Sequence[Minute],
-    limit: float,
-    horizon: int,
-    sustain: int,
-    alpha: float,
-    first: float = FIRST,
-) -> Proof:
-    """Evidence that at some minute the error rate went above `limit`; minutes (errors, total)."""
-    test = LimitTest(limit=limit, horizon=horizon, sustain=sustain, alpha=alpha, first=first)
-    return _whole(test, minutes)
-
-
-def log_e_two_sample_changepoint(
-    *,
-    minutes: Sequence[Minute],
-    horizon: int,
-    sustain: int,
-    alpha: float,
-    first: float = FIRST,
-    margin_ratio: float = 1.0,
-) -> Proof:
-    """Evidence that at some minute the canary became worse than stable; minutes of four counts."""
-    test = CompareTest(
-        margin_ratio=margin_ratio, horizon=horizon, sustain=sustain, alpha=alpha, first=first
-    )
-    return _whole(test, minutes)
-
-
-def _whole(test: LimitTest | CompareTest, minutes: Sequence[Minute]) -> Proof:
-    """All minutes, one after the other."""
-    track = test.start()
-    for minute in minutes:
-        track = test.advance(track, minute)
-    return Proof(track.log_e, test.proven(track))
+# --- a list that grows -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

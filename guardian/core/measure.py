@@ -43,9 +43,9 @@ class Measure(ABC):
         """The series that it is made of."""
 
     @property
-    @abstractmethod
     def heard_by(self) -> Query:
-        """The series that tells whether there was anything to judge."""
+        """The series that tells whether there was anything to judge: the last, if not told."""
+        return self.queries[-1]
 
     @property
     def sought(self) -> tuple[Query, ...]:

@@ -30,10 +30,10 @@ class Present(Measure):
     Its first query asks for what is open.
     """
 
-    began: ClassVar[str] = "opened at"
-    lasts: ClassVar[str] = "is open since"
+    began: ClassVar[str]
+    lasts: ClassVar[str]
     """How one is told of, before the time at which it opened."""
-    unit: ClassVar[Unit] = Unit.INCIDENTS
+    unit: ClassVar[Unit]
 
     @abstractmethod
     def called(self, one: Incident) -> str:
@@ -82,21 +82,7 @@ def before_shift(
 
     From `moving_since` on a write may have been sent: what opened since then is a breach.
     """
-    found = measurements.get(measure.heard_by)
-    open_now = found.incidents if found is not None else ()
-    against = tuple(i for i in open_now if i.id not in fixes)
-    opened = tuple(i for i in against if _opened_since(i, moving_since))
-    answer = _unread(criterion, measure, measurements, now, since=None)
-    if opened:
-        against = opened
-        first = told(measure, opened, measure.began)
-        answer = Ruling(Outcome.FAIL, f"{first}, while the first shift was made")
-    if answer is None and against:
-        answer = Ruling(Outcome.INCONCLUSIVE, told(measure, against, measure.lasts))
-    if answer is None and (doubt := measure.doubt(measurements, fixes)):
-        answer = Ruling(Outcome.NO_DATA, doubt)
-    answer = answer or Ruling(Outcome.PASS, _nothing(measure, open_now, fixes))
-    return _verdict(criterion, answer, open_now, against, measurements, begin=None)
+    return _judged(criterion, measure, measurements, now, fixes=fixes, since=moving_since)[0]
 
 
 def presence(
@@ -110,43 +96,65 @@ def presence(
 ) -> tuple[Verdict, JudgeState]:
     """After the first shift: one that opened since then is a breach, also once it is resolved.
 
-    "Since" is the moment before the first write, not the one when it was read back.
+    "Since" is the moment before the first write, not the one when it was read back. What opened
+    before and was seen only now, or was raised to its priority, is not proven to be this rollout's
+    doing: no step into it, and nothing goes back for it.
     """
-    found = measurements.get(measure.heard_by)
-    open_now = found.incidents if found is not None else ()
-    since = window.moving_since
     remembered = usable(judge_state, criterion, window)
-    seen = {i.id: i for i in (remembered.incidents if remembered is not None else ())}
-    against = [i for i in open_now if i.id not in window.fixes]
-    seen |= {i.id: i for i in against if _opened_since(i, since)}
-    opened = tuple(sorted(seen.values(), key=lambda i: i.opened_at))
-    earlier = tuple(i for i in against if not _opened_since(i, since))
-    answer: Ruling | None = None
-    if opened:
-        first = told(measure, opened, measure.began)
-        answer = Ruling(Outcome.FAIL, f"{first}, after the first shift")
-    answer = answer or _unread(criterion, measure, measurements, now, since=since)
-    if answer is None and earlier:
-        answer = _earlier(measure, earlier, watching=window.watching)
-    if answer is None and (doubt := measure.doubt(measurements, window.fixes)):
-        answer = Ruling(Outcome.INCONCLUSIVE, doubt)
-    answer = answer or Ruling(Outcome.PASS, _nothing(measure, open_now, window.fixes))
-    after = JudgeState(
+    verdict, opened = _judged(
+        criterion,
+        measure,
+        measurements,
+        now,
+        fixes=window.fixes,
+        since=window.moving_since,
+        window=window,
+        remembered=remembered.incidents if remembered is not None else (),
+    )
+    return verdict, JudgeState(
         criterion=criterion, alpha=window.alpha, horizon=window.horizon, incidents=opened
     )
+
+
+def _judged(
+    criterion: Criterion,
+    measure: Present,
+    measurements: Mapping[Query, Measurement],
+    now: Instant,
+    *,
+    fixes: Collection[str],
+    since: Instant | None,
+    window: Window | None = None,
+    remembered: tuple[Incident, ...] = (),
+) -> tuple[Verdict, tuple[Incident, ...]]:
+    """The verdict, and what opened since traffic may have moved; no window before the shift."""
+    found = measurements.get(measure.heard_by)
+    open_now = found.incidents if found is not None else ()
+    against = [i for i in open_now if i.id not in fixes]
+    # Trackers tell whole seconds.
+    fresh = [i for i in against if since is not None and i.opened_at >= math.floor(since)]
+    seen = {i.id: i for i in (*remembered, *fresh)}
+    opened = tuple(sorted(seen.values(), key=lambda i: i.opened_at))
+    earlier = [i for i in against if i not in fresh]
+    if opened:
+        when = "while the first shift was made" if window is None else "after the first shift"
+        answer = Ruling(Outcome.FAIL, f"{told(measure, opened, measure.began)}, {when}")
+    elif unread := _unread(criterion, measure, measurements, now, window):
+        answer = unread
+    elif earlier:
+        began = "the watch began" if window and window.watching else "the first shift"
+        before = "" if window is None else f", before {began}"
+        lasting = told(measure, earlier, measure.lasts)
+        answer = Ruling(Outcome.INCONCLUSIVE, f"{lasting}{before}")
+    elif doubt := measure.doubt(measurements, fixes):
+        answer = Ruling(Outcome.NO_DATA if window is None else Outcome.INCONCLUSIVE, doubt)
+    else:
+        waived = ", ".join(i.id for i in open_now if i.id in fixes)
+        known = f"waived, since this release is to fix it: {waived}" if waived else ""
+        answer = Ruling(Outcome.PASS, known or measure.nothing)
     resting_on = tuple({i.id: i for i in (*opened, *open_now)}.values())
-    verdict = _verdict(
-        criterion, answer, resting_on, opened or earlier, measurements, begin=window.first_shift_at
-    )
-    return verdict, after
-
-
-def _opened_since(incident: Incident, since: Instant | None) -> bool:
-    """Whether it opened in the second of an instant or later: trackers tell whole seconds."""
-    return since is not None and incident.opened_at >= math.floor(since)
-
-
-# --- the questions -----------------------------------------------------------------------------
+    bad = len(opened or earlier)
+    return _verdict(criterion, answer, resting_on, measurements, window, bad=bad), opened
 
 
 def _unread(
@@ -154,10 +162,10 @@ def _unread(
     measure: Present,
     measurements: Mapping[Query, Measurement],
     now: Instant,
-    *,
-    since: Instant | None,
+    window: Window | None,
 ) -> Ruling | None:
     """Is there no answer of its source, or an old one?"""
+    since = None if window is None else window.moving_since
     for query in measure.queries:
         found = measurements.get(query)
         if found is None:
@@ -172,16 +180,6 @@ def _unread(
     return None
 
 
-def _earlier(measure: Present, incidents: Sequence[Incident], *, watching: bool) -> Ruling:
-    """What opened before and was seen only now, or was raised to its priority: no step into it.
-
-    It is not proven to be this rollout's doing, so nothing goes back for it.
-    """
-    why = told(measure, incidents, measure.lasts)
-    began = "the watch began" if watching else "the first shift"
-    return Ruling(Outcome.INCONCLUSIVE, f"{why}, before {began}")
-
-
 # --- in words ----------------------------------------------------------------------------------
 
 
@@ -193,21 +191,14 @@ def told(measure: Present, incidents: Sequence[Incident], verb: str) -> str:
     return f"{measure.called(first)} {verb} {opened}{also}"
 
 
-def _nothing(measure: Present, open_now: Sequence[Incident], fixes: Collection[str]) -> str:
-    waived = [i.id for i in open_now if i.id in fixes]
-    if waived:
-        return f"waived, since this release is to fix it: {', '.join(waived)}"
-    return measure.nothing
-
-
 def _verdict(
     criterion: Criterion,
     answer: Ruling,
     incidents: tuple[Incident, ...],
-    against: tuple[Incident, ...],
     measurements: Mapping[Query, Measurement],
+    window: Window | None,
     *,
-    begin: Instant | None,
+    bad: int,
 ) -> Verdict:
     read = [measurements[q].settled_before for q in criterion.queries() if q in measurements]
     until = read[0] if read and read[0] > 0 else None
@@ -216,17 +207,17 @@ def _verdict(
         outcome=answer.outcome,
         evidence=Evidence(
             limit=bound(criterion),
-            value=criterion.measure.figure(float(len(against))) if read else None,
+            value=criterion.measure.figure(float(bad)) if read else None,
             basis=Basis.INCIDENTS,
-            bad=len(against),
+            bad=bad,
             samples=len(incidents),
             all_samples=len(incidents),
-            window_start=begin,
+            window_start=None if window is None else window.first_shift_at,
             window_end=until,
             settled_until=until,
             observed_until=until,
             blind_since=answer.blind_since,
-            over_limit=bool(against),
+            over_limit=bad > 0,
             incidents=incidents,
         ),
         why=f"{answer.detail}; {criterion.note}" if criterion.note else answer.detail,

@@ -24,11 +24,6 @@ class Gauge(Measure):
         return (self.series,)
 
     @property
-    def heard_by(self) -> Query:
-        """The series itself."""
-        return self.series
-
-    @property
     def computed(self) -> Query:
         """The series itself."""
         return self.series

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
+from guardian.core.figures import Unit
 from guardian.core.judging.presence import Present
 from guardian.core.model import Incident, Query, Word
 
@@ -22,6 +23,9 @@ class Incidents(Present):
 
     any_of = "open incident"
     stands = "an incident is open"
+    unit = Unit.INCIDENTS
+    began = "opened at"
+    lasts = "is open since"
     columns = ("incident", "priority", "opened", "service", "title")
 
     @property

@@ -30,11 +30,6 @@ class Percentile(Measure):
         return (self.series, self.count)
 
     @property
-    def heard_by(self) -> Query:
-        """The samples it rests on."""
-        return self.count
-
-    @property
     def computed(self) -> Query:
         """The percentile."""
         return self.series

@@ -26,11 +26,6 @@ class Rate(Measure):
         """The one series."""
         return (self.events,)
 
-    @property
-    def heard_by(self) -> Query:
-        """The series itself."""
-        return self.events
-
     def counted(self, rest: Uncounted) -> Counts:
         """Events in so many minutes: of a period without a datapoint, none in no time.
 

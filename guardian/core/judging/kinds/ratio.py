@@ -32,11 +32,6 @@ class Ratio(Measure):
         return (self.part, self.total)
 
     @property
-    def heard_by(self) -> Query:
-        """All events."""
-        return self.total
-
-    @property
     def sought(self) -> tuple[Query, ...]:
         """Not what the rule says is published seldom."""
         return tuple(q for q in self.queries if not self.absent_zero or q != self.part)

@@ -64,6 +64,11 @@ def length(function: Function) -> int:
     return (function.end_lineno or function.lineno) - function.lineno + 1
 
 
+def is_table(function: Function) -> bool:
+    """Whether it is one `match` and nothing else: a row beside another needs no screen."""
+    return [type(each) for each in function.body] == [ast.Expr, ast.Match]
+
+
 def at(path: Path, node: ast.AST | None = None) -> str:
     """Where a violation is, as editors like it."""
     return f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
@@ -96,12 +101,12 @@ def lines() -> Iterator[tuple[Path, int, str]]:
 
 
 def test_functions_have_at_most_60_lines() -> None:
-    """A function fits on a screen."""
+    """A function fits on a screen; a table may be as long as what it lists."""
     long = [
         f"{at(path, f)}: {f.name} has {length(f)} lines"
         for path in modules(*CODE)
         for f in functions(path)
-        if length(f) > 60
+        if length(f) > 60 and not is_table(f)
     ]
     assert long == []
 

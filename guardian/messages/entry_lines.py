@@ -8,77 +8,55 @@ from typing import assert_never
 from guardian.core.codec import rfc3339
 from guardian.core.model import Instant
 from guardian.core.plan import Plan
-from guardian.core.rollout.entries import (
-    Approved,
-    Cancelled,
-    Completed,
-    Entry,
-    GateFailed,
-    Held,
-    PrimaryConfirmed,
-    PromotionStuck,
-    Resumed,
-    Retired,
-    RollbackConfirmed,
-    RollbackStarted,
-    RollbackStuck,
-    RolloutStarted,
-    Sighted,
-    StepEntered,
-    Superseded,
-    TrafficSeen,
-    Waived,
-    Warned,
-    WayBackSeen,
-    WeightConfirmed,
-)
+from guardian.core.rollout import entries
+from guardian.core.rollout.entries import Entry
 from guardian.core.verdict import Verdict
 
 
 def sentence(entry: Entry, plan: Plan) -> str:
     """What an entry says, in one line."""
     match entry:
-        case RolloutStarted():
+        case entries.RolloutStarted():
             began = f"{plan.drive.value} of version {plan.canary}, stable {plan.stable}"
             return _with(began, plan.reason)
-        case StepEntered(step=step, overridden=overridden):
+        case entries.StepEntered(step=step, overridden=overridden):
             over = f", over {', '.join(overridden)}" if overridden else ""
             return f"step {step + 1} of {len(plan.steps)}: {plan.steps[step].weight} wanted{over}"
-        case WeightConfirmed():
+        case entries.WeightConfirmed():
             return f"version {plan.canary} at {entry.weight}, read back"
-        case TrafficSeen(traffic=traffic):
+        case entries.TrafficSeen(traffic=traffic):
             back = traffic == plan.snapshot.traffic
             return f"{'back to' if back else 'somebody else shifted:'} {traffic}, read back"
-        case Approved(step=step):
+        case entries.Approved(step=step):
             return _with(f"step {step + 1} approved", entry.detail)
-        case Waived(criterion=criterion):
+        case entries.Waived(criterion=criterion):
             return _with(f"{criterion} counts no longer", entry.detail)
-        case Warned(about=about):
+        case entries.Warned(about=about):
             return _with(f"warning on {', '.join(about)}", entry.detail)
-        case WayBackSeen(found=found):
+        case entries.WayBackSeen(found=found):
             can = "can take the traffic back again"
             lost = _with("cannot take the traffic back", found.problem)
             return f"version {plan.stable} {lost if found.problem else can}"
-        case Held(why=why):
+        case entries.Held(why=why):
             return _with(f"held ({spaced(why)})", entry.detail)
-        case Sighted():
+        case entries.Sighted():
             return "the metrics can be read again, and it goes on if that lasts"
-        case RollbackStarted(cause=cause):
+        case entries.RollbackStarted(cause=cause):
             return _with(f"rollback to {plan.snapshot.traffic} ({spaced(cause)})", entry.detail)
-        case Completed(unproven=unproven):
+        case entries.Completed(unproven=unproven):
             short = f", without enough evidence for {', '.join(unproven)}" if unproven else ""
             return f"completed{short}"
-        case PrimaryConfirmed():
+        case entries.PrimaryConfirmed():
             return f"version {plan.canary} is the primary version, read back"
-        case RollbackStuck():
+        case entries.RollbackStuck():
             return _with("the rollback is not confirmed", entry.detail)
-        case RollbackConfirmed():
+        case entries.RollbackConfirmed():
             return _with("rolled back", entry.detail)
-        case GateFailed():
+        case entries.GateFailed():
             return _with("breach, and on purpose not rolled back", entry.detail)
-        case PromotionStuck():
+        case entries.PromotionStuck():
             return _with("the canary is not shown as the primary version", entry.detail)
-        case Resumed() | Cancelled() | Superseded() | Retired():
+        case entries.Resumed() | entries.Cancelled() | entries.Superseded() | entries.Retired():
             return _with(event_of(entry), entry.detail)
         case _:
             assert_never(entry)
@@ -95,7 +73,7 @@ def _with(what: str, detail: str) -> str:
 
 def actor_of(entry: Entry, plan: Plan) -> str:
     """Whose doing an entry is; empty for guardian's own judgement."""
-    if isinstance(entry, RolloutStarted):
+    if isinstance(entry, entries.RolloutStarted):
         return plan.actor
     actor = getattr(entry, "actor", None)
     return actor if isinstance(actor, str) else ""

@@ -26,20 +26,19 @@ from guardian.messages.phrases import (
     numbers,
     other_way,
     take_back,
+    words,
 )
 
 
 def held(entry: Held, after: Rollout) -> Words:
     """Advancing stopped."""
     plan = after.plan
-    return Words(
-        title=f"{plan.service}: {_happened(entry, after)}",
-        did=joined(
-            _stays(after),
-            because(entry.detail),
-            numbers(entry.verdicts),
-            _until(entry.why, after),
-        ),
+    return words(
+        _stays(after),
+        because(entry.detail),
+        numbers(entry.verdicts),
+        _until(entry.why, after),
+        title=f"{_happened(entry, after)}",
         todo=joined(_unhold(entry.why, after), take_back(plan)),
     )
 
@@ -207,12 +206,10 @@ def _for_sight(after: Rollout) -> str:
 def resumed(entry: Resumed, after: Rollout) -> Words:
     """Back to where the hold began."""
     plan, weight = after.plan, confirmed_weight(after)
-    return Words(
-        title=f"{plan.service}: resumed at {weight}{by_whom(entry.actor)}",
-        did=joined(
-            f"guardian goes on where the hold began: {spaced(after.phase)}.",
-            because(entry.detail),
-        ),
+    return words(
+        f"guardian goes on where the hold began: {spaced(after.phase)}.",
+        because(entry.detail),
+        title=f"resumed at {weight}{by_whom(entry.actor)}",
         todo=take_back(plan),
     )
 
@@ -220,13 +217,11 @@ def resumed(entry: Resumed, after: Rollout) -> Words:
 def approved(entry: Approved, after: Rollout) -> Words:
     """A person agreed to a step."""
     plan, steps = after.plan, after.plan.steps
-    return Words(
-        title=f"{plan.service}: step {entry.step + 1} of {len(steps)}"
+    return words(
+        "guardian takes that step as soon as nothing else stands before it.",
+        because(entry.detail),
+        title=f"step {entry.step + 1} of {len(steps)}"
         f" ({steps[entry.step].weight}) was approved by {entry.actor}",
-        did=joined(
-            "guardian takes that step as soon as nothing else stands before it.",
-            because(entry.detail),
-        ),
         todo=take_back(plan),
     )
 
@@ -237,13 +232,11 @@ def approved(entry: Approved, after: Rollout) -> Words:
 def waived(entry: Waived, after: Rollout) -> Words:
     """One criterion counts no longer."""
     plan = after.plan
-    return Words(
-        title=f"{plan.service}: {entry.criterion} no longer counts for version {plan.canary},"
+    return words(
+        "For the rest of this rollout no step waits for it, and its breach rolls nothing back.",
+        because(entry.detail),
+        title=f"{entry.criterion} no longer counts for version {plan.canary},"
         f" waived by {entry.actor}",
-        did=joined(
-            "For the rest of this rollout no step waits for it, and its breach rolls nothing back.",
-            because(entry.detail),
-        ),
         todo=take_back(plan),
     )
 
@@ -252,16 +245,15 @@ def way_back(after: Rollout) -> Words:
     """Stable can take the traffic back no longer, or can again."""
     plan = after.plan
     if not after.way_back.problem:
-        return Words(
-            title=f"{plan.service}: version {plan.stable} can take the traffic back again",
-            did="guardian goes on as before, and rolls back to it on a breach.",
+        return words(
+            "guardian goes on as before, and rolls back to it on a breach.",
+            title=f"version {plan.stable} can take the traffic back again",
             todo=take_back(plan),
         )
-    return Words(
-        title=f"{plan.service}: version {plan.stable} CANNOT take the traffic back from version"
-        f" {plan.canary}",
-        did="guardian goes on judging, and tries to put it back on a breach all the same: until it"
+    return words(
+        "guardian goes on judging, and tries to put it back on a breach all the same: until it"
         " can serve again, that will not succeed.",
+        title=f"version {plan.stable} CANNOT take the traffic back from version {plan.canary}",
         todo=other_way(after),
     )
 
@@ -271,13 +263,10 @@ def warned(entry: Warned, after: Rollout) -> Words:
     plan, weight = after.plan, confirmed_weight(after)
     names = ", ".join(entry.about)
     if of_blindness(plan, entry):
-        return Words(
-            title=f"{plan.service}: guardian is blind while version {plan.canary} is held at"
-            f" {weight}: {names}",
-            did=joined(
-                "The hold goes on; a breach of what cannot be read would not be seen.",
-                because(entry.detail),
-            ),
+        return words(
+            "The hold goes on; a breach of what cannot be read would not be seen.",
+            because(entry.detail),
+            title=f"guardian is blind while version {plan.canary} is held at {weight}: {names}",
             todo=joined(
                 "Check that guardian's role may read the metrics, and that AWS answers.",
                 take_back(plan),
@@ -286,13 +275,11 @@ def warned(entry: Warned, after: Rollout) -> Words:
     values = ", ".join(
         f"{v.criterion} {reasons.warns(v) or 'without a value'}" for v in entry.verdicts
     )
-    return Words(
-        title=f"{plan.service}: warning for version {plan.canary} at {weight}: {values or names}",
-        did=joined(
-            _without_haste(entry),
-            because(entry.detail),
-            numbers(entry.verdicts),
-        ),
+    return words(
+        _without_haste(entry),
+        because(entry.detail),
+        numbers(entry.verdicts),
+        title=f"warning for version {plan.canary} at {weight}: {values or names}",
         todo=take_back(plan),
     )
 

@@ -32,6 +32,7 @@ from guardian.messages.phrases import (
     pre_existing,
     take_back,
     try_again,
+    words,
 )
 
 # --- the way forward ---------------------------------------------------------------------------
@@ -46,25 +47,21 @@ def started(after: Rollout) -> Words:
     if plan.drive is Drive.WATCH:
         share = plan.found.share(plan.canary)
         bake = span(sum(s.bake_s for s in plan.steps))
-        return Words(
-            title=f"{plan.service}: watching version {plan.canary}, live with {share}",
-            did=joined(
-                f"guardian judges version {plan.canary} for {bake}, shifts no traffic,"
-                f" and {cure(plan)}.",
-                judged,
-                by,
-            ),
-            todo=take_back(plan),
-        )
-    steps = ", then ".join(f"{s.weight} for {span(s.bake_s)}" for s in plan.steps)
-    return Words(
-        title=f"{plan.service}: rollout of version {plan.canary} started, {plan.stable} is stable",
-        did=joined(
-            f"Nothing has moved yet. guardian gives version {plan.canary} {steps} of the traffic,"
+        return words(
+            f"guardian judges version {plan.canary} for {bake}, shifts no traffic,"
             f" and {cure(plan)}.",
             judged,
             by,
-        ),
+            title=f"watching version {plan.canary}, live with {share}",
+            todo=take_back(plan),
+        )
+    steps = ", then ".join(f"{s.weight} for {span(s.bake_s)}" for s in plan.steps)
+    return words(
+        f"Nothing has moved yet. guardian gives version {plan.canary} {steps} of the traffic,"
+        f" and {cure(plan)}.",
+        judged,
+        by,
+        title=f"rollout of version {plan.canary} started, {plan.stable} is stable",
         todo=take_back(plan),
     )
 
@@ -73,14 +70,12 @@ def promoted(entry: StepEntered, after: Rollout) -> Words:
     """A step that ends a hold, or that a person ordered."""
     plan, weight = after.plan, after.plan.steps[entry.step].weight
     over = f"Not passed at that time: {', '.join(entry.overridden)}." if entry.overridden else ""
-    return Words(
-        title=f"{plan.service}: version {plan.canary} goes on to {weight}"
+    return words(
+        f"guardian asks the router to give version {plan.canary} {weight} and reads it back.",
+        over,
+        numbers(entry.verdicts),
+        title=f"version {plan.canary} goes on to {weight}"
         + (f", promoted by {entry.actor}" if entry.actor else ""),
-        did=joined(
-            f"guardian asks the router to give version {plan.canary} {weight} and reads it back.",
-            over,
-            numbers(entry.verdicts),
-        ),
         todo=take_back(plan),
     )
 
@@ -90,13 +85,11 @@ def baking(after: Rollout) -> Words:
     plan, step = after.plan, after.plan.steps[after.step]
     if plan.drive is Drive.WATCH:
         weight = confirmed_weight(after)
-        return Words(
-            title=f"{plan.service}: judging version {plan.canary} at {weight}",
-            did=joined(
-                f"The router shows {weight} of the traffic on version {plan.canary}."
-                f" guardian judges it for {span(step.bake_s)}, and {cure(plan)}.",
-                pre_existing(after),
-            ),
+        return words(
+            f"The router shows {weight} of the traffic on version {plan.canary}."
+            f" guardian judges it for {span(step.bake_s)}, and {cure(plan)}.",
+            pre_existing(after),
+            title=f"judging version {plan.canary} at {weight}",
             todo=take_back(plan),
         )
     follows = (
@@ -104,14 +97,12 @@ def baking(after: Rollout) -> Words:
         if after.last_step
         else f"{plan.steps[after.step + 1].weight} follows"
     )
-    return Words(
-        title=f"{plan.service}: version {plan.canary} receives {step.weight}"
+    return words(
+        f"The router's read-back shows {step.weight} on version {plan.canary}."
+        f" guardian bakes it for {span(step.bake_s)}; when every criterion passes, {follows}.",
+        pre_existing(after),
+        title=f"version {plan.canary} receives {step.weight}"
         f" (step {after.step + 1} of {len(plan.steps)})",
-        did=joined(
-            f"The router's read-back shows {step.weight} on version {plan.canary}."
-            f" guardian bakes it for {span(step.bake_s)}; when every criterion passes, {follows}.",
-            pre_existing(after),
-        ),
         todo=take_back(plan),
     )
 
@@ -119,10 +110,10 @@ def baking(after: Rollout) -> Words:
 def shifted(after: Rollout) -> Words:
     """Somebody else gave a watch's versions other weights."""
     plan, weight = after.plan, confirmed_weight(after)
-    return Words(
-        title=f"{plan.service}: somebody else shifted, version {plan.canary} has {weight} now",
-        did=f"The router shows {after.traffic}. A watch shifts nothing: guardian judges version"
+    return words(
+        f"The router shows {after.traffic}. A watch shifts nothing: guardian judges version"
         f" {plan.canary} at this weight from now on, and {cure(plan)}.",
+        title=f"somebody else shifted, version {plan.canary} has {weight} now",
         todo=take_back(plan),
     )
 
@@ -137,27 +128,23 @@ def completed(entry: Completed, after: Rollout) -> Words:
         proof = f"{entry.actor} ended it before these had passed: {', '.join(entry.overridden)}."
     outcome = "ended without enough evidence" if entry.unproven else "is healthy"
     if plan.drive is Drive.WATCH:
-        return Words(
-            title=f"{plan.service}: the watch of version {plan.canary} {outcome}"
+        return words(
+            f"guardian left the traffic as it is: {live_traffic(after)}.",
+            proof,
+            numbers(entry.verdicts),
+            title=f"the watch of version {plan.canary} {outcome}"
             if entry.unproven
-            else f"{plan.service}: version {plan.canary} {outcome}, the watch is over",
-            did=joined(
-                f"guardian left the traffic as it is: {live_traffic(after)}.",
-                proof,
-                numbers(entry.verdicts),
-            ),
+            else f"version {plan.canary} {outcome}, the watch is over",
             todo=take_back(plan) if entry.unproven else "",
         )
     keep = span(plan.policy.keep_previous_s)
     proven = "completed without enough evidence" if entry.unproven else "completed"
-    return Words(
-        title=f"{plan.service}: rollout of version {plan.canary} {proven}",
-        did=joined(
-            f"guardian makes version {plan.canary} the primary one;"
-            f" version {plan.stable} is kept for {keep}.",
-            proof,
-            numbers(entry.verdicts),
-        ),
+    return words(
+        f"guardian makes version {plan.canary} the primary one;"
+        f" version {plan.stable} is kept for {keep}.",
+        proof,
+        numbers(entry.verdicts),
+        title=f"rollout of version {plan.canary} {proven}",
         todo=f"`guardian rollback {plan.service}` still puts version {plan.stable} back.",
     )
 
@@ -165,14 +152,11 @@ def completed(entry: Completed, after: Rollout) -> Words:
 def promotion_stuck(entry: PromotionStuck, after: Rollout) -> Words:
     """The canary passed, and is not the primary version."""
     plan = after.plan
-    return Words(
-        title=f"{plan.service}: the promotion of version {plan.canary} is NOT confirmed after"
-        " 60 seconds",
-        did=joined(
-            f"Version {plan.canary} has passed everything and keeps its traffic; guardian goes on"
-            f" asking {plan.target} to make it the primary version.",
-            because(entry.detail),
-        ),
+    return words(
+        f"Version {plan.canary} has passed everything and keeps its traffic; guardian goes on"
+        f" asking {plan.target} to make it the primary version.",
+        because(entry.detail),
+        title=f"the promotion of version {plan.canary} is NOT confirmed after 60 seconds",
         todo=joined(
             f"Look at {plan.target} in AWS: can guardian write to it, is AWS throttling?"
             f" Or make version {plan.canary} the primary one by hand: guardian will see it.",
@@ -184,9 +168,9 @@ def promotion_stuck(entry: PromotionStuck, after: Rollout) -> Words:
 def promotion_confirmed(after: Rollout) -> Words:
     """A promotion that had been stuck was read back."""
     plan = after.plan
-    return Words(
-        title=f"{plan.service}: version {plan.canary} is the primary version now",
-        did="The router's read-back shows the promotion that had been missing.",
+    return words(
+        "The router's read-back shows the promotion that had been missing.",
+        title=f"version {plan.canary} is the primary version now",
         todo=take_back(plan),
     )
 
@@ -210,14 +194,12 @@ def _why_back(entry: RollbackStarted) -> str:
 def rolling_back(entry: RollbackStarted, before: Rollout, after: Rollout) -> Words:
     """The recorded stable state is wanted."""
     plan = after.plan
-    return Words(
-        title=f"{plan.service}: rolling back version {plan.canary} at {confirmed_weight(before)}:"
+    return words(
+        f"guardian asks the router for the recorded stable traffic, {plan.snapshot.traffic},"
+        " and retries until it reads it back.",
+        because(entry.detail),
+        title=f"rolling back version {plan.canary} at {confirmed_weight(before)}:"
         f" {_why_back(entry)}",
-        did=joined(
-            f"guardian asks the router for the recorded stable traffic, {plan.snapshot.traffic},"
-            " and retries until it reads it back.",
-            because(entry.detail),
-        ),
         todo=joined(
             "Nothing yet: the confirmation follows, or a page if it stays away for 60 seconds."
             if not after.guards_rollback
@@ -231,22 +213,20 @@ def shifted_back(entry: TrafficSeen, after: Rollout) -> Words:
     """Somebody else shifts what a watch rolls back; or it is back, and kept there."""
     plan = after.plan
     if after.kept_back:
-        return Words(
-            title=f"{plan.service}: version {plan.canary} was rolled back, traffic is now"
+        return words(
+            "Somebody else shifts this target too, and may shift it again before that:"
+            " guardian then puts it back again.",
+            _rollback_began(after.rollback),
+            title=f"version {plan.canary} was rolled back, traffic is now"
             f" {entry.traffic}; guardian keeps it there until {hour_minute(after.watched_until)}"
             " UTC",
-            did=joined(
-                "Somebody else shifts this target too, and may shift it again before that:"
-                " guardian then puts it back again.",
-                _rollback_began(after.rollback),
-            ),
             todo=other_driver(after),
         )
-    return Words(
-        title=f"{plan.service}: somebody else shifted during the rollback, version {plan.canary}"
-        f" has {entry.traffic.share(plan.canary)}",
-        did=f"The router shows {entry.traffic}; guardian asks it for {plan.snapshot.traffic} again,"
+    return words(
+        f"The router shows {entry.traffic}; guardian asks it for {plan.snapshot.traffic} again,"
         " until it stays.",
+        title=f"somebody else shifted during the rollback, version {plan.canary}"
+        f" has {entry.traffic.share(plan.canary)}",
         todo=other_driver(after),
     )
 
@@ -255,15 +235,13 @@ def stuck(entry: RollbackStuck, before: Rollout, after: Rollout) -> Words:
     """A rollback stays unconfirmed."""
     plan, weight = after.plan, confirmed_weight(before)
     how_long = "60 seconds" if entry.level == 1 else "5 minutes"
-    return Words(
-        title=f"{plan.service}: the rollback to version {plan.stable} is NOT confirmed after"
+    return words(
+        f"guardian keeps trying to put {plan.snapshot.traffic} back on {plan.target}."
+        f" Until then users may still reach version {plan.canary}.",
+        because(entry.detail),
+        _rollback_began(after.rollback),
+        title=f"the rollback to version {plan.stable} is NOT confirmed after"
         f" {how_long}, version {plan.canary} had {weight}",
-        did=joined(
-            f"guardian keeps trying to put {plan.snapshot.traffic} back on {plan.target}."
-            f" Until then users may still reach version {plan.canary}.",
-            because(entry.detail),
-            _rollback_began(after.rollback),
-        ),
         todo=other_way(after)
         or f"Look at {plan.target} in AWS: can guardian write to it, is AWS throttling?"
         f" `guardian rollback {plan.service}` tries from your own machine;"
@@ -294,14 +272,11 @@ def rolled_back(entry: RollbackConfirmed, after: Rollout) -> Words:
         if entry.by_guardian and not by_hand(after)
         else ""
     )
-    return Words(
-        title=f"{plan.service}: version {plan.canary} was {became},"
-        f" traffic is now {plan.snapshot.traffic}",
-        did=joined(
-            f"The router shows the stable traffic since {hour_minute(after.last_at)} UTC"
-            f" ({entry.detail}).",
-            _rollback_began(after.rollback),
-        ),
+    return words(
+        f"The router shows the stable traffic since {hour_minute(after.last_at)} UTC"
+        f" ({entry.detail}).",
+        _rollback_began(after.rollback),
+        title=f"version {plan.canary} was {became}, traffic is now {plan.snapshot.traffic}",
         todo=joined(
             f"CloudFormation was not told: a stack that deployed version {plan.canary} still names"
             " it, and its next deploy may put it back. Fix or revert the change before it.",
@@ -315,14 +290,11 @@ def rolled_back(entry: RollbackConfirmed, after: Rollout) -> Words:
 def gate_failed(entry: GateFailed, after: Rollout) -> Words:
     """A breach that is on purpose not rolled back."""
     plan = after.plan
-    return Words(
-        title=f"{plan.service}: gate failed for version {plan.canary}:"
-        f" {breach_of(entry.verdicts) or 'a breach'}",
-        did=joined(
-            f"guardian did NOT roll back, as configured: the traffic stays {live_traffic(after)}.",
-            because(entry.detail),
-            numbers(entry.verdicts),
-        ),
+    return words(
+        f"guardian did NOT roll back, as configured: the traffic stays {live_traffic(after)}.",
+        because(entry.detail),
+        numbers(entry.verdicts),
+        title=f"gate failed for version {plan.canary}: {breach_of(entry.verdicts) or 'a breach'}",
         todo=f"Version {plan.canary} is still live. {take_back(plan)}",
     )
 
@@ -330,10 +302,11 @@ def gate_failed(entry: GateFailed, after: Rollout) -> Words:
 def cancelled(entry: Cancelled, after: Rollout) -> Words:
     """Ended without having moved traffic."""
     plan = after.plan
-    return Words(
-        title=f"{plan.service}: the {plan.drive.value} of version {plan.canary} was cancelled"
+    return words(
+        f"guardian moved no traffic: {live_traffic(after)}.",
+        because(entry.detail),
+        title=f"the {plan.drive.value} of version {plan.canary} was cancelled"
         + by_whom(entry.actor),
-        did=joined(f"guardian moved no traffic: {live_traffic(after)}.", because(entry.detail)),
     )
 
 
@@ -341,26 +314,22 @@ def superseded(entry: Superseded, before: Rollout, after: Rollout) -> Words:
     """Somebody else changed the versions, or the target is gone."""
     plan = after.plan
     if entry.actor is not None:
-        return Words(
-            title=f"{plan.service}: {entry.actor} ordered another version, and the rollout of"
+        return words(
+            f"When guardian last looked, version {plan.canary} had {confirmed_weight(before)}.",
+            because(entry.detail),
+            title=f"{entry.actor} ordered another version, and the rollout of"
             f" version {plan.canary} ends",
-            did=joined(
-                f"When guardian last looked, version {plan.canary} had {confirmed_weight(before)}.",
-                because(entry.detail),
-            ),
         )
     cut = f"The rollback to version {plan.stable} was under way and is NOT finished by guardian."
     what = f"{plan.target} is gone" if entry.gone else f"somebody else changed {plan.target}"
-    return Words(
-        title=f"{plan.service}: {what}, guardian lets go"
+    return words(
+        f"guardian writes nothing any more; when it last looked, version {plan.canary} had"
+        f" {confirmed_weight(before)}.",
+        cut if before.returning else "",
+        because(entry.detail),
+        _rollback_began(before.rollback) if before.returning else "",
+        title=f"{what}, guardian lets go"
         + (" in the middle of a rollback" if before.returning else ""),
-        did=joined(
-            f"guardian writes nothing any more; when it last looked, version {plan.canary} had"
-            f" {confirmed_weight(before)}.",
-            cut if before.returning else "",
-            because(entry.detail),
-            _rollback_began(before.rollback) if before.returning else "",
-        ),
         todo=f"Look at what is live on {plan.target} now."
         f" `guardian rollback {plan.service} --to {plan.stable}` puts version {plan.stable} back.",
     )
@@ -369,14 +338,12 @@ def superseded(entry: Superseded, before: Rollout, after: Rollout) -> Words:
 def quarantined(rollout: Rollout, why: str) -> Words:
     """A rollout that guardian can no longer handle."""
     plan = rollout.plan
-    return Words(
-        title=f"{plan.service}: guardian has put the rollout of version {plan.canary} aside,"
+    return words(
+        f"A bug in guardian, or a damaged journal: it neither advances rollout {plan.rollout}"
+        " nor rolls it back any more. Its other rollouts go on.",
+        because(why),
+        title=f"guardian has put the rollout of version {plan.canary} aside,"
         f" a person is needed; it had {confirmed_weight(rollout)}",
-        did=joined(
-            f"A bug in guardian, or a damaged journal: it neither advances rollout {plan.rollout}"
-            " nor rolls it back any more. Its other rollouts go on.",
-            because(why),
-        ),
         todo=f"Look at what is live on {plan.target} now."
         f" `guardian rollback {plan.service} --to {plan.stable}` puts version {plan.stable} back."
         " Report the reason above as a bug.",
@@ -386,14 +353,12 @@ def quarantined(rollout: Rollout, why: str) -> Words:
 def unguarded(rollout: Rollout, why: str) -> Words:
     """A rollout that no process drives, although its version has traffic."""
     plan = rollout.plan
-    return Words(
-        title=f"{plan.service}: nobody guards version {plan.canary}, a person is needed; it had"
+    return words(
+        f"Rollout {plan.rollout} has moved traffic, no process drives it, and this daemon"
+        " leaves it alone: it is neither judged nor rolled back.",
+        because(why),
+        title=f"nobody guards version {plan.canary}, a person is needed; it had"
         f" {confirmed_weight(rollout)}",
-        did=joined(
-            f"Rollout {plan.rollout} has moved traffic, no process drives it, and this daemon"
-            " leaves it alone: it is neither judged nor rolled back.",
-            because(why),
-        ),
         todo=f"Put right what is named above, and it is taken up where it was left. Or put"
         f" {plan.snapshot.traffic} back on {plan.target}: with files that name {plan.service},"
         f" `guardian rollback {plan.service} --to {plan.stable}` does it, else AWS by hand.",

@@ -22,6 +22,11 @@ class Words:
     todo: str = ""
 
 
+def words(*did: str, title: str, todo: str = "") -> Words:
+    """The texts of a notice; of the sentences on what was done, empty ones are left out."""
+    return Words(title=title, did=joined(*did), todo=todo)
+
+
 def joined(*sentences: str) -> str:
     """Sentences after one another; empty ones are left out."""
     return " ".join(s for s in sentences if s)

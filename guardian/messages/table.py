@@ -8,31 +8,8 @@ from typing import TypeAlias, assert_never
 from guardian.core.model import Instant
 from guardian.core.notices import Event, Notice, Page, Severity
 from guardian.core.plan import Drive
-from guardian.core.rollout.entries import (
-    Approved,
-    Cancelled,
-    Completed,
-    Entry,
-    GateFailed,
-    Held,
-    HoldReason,
-    PrimaryConfirmed,
-    PromotionStuck,
-    Resumed,
-    Retired,
-    RollbackConfirmed,
-    RollbackStarted,
-    RollbackStuck,
-    RolloutStarted,
-    Sighted,
-    StepEntered,
-    Superseded,
-    TrafficSeen,
-    Waived,
-    Warned,
-    WayBackSeen,
-    WeightConfirmed,
-)
+from guardian.core.rollout import entries
+from guardian.core.rollout.entries import Entry, HoldReason
 from guardian.core.rollout.machine import Rollout, of_blindness
 from guardian.core.status import confirmed_weight
 from guardian.core.traffic import NONE
@@ -67,7 +44,13 @@ _OPENED_BY = {
     _SUPERSEDED: Event.SUPERSEDED,
 }
 """Causes of pages that are not opened by STUCK."""
-_End: TypeAlias = RollbackConfirmed | GateFailed | Completed | Cancelled | Superseded
+_End: TypeAlias = (
+    entries.RollbackConfirmed
+    | entries.GateFailed
+    | entries.Completed
+    | entries.Cancelled
+    | entries.Superseded
+)
 
 
 def routing_events(told: Notice) -> frozenset[Event]:
@@ -91,10 +74,12 @@ def notice(before: Rollout | None, entry: Entry, after: Rollout) -> Notice | Non
     row = _row(earlier, entry, after)
     if row is None:
         return None
-    event, cause = row
-    begins = RollbackStarted if after.plan.drive is Drive.ROLLBACK else RolloutStarted
+    event, cause, words = row
+    begins = (
+        entries.RollbackStarted if after.plan.drive is Drive.ROLLBACK else entries.RolloutStarted
+    )
     return replace(
-        _notice(event, _words(earlier, entry, after), after, cause),
+        _notice(event, words, after, cause),
         verdicts=_rests_on(entry, after),
         resolves=_resolved(earlier, entry, after),
         change=isinstance(entry, begins | _End),
@@ -137,72 +122,89 @@ def _notice(event: Event, words: Words, after: Rollout, cause: str) -> Notice:
         weight=confirmed_weight(after),
         step=after.step + 1,
         steps=len(plan.steps),
-        title=words.title,
+        title=f"{plan.service}: {words.title}",
         did=words.did,
         todo=words.todo,
         pages=(Page(key=page_key(plan, cause), severity=severity),) if cause else (),
     )
 
 
-def _row(before: Rollout, entry: Entry, after: Rollout) -> tuple[Event, str] | None:
-    """THE TABLE: what an entry is told as, and the cause that it pages for; None for silence."""
+def _row(before: Rollout, entry: Entry, after: Rollout) -> tuple[Event, str, Words] | None:
+    """THE TABLE: an entry's event, the cause that it pages for, and its words; None for silence."""
     match entry:
-        case RolloutStarted() if after.plan.drive is Drive.ROLLBACK:
+        case entries.RolloutStarted() if after.plan.drive is Drive.ROLLBACK:
             return None  # The start of the rollback follows in the same transaction.
-        case RolloutStarted():
-            return Event.STARTED, ""
-        case StepEntered() if before.hold is None and entry.actor is None:
+        case entries.RolloutStarted():
+            return Event.STARTED, "", moves.started(after)
+        case entries.StepEntered() if before.hold is None and entry.actor is None:
             return None  # The confirmed weight is told.
-        case StepEntered() | Resumed() | Approved():
-            return Event.RESUMED, ""
-        case TrafficSeen() if after.kept_back:
-            return Event.ROLLED_BACK, _ROLLED_BACK
-        case TrafficSeen() if after.guards_rollback:
-            return Event.ROLLING_BACK, ""
-        case WeightConfirmed() | TrafficSeen():
-            return Event.BAKING, ""
-        case Held(why=HoldReason.BLIND) if before.hold is not None and before.hold.why is entry.why:
+        case entries.StepEntered():
+            return Event.RESUMED, "", moves.promoted(entry, after)
+        case entries.Resumed():
+            return Event.RESUMED, "", holds.resumed(entry, after)
+        case entries.Approved():
+            return Event.RESUMED, "", holds.approved(entry, after)
+        case entries.TrafficSeen() if after.kept_back:
+            return Event.ROLLED_BACK, _ROLLED_BACK, moves.shifted_back(entry, after)
+        case entries.TrafficSeen() if after.guards_rollback:
+            return Event.ROLLING_BACK, "", moves.shifted_back(entry, after)
+        case entries.TrafficSeen():
+            return Event.BAKING, "", moves.shifted(after)
+        case entries.WeightConfirmed():
+            return Event.BAKING, "", moves.baking(after)
+        case entries.Held(why=HoldReason.BLIND) if (
+            before.hold is not None and before.hold.why is entry.why
+        ):
             return None  # It was told, and its page is open.
-        case Held() if after.rollback_withheld:
-            return Event.STUCK, _FROZEN
-        case Held():
-            return (Event.BLIND, _BLIND) if entry.why is HoldReason.BLIND else (Event.HELD, "")
-        case Warned() if after.hold is not None and of_blindness(after.plan, entry):
-            return Event.BLIND, _BLIND
-        case WayBackSeen() if after.way_back.problem:
-            return Event.STUCK, _NO_WAY_BACK
-        case Waived() | Warned() | WayBackSeen():
-            return Event.WARNING, ""
-        case RollbackStarted():
-            return Event.ROLLING_BACK, ""
-        case RollbackStuck():
-            return Event.STUCK, _STUCK[entry.level - 1]
-        case RollbackConfirmed():
-            return Event.ROLLED_BACK, "" if _expected(entry, after) else _ROLLED_BACK
-        case GateFailed():
-            return Event.GATE_FAILED, ""
-        case Completed():
-            return (Event.UNPROVEN if entry.unproven else Event.COMPLETED), ""
-        case PromotionStuck():
-            return Event.STUCK, _PROMOTION
-        case PrimaryConfirmed():
-            return (Event.COMPLETED, "") if before.promotion_stuck else None
-        case Cancelled():
-            return Event.CANCELLED, ""
-        case Superseded():
-            return Event.SUPERSEDED, _SUPERSEDED if _unsafe(before, entry) else ""
-        case Sighted() | Retired():
+        case entries.Held() if after.rollback_withheld:
+            return Event.STUCK, _FROZEN, holds.held(entry, after)
+        case entries.Held(why=HoldReason.BLIND):
+            return Event.BLIND, _BLIND, holds.held(entry, after)
+        case entries.Held():
+            return Event.HELD, "", holds.held(entry, after)
+        case entries.Warned() if after.hold is not None and of_blindness(after.plan, entry):
+            return Event.BLIND, _BLIND, holds.warned(entry, after)
+        case entries.Warned():
+            return Event.WARNING, "", holds.warned(entry, after)
+        case entries.WayBackSeen() if after.way_back.problem:
+            return Event.STUCK, _NO_WAY_BACK, holds.way_back(after)
+        case entries.WayBackSeen():
+            return Event.WARNING, "", holds.way_back(after)
+        case entries.Waived():
+            return Event.WARNING, "", holds.waived(entry, after)
+        case entries.RollbackStarted():
+            return Event.ROLLING_BACK, "", moves.rolling_back(entry, before, after)
+        case entries.RollbackStuck():
+            return Event.STUCK, _STUCK[entry.level - 1], moves.stuck(entry, before, after)
+        case entries.RollbackConfirmed():
+            # A person who typed it, or did it elsewhere, is not woken for it.
+            expected = moves.by_hand(after) or not entry.by_guardian
+            return (
+                Event.ROLLED_BACK,
+                "" if expected else _ROLLED_BACK,
+                moves.rolled_back(entry, after),
+            )
+        case entries.GateFailed():
+            return Event.GATE_FAILED, "", moves.gate_failed(entry, after)
+        case entries.Completed():
+            event = Event.UNPROVEN if entry.unproven else Event.COMPLETED
+            return event, "", moves.completed(entry, after)
+        case entries.PromotionStuck():
+            return Event.STUCK, _PROMOTION, moves.promotion_stuck(entry, after)
+        case entries.PrimaryConfirmed() if before.promotion_stuck:
+            return Event.COMPLETED, "", moves.promotion_confirmed(after)
+        case entries.Cancelled():
+            return Event.CANCELLED, "", moves.cancelled(entry, after)
+        case entries.Superseded():
+            page = _SUPERSEDED if _unsafe(before, entry) else ""
+            return Event.SUPERSEDED, page, moves.superseded(entry, before, after)
+        case entries.PrimaryConfirmed() | entries.Sighted() | entries.Retired():
             return None
         case _:
             assert_never(entry)
 
 
-def _expected(entry: RollbackConfirmed, after: Rollout) -> bool:
-    """Whether nobody has to be woken for a rollback: a person typed it, or did it elsewhere."""
-    return moves.by_hand(after) or not entry.by_guardian
-
-
-def _unsafe(before: Rollout, entry: Superseded) -> bool:
+def _unsafe(before: Rollout, entry: entries.Superseded) -> bool:
     """Whether a person has to look at what is live now.
 
     A person who names another version has the next rollback told, and paged if stuck.
@@ -211,59 +213,10 @@ def _unsafe(before: Rollout, entry: Superseded) -> bool:
     return entry.actor is None and (before.returning or lost)
 
 
-def _words(before: Rollout, entry: Entry, after: Rollout) -> Words:
-    """What people read of an entry that is told."""
-    match entry:
-        case RolloutStarted():
-            return moves.started(after)
-        case StepEntered():
-            return moves.promoted(entry, after)
-        case WeightConfirmed():
-            return moves.baking(after)
-        case TrafficSeen():
-            return (
-                moves.shifted_back(entry, after) if after.guards_rollback else moves.shifted(after)
-            )
-        case Held():
-            return holds.held(entry, after)
-        case Resumed():
-            return holds.resumed(entry, after)
-        case Approved():
-            return holds.approved(entry, after)
-        case Waived():
-            return holds.waived(entry, after)
-        case Warned():
-            return holds.warned(entry, after)
-        case WayBackSeen():
-            return holds.way_back(after)
-        case RollbackStarted():
-            return moves.rolling_back(entry, before, after)
-        case RollbackStuck():
-            return moves.stuck(entry, before, after)
-        case RollbackConfirmed():
-            return moves.rolled_back(entry, after)
-        case GateFailed():
-            return moves.gate_failed(entry, after)
-        case Completed():
-            return moves.completed(entry, after)
-        case PromotionStuck():
-            return moves.promotion_stuck(entry, after)
-        case PrimaryConfirmed():
-            return moves.promotion_confirmed(after)
-        case Cancelled():
-            return moves.cancelled(entry, after)
-        case Superseded():
-            return moves.superseded(entry, before, after)
-        case Sighted() | Retired():
-            raise AssertionError(entry)
-        case _:
-            assert_never(entry)
-
-
 def _rests_on(entry: Entry, after: Rollout) -> tuple[Verdict, ...]:
     """The verdicts that people are shown: the entry's own, or those of the rollback it ends."""
-    back = isinstance(entry, RollbackConfirmed) or (
-        isinstance(entry, TrafficSeen) and after.kept_back
+    back = isinstance(entry, entries.RollbackConfirmed) or (
+        isinstance(entry, entries.TrafficSeen) and after.kept_back
     )
     if back and after.rollback is not None:
         return after.rollback.verdicts
@@ -284,14 +237,14 @@ def _resolved(before: Rollout, entry: Entry, after: Rollout) -> tuple[str, ...]:
         over.append(page_key(plan, _BLIND))
     if before.rollback_withheld and not after.rollback_withheld:
         over.append(page_key(plan, _FROZEN))
-    if isinstance(entry, RollbackStarted | _End) or after.kept_back:
+    if isinstance(entry, entries.RollbackStarted | _End) or after.kept_back:
         over += [page_key(plan, cause) for cause in _STUCK[: before.stuck_level]]
     if before.way_back.problem and (isinstance(entry, _End) or not after.way_back.problem):
         over.append(page_key(plan, _NO_WAY_BACK))
     if before.promotion_stuck and isinstance(
-        entry, PrimaryConfirmed | RollbackStarted | Superseded
+        entry, entries.PrimaryConfirmed | entries.RollbackStarted | entries.Superseded
     ):
         over.append(page_key(plan, _PROMOTION))
-    if isinstance(entry, Completed):
+    if isinstance(entry, entries.Completed):
         over += plan.open_pages
     return tuple(dict.fromkeys(over))

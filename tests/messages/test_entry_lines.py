@@ -19,7 +19,6 @@ from guardian.core.rollout.entries import (
     Warned,
     WayBackSeen,
 )
-from guardian.core.rollout.machine import Rollout, start
 from guardian.core.traffic import Traffic, WayBack, Weight
 from guardian.messages import notice_lines, table
 from guardian.messages.entry_lines import (
@@ -106,13 +105,6 @@ def test_times_are_short() -> None:
 def test_words_of_the_journal_have_no_underscores() -> None:
     """As people write them."""
     assert spaced(STORIES[RollbackStarted][2]) == "rolling back"  # type: ignore[arg-type]
-
-
-def test_silence_has_no_words() -> None:
-    """Nobody asks for words of an entry that is not told."""
-    rollout: Rollout = start(RolloutStarted(at=T0, plan=PLAN))
-    with pytest.raises(AssertionError):
-        table._words(rollout, Sighted(at=T0), rollout)
 
 
 def test_a_notice_is_for_those_who_listen() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from socket import socket
 from typing import Any, Final, cast
 
+from guardian.core.model import Reason
 from guardian.ports import Clock, ConfigError
 
 MOST_BYTES: Final = 1024 * 1024
@@ -127,6 +128,20 @@ def origins(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def reason_of(status: int) -> Reason:
+    """What an HTTP status that is no success means (RFC 9110, 15; RFC 6585, 4)."""
+    match status:
+        case 401 | 403:
+            return Reason.AUTH
+        case 404 | 410:
+            return Reason.NOT_FOUND
+        case 408:
+            return Reason.TIMEOUT
+        case 429:
+            return Reason.THROTTLED
+    return Reason.UNAVAILABLE if status >= 500 else Reason.INVALID
 
 
 def asked_wait_s(headers: Iterable[tuple[str, object]]) -> float | None:

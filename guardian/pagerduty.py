@@ -12,29 +12,23 @@ from functools import partial
 from http.client import HTTPResponse
 from typing import Any, Final
 
-from guardian.answers import MOST_BYTES, TooLong, asked_wait_s, bounded, bounded_pools, origins
+from guardian.answers import (
+    MOST_BYTES,
+    TooLong,
+    asked_wait_s,
+    bounded,
+    bounded_pools,
+    origins,
+    reason_of,
+)
 from guardian.core.model import Reason
-from guardian.ports import Clock
+from guardian.ports import Clock, EdgeError, NotifyError, SourceError
 
 EVENTS_URL: Final = "https://events.pagerduty.com"
 API_URL: Final = "https://api.pagerduty.com"
 MOST_LISTED_BYTES: Final = 8 * MOST_BYTES
 """A page of 100 incidents, each with all that PagerDuty tells of it."""
 _LOADING: Final = threading.Lock()
-
-
-class PagerDutyError(Exception):
-    """A call failed; `detail` is a sentence for people and never holds a key or a vendor's text."""
-
-    def __init__(
-        self, reason: Reason, detail: str, *, retryable: bool, after_s: float | None = None
-    ) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-        self.retryable = retryable
-        self.after_s = after_s
-        """How long PagerDuty asked to wait, in seconds."""
 
 
 def load() -> Any:
@@ -108,13 +102,13 @@ def _bound_pools(manager: Any, answers: type[HTTPResponse]) -> Any:
 
 
 def call(method: Callable[..., object], *arguments: object, **named: object) -> None:
-    """Call a session's method; raises PagerDutyError and nothing else that a vendor can cause."""
+    """Call a session's method; raises NotifyError and nothing else that a vendor can cause."""
     with _talking(_EVENT):
         method(*arguments, **named)
 
 
 def fetch(session: Any, path: str, asked: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
-    """Read one resource of the REST API; raises PagerDutyError and nothing else."""
+    """Read one resource of the REST API; raises SourceError and nothing else."""
     with _talking(_READ):
         found = session.get(path, params={k: _listed(v) for k, v in asked.items()}).json()
         if not isinstance(found, dict):
@@ -131,37 +125,47 @@ def _listed(value: str | Sequence[str]) -> str | list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What is asked of PagerDuty, in the words in which it fails."""
+    """What is asked of PagerDuty, and the error and the words in which it fails.
 
+    The words never hold a key or a vendor's text.
+    """
+
+    error: type[EdgeError]
     refused: str
     url: str
     """Where the address is set."""
-    many: str
-    denied: str
-    missing: str
-    invalid: str
+    advice: Mapping[Reason, str]
     late: str
     strange: str
 
 
+_TROUBLE: Final = "PagerDuty has trouble"
 _EVENT: Final = _Asked(
+    error=NotifyError,
     refused="PagerDuty refused the event",
     url="GUARDIAN_PAGERDUTY_EVENTS_URL",
-    many="too many events for this routing key",
-    denied="check the routing key (an Events API v2 integration key)",
-    missing="check GUARDIAN_PAGERDUTY_EVENTS_URL",
-    invalid="check that the routing key belongs to an Events API v2 integration that still"
-    " exists; the same event would be refused again",
+    advice={
+        Reason.THROTTLED: "too many events for this routing key",
+        Reason.UNAVAILABLE: _TROUBLE,
+        Reason.AUTH: "check the routing key (an Events API v2 integration key)",
+        Reason.NOT_FOUND: "check GUARDIAN_PAGERDUTY_EVENTS_URL",
+        Reason.INVALID: "check that the routing key belongs to an Events API v2 integration that"
+        " still exists; the same event would be refused again",
+    },
     late="PagerDuty did not answer in time; the event may or may not have arrived",
     strange="the answer to a PagerDuty event is not PagerDuty's: is a proxy in between?",
 )
 _READ: Final = _Asked(
+    error=SourceError,
     refused="PagerDuty does not show its incidents",
     url="GUARDIAN_PAGERDUTY_API_URL",
-    many="too many requests with this API token",
-    denied="check GUARDIAN_PAGERDUTY_API_TOKEN (a REST API key that may read)",
-    missing="there is no such thing; check GUARDIAN_PAGERDUTY_API_URL and the ids",
-    invalid="it takes the question for wrong",
+    advice={
+        Reason.THROTTLED: "too many requests with this API token",
+        Reason.UNAVAILABLE: _TROUBLE,
+        Reason.AUTH: "check GUARDIAN_PAGERDUTY_API_TOKEN (a REST API key that may read)",
+        Reason.NOT_FOUND: "there is no such thing; check GUARDIAN_PAGERDUTY_API_URL and the ids",
+        Reason.INVALID: "it takes the question for wrong",
+    },
     late="PagerDuty did not tell of its incidents in time",
     strange="what answers in PagerDuty's place does not speak its language: is a proxy in between?",
 )
@@ -177,32 +181,22 @@ def _refuse(asked: _Asked, response: Any) -> None:
     status = int(response.status_code)
     if 200 <= status < 300:
         return
-    said = f"{asked.refused} (HTTP {status})"
-    if 300 <= status < 400:
-        detail = f"{said}: redirects are not followed; check {asked.url}"
-        raise PagerDutyError(Reason.INVALID, detail, retryable=False)
-    if status == 429:
-        after_s = asked_wait_s(response.headers.items())
-        detail = f"{said}: {asked.many}"
-        raise PagerDutyError(Reason.THROTTLED, detail, retryable=True, after_s=after_s)
-    if status >= 500:
-        raise PagerDutyError(Reason.UNAVAILABLE, f"{said}: PagerDuty has trouble", retryable=True)
-    if status == 408:
-        raise PagerDutyError(Reason.TIMEOUT, asked.late, retryable=True)
-    if status in {401, 403}:
-        raise PagerDutyError(Reason.AUTH, f"{said}: {asked.denied}", retryable=False)
-    if status == 404:
-        raise PagerDutyError(Reason.NOT_FOUND, f"{said}: {asked.missing}", retryable=False)
-    raise PagerDutyError(Reason.INVALID, f"{said}: {asked.invalid}", retryable=False)
+    reason = reason_of(status)
+    if reason is Reason.TIMEOUT:
+        raise asked.error(reason, asked.late)
+    followed = f"redirects are not followed; check {asked.url}"
+    advice = followed if status < 400 else asked.advice[reason]
+    detail = f"{asked.refused} (HTTP {status}): {advice}"
+    raise asked.error(reason, detail, after_s=asked_wait_s(response.headers.items()))
 
 
 @contextmanager
 def _talking(asked: _Asked) -> Iterator[None]:
-    """Whatever a vendor can cause becomes a PagerDutyError."""
+    """Whatever a vendor can cause becomes the error of what is asked."""
     pdpyras = load()
     try:
         yield
-    except PagerDutyError as error:
+    except EdgeError as error:
         raise error from None
     except pdpyras.PDHTTPError:
         raise _strange(asked) from None
@@ -212,20 +206,19 @@ def _talking(asked: _Asked) -> Iterator[None]:
         raise _strange(asked) from None
 
 
-def _strange(asked: _Asked) -> PagerDutyError:
-    return PagerDutyError(Reason.UNKNOWN, asked.strange, retryable=True)
+def _strange(asked: _Asked) -> EdgeError:
+    return asked.error(Reason.UNKNOWN, asked.strange)
 
 
-def _unreachable(error: BaseException, asked: _Asked) -> PagerDutyError:
+def _unreachable(error: BaseException, asked: _Asked) -> EdgeError:
     """Only the kind of the error is repeated: its text may hold an address or a body."""
     kinds = [type(e).__name__ for e in origins(error)]
     if any(kind.endswith(("Timeout", "TimeoutError")) for kind in kinds):
-        return PagerDutyError(Reason.TIMEOUT, asked.late, retryable=True)
+        return asked.error(Reason.TIMEOUT, asked.late)
     if TooLong.__name__ in kinds:
-        return _strange(_READ)
-    return PagerDutyError(
+        return _strange(asked)
+    return asked.error(
         Reason.UNAVAILABLE,
         f"PagerDuty cannot be reached ({kinds[min(1, len(kinds) - 1)]}): check the network and any"
         " proxy",
-        retryable=True,
     )

@@ -12,8 +12,6 @@ from guardian.aws_errors import problem_of, quoted
 from guardian.core.model import Reason
 from guardian.ports import NotifyError
 
-PERMANENT: Final = frozenset({Reason.AUTH, Reason.NOT_FOUND, Reason.INVALID})
-"""Reasons for which the same call would be refused again."""
 _LIMITS: Final = frozenset({"LimitExceededException", "ThrottlingException"})
 CODE: Final = re.compile(r"[A-Za-z0-9.]{1,80}")
 
@@ -56,6 +54,5 @@ def _failure(exc: Exception, action: str, where: str, advice: Mapping[str, str])
     return NotifyError(
         reason,
         "; ".join(part for part in parts if part),
-        retryable=reason not in PERMANENT,
         after_s=asked_wait_s(headers.items()) if reason is Reason.THROTTLED else None,
     )

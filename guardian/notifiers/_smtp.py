@@ -125,17 +125,17 @@ class Smtp:
         said = f"{self._host} did not take the mail (SMTP {code})"
         if code in _AUTH:
             detail = f"{said}: check `user` and `password`, and that this server offers AUTH"
-            return NotifyError(Reason.AUTH, detail, retryable=False)
+            return NotifyError(Reason.AUTH, detail)
         if 400 <= code < 500:
             # RFC 5321, 4.2.1: 4yz is a passing condition; 450 to 454 is how servers slow a sender.
             throttled = 450 <= code <= 454
             reason = Reason.THROTTLED if throttled else Reason.UNAVAILABLE
-            return NotifyError(reason, f"{said}: it cannot now; tried again", retryable=True)
+            return NotifyError(reason, f"{said}: it cannot now; tried again")
         if 500 <= code < 600:
             detail = f"{said}: check `sender` and what the server allows; trying again is no use"
-            return NotifyError(Reason.INVALID, detail, retryable=False)
+            return NotifyError(Reason.INVALID, detail)
         detail = f"{said}: that is no answer of SMTP's. Check `host`, `port` and `security`"
-        return NotifyError(Reason.UNKNOWN, detail, retryable=True)
+        return NotifyError(Reason.UNKNOWN, detail)
 
     def _refused(self, refused: dict[str, int], *, of: int) -> NotifyError:
         codes = sorted(set(refused.values()))
@@ -143,29 +143,27 @@ class Smtp:
         detail = f"{self._host} refused {len(refused)} of {of} addresses ({said})"
         passing = [code for code in codes if code < 500]
         if passing:
-            return NotifyError(
-                Reason.UNAVAILABLE, f"{detail}; they are tried again", retryable=True
-            )
+            return NotifyError(Reason.UNAVAILABLE, f"{detail}; they are tried again")
         advice = "check `addresses`, and whether the server relays for this sender"
-        return NotifyError(Reason.INVALID, f"{detail}: {advice}", retryable=False)
+        return NotifyError(Reason.INVALID, f"{detail}: {advice}")
 
     def _unsupported(self) -> NotifyError:
         detail = (
             f"{self._host} does not offer what is needed (STARTTLS, or AUTH where there is a user):"
             " nothing was sent. Check `port` and `security`"
         )
-        return NotifyError(Reason.INVALID, detail, retryable=False)
+        return NotifyError(Reason.INVALID, detail)
 
     def _unreachable(self, error: Exception) -> NotifyError:
         """Only the kind of the error is repeated; smtplib hides a time-out in "disconnected"."""
         if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
             detail = f"{self._host} took longer than {self._timeout_s:g} s; the mail may have gone"
-            return NotifyError(Reason.TIMEOUT, detail, retryable=True)
+            return NotifyError(Reason.TIMEOUT, detail)
         advice = "check the name, the port, the network, and `security`"
         if isinstance(error, ssl.SSLCertVerificationError):
             advice = "its certificate is not trusted for this name: renew it, or set `ca_file`"
         detail = f"{self._host} cannot be reached ({type(error).__name__}): {advice}"
-        return NotifyError(Reason.UNAVAILABLE, detail, retryable=True)
+        return NotifyError(Reason.UNAVAILABLE, detail)
 
 
 class _Client(smtplib.SMTP):

@@ -211,8 +211,6 @@ class Ses:
             given = answer.get("MessageId")
         if not isinstance(given, str) or not re.fullmatch(r"[\w.-]{1,200}", given, re.ASCII):
             raise NotifyError(
-                Reason.UNKNOWN,
-                "the answer to a mail is not SES's: is a proxy in between?",
-                retryable=True,
+                Reason.UNKNOWN, "the answer to a mail is not SES's: is a proxy in between?"
             )
         return f"<{given}@{self._domain}>"

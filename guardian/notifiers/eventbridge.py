@@ -36,7 +36,6 @@ _REFUSED: Final = {
     "MalformedDetail": Reason.INVALID,
     "ResourceNotFoundException": Reason.NOT_FOUND,
 }
-_RETRYABLE: Final = frozenset({Reason.UNAVAILABLE, Reason.THROTTLED, Reason.UNKNOWN})
 _DO: Final = {
     Reason.UNAVAILABLE: "EventBridge has trouble; guardian tries again by itself",
     Reason.THROTTLED: "the account's quota of PutEvents is used up; guardian tries again by itself",
@@ -122,12 +121,10 @@ class EventBridge:
             raise NotifyError(
                 Reason.UNKNOWN,
                 "the answer to an event is not EventBridge's: is a proxy in between?",
-                retryable=True,
             )
         reason = _REFUSED.get(code, Reason.UNKNOWN)
         shown = code if CODE.fullmatch(code) else "an unknown code"
         raise NotifyError(
             reason,
             f"EventBridge did not take the event for the bus {self._bus} ({shown}): {_DO[reason]}",
-            retryable=reason in _RETRYABLE,
         )

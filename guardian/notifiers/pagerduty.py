@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -81,7 +80,7 @@ class PagerDuty:
         for page in notice.pages:
             self._trigger(notice, page)
         for key in notice.resolves:
-            _call(self._events.resolve, key)
+            pagerduty.call(self._events.resolve, key)
         if notice.change:
             self._change(notice)
         return handle
@@ -90,14 +89,14 @@ class PagerDuty:
         """Whether PagerDuty answers, by an event that it refuses: nobody is paged."""
         try:
             pagerduty.call(self._events.post, "/v2/enqueue", json={})
-        except pagerduty.PagerDutyError as error:
+        except NotifyError as error:
             if error.reason not in (Reason.INVALID, Reason.AUTH):
-                raise NotifyError(error.reason, error.detail, retryable=error.retryable) from None
+                raise
         what = "PagerDuty answers; whether the routing key is right shows with the first page"
         return [Health(level=Level.OK, what=what)]
 
     def _trigger(self, notice: Notice, page: Page) -> None:
-        _call(
+        pagerduty.call(
             self._events.trigger,
             _summary(notice),
             _name(notice.service),
@@ -115,7 +114,7 @@ class PagerDuty:
     def _change(self, notice: Notice) -> None:
         """With the time it happened: pdpyras would stamp that of a perhaps late delivery."""
         try:
-            _call(
+            pagerduty.call(
                 self._changes.submit,
                 _summary(notice),
                 source=f"guardian {_name(notice.environment)}",
@@ -127,15 +126,6 @@ class PagerDuty:
                 _LOG.warning("a change event was not delivered: %s", error.detail)
                 return
             raise NotifyError(error.reason, error.detail, retryable=False) from None
-
-
-def _call(method: Callable[..., object], *arguments: object, **named: object) -> None:
-    try:
-        pagerduty.call(method, *arguments, **named)
-    except pagerduty.PagerDutyError as error:
-        raise NotifyError(
-            error.reason, error.detail, retryable=error.retryable, after_s=error.after_s
-        ) from None
 
 
 def _summary(notice: Notice) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from guardian.answers import Encoded, TooLong, asked_wait_s
+from guardian.answers import Encoded, TooLong, asked_wait_s, reason_of
 from guardian.core.model import Reason
 from guardian.core.notices import Notice
 from guardian.core.scrub import scrub
@@ -161,50 +161,49 @@ class _Refused(NotifyError):
     """Slack said no, with its error code."""
 
     def __init__(
-        self,
-        reason: Reason,
-        detail: str,
-        *,
-        code: str,
-        retryable: bool,
-        after_s: float | None = None,
+        self, reason: Reason, detail: str, *, code: str, after_s: float | None = None
     ) -> None:
-        super().__init__(reason, detail, retryable=retryable, after_s=after_s)
+        super().__init__(reason, detail, after_s=after_s)
         self.code = code
 
 
 # docs.slack.dev/reference/methods/chat.postMessage and chat.update, "Errors".
-_AUTH: Final = frozenset(
-    {
-        "invalid_auth",
-        "not_authed",
-        "token_revoked",
-        "token_expired",
-        "account_inactive",
-        "missing_scope",
-        "no_permission",
-        "access_denied",
-        "ekm_access_denied",
-        "org_login_required",
-        "not_allowed_token_type",
-    }
-)
-_CHANNEL: Final = {
+_REASONS: Final = {
+    "invalid_auth": Reason.AUTH,
+    "not_authed": Reason.AUTH,
+    "token_revoked": Reason.AUTH,
+    "token_expired": Reason.AUTH,
+    "account_inactive": Reason.AUTH,
+    "missing_scope": Reason.AUTH,
+    "no_permission": Reason.AUTH,
+    "access_denied": Reason.AUTH,
+    "ekm_access_denied": Reason.AUTH,
+    "org_login_required": Reason.AUTH,
+    "not_allowed_token_type": Reason.AUTH,
+    "channel_not_found": Reason.NOT_FOUND,
+    "not_in_channel": Reason.NOT_FOUND,
+    "is_archived": Reason.NOT_FOUND,
+    "internal_error": Reason.UNAVAILABLE,
+    "fatal_error": Reason.UNAVAILABLE,
+    "service_unavailable": Reason.UNAVAILABLE,
+    "request_timeout": Reason.UNAVAILABLE,
+    "team_added_to_org": Reason.UNAVAILABLE,
+    "ratelimited": Reason.THROTTLED,
+    "rate_limited": Reason.THROTTLED,
+    "message_limit_exceeded": Reason.THROTTLED,
+}
+_ADVICE: Final = {
     "channel_not_found": "the channel does not exist, or is private and the app is not in it:"
     " check the name, and invite the app with /invite",
     "not_in_channel": "the app is not a member of the channel: invite it with /invite",
     "is_archived": "the channel is archived: unarchive it or configure another one",
+    Reason.AUTH: "check GUARDIAN_SLACK_TOKEN; the app needs the scope chat:write",
+    Reason.NOT_FOUND: "check GUARDIAN_SLACK_BASE_URL",
+    Reason.UNAVAILABLE: "Slack has trouble",
+    Reason.THROTTLED: "too many messages",
+    Reason.INVALID: "trying the same again would not help",
 }
-_PASSING: Final = frozenset(
-    {
-        "internal_error",
-        "fatal_error",
-        "service_unavailable",
-        "request_timeout",
-        "team_added_to_org",
-    }
-)
-_THROTTLED: Final = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+"""By Slack's code where it has some of its own, else by the reason."""
 _NOT_SLACK: Final = "the answer to a Slack message is not Slack's: is a proxy in between?"
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,80}")
 _CODE: Final = re.compile(r"[a-z0-9_]{1,60}")
@@ -215,47 +214,32 @@ def _is_id(value: object) -> bool:
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
-def _refusal(response: Any, channel: str) -> _Refused:
+def _refusal(response: Any, channel: str) -> NotifyError:
     """What an error answer means: its reason, whether to try again, what to do."""
     status, data = int(response.status_code), response.data
     said = str(data.get("error", "")) if isinstance(data, dict) else ""
     # An unreadable body ends up in this field too: only a code is repeated.
     code = said if _CODE.fullmatch(said) else ""
+    if not code and status < 300:
+        return _not_slack()
+    reason = _REASONS.get(code) or reason_of(status)
+    if reason is Reason.TIMEOUT:
+        return _late()
+    redirected = "redirects are not followed; check GUARDIAN_SLACK_BASE_URL"
+    usual = redirected if 300 <= status < 400 else _ADVICE[reason]
     where = f"Slack refused the message to {channel} (HTTP {status}{', ' if code else ''}{code})"
-    if status == 429 or code in _THROTTLED:
-        after_s = asked_wait_s(response.headers.items())
-        detail = f"{where}: too many messages"
-        return _Refused(Reason.THROTTLED, detail, code=code, retryable=True, after_s=after_s)
-    if status >= 500 or code in _PASSING:
-        return _Refused(
-            Reason.UNAVAILABLE, f"{where}: Slack has trouble", code=code, retryable=True
-        )
-    if code in _CHANNEL:
-        return _Refused(Reason.NOT_FOUND, f"{where}: {_CHANNEL[code]}", code=code, retryable=False)
-    if status in {401, 403} or code in _AUTH:
-        detail = f"{where}: check GUARDIAN_SLACK_TOKEN; the app needs the scope chat:write"
-        return _Refused(Reason.AUTH, detail, code=code, retryable=False)
-    if status == 404:
-        detail = f"{where}: check GUARDIAN_SLACK_BASE_URL"
-        return _Refused(Reason.NOT_FOUND, detail, code=code, retryable=False)
-    if 300 <= status < 400:
-        detail = f"{where}: redirects are not followed; check GUARDIAN_SLACK_BASE_URL"
-        return _Refused(Reason.INVALID, detail, code=code, retryable=False)
-    if not code and status < 400:
-        return _Refused(Reason.UNKNOWN, _NOT_SLACK, code=code, retryable=True)
-    detail = f"{where}: trying the same again would not help"
-    return _Refused(Reason.INVALID, detail, code=code, retryable=False)
+    detail = f"{where}: {_ADVICE.get(code, usual)}"
+    after_s = asked_wait_s(response.headers.items())
+    return _Refused(reason, detail, code=code, after_s=after_s)
 
 
 def _not_slack() -> NotifyError:
-    return NotifyError(Reason.UNKNOWN, _NOT_SLACK, retryable=True)
+    return NotifyError(Reason.UNKNOWN, _NOT_SLACK)
 
 
 def _late() -> NotifyError:
     return NotifyError(
-        Reason.TIMEOUT,
-        "Slack did not answer in time; the message may or may not have arrived",
-        retryable=True,
+        Reason.TIMEOUT, "Slack did not answer in time; the message may or may not have arrived"
     )
 
 
@@ -269,5 +253,4 @@ def _unreachable(error: Exception) -> NotifyError:
     return NotifyError(
         Reason.UNAVAILABLE,
         f"Slack cannot be reached ({type(cause).__name__}): check the network and any proxy",
-        retryable=True,
     )

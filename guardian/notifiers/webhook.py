@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 import guardian
-from guardian.answers import BoundedReader, TooLong, asked_wait_s, left, trusting
+from guardian.answers import BoundedReader, TooLong, asked_wait_s, left, reason_of, trusting
 from guardian.core.model import Reason
 from guardian.core.notices import Notice
 from guardian.notifiers._notice_json import delivery_id, encoded
@@ -31,6 +31,13 @@ MOST_ANSWER_BYTES: Final = 64 * 1024
 """Headers and body together; nothing in an answer needs more."""
 SHORTEST_SECRET: Final = 16
 _ADDRESS: Final = re.compile(r"[!-~]{1,2000}")
+_ADVICE: Final = {
+    Reason.THROTTLED: "too many requests",
+    Reason.UNAVAILABLE: "it has trouble",
+    Reason.AUTH: "check that both sides have the same secret, and the clocks",
+    Reason.NOT_FOUND: "check `url`",
+    Reason.INVALID: "trying the same again would not help",
+}
 
 Resolver = Callable[..., list[tuple[Any, ...]]]
 """The form of socket.getaddrinfo."""
@@ -177,7 +184,6 @@ class Webhook:
                 Reason.INVALID,
                 f"nothing was sent to {self._host}: it is a private, loopback, link-local or"
                 " otherwise not public address. Write `allow_private: true` if that is meant",
-                retryable=False,
             )
         failure: OSError = ConnectionError()
         for family, kind, protocol, _, address in allowed:
@@ -226,36 +232,24 @@ class Webhook:
             raise self._strange("is no receipt of this delivery")
 
     def _refusal(self, status: int, headers: http.client.HTTPMessage) -> NotifyError:
-        said = f"{self._host} did not take the notice (HTTP {status})"
-        if status == 429 or status >= 500:
-            reason = Reason.THROTTLED if status == 429 else Reason.UNAVAILABLE
-            why = "too many requests" if status == 429 else "it has trouble"
-            after_s = asked_wait_s(headers.items())
-            return NotifyError(reason, f"{said}: {why}", retryable=True, after_s=after_s)
-        if status == 408:
+        reason = reason_of(status)
+        if reason is Reason.TIMEOUT:
             return self._late()
-        if 300 <= status < 400:
-            detail = f"{said}: redirects are not followed, write the final address as `url`"
-            return NotifyError(Reason.INVALID, detail, retryable=False)
-        if status in {401, 403}:
-            detail = f"{said}: check that both sides have the same secret, and the clocks"
-            return NotifyError(Reason.AUTH, detail, retryable=False)
-        if status in {404, 410}:
-            return NotifyError(Reason.NOT_FOUND, f"{said}: check `url`", retryable=False)
-        detail = f"{said}: trying the same again would not help"
-        return NotifyError(Reason.INVALID, detail, retryable=False)
+        redirected = "redirects are not followed, write the final address as `url`"
+        advice = redirected if status < 400 else _ADVICE[reason]
+        said = f"{self._host} did not take the notice (HTTP {status})"
+        return NotifyError(reason, f"{said}: {advice}", after_s=asked_wait_s(headers.items()))
 
     def _late(self) -> NotifyError:
         return NotifyError(
             Reason.TIMEOUT,
             f"{self._host} did not answer in {self._options.timeout_s:g} s; the notice may or may"
             " not have arrived",
-            retryable=True,
         )
 
     def _strange(self, what: str) -> NotifyError:
         detail = f"the answer of {self._host} {what}: is a proxy in between?"
-        return NotifyError(Reason.UNKNOWN, detail, retryable=True)
+        return NotifyError(Reason.UNKNOWN, detail)
 
     def _unreachable(self, error: Exception) -> NotifyError:
         """Only the kind of the error is repeated: its text may hold an address."""
@@ -263,9 +257,7 @@ class Webhook:
         if isinstance(error, ssl.SSLCertVerificationError):
             advice = "its certificate is not trusted for this name: renew it, or set `ca_file`"
         return NotifyError(
-            Reason.UNAVAILABLE,
-            f"{self._host} cannot be reached ({type(error).__name__}): {advice}",
-            retryable=True,
+            Reason.UNAVAILABLE, f"{self._host} cannot be reached ({type(error).__name__}): {advice}"
         )
 
 

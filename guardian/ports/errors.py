@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from guardian.core.model import Reason
+
+PERMANENT: Final = frozenset({Reason.AUTH, Reason.NOT_FOUND, Reason.INVALID})
+"""Reasons for which the same call would be refused again."""
 
 
 class GuardianError(Exception):
@@ -35,10 +39,21 @@ class EdgeError(GuardianError):
 
     exit_code = 8
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str,
+        *,
+        retryable: bool | None = None,
+        after_s: float | None = None,
+    ) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.retryable = reason not in PERMANENT if retryable is None else retryable
+        """Whether the same again may come to something: by the reason, where nobody says it."""
+        self.after_s = after_s
+        """How long the vendor asked to wait, in seconds (Retry-After)."""
         if reason in (Reason.NOT_FOUND, Reason.INVALID):
             self.exit_code = ConfigError.exit_code  # what was named is not there: no outage
 
@@ -65,14 +80,6 @@ class NotYet(RouterError):
 
 class NotifyError(EdgeError):
     """A notice was not delivered."""
-
-    def __init__(
-        self, reason: Reason, detail: str, *, retryable: bool, after_s: float | None = None
-    ) -> None:
-        super().__init__(reason, detail)
-        self.retryable = retryable
-        self.after_s = after_s
-        """How long the vendor asked to wait, in seconds (Retry-After)."""
 
 
 class JournalError(GuardianError):

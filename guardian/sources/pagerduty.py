@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from guardian import pagerduty
 from guardian.core.model import Incident, Instant, Measurement, Problem, Query, Reason
 from guardian.core.scrub import scrub
-from guardian.pagerduty import PagerDutyError
 from guardian.ports import Ask, Clock, Context, SourceError
 from guardian.ports.health import Health, Level
 
@@ -90,9 +89,9 @@ class PagerDuty:
             return found
         try:
             found |= self._read(sound, now)
-        except PagerDutyError as error:
+        except SourceError as error:
             self._pause(error)
-            raise SourceError(error.reason, error.detail) from None
+            raise
         return found
 
     def unknown(self, queries: Sequence[Query], *, now: Instant) -> Mapping[Query, str]:
@@ -129,10 +128,7 @@ class PagerDuty:
 
     def examine(self) -> list[Health]:
         """Whether the token may read, by reading the priorities."""
-        try:
-            names = self._known_priorities()
-        except PagerDutyError as error:
-            raise SourceError(error.reason, error.detail) from None
+        names = self._known_priorities()
         what = f"PagerDuty shows its incidents; priorities: {', '.join(names) or 'none'}"
         return [Health(level=Level.OK, what=what)]
 
@@ -173,7 +169,7 @@ class PagerDuty:
             exists = True
             try:
                 self._fetch(f"/services/{quote(service, safe='')}", {})
-            except PagerDutyError as error:
+            except SourceError as error:
                 if error.reason is not Reason.NOT_FOUND:
                     raise
                 exists = False
@@ -208,7 +204,7 @@ class PagerDuty:
         """Whether every alert of an incident is guardian's; one without alerts is somebody's."""
         try:
             body = self._fetch(f"/incidents/{incident}/alerts", {"limit": str(PAGE)})
-        except PagerDutyError as error:
+        except SourceError as error:
             if error.retryable:
                 raise
             return False
@@ -232,28 +228,26 @@ class PagerDuty:
             entries += found
             if not body.get("more"):
                 return entries
-        raise PagerDutyError(
+        raise SourceError(
             Reason.INVALID,
             f"PagerDuty has more than {MAX_PAGES * PAGE} {what} to tell of: resolve old incidents,"
             " or name fewer services",
-            retryable=False,
         )
 
     def _fetch(self, path: str, asked: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
         if self._session is None:
-            raise PagerDutyError(
+            raise SourceError(
                 Reason.AUTH,
                 "PagerDuty's incidents are asked for and there is no API token: set"
                 " GUARDIAN_PAGERDUTY_API_TOKEN (a REST API key that may read)",
-                retryable=False,
             )
         wait_s = self._not_before - self._clock.monotonic()
         if wait_s > 0:
             detail = f"PagerDuty wants to be asked less often: waiting for {wait_s:.0f} s"
-            raise PagerDutyError(Reason.THROTTLED, detail, retryable=True)
+            raise SourceError(Reason.THROTTLED, detail)
         return pagerduty.fetch(self._session, path, asked)
 
-    def _pause(self, error: PagerDutyError) -> None:
+    def _pause(self, error: SourceError) -> None:
         """Leave PagerDuty alone for as long as it asks."""
         monotonic = self._clock.monotonic()
         if error.reason is Reason.THROTTLED and monotonic >= self._not_before:
@@ -318,11 +312,10 @@ def _name(entry: Mapping[str, Any]) -> str:
     return scrub(str(entry.get("name") or entry.get("summary") or ""), NAME_CHARS)
 
 
-def _strange() -> PagerDutyError:
-    return PagerDutyError(
+def _strange() -> SourceError:
+    return SourceError(
         Reason.UNKNOWN,
         "PagerDuty's answer does not look like its REST API's: is a proxy in between?",
-        retryable=True,
     )
 
 

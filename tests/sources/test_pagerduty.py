@@ -14,7 +14,6 @@ from guardian.answers import LONGEST_WAIT_S
 from guardian.clock import SystemClock
 from guardian.core.judging.kinds.incidents import incident_query
 from guardian.core.model import Incident, Measurement, Reason
-from guardian.pagerduty import PagerDutyError
 from guardian.ports import Ask, SourceError
 from guardian.ports.health import Level
 from guardian.sim.server import Simulator
@@ -368,6 +367,6 @@ def test_a_resource_that_was_asked_for_wrongly_says_so() -> None:
         status_code = 408
 
     session = door.rest("a-token-of-nobody", url=None, timeout_s=1.0, clock=SystemClock())
-    with pytest.raises(PagerDutyError) as caught:
+    with pytest.raises(SourceError) as caught:
         session.postprocess(Late())
     assert caught.value.reason is Reason.TIMEOUT

@@ -11,7 +11,7 @@ import pytest
 from guardian import pagerduty as door
 from guardian.clock import SystemClock
 from guardian.core.model import Reason
-from guardian.pagerduty import PagerDutyError
+from guardian.ports import SourceError
 from guardian.sim.server import Simulator
 from guardian.sources import pagerduty
 from tests.notifiers.raw_server import talker
@@ -87,7 +87,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
         with talker(redirect) as port:
             url, clock = f"http://127.0.0.1:{port}", SystemClock()
             session = door.rest("a-token-of-nobody", url=url, timeout_s=5.0, clock=clock)
-            with pytest.raises(PagerDutyError, match="redirects are not followed"):
+            with pytest.raises(SourceError, match="redirects are not followed"):
                 door.fetch(session, "/priorities", {})
         assert not elsewhere.is_set()
         socket.create_connection(("127.0.0.1", there)).close()

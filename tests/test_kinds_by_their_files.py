@@ -97,7 +97,7 @@ from guardian.core.judging.judge import Window, judge
 from guardian.core.model import Criterion, Datapoint, Measurement
 from guardian.core.traffic import Weight
 from guardian.files import rules
-from guardian.files.rules.explain import explain
+from guardian.files.rules.explain import explain, in_words
 from guardian.files.rules.rule_schema import rule_schema
 
 found = rules.load(["heart.yaml"])
@@ -112,7 +112,7 @@ print(json.dumps({
     "same": decode(Criterion, encode(criterion)) == criterion,
     "kind": json.loads(encode(criterion))["measure"]["kind"],
     "why": judge(criterion, read, window, now=300.0 + criterion.settle_s)[0].why,
-    "explained": explain(found).text(),
+    "explained": in_words(explain(found)),
     "lint": [finding.message for finding in rules.lint(["heart.yaml"]).findings],
     "schema": rule_schema()["definitions"]["CriterionModel"]["properties"]["pulse"],
 }))

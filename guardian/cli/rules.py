@@ -13,7 +13,7 @@ from guardian.files.config import load
 from guardian.files.findings import counted
 from guardian.files.rules import lint as check
 from guardian.files.rules.explain import explain as put_into_words
-from guardian.files.rules.explain import explained
+from guardian.files.rules.explain import explained, in_words
 from guardian.files.rules.rule_schema import rule_schema
 from guardian.messages import records
 from guardian.messages.v1_files import ExplainRecord, ExplanationRecord
@@ -43,9 +43,9 @@ def explain(*, paths: tuple[str, ...], config: Path | None, form: str) -> int:
     if config is None:
         found = explained(paths)
         if form == "json":
-            click.echo(_explain_record([e.record() for e in found]))
+            click.echo(_explain_record(found))
         else:
-            click.echo("\n".join(e.text() for e in found), nl=False)
+            click.echo("\n".join(map(in_words, found)), nl=False)
         return 0
     if len(paths) != 1:
         raise UsageError("with -c, name one service of the config file")
@@ -64,12 +64,11 @@ def _explain_service(config: Path, name: str, form: str) -> None:
     explanation = put_into_words(service_criteria(loaded, name), policy=service.policy)
     steps = service.steps
     if form == "json":
-        record = explanation.record()
-        record["service"] = name
-        record["steps"] = [records.step(one) for one in steps]
-        click.echo(_explain_record([record]))
+        explanation["service"] = name
+        explanation["steps"] = [records.step(one) for one in steps]
+        click.echo(_explain_record([explanation]))
         return
-    click.echo(explanation.text())
+    click.echo(in_words(explanation))
     click.echo(f"The steps of {name}")
     for step in steps:
         bake, most = span(step.bake_s), span(step.max_bake_s)

@@ -9,7 +9,7 @@ import pytest
 from guardian.core.judging.kinds.alarms import Alarms, alarm_query
 from guardian.core.model import Judge, Scope
 from guardian.files import rules
-from guardian.files.rules.explain import explain
+from guardian.files.rules.explain import explain, in_words
 from guardian.ports import ConfigError
 
 TEXT = """\
@@ -67,7 +67,7 @@ def test_what_cannot_be_meant_is_refused(
 
 def test_alarms_are_explained(tmp_path: Path) -> None:
     """When they fail, and what their silence is."""
-    text = explain(loaded(tmp_path, "names: [checkout-5xx, payments-*]")).text()
+    text = in_words(explain(loaded(tmp_path, "names: [checkout-5xx, payments-*]")))
     words = " ".join(text.split())
     assert "an alarm of checkout-5xx or payments-* is in state ALARM" in words
     assert "shows no health" in words

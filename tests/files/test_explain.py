@@ -13,11 +13,12 @@ from pydantic import BaseModel
 from guardian.cli.main import guardian
 from guardian.files import rules
 from guardian.files.rules.criterion import CriterionModel
-from guardian.files.rules.explain import Explained, explain
+from guardian.files.rules.explain import explain
 from guardian.files.rules.kinds import FORMS
 from guardian.files.rules.kinds.incidents import IncidentsModel
 from guardian.files.rules.model import CompareModel
 from guardian.files.rules.sources.cloudwatch import CloudWatchMetric
+from guardian.messages.v1_files import ExplainedRecord
 from guardian.ports import ConfigError, UsageError
 from tests.recorded import checked
 
@@ -101,14 +102,14 @@ def optional(model: type[BaseModel]) -> set[str]:
     return {name for name, info in model.model_fields.items() if not info.is_required()}
 
 
-def explained(path: Path) -> Iterator[Explained]:
+def explained(path: Path) -> Iterator[ExplainedRecord]:
     """Each criterion of a file, in words."""
-    yield from explain(rules.load([path])).criteria
+    yield from explain(rules.load([path]))["criteria"]
 
 
 def test_every_key_that_may_be_left_out_is_explained(every_kind: Path) -> None:
     """A new key with a default is named here, or this fails."""
-    told = {v.key for c in explained(every_kind) for v in c.values}
+    told = {v["key"] for c in explained(every_kind) for v in c["values"]}
     told |= {key.partition(".")[0] for key in told}
     measures = {*FORMS, "description"}
     # CloudWatch's two words are told as one.
@@ -122,9 +123,9 @@ def test_every_key_that_may_be_left_out_is_explained(every_kind: Path) -> None:
 def test_every_key_of_a_metric_is_explained_for_each_query(every_kind: Path) -> None:
     """Namespace to account; whether its absence is zero, of what a ratio counts."""
     for criterion in explained(every_kind):
-        for query in criterion.reads:
-            other = {"source", *(("absent",) if query.role not in ("bad", "good") else ())}
-            assert {v.key for v in query.values} == set(CloudWatchMetric.model_fields) - other
+        for query in criterion["reads"]:
+            other = {"source", *(("absent",) if query["for"] not in ("bad", "good") else ())}
+            assert {v["key"] for v in query["keys"]} == set(CloudWatchMetric.model_fields) - other
 
 
 def test_each_criterion_tells_the_keys_that_hold_for_it(every_kind: Path) -> None:
@@ -141,19 +142,19 @@ def test_each_criterion_tells_the_keys_that_hold_for_it(every_kind: Path) -> Non
         "p0-incident": general | {"incidents"},
     }
     for criterion in explained(every_kind):
-        told = {v.key.partition(".")[0] for v in criterion.values}
-        assert (criterion.name, told) == (criterion.name, wanted[criterion.name])
+        told = {v["key"].partition(".")[0] for v in criterion["values"]}
+        assert (criterion["name"], told) == (criterion["name"], wanted[criterion["name"]])
 
 
 def test_each_value_is_a_default_or_has_its_line(every_kind: Path) -> None:
     """What is written says where, in the criterion or in the file's defaults."""
-    found = {c.name: {v.key: v for v in c.values} for c in explained(every_kind)}
-    assert found["errors"]["warn_if"].where == f"{every_kind}:12"
-    assert found["errors"]["warm_up"].where == f"{every_kind}:4"
-    assert found["slow-by-threshold"]["datapoints"].where == f"{every_kind}:22"
-    assert found["errors"]["min_samples"].where == ""
-    assert found["errors"]["compare.max_ratio"].where == f"{every_kind}:13"
-    assert found["errors"]["compare.min_increase"].where == ""
+    found = {c["name"]: {v["key"]: v for v in c["values"]} for c in explained(every_kind)}
+    assert found["errors"]["warn_if"].get("where") == f"{every_kind}:12"
+    assert found["errors"]["warm_up"].get("where") == f"{every_kind}:4"
+    assert found["slow-by-threshold"]["datapoints"].get("where") == f"{every_kind}:22"
+    assert found["errors"]["min_samples"].get("where") is None
+    assert found["errors"]["compare.max_ratio"].get("where") == f"{every_kind}:13"
+    assert found["errors"]["compare.min_increase"].get("where") is None
 
 
 # --- the command ---------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +15,9 @@ from guardian.files.findings import Mark, SourceText, finding, refuse
 from guardian.files.references import Lost, walked
 from guardian.files.rules.kinds import form_of
 from guardian.files.rules.measure_form import Placed
-from guardian.files.rules.provenance import Asked, Value, asked, at_line, values
+from guardian.files.rules.provenance import asked, at_line, values
 from guardian.files.rules.rule_set import RuleSet, load
-from guardian.messages.v1_files import ExplainedRecord, ExplanationRecord
+from guardian.messages.v1_files import ExplainedRecord, ExplanationRecord, ValueRecord
 
 WIDTH: Final = 100
 _PLACEHOLDER: Final = re.compile(r"\$\{[^{}]*\}")
@@ -48,58 +47,7 @@ _MISSING: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """One criterion in words."""
-
-    name: str
-    where: str
-    description: str
-    sentences: tuple[str, ...]
-    reads: tuple[Asked, ...]
-    values: tuple[Value, ...]
-
-    def record(self) -> ExplainedRecord:
-        """For JSON."""
-        return {
-            "name": self.name,
-            "where": self.where,
-            "description": self.description,
-            "sentences": list(self.sentences),
-            "reads": [
-                {"for": q.role, "source": q.query.source, "keys": [v.record() for v in q.values]}
-                for q in self.reads
-            ],
-            "values": [value.record() for value in self.values],
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """The criteria that are judged together, and the chance that they share."""
-
-    files: tuple[str, ...]
-    criteria: tuple[Explained, ...]
-    shared: tuple[str, ...]
-    """What holds for all of them, in sentences."""
-
-    def record(self) -> ExplanationRecord:
-        """For JSON."""
-        return {
-            "files": list(self.files),
-            "criteria": [criterion.record() for criterion in self.criteria],
-            "all": list(self.shared),
-        }
-
-    def text(self) -> str:
-        """For people."""
-        parts = ["\n".join(_lines(criterion)) for criterion in self.criteria]
-        together = "\n".join(["All of them together", *_filled(self.shared)])
-        head = f"{', '.join(self.files)}: {_number(len(self.criteria), 'criterion', 'criteria')}"
-        return "\n\n".join([head, *parts, together]) + "\n"
-
-
-def explained(paths: Sequence[str | Path]) -> list[Explanation]:
+def explained(paths: Sequence[str | Path]) -> list[ExplanationRecord]:
     """Each rule file, preset and folder of rule files by itself. Raises ConfigError."""
     found = list(walked(paths))
     lost = [finding(Mark(SourceText(f.shown), 1, 1), f.why) for f in found if isinstance(f, Lost)]
@@ -107,7 +55,7 @@ def explained(paths: Sequence[str | Path]) -> list[Explanation]:
     return [explain(load([f.shown])) for f in found]
 
 
-def explain(rules: RuleSet, *, policy: Policy | None = None) -> Explanation:
+def explain(rules: RuleSet, *, policy: Policy | None = None) -> ExplanationRecord:
     """The criteria of a service, or of files as if they were a service's.
 
     `policy` is the service's; None for what a service has that says nothing else.
@@ -115,29 +63,28 @@ def explain(rules: RuleSet, *, policy: Policy | None = None) -> Explanation:
     usual = policy or Policy()
     chance = usual.false_rollback
     tests = sum(c.tests for c in rules.criteria)
-    return Explanation(
-        files=rules.files,
-        criteria=tuple(_explained(p, chance / (tests or 1)) for p in rules.placed),
-        shared=tuple(_together(rules.criteria, usual, tests, given=policy is not None)),
-    )
+    return {
+        "files": list(rules.files),
+        "criteria": [_explained(p, chance / (tests or 1)) for p in rules.placed],
+        "all": list(_together(rules.criteria, usual, tests, given=policy is not None)),
+    }
 
 
-def _explained(placed: Placed, alpha: float) -> Explained:
+def _explained(placed: Placed, alpha: float) -> ExplainedRecord:
     criterion = placed.criterion
-    sentences = [
-        _fails(placed),
-        *_judged(criterion, alpha),
-        *_passes(criterion),
-        *_silence(criterion),
-    ]
-    return Explained(
-        name=criterion.name,
-        where=at_line(placed.node, ("name",)),
-        description=criterion.description,
-        sentences=tuple(sentences),
-        reads=tuple(asked(placed)),
-        values=tuple(values(placed)),
-    )
+    return {
+        "name": criterion.name,
+        "where": at_line(placed.node, ("name",)),
+        "description": criterion.description,
+        "sentences": [
+            _fails(placed),
+            *_judged(criterion, alpha),
+            *_passes(criterion),
+            *_silence(criterion),
+        ],
+        "reads": list(asked(placed)),
+        "values": list(values(placed)),
+    }
 
 
 # --- when it fails -----------------------------------------------------------------------------
@@ -259,6 +206,16 @@ def _percent(share: float) -> str:
 # --- lines -------------------------------------------------------------------------------------
 
 
+def in_words(explanation: ExplanationRecord) -> str:
+    """The same for people."""
+    criteria = explanation["criteria"]
+    parts = ["\n".join(_lines(criterion)) for criterion in criteria]
+    together = "\n".join(["All of them together", *_filled(explanation["all"])])
+    counted = _number(len(criteria), "criterion", "criteria")
+    head = f"{', '.join(explanation['files'])}: {counted}"
+    return "\n\n".join([head, *parts, together]) + "\n"
+
+
 def _number(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
 
@@ -275,21 +232,22 @@ def _filled(sentences: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _lines(criterion: Explained) -> Iterator[str]:
-    yield f"{criterion.name} ({criterion.where})"
-    if criterion.description:
-        yield from _filled([criterion.description])
-    yield from _filled(criterion.sentences)
-    for query in criterion.reads:
-        yield f"  Reads {query.role}:"
-        yield from _table(query.values, "    ")
+def _lines(criterion: ExplainedRecord) -> Iterator[str]:
+    yield f"{criterion['name']} ({criterion['where']})"
+    if criterion["description"]:
+        yield from _filled([criterion["description"]])
+    yield from _filled(criterion["sentences"])
+    for query in criterion["reads"]:
+        yield f"  Reads {query['for']}:"
+        yield from _table(query["keys"], "    ")
     yield "  Values in force:"
-    yield from _table(criterion.values, "    ")
+    yield from _table(criterion["values"], "    ")
 
 
-def _table(rows: Sequence[Value], indent: str) -> Iterator[str]:
-    keys = max(len(row.key) for row in rows)
-    texts = max((len(row.value) for row in rows if len(row.value) <= 40), default=0)
+def _table(rows: Sequence[ValueRecord], indent: str) -> Iterator[str]:
+    keys = max(len(row["key"]) for row in rows)
+    texts = max((len(row["value"]) for row in rows if len(row["value"]) <= 40), default=0)
     for row in rows:
-        origin = row.where or "default" + (f": {row.why}" if row.why else "")
-        yield f"{indent}{row.key:{keys}}  {row.value:{texts}}  {origin}"
+        why = f": {row['why']}" if "why" in row else ""
+        origin = row.get("where", f"default{why}")
+        yield f"{indent}{row['key']:{keys}}  {row['value']:{texts}}  {origin}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
 from guardian.core.model import Criterion, Judge, Query
@@ -14,42 +13,7 @@ from guardian.files.rules.measure_form import Placed
 from guardian.files.rules.query import names_canary
 from guardian.files.rules.sources import form_of_query
 from guardian.files.units import plain
-from guardian.messages.v1_files import ValueRecord
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
-    """A key's value in force, and where it comes from."""
-
-    key: str
-    value: str
-    where: str
-    """`rules/production.yaml:12` where it is written; empty for a default."""
-    why: str = ""
-    """What makes the default, where it depends on something."""
-
-    def record(self) -> ValueRecord:
-        """For JSON."""
-        found: ValueRecord = {
-            "key": self.key,
-            "value": self.value,
-            "origin": "written" if self.where else "default",
-        }
-        if self.where:
-            found["where"] = self.where
-        if self.why:
-            found["why"] = self.why
-        return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """One query of a criterion: what it is for, and its keys."""
-
-    role: str
-    """`bad`, `total`, `stable total` ..."""
-    query: Query
-    values: tuple[Value, ...]
+from guardian.messages.v1_files import AskedRecord, ValueRecord
 
 
 def at_line(node: Node, place: Place) -> str:
@@ -69,13 +33,20 @@ def written(node: Node, *places: Place) -> str:
     return ""
 
 
-def values(placed: Placed) -> Iterator[Value]:
+def _value(key: str, value: str, where: str, why: str = "") -> ValueRecord:
+    """A key's value in force; `why` is what makes its default, where that depends on something."""
+    if where:
+        return {"key": key, "value": value, "origin": "written", "where": where}
+    found: ValueRecord = {"key": key, "value": value, "origin": "default"}
+    return {**found, "why": why} if why else found
+
+
+def values(placed: Placed) -> Iterator[ValueRecord]:
     """Every key of a criterion that has a default, with the value in force."""
     criterion, node, measure = placed.criterion, placed.node, placed.criterion.measure
 
-    def value(key: str, text: str, why: str = "", *first: Place) -> Value:
-        where = written(node, *first, tuple(key.split(".")))
-        return Value(key=key, value=text, where=where, why="" if where else why)
+    def value(key: str, text: str, why: str = "", *first: Place) -> ValueRecord:
+        return _value(key, text, written(node, *first, tuple(key.split("."))), why)
 
     yield value("judge", criterion.judge.value, _why_judge(criterion))
     yield value("on_fail", criterion.on_fail.value)
@@ -131,21 +102,20 @@ def _why_scope(criterion: Criterion) -> str:
 # --- queries -----------------------------------------------------------------------------------
 
 
-def asked(placed: Placed) -> Iterator[Asked]:
+def asked(placed: Placed) -> Iterator[AskedRecord]:
     """Every query with its keys, in the order in which people think of them."""
     node, measure = placed.node, placed.criterion.measure
     for part in form_of(measure).parts(measure):
         keys = list(_keys(node, part.query, part.place, part.beside))
         if part.absent:
-            where = written(node, (*part.place, "absent"))
-            keys.append(Value(key="absent", value=part.absent, where=where))
-        yield Asked(role=part.role, query=part.query, values=tuple(keys))
+            keys.append(_value("absent", part.absent, written(node, (*part.place, "absent"))))
+        yield {"for": part.role, "source": part.query.source, "keys": keys}
 
 
-def _keys(node: Node, query: Query, place: Place, beside: Place) -> Iterator[Value]:
+def _keys(node: Node, query: Query, place: Place, beside: Place) -> Iterator[ValueRecord]:
     for key, text, why, shared in form_of_query(query).keys(query):
         where = written(node, (*place, key), *([beside] if shared else []))
         # A percentile that is said twice asks for more than it says.
         if key == "stat" and text != node.document.at((*node.place, *place, key)):
             where = ""
-        yield Value(key=key, value=text, where=where, why="" if where else why)
+        yield _value(key, text, where, why)

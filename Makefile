@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Tests start hundreds of processes: none of them has to compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint types core bench mutants kills packaging dist requirements clean
+.PHONY: help demo test lint types core bench mutants kills packaging examples dist requirements clean
 
 help:  ## Say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,10 @@ packaging: .venv/dev  ## What guardian is deployed with, built and run as far as
 	@sh tests/packaging/bring.sh
 	$(BIN)/python -m pytest -q -x -rs -n 2 --dist loadfile tests/packaging
 
+examples: .venv/dev  ## Only the examples for CDK, Terraform and Compose: synthesized, parsed, compared with guardian
+	@sh tests/packaging/bring.sh examples
+	$(BIN)/python -m pytest -q -x -rs tests/packaging/test_cdk.py tests/packaging/test_terraform.py tests/packaging/test_compose.py
+
 dist: .venv/runtime  ## sdist and wheel of the commit in dist/: the same bytes wherever they are built
 	sh release/dist.sh $(abspath $(BIN)/python)
 
@@ -67,6 +71,7 @@ requirements:  ## Resolve pyproject.toml again into the hashed requirements/*.tx
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements/runtime.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group build -o requirements/build.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group examples -o requirements/examples.txt
 
 clean:  ## Remove the virtual environment and what the tools leave behind
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage dist

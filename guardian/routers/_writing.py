@@ -9,7 +9,7 @@ from typing import Any
 
 from guardian.aws_errors import talking
 from guardian.core.model import Reason
-from guardian.core.traffic import NONE, Reading, Traffic
+from guardian.core.traffic import NONE, Reading, Stamp, Traffic
 from guardian.ports import Context, RouterError
 
 
@@ -47,6 +47,39 @@ def require_pair(traffic: Traffic, require: Callable[[str], None]) -> None:
         raise RouterError(
             Reason.INVALID, f"{traffic} does not name two different versions: nothing was written"
         )
+
+
+def require_stable(traffic: Traffic, stamp: Stamp) -> None:
+    """A shift shares traffic with stable."""
+    if stamp.stable not in traffic.versions:
+        raise RouterError(
+            Reason.INVALID,
+            f"the shift to {traffic} leaves out stable, {stamp.stable}: nothing was written",
+        )
+
+
+def require_served(canary: str, after: Reading, what: str) -> None:
+    """What is promoted has traffic already. Raises RouterError(CONFLICT)."""
+    if canary not in after.traffic.versions:
+        raise RouterError(
+            Reason.CONFLICT,
+            f"{what} no longer serves {canary} but {after.traffic}: somebody changed it, and"
+            " nothing was written",
+        )
+
+
+def check_for_rollback(context: Context) -> bool:
+    """Whether STS says that the account is right; False where it says nothing.
+
+    A rollback does not depend on STS: the target's own ARN, which is read, says whose it is.
+    """
+    try:
+        context.check_account()
+    except RouterError as error:
+        if error.reason is Reason.AUTH:
+            raise
+        return False
+    return True
 
 
 def read_back(read: Callable[[], Reading], what: str) -> Reading:

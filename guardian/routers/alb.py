@@ -28,7 +28,17 @@ from guardian.routers._alb_groups import (
     targets_of,
     version_of,
 )
-from guardian.routers._writing import ask, proven, read_back, require_pair, same, unsure
+from guardian.routers._writing import (
+    ask,
+    check_for_rollback,
+    proven,
+    read_back,
+    require_pair,
+    require_served,
+    require_stable,
+    same,
+    unsure,
+)
 
 _WRITES: Final = tuple(
     f"elasticloadbalancing:{operation}"
@@ -254,12 +264,7 @@ class Alb:
     def shift(self, traffic: Traffic, *, stamp: Stamp, after: Reading) -> Reading:
         """The canary's weight beside stable's. A canary without healthy targets gets none."""
         require_pair(traffic, require_whole)
-        if stamp.stable not in traffic.versions:
-            raise RouterError(
-                Reason.INVALID,
-                f"the shift to {traffic} leaves out stable group {stamp.stable}: nothing was"
-                " written",
-            )
+        require_stable(traffic, stamp)
         self._context.check_account()
         found = self._unchanged(traffic, stamp, after)
         canary = next(iter(traffic.versions - {stamp.stable}), stamp.stable)
@@ -272,12 +277,7 @@ class Alb:
     def promote(self, canary: str, *, after: Reading, detail: Mapping[str, str]) -> Reading:
         """The canary alone; the other group stays listed, so that its health is still checked."""
         del detail
-        if canary not in after.traffic.versions:
-            raise RouterError(
-                Reason.CONFLICT,
-                f"{self._name} no longer serves {canary} but {after.traffic}: somebody changed it,"
-                " and nothing was written",
-            )
+        require_served(canary, after, self._name)
         self._context.check_account()
         desired = Traffic(primary=canary)
         return self._write(self._unchanged(desired, None, after), desired, None)
@@ -286,16 +286,8 @@ class Alb:
         """The snapshot's weights, whatever stands there now; stickiness ends with it."""
         del after
         require_pair(snapshot.traffic, require_whole)
-        self._check_account_for_rollback()
+        check_for_rollback(self._context)
         return self._write(self._found(), snapshot.traffic, stamp, back=True)
-
-    def _check_account_for_rollback(self) -> None:
-        """A rollback does not depend on STS: the ARN says whose account it is, and is read."""
-        try:
-            self._context.check_account()
-        except RouterError as error:
-            if error.reason is Reason.AUTH:
-                raise
 
     def _unchanged(self, desired: Traffic, stamp: Stamp | None, after: Reading) -> ForwardActions:
         """The actions as they are; CONFLICT when they are neither as read nor as desired."""

@@ -34,7 +34,17 @@ from guardian.routers._lambda_versions import (
     require_published,
     state_problems,
 )
-from guardian.routers._writing import ask, proven, read_back, require_pair, same, unsure
+from guardian.routers._writing import (
+    ask,
+    check_for_rollback,
+    proven,
+    read_back,
+    require_pair,
+    require_served,
+    require_stable,
+    same,
+    unsure,
+)
 
 PERMISSIONS: tuple[str, ...] = (
     "lambda:GetAlias",
@@ -246,24 +256,14 @@ class LambdaAlias:
     def shift(self, traffic: Traffic, *, stamp: Stamp, after: Reading) -> Reading:
         """The canary's weight as the additional version; the primary keeps the rest."""
         require_pair(traffic, require_published)
-        if stamp.stable not in traffic.versions:
-            raise RouterError(
-                Reason.INVALID,
-                f"the shift to {traffic} leaves out stable version {stamp.stable}: nothing was "
-                "written",
-            )
+        require_stable(traffic, stamp)
         self._context.check_account()
         return self._write(traffic, after=after, stamp=stamp, description="")
 
     def promote(self, canary: str, *, after: Reading, detail: Mapping[str, str]) -> Reading:
         """The canary alone, in one write; the description is what `detail` remembers of it."""
         require_published(canary)
-        if canary not in after.traffic.versions:
-            raise RouterError(
-                Reason.CONFLICT,
-                f"alias {self._name} no longer serves version {canary} but {after.traffic}: "
-                "somebody changed it, and nothing was written",
-            )
+        require_served(canary, after, f"alias {self._name}")
         self._context.check_account()
         description = detail.get("description", "")
         return self._write(
@@ -273,7 +273,8 @@ class LambdaAlias:
     def restore(self, snapshot: Snapshot, *, stamp: Stamp | None, after: Reading) -> Reading:
         """The snapshot's versions and weights; writes even when the alias looks right already."""
         require_pair(snapshot.traffic, require_published)
-        self._check_account_for_rollback()
+        if not check_for_rollback(self._context):
+            self.read()
         description = snapshot.detail.get("description", "")
         return self._write(snapshot.traffic, after=after, stamp=stamp, description=description)
 
@@ -298,15 +299,6 @@ class LambdaAlias:
         except RouterError as error:
             return self._after_failure(error, traffic, wished, check_stamp="Description" in change)
         return read_back(self.read, f"alias {self._name}")
-
-    def _check_account_for_rollback(self) -> None:
-        """A rollback does not depend on STS: the alias's own ARN also says whose account it is."""
-        try:
-            self._context.check_account()
-        except RouterError as error:
-            if error.reason is Reason.AUTH:
-                raise
-            self.read()
 
     def _after_failure(
         self, error: RouterError, desired: Traffic, stamp: Stamp | None, *, check_stamp: bool

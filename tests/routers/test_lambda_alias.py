@@ -283,7 +283,7 @@ def test_a_shift_that_leaves_out_stable_is_refused(lambdas: World) -> None:
 def test_a_version_that_is_not_live_cannot_be_promoted(lambdas: World) -> None:
     """Somebody took the canary off the alias: that is a conflict."""
     router = lambdas.router()
-    with pytest.raises(RouterError, match="no longer serves version 10") as caught:
+    with pytest.raises(RouterError, match="no longer serves 10") as caught:
         router.promote("10", after=router.read(), detail={})
     assert caught.value.reason is Reason.CONFLICT
 

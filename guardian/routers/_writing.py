@@ -54,7 +54,7 @@ def require_stable(traffic: Traffic, stamp: Stamp) -> None:
     if stamp.stable not in traffic.versions:
         raise RouterError(
             Reason.INVALID,
-            f"the shift to {traffic} leaves out stable, {stamp.stable}: nothing was written",
+            f"the shift to {traffic} leaves out stable {stamp.stable}: nothing was written",
         )
 
 

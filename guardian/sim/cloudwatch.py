@@ -13,7 +13,7 @@ from guardian.sim.metric_store import Dimensions, Metrics, SeriesKey
 from guardian.sim.publication import Publication
 from guardian.sim.simulated_traffic import Traffics
 from guardian.sim.statistic import Bag
-from guardian.sim.wire import Refused, Reply, Request, as_json
+from guardian.sim.wire import Refusals, Refused, Reply, Request, as_json
 from guardian.sim.world import World
 
 TARGET = "GraniteServiceVersion20100801."
@@ -28,26 +28,27 @@ _STATUSES = {"internal_error": "InternalError", "forbidden": "Forbidden", "silen
 Points: TypeAlias = list[tuple[Instant, float]]
 
 
+_REFUSALS: Refusals = {
+    "throttle": ("Throttling", "Rate exceeded", 400),
+    "access_denied": (
+        "AccessDenied",
+        "User is not authorized to perform: cloudwatch:{operation}",
+        403,
+    ),
+    "server_error": ("InternalServiceError", "An internal error occurred.", 500),
+    "other": ("ValidationError", "The request is invalid.", 400),
+}
+
+
 class CloudWatchWire:
     """How CloudWatch's operations are asked for and refused."""
 
     name = "cloudwatch"
+    refusals = _REFUSALS
 
     def operation(self, request: Request) -> str:
         """The name of the operation that a request asks for."""
         return request.headers.get("x-amz-target", "").removeprefix(TARGET) or "Unknown"
-
-    def refusal(self, fault: Fault, operation: str) -> Refused:
-        """What CloudWatch says for a fault."""
-        match fault.kind:
-            case "throttle":
-                return Refused("Throttling", "Rate exceeded", 400)
-            case "access_denied":
-                message = f"User is not authorized to perform: cloudwatch:{operation}"
-                return Refused("AccessDenied", message, 403)
-            case "server_error":
-                return Refused("InternalServiceError", "An internal error occurred.", 500)
-        return Refused("ValidationError", "The request is invalid.", 400)
 
     def error(self, refused: Refused) -> Reply:
         """An error in AWS JSON 1.0, with the query protocol's code in a header."""

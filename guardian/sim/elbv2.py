@@ -16,7 +16,7 @@ from guardian.sim.faults import Fault
 from guardian.sim.metric_store import Metrics, dimensions
 from guardian.sim.publication import Publication
 from guardian.sim.statistic import Bag
-from guardian.sim.wire import Refused, Reply, Request
+from guardian.sim.wire import Refusals, Refused, Reply, Request
 from guardian.sim.world import World, seeded
 
 VERSION = "2015-12-01"
@@ -63,10 +63,25 @@ class Door:
         return {g["TargetGroupArn"]: g["Weight"] for g in forward.get("TargetGroups", [])}
 
 
+_REFUSALS: Refusals = {
+    "throttle": ("Throttling", "Rate exceeded", 400),
+    "access_denied": (
+        "AccessDenied",
+        "not authorized to perform: elasticloadbalancing:{operation}",
+        403,
+    ),
+    "conflict": ("ResourceConflictException", "The resource is being changed", 409),
+    "not_found": ("ListenerNotFound", "One or more listeners not found", 400),
+    "bad_request": ("ValidationError", "A parameter is invalid", 400),
+    "other": ("InternalFailure", "An internal error occurred.", 500),
+}
+
+
 class LoadBalancers:
     """Serves the query protocol of Elastic Load Balancing v2, as far as weights need it."""
 
     name = "elbv2"
+    refusals = _REFUSALS
 
     def __init__(self, world: World, metrics: Metrics, publication: Publication) -> None:
         self._world = world
@@ -175,22 +190,6 @@ class LoadBalancers:
     def operation(self, request: Request) -> str:
         """The name of the operation that a request asks for."""
         return str(request.mapping().get("Action", "Unknown"))
-
-    def refusal(self, fault: Fault, operation: str) -> Refused:
-        """What the service says for a fault."""
-        match fault.kind:
-            case "throttle":
-                return Refused("Throttling", "Rate exceeded", 400)
-            case "access_denied":
-                message = f"not authorized to perform: elasticloadbalancing:{operation}"
-                return Refused("AccessDenied", message, 403)
-            case "conflict":
-                return Refused("ResourceConflictException", "The resource is being changed", 409)
-            case "not_found":
-                return Refused("ListenerNotFound", "One or more listeners not found", 400)
-            case "bad_request":
-                return Refused("ValidationError", "A parameter is invalid", 400)
-        return Refused("InternalFailure", "An internal error occurred.", 500)
 
     def error(self, refused: Refused) -> Reply:
         """An error as the query protocol puts it on the wire."""

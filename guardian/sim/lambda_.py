@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from guardian.sim.aliases import Aliases, AliasState, Change, Version
 from guardian.sim.faults import Fault
-from guardian.sim.wire import HANG_UP, Refused, Reply, Request, as_json
+from guardian.sim.wire import HANG_UP, Refusals, Refused, Reply, Request, as_json
 from guardian.sim.world import World
 
 _MESSAGE_CAPITAL = frozenset({"ResourceNotFoundException", "ServiceException"})
@@ -24,6 +24,17 @@ class Lambda:
     def __init__(self, world: World, aliases: Aliases) -> None:
         self._world = world
         self._aliases = aliases
+        who = f"arn:aws:sts::{world.account_id}:assumed-role/guardian/session"
+        busy = "The operation cannot be performed at this time. An update is in progress."
+        denied = f"User: {who} is not authorized to perform: lambda:{{operation}}"
+        self.refusals: Refusals = {
+            "throttle": ("TooManyRequestsException", "Rate exceeded", 429),
+            "access_denied": ("AccessDeniedException", denied, 403),
+            "conflict": ("ResourceConflictException", busy, 409),
+            "not_found": ("ResourceNotFoundException", "Function not found", 404),
+            "bad_request": ("InvalidParameterValueException", "A parameter is invalid.", 400),
+            "other": ("ServiceException", "An internal error occurred.", 500),
+        }
 
     def operation(self, request: Request) -> str:
         """The name of the operation that a request asks for."""
@@ -44,26 +55,6 @@ class Lambda:
             case ("GET", _):
                 return "GetFunction"
         return "Unknown"
-
-    def refusal(self, fault: Fault, operation: str) -> Refused:
-        """What Lambda says for a fault."""
-        match fault.kind:
-            case "throttle":
-                return Refused("TooManyRequestsException", "Rate exceeded", 429)
-            case "access_denied":
-                who = f"arn:aws:sts::{self._world.account_id}:assumed-role/guardian/session"
-                message = f"User: {who} is not authorized to perform: lambda:{operation}"
-                return Refused("AccessDeniedException", message, 403)
-            case "conflict":
-                message = (
-                    "The operation cannot be performed at this time. An update is in progress."
-                )
-                return Refused("ResourceConflictException", message, 409)
-            case "not_found":
-                return Refused("ResourceNotFoundException", "Function not found", 404)
-            case "bad_request":
-                return Refused("InvalidParameterValueException", "A parameter is invalid.", 400)
-        return Refused("ServiceException", "An internal error occurred.", 500)
 
     def error(self, refused: Refused) -> Reply:
         """An error as Lambda puts it on the wire."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from guardian.core.model import Instant
 from guardian.sim.faults import Fault
-from guardian.sim.wire import Refused, Reply, Request, as_json
+from guardian.sim.wire import Refusals, Refused, Reply, Request, as_json
 from guardian.sim.world import World
 
 _SEVERITIES = ("critical", "error", "warning", "info")
@@ -38,23 +38,26 @@ class Incident:
     """The keys of its alerts, where the account groups them; else it has one, under its own key."""
 
 
-def _refusal(fault: Fault) -> Refused:
-    match fault.kind:
-        case "throttle":
-            return Refused("throttled", "Too Many Requests", 429)
-        case "server_error":
-            return Refused("internal error", "Internal Server Error", 500)
-        case "access_denied":
-            return Refused("unauthorized", "Unauthorized", 401)
-        case "not_found":
-            return Refused("not found", "Not Found", 404)
-    return Refused("invalid event", "Event object is invalid", 400)
+_REFUSALS: Refusals = {
+    "throttle": ("throttled", "Too Many Requests", 429),
+    "server_error": ("internal error", "Internal Server Error", 500),
+    "access_denied": ("unauthorized", "Unauthorized", 401),
+    "not_found": ("not found", "Not Found", 404),
+    "other": ("invalid event", "Event object is invalid", 400),
+}
+
+
+_EVENT_REFUSALS: Refusals = {
+    **_REFUSALS,
+    "access_denied": ("invalid event", "Invalid routing key", 400),
+}
 
 
 class PagerDuty:
     """The account, and its `v2/enqueue` and `v2/change/enqueue`. One routing key is right."""
 
     name = "pagerduty"
+    refusals = _EVENT_REFUSALS
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -98,13 +101,6 @@ class PagerDuty:
             case "/v2/change/enqueue":
                 return "change"
         return "Unknown"
-
-    def refusal(self, fault: Fault, operation: str) -> Refused:
-        """What PagerDuty says for a fault; a bad key is an invalid event."""
-        del operation
-        if fault.kind == "access_denied":
-            return Refused("invalid event", "Invalid routing key", 400)
-        return _refusal(fault)
 
     def error(self, refused: Refused) -> Reply:
         """An error of the Events API."""
@@ -197,6 +193,7 @@ class PagerDutyApi:
     """
 
     name = "pagerduty_api"
+    refusals = _REFUSALS
 
     def __init__(self, world: World, account: PagerDuty) -> None:
         self._world = world
@@ -206,11 +203,6 @@ class PagerDutyApi:
         """The resource's name; `services` for one of them, `alerts` for those of an incident."""
         resource, _, rest = request.path.removeprefix("/pagerduty/api/").partition("/")
         return "alerts" if rest.endswith("/alerts") else resource
-
-    def refusal(self, fault: Fault, operation: str) -> Refused:
-        """What PagerDuty says for a fault."""
-        del operation
-        return _refusal(fault)
 
     def error(self, refused: Refused) -> Reply:
         """An error of the REST API."""

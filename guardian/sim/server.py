@@ -25,7 +25,7 @@ from guardian.sim.slack import Slack
 from guardian.sim.spoiling import spoiled
 from guardian.sim.statistic import Bag
 from guardian.sim.sts import Sts
-from guardian.sim.wire import HANG_UP, Refused, Reply, Request
+from guardian.sim.wire import HANG_UP, Refusals, Refused, Reply, Request
 from guardian.sim.world import DEFAULT_ACCOUNT, DEFAULT_REGION, Event, World
 
 _KEY = re.compile(r"Credential=([^/,\s]+)/")
@@ -39,16 +39,14 @@ _REFUSING = frozenset(
 
 
 class Service(Protocol):
-    """One simulated vendor's API. All but `name` is called with the world's lock held."""
+    """One simulated vendor's API. Its methods are called with the world's lock held."""
 
     name: str
+    refusals: Refusals
+    """What it says for a refusing fault, by its kind or for any `other`: code, message, status."""
 
     def operation(self, request: Request) -> str:
         """The name of the operation that a request asks for."""
-        ...
-
-    def refusal(self, fault: Fault, operation: str) -> Refused:
-        """What the vendor says for a refusing fault."""
         ...
 
     def error(self, refused: Refused) -> Reply:
@@ -97,10 +95,8 @@ class Simulator:
         *,
         seed: int = 1,
         account_id: str = DEFAULT_ACCOUNT,
-        region: str = DEFAULT_REGION,
-        executed_version_on_unweighted: bool = True,
     ) -> None:
-        self.world = World(clock=clock, seed=seed, account_id=account_id, region=region)
+        self.world = World(clock=clock, seed=seed, account_id=account_id, region=DEFAULT_REGION)
         self.faults = Faults(self.world.lock)
         self.aliases = Aliases(self.world)
         self.metrics = Metrics()
@@ -110,7 +106,6 @@ class Simulator:
             aliases=self.aliases,
             metrics=self.metrics,
             publication=self.publication,
-            executed_version_on_unweighted=executed_version_on_unweighted,
         )
         self.cloudwatch = CloudWatch(
             self.world,
@@ -275,9 +270,11 @@ def _answer(service: Service, request: Request, operation: str, fault: Fault | N
         return _GARBAGE
     if fault is not None and kind == "redirect":
         return Reply(status=307, headers={"Location": fault.location})
+    if fault is not None and kind in _REFUSING:
+        code, message, status = service.refusals.get(kind, service.refusals["other"])
+        refused = Refused(code, message.format(operation=operation), status)
+        return spoiled(service.error(refused), fault)
     try:
-        if fault is not None and kind in _REFUSING:
-            raise service.refusal(fault, operation)
         reply = service.answer(request, operation, fault)
     except Refused as refused:
         reply = service.error(refused)

@@ -93,17 +93,15 @@ class Traffics:
         aliases: Aliases,
         metrics: Metrics,
         publication: Publication,
-        executed_version_on_unweighted: bool = True,
-        publish_zeros: frozenset[str] = frozenset({"Errors"}),
     ) -> None:
         self._world = world
         self._aliases = aliases
         self._metrics = metrics
         self._publication = publication
         self._traffics: dict[tuple[str, str], Traffic] = {}
-        self.executed_version_on_unweighted = executed_version_on_unweighted
+        self.executed_version_on_unweighted = True
         """Whether an alias without weights still reports by ExecutedVersion; AWS's may not."""
-        self.publish_zeros = publish_zeros
+        self.publish_zeros = frozenset({"Errors"})
         """Metrics that report 0 for each request that does not count; others are then absent."""
         self.served: Counter[tuple[str, str]] = Counter()
         """What was really made, by version and one of `requests`, `failed`, `crashed`, `tasks`,

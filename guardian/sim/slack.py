@@ -8,7 +8,7 @@ from typing import Any
 
 from guardian.core.model import Instant
 from guardian.sim.faults import Fault
-from guardian.sim.wire import Refused, Reply, Request, as_json
+from guardian.sim.wire import Refusals, Refused, Reply, Request, as_json
 from guardian.sim.world import World
 
 _TEAM = {"url": "https://simulated.slack.com/", "team": "Simulated", "team_id": "T00000001"}
@@ -32,10 +32,20 @@ class Message:
     edits: int = 0
 
 
+_REFUSALS: Refusals = {
+    "throttle": ("ratelimited", "", 429),
+    "server_error": ("internal_error", "", 500),
+    "access_denied": ("invalid_auth", "", 200),
+    "not_found": ("channel_not_found", "", 200),
+    "other": ("invalid_arguments", "", 200),
+}
+
+
 class Slack:
     """Serves chat.postMessage, chat.update and auth.test. One token is right."""
 
     name = "slack"
+    refusals = _REFUSALS
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -58,20 +68,6 @@ class Slack:
     def operation(self, request: Request) -> str:
         """The method's name."""
         return request.path.removeprefix("/slack/api/")
-
-    def refusal(self, fault: Fault, operation: str) -> Refused:
-        """What Slack says for a fault."""
-        del operation
-        match fault.kind:
-            case "throttle":
-                return Refused("ratelimited", "", 429)
-            case "server_error":
-                return Refused("internal_error", "", 500)
-            case "access_denied":
-                return Refused("invalid_auth", "", 200)
-            case "not_found":
-                return Refused("channel_not_found", "", 200)
-        return Refused("invalid_arguments", "", 200)
 
     def error(self, refused: Refused) -> Reply:
         """An error; most of Slack's come with HTTP 200."""

@@ -6,13 +6,21 @@ import re
 from xml.sax.saxutils import escape
 
 from guardian.sim.faults import Fault
-from guardian.sim.wire import Refused, Reply, Request
+from guardian.sim.wire import Refusals, Refused, Reply, Request
 from guardian.sim.world import World
 
 _XMLNS = "https://sts.amazonaws.com/doc/2011-06-15/"
 _ROLE = re.compile(r"arn:aws:iam::(\d{12}):role/(.+)")
 _KEY = re.compile(r"Credential=([^/,\s]+)/")
 _NAME = re.compile(r"[\w+=,.@-]{2,64}")
+
+
+_REFUSALS: Refusals = {
+    "throttle": ("Throttling", "Rate exceeded", 400),
+    "access_denied": ("AccessDenied", "Not authorized to perform: sts:{operation}", 403),
+    "server_error": ("InternalFailure", "An internal error occurred.", 500),
+    "other": ("ExpiredToken", "The security token included in the request is expired", 403),
+}
 
 
 class Sts:
@@ -23,6 +31,7 @@ class Sts:
     """
 
     name = "sts"
+    refusals = _REFUSALS
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -31,16 +40,6 @@ class Sts:
     def operation(self, request: Request) -> str:
         """The name of the operation that a request asks for."""
         return str(request.mapping().get("Action", "Unknown"))
-
-    def refusal(self, fault: Fault, operation: str) -> Refused:
-        """What STS says for a fault."""
-        if fault.kind == "throttle":
-            return Refused("Throttling", "Rate exceeded", 400)
-        if fault.kind == "access_denied":
-            return Refused("AccessDenied", f"Not authorized to perform: sts:{operation}", 403)
-        if fault.kind == "server_error":
-            return Refused("InternalFailure", "An internal error occurred.", 500)
-        return Refused("ExpiredToken", "The security token included in the request is expired", 403)
 
     def error(self, refused: Refused) -> Reply:
         """An error as STS puts it on the wire."""

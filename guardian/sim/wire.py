@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
 
@@ -73,6 +73,10 @@ def as_json(
         content_type=content_type,
         headers=headers or {},
     )
+
+
+Refusals: TypeAlias = Mapping[str, tuple[str, str, int]]
+"""By the kind of fault, a service's error code, message and HTTP status."""
 
 
 class Refused(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,11 +12,13 @@ from guardian.sim.server import Simulator
 from guardian.sim.wire import Refused, Reply, Request, as_json
 
 _REFUSALS: Final = {
-    "throttle": ("ThrottlingException", 429),
-    "server_error": ("InternalFailure", 500),
-    "access_denied": ("AccessDeniedException", 403),
-    "not_found": ("ResourceNotFoundException", 404),
+    "throttle": ("ThrottlingException", "no", 429),
+    "server_error": ("InternalFailure", "no", 500),
+    "access_denied": ("AccessDeniedException", "no", 403),
+    "not_found": ("ResourceNotFoundException", "no", 404),
+    "other": ("ValidationException", "no", 400),
 }
+"""What AWS's younger services say."""
 _ERROR: Final = (
     "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error>"
     "</ErrorResponse>"
@@ -31,18 +33,13 @@ class Guest:
     named: Callable[[Request], str]
     says: Callable[[Request, str], Reply]
     xml: bool = False
+    refusals: Mapping[str, tuple[str, str, int]] = field(default_factory=lambda: _REFUSALS)
     taken: list[Request] = field(default_factory=list)
     """What it did as it was asked."""
 
     def operation(self, request: Request) -> str:
         """The name of the operation that a request asks for."""
         return self.named(request)
-
-    def refusal(self, fault: Fault, operation: str) -> Refused:
-        """What AWS's younger services say."""
-        del operation
-        code, status = _REFUSALS.get(fault.kind, ("ValidationException", 400))
-        return Refused(code, "no", status)
 
     def error(self, refused: Refused) -> Reply:
         """An error as it goes over the wire."""

@@ -7,17 +7,11 @@ from typing import assert_never
 
 from guardian.core.model import MINUTE_S, Instant
 from guardian.core.plan import Drive, Plan
+from guardian.core.rollout import progress
 from guardian.core.rollout.entries import Entry, Freeze, HoldReason, Order
 from guardian.core.rollout.machine import Hold, Phase, Rollout
 from guardian.core.rollout.preconditions import approval_of, kinds_of, unknown
-from guardian.core.rollout.progress import (
-    Observation,
-    baked_at,
-    calm_until,
-    freeze_detail,
-    observed_s,
-    short_of_pass,
-)
+from guardian.core.rollout.progress import Observation
 from guardian.core.traffic import Traffic, Weight
 from guardian.core.verdict import Verdict
 from guardian.core.wording import hour_minute, moment
@@ -124,7 +118,7 @@ def status_of(
         waiting_for=_waiting_for(rollout, seen),
         verdicts=seen.verdicts,
         judged_at=now,
-        observed_min=observed_s(rollout, seen) / MINUTE_S,
+        observed_min=progress.observed_s(rollout, seen) / MINUTE_S,
         traffic=traffic,
         freeze=seen.freeze,
         orders=seen.orders,
@@ -164,7 +158,7 @@ def _waiting_for(rollout: Rollout, seen: Observation) -> str:
 def _held_for(plan: Plan, hold: Hold) -> str:
     if hold.sighted_at is None:
         return hold.detail
-    until = calm_until(plan, hold, hold.sighted_at)
+    until = progress.calm_until(plan, hold, hold.sighted_at)
     return (
         f"the metrics can be read again since {moment(hold.sighted_at)}; it goes on at"
         f" {moment(until)} if that lasts"
@@ -182,16 +176,16 @@ def _pending_for(rollout: Rollout, seen: Observation) -> str:
 def _baking_for(rollout: Rollout, seen: Observation) -> str:
     step = rollout.current_step
     bake_min = step.bake_s / MINUTE_S if step else 0.0
-    observed_min = observed_s(rollout, seen) / MINUTE_S
-    short = [v.criterion for v in short_of_pass(rollout, seen.verdicts)]
+    observed_min = progress.observed_s(rollout, seen) / MINUTE_S
+    short = [v.criterion for v in progress.short_of_pass(rollout, seen.verdicts)]
     if observed_min < bake_min:
-        due = hour_minute(baked_at(rollout))
+        due = hour_minute(progress.baked_at(rollout))
         return f"{observed_min:.0f} of {bake_min:.0f} minutes observed, all by about {due}"
     if short:
         return f"evidence for {', '.join(short)}"
     nexts = rollout.step + 1
     if seen.freeze is not None and rollout.plan.drive is Drive.ROLLOUT:
-        return f"the end of a freeze: {freeze_detail(seen.freeze)}"
+        return f"the end of a freeze: {progress.freeze_detail(seen.freeze)}"
     if approval_of(rollout.plan, nexts) is not None and nexts not in rollout.approved:
         return f"an approval of step {nexts + 1}"
     return "the next step"

@@ -16,30 +16,20 @@ from guardian.core.rollout.preconditions import (
 )
 from guardian.core.status import confirmed_weight
 from guardian.core.wording import because, moment, span
+from guardian.messages import phrases
 from guardian.messages.entry_lines import spaced
-from guardian.messages.phrases import (
-    Words,
-    breach_of,
-    by_whom,
-    cure,
-    joined,
-    numbers,
-    other_way,
-    take_back,
-    words,
-)
 
 
-def held(entry: Held, after: Rollout) -> Words:
+def held(entry: Held, after: Rollout) -> phrases.Words:
     """Advancing stopped."""
     plan = after.plan
-    return words(
+    return phrases.words(
         _stays(after),
         because(entry.detail),
-        numbers(entry.verdicts),
+        phrases.numbers(entry.verdicts),
         _until(entry.why, after),
         title=f"{_happened(entry, after)}",
-        todo=joined(_unhold(entry.why, after), take_back(plan)),
+        todo=phrases.joined(_unhold(entry.why, after), phrases.take_back(plan)),
     )
 
 
@@ -54,7 +44,7 @@ def _happened(entry: Held, after: Rollout) -> str:
         return _not_rolled_back(entry, after)
     match entry.why:
         case HoldReason.PERSON:
-            return f"held at {weight}{by_whom(entry.actor)}"
+            return f"held at {weight}{phrases.by_whom(entry.actor)}"
         case HoldReason.NO_EVIDENCE:
             return f"held at {weight}, not enough evidence to go on"
         case HoldReason.BLIND:
@@ -62,7 +52,7 @@ def _happened(entry: Held, after: Rollout) -> str:
         case HoldReason.CONFLICT:
             return "held, somebody else changed the traffic"
         case HoldReason.BREACH:
-            return f"held at {weight}: {breach_of(entry.verdicts) or 'a breach'}"
+            return f"held at {weight}: {phrases.breach_of(entry.verdicts) or 'a breach'}"
         case HoldReason.APPROVAL:
             return f"version {plan.canary} at {weight} waits for an approval of {_next(after)}"
         case HoldReason.FREEZE:
@@ -82,7 +72,7 @@ def _not_rolled_back(entry: Held, after: Rollout) -> str:
         return f"the rollback of version {after.plan.canary} was stopped by a freeze"
     return (
         f"a breach at {confirmed_weight(after)} is NOT rolled back, because of a freeze:"
-        f" {breach_of(entry.verdicts) or 'a breach'}"
+        f" {phrases.breach_of(entry.verdicts) or 'a breach'}"
     )
 
 
@@ -107,7 +97,7 @@ def _stays(after: Rollout) -> str:
         return f"guardian stopped the rollback that was under way and {traffic}"
     return (
         f"guardian stopped advancing and {traffic} Criteria are still judged, as far as they can"
-        f" be read: guardian {cure(plan)}."
+        f" be read: guardian {phrases.cure(plan)}."
     )
 
 
@@ -203,84 +193,84 @@ def _for_sight(after: Rollout) -> str:
 # --- a hold that ends --------------------------------------------------------------------------
 
 
-def resumed(entry: Resumed, after: Rollout) -> Words:
+def resumed(entry: Resumed, after: Rollout) -> phrases.Words:
     """Back to where the hold began."""
     plan, weight = after.plan, confirmed_weight(after)
-    return words(
+    return phrases.words(
         f"guardian goes on where the hold began: {spaced(after.phase)}.",
         because(entry.detail),
-        title=f"resumed at {weight}{by_whom(entry.actor)}",
-        todo=take_back(plan),
+        title=f"resumed at {weight}{phrases.by_whom(entry.actor)}",
+        todo=phrases.take_back(plan),
     )
 
 
-def approved(entry: Approved, after: Rollout) -> Words:
+def approved(entry: Approved, after: Rollout) -> phrases.Words:
     """A person agreed to a step."""
     plan, steps = after.plan, after.plan.steps
-    return words(
+    return phrases.words(
         "guardian takes that step as soon as nothing else stands before it.",
         because(entry.detail),
         title=f"step {entry.step + 1} of {len(steps)}"
         f" ({steps[entry.step].weight}) was approved by {entry.actor}",
-        todo=take_back(plan),
+        todo=phrases.take_back(plan),
     )
 
 
 # --- what changes nothing, and is to be known --------------------------------------------------
 
 
-def waived(entry: Waived, after: Rollout) -> Words:
+def waived(entry: Waived, after: Rollout) -> phrases.Words:
     """One criterion counts no longer."""
     plan = after.plan
-    return words(
+    return phrases.words(
         "For the rest of this rollout no step waits for it, and its breach rolls nothing back.",
         because(entry.detail),
         title=f"{entry.criterion} no longer counts for version {plan.canary},"
         f" waived by {entry.actor}",
-        todo=take_back(plan),
+        todo=phrases.take_back(plan),
     )
 
 
-def way_back(after: Rollout) -> Words:
+def way_back(after: Rollout) -> phrases.Words:
     """Stable can take the traffic back no longer, or can again."""
     plan = after.plan
     if not after.way_back.problem:
-        return words(
+        return phrases.words(
             "guardian goes on as before, and rolls back to it on a breach.",
             title=f"version {plan.stable} can take the traffic back again",
-            todo=take_back(plan),
+            todo=phrases.take_back(plan),
         )
-    return words(
+    return phrases.words(
         "guardian goes on judging, and tries to put it back on a breach all the same: until it"
         " can serve again, that will not succeed.",
         title=f"version {plan.stable} CANNOT take the traffic back from version {plan.canary}",
-        todo=other_way(after),
+        todo=phrases.other_way(after),
     )
 
 
-def warned(entry: Warned, after: Rollout) -> Words:
+def warned(entry: Warned, after: Rollout) -> phrases.Words:
     """Something is to be known and stops nothing."""
     plan, weight = after.plan, confirmed_weight(after)
     names = ", ".join(entry.about)
     if of_blindness(plan, entry):
-        return words(
+        return phrases.words(
             "The hold goes on; a breach of what cannot be read would not be seen.",
             because(entry.detail),
             title=f"guardian is blind while version {plan.canary} is held at {weight}: {names}",
-            todo=joined(
+            todo=phrases.joined(
                 "Check that guardian's role may read the metrics, and that AWS answers.",
-                take_back(plan),
+                phrases.take_back(plan),
             ),
         )
     values = ", ".join(
         f"{v.criterion} {reasons.warns(v) or 'without a value'}" for v in entry.verdicts
     )
-    return words(
+    return phrases.words(
         _without_haste(entry),
         because(entry.detail),
-        numbers(entry.verdicts),
+        phrases.numbers(entry.verdicts),
         title=f"warning for version {plan.canary} at {weight}: {values or names}",
-        todo=take_back(plan),
+        todo=phrases.take_back(plan),
     )
 
 

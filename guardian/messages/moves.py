@@ -4,41 +4,17 @@ from __future__ import annotations
 
 from guardian.core.plan import Drive
 from guardian.core.reasons import fails_on
-from guardian.core.rollout.entries import (
-    Cancelled,
-    Cause,
-    Completed,
-    GateFailed,
-    PromotionStuck,
-    RollbackConfirmed,
-    RollbackStarted,
-    RollbackStuck,
-    StepEntered,
-    Superseded,
-    TrafficSeen,
-)
+from guardian.core.rollout import entries
+from guardian.core.rollout.entries import Cause
 from guardian.core.rollout.machine import Rollout
 from guardian.core.status import confirmed_weight, live_traffic
 from guardian.core.wording import because, hour_minute, span
-from guardian.messages.phrases import (
-    Words,
-    breach_of,
-    by_whom,
-    cure,
-    joined,
-    numbers,
-    other_driver,
-    other_way,
-    pre_existing,
-    take_back,
-    try_again,
-    words,
-)
+from guardian.messages import phrases
 
 # --- the way forward ---------------------------------------------------------------------------
 
 
-def started(after: Rollout) -> Words:
+def started(after: Rollout) -> phrases.Words:
     """A plan was accepted."""
     plan = after.plan
     criteria = "; ".join(f"{c.name} {fails_on(c)}" for c in plan.criteria)
@@ -47,78 +23,78 @@ def started(after: Rollout) -> Words:
     if plan.drive is Drive.WATCH:
         share = plan.found.share(plan.canary)
         bake = span(sum(s.bake_s for s in plan.steps))
-        return words(
+        return phrases.words(
             f"guardian judges version {plan.canary} for {bake}, shifts no traffic,"
-            f" and {cure(plan)}.",
+            f" and {phrases.cure(plan)}.",
             judged,
             by,
             title=f"watching version {plan.canary}, live with {share}",
-            todo=take_back(plan),
+            todo=phrases.take_back(plan),
         )
     steps = ", then ".join(f"{s.weight} for {span(s.bake_s)}" for s in plan.steps)
-    return words(
+    return phrases.words(
         f"Nothing has moved yet. guardian gives version {plan.canary} {steps} of the traffic,"
-        f" and {cure(plan)}.",
+        f" and {phrases.cure(plan)}.",
         judged,
         by,
         title=f"rollout of version {plan.canary} started, {plan.stable} is stable",
-        todo=take_back(plan),
+        todo=phrases.take_back(plan),
     )
 
 
-def promoted(entry: StepEntered, after: Rollout) -> Words:
+def promoted(entry: entries.StepEntered, after: Rollout) -> phrases.Words:
     """A step that ends a hold, or that a person ordered."""
     plan, weight = after.plan, after.plan.steps[entry.step].weight
     over = f"Not passed at that time: {', '.join(entry.overridden)}." if entry.overridden else ""
-    return words(
+    return phrases.words(
         f"guardian asks the router to give version {plan.canary} {weight} and reads it back.",
         over,
-        numbers(entry.verdicts),
+        phrases.numbers(entry.verdicts),
         title=f"version {plan.canary} goes on to {weight}"
         + (f", promoted by {entry.actor}" if entry.actor else ""),
-        todo=take_back(plan),
+        todo=phrases.take_back(plan),
     )
 
 
-def baking(after: Rollout) -> Words:
+def baking(after: Rollout) -> phrases.Words:
     """A weight was confirmed."""
     plan, step = after.plan, after.plan.steps[after.step]
     if plan.drive is Drive.WATCH:
         weight = confirmed_weight(after)
-        return words(
+        return phrases.words(
             f"The router shows {weight} of the traffic on version {plan.canary}."
-            f" guardian judges it for {span(step.bake_s)}, and {cure(plan)}.",
-            pre_existing(after),
+            f" guardian judges it for {span(step.bake_s)}, and {phrases.cure(plan)}.",
+            phrases.pre_existing(after),
             title=f"judging version {plan.canary} at {weight}",
-            todo=take_back(plan),
+            todo=phrases.take_back(plan),
         )
     follows = (
         f"version {plan.canary} becomes the primary one"
         if after.last_step
         else f"{plan.steps[after.step + 1].weight} follows"
     )
-    return words(
+    return phrases.words(
         f"The router's read-back shows {step.weight} on version {plan.canary}."
         f" guardian bakes it for {span(step.bake_s)}; when every criterion passes, {follows}.",
-        pre_existing(after),
+        phrases.pre_existing(after),
         title=f"version {plan.canary} receives {step.weight}"
         f" (step {after.step + 1} of {len(plan.steps)})",
-        todo=take_back(plan),
+        todo=phrases.take_back(plan),
     )
 
 
-def shifted(after: Rollout) -> Words:
+def shifted(after: Rollout) -> phrases.Words:
     """Somebody else gave a watch's versions other weights."""
     plan, weight = after.plan, confirmed_weight(after)
-    return words(
+    return phrases.words(
         f"The router shows {after.traffic}. A watch shifts nothing: guardian judges version"
-        f" {plan.canary} at this weight from now on, and {cure(plan)}.",
+        f" {plan.canary} at this weight from now on, and {phrases.cure(plan)}.",
         title=f"somebody else shifted, version {plan.canary} has {weight} now",
-        todo=take_back(plan),
+        todo=phrases.take_back(plan),
     )
 
 
-def completed(entry: Completed, after: Rollout) -> Words:
+def completed(entry: entries.Completed, after: Rollout) -> phrases.Words:
     """The last bake is over."""
     plan = after.plan
     proof = ""
@@ -128,60 +104,60 @@ def completed(entry: Completed, after: Rollout) -> Words:
         proof = f"{entry.actor} ended it before these had passed: {', '.join(entry.overridden)}."
     outcome = "ended without enough evidence" if entry.unproven else "is healthy"
     if plan.drive is Drive.WATCH:
-        return words(
+        return phrases.words(
             f"guardian left the traffic as it is: {live_traffic(after)}.",
             proof,
-            numbers(entry.verdicts),
+            phrases.numbers(entry.verdicts),
             title=f"the watch of version {plan.canary} {outcome}"
             if entry.unproven
             else f"version {plan.canary} {outcome}, the watch is over",
-            todo=take_back(plan) if entry.unproven else "",
+            todo=phrases.take_back(plan) if entry.unproven else "",
         )
     keep = span(plan.policy.keep_previous_s)
     proven = "completed without enough evidence" if entry.unproven else "completed"
-    return words(
+    return phrases.words(
         f"guardian makes version {plan.canary} the primary one;"
         f" version {plan.stable} is kept for {keep}.",
         proof,
-        numbers(entry.verdicts),
+        phrases.numbers(entry.verdicts),
         title=f"rollout of version {plan.canary} {proven}",
         todo=f"`guardian rollback {plan.service}` still puts version {plan.stable} back.",
     )
 
 
-def promotion_stuck(entry: PromotionStuck, after: Rollout) -> Words:
+def promotion_stuck(entry: entries.PromotionStuck, after: Rollout) -> phrases.Words:
     """The canary passed, and is not the primary version."""
     plan = after.plan
-    return words(
+    return phrases.words(
         f"Version {plan.canary} has passed everything and keeps its traffic; guardian goes on"
         f" asking {plan.target} to make it the primary version.",
         because(entry.detail),
         title=f"the promotion of version {plan.canary} is NOT confirmed after 60 seconds",
-        todo=joined(
+        todo=phrases.joined(
             f"Look at {plan.target} in AWS: can guardian write to it, is AWS throttling?"
             f" Or make version {plan.canary} the primary one by hand: guardian will see it.",
-            take_back(plan),
+            phrases.take_back(plan),
         ),
     )
 
 
-def promotion_confirmed(after: Rollout) -> Words:
+def promotion_confirmed(after: Rollout) -> phrases.Words:
     """A promotion that had been stuck was read back."""
     plan = after.plan
-    return words(
+    return phrases.words(
         "The router's read-back shows the promotion that had been missing.",
         title=f"version {plan.canary} is the primary version now",
-        todo=take_back(plan),
+        todo=phrases.take_back(plan),
     )
 
 
 # --- the way back ------------------------------------------------------------------------------
 
 
-def _why_back(entry: RollbackStarted) -> str:
+def _why_back(entry: entries.RollbackStarted) -> str:
     return {
-        Cause.BREACH: breach_of(entry.verdicts) or "a breach",
-        Cause.ABORTED: f"ordered{by_whom(entry.actor)}",
+        Cause.BREACH: phrases.breach_of(entry.verdicts) or "a breach",
+        Cause.ABORTED: f"ordered{phrases.by_whom(entry.actor)}",
         Cause.INTERRUPTED: "the process that drove it was stopped",
         Cause.BLIND: "guardian could not see for too long",
         Cause.LOW_TRAFFIC: "too little traffic to judge it",
@@ -191,58 +167,58 @@ def _why_back(entry: RollbackStarted) -> str:
     }[entry.cause]
 
 
-def rolling_back(entry: RollbackStarted, before: Rollout, after: Rollout) -> Words:
+def rolling_back(entry: entries.RollbackStarted, before: Rollout, after: Rollout) -> phrases.Words:
     """The recorded stable state is wanted."""
     plan = after.plan
-    return words(
+    return phrases.words(
         f"guardian asks the router for the recorded stable traffic, {plan.snapshot.traffic},"
         " and retries until it reads it back.",
         because(entry.detail),
         title=f"rolling back version {plan.canary} at {confirmed_weight(before)}:"
         f" {_why_back(entry)}",
-        todo=joined(
+        todo=phrases.joined(
             "Nothing yet: the confirmation follows, or a page if it stays away for 60 seconds."
             if not after.guards_rollback
             else "",
-            other_driver(after),
+            phrases.other_driver(after),
         ),
     )
 
 
-def shifted_back(entry: TrafficSeen, after: Rollout) -> Words:
+def shifted_back(entry: entries.TrafficSeen, after: Rollout) -> phrases.Words:
     """Somebody else shifts what a watch rolls back; or it is back, and kept there."""
     plan = after.plan
     if after.kept_back:
-        return words(
+        return phrases.words(
             "Somebody else shifts this target too, and may shift it again before that:"
             " guardian then puts it back again.",
             _rollback_began(after.rollback),
             title=f"version {plan.canary} was rolled back, traffic is now"
             f" {entry.traffic}; guardian keeps it there until {hour_minute(after.watched_until)}"
             " UTC",
-            todo=other_driver(after),
+            todo=phrases.other_driver(after),
         )
-    return words(
+    return phrases.words(
         f"The router shows {entry.traffic}; guardian asks it for {plan.snapshot.traffic} again,"
         " until it stays.",
         title=f"somebody else shifted during the rollback, version {plan.canary}"
         f" has {entry.traffic.share(plan.canary)}",
-        todo=other_driver(after),
+        todo=phrases.other_driver(after),
     )
 
 
-def stuck(entry: RollbackStuck, before: Rollout, after: Rollout) -> Words:
+def stuck(entry: entries.RollbackStuck, before: Rollout, after: Rollout) -> phrases.Words:
     """A rollback stays unconfirmed."""
     plan, weight = after.plan, confirmed_weight(before)
     how_long = "60 seconds" if entry.level == 1 else "5 minutes"
-    return words(
+    return phrases.words(
         f"guardian keeps trying to put {plan.snapshot.traffic} back on {plan.target}."
         f" Until then users may still reach version {plan.canary}.",
         because(entry.detail),
         _rollback_began(after.rollback),
         title=f"the rollback to version {plan.stable} is NOT confirmed after"
         f" {how_long}, version {plan.canary} had {weight}",
-        todo=other_way(after)
+        todo=phrases.other_way(after)
         or f"Look at {plan.target} in AWS: can guardian write to it, is AWS throttling?"
         f" `guardian rollback {plan.service}` tries from your own machine;"
         f" or set the traffic to {plan.snapshot.traffic} by hand: guardian will see it.",
@@ -254,14 +230,14 @@ def by_hand(rollout: Rollout) -> bool:
     return rollout.rollback is not None and rollout.rollback.cause is Cause.ABORTED
 
 
-def _rollback_began(entry: RollbackStarted | None) -> str:
+def _rollback_began(entry: entries.RollbackStarted | None) -> str:
     """When and why a rollback under way began."""
     if entry is None:
         return ""
     return f"The rollback began at {hour_minute(entry.at)} UTC: {_why_back(entry)}."
 
 
-def rolled_back(entry: RollbackConfirmed, after: Rollout) -> Words:
+def rolled_back(entry: entries.RollbackConfirmed, after: Rollout) -> phrases.Words:
     """The stable state was read back."""
     plan = after.plan
     who = "rolled back by somebody else" if not after.never_seen else "never seen with traffic"
@@ -272,49 +248,49 @@ def rolled_back(entry: RollbackConfirmed, after: Rollout) -> Words:
         if entry.by_guardian and not by_hand(after)
         else ""
     )
-    return words(
+    return phrases.words(
         f"The router shows the stable traffic since {hour_minute(after.last_at)} UTC"
         f" ({entry.detail}).",
         _rollback_began(after.rollback),
         title=f"version {plan.canary} was {became}, traffic is now {plan.snapshot.traffic}",
-        todo=joined(
+        todo=phrases.joined(
             f"CloudFormation was not told: a stack that deployed version {plan.canary} still names"
             " it, and its next deploy may put it back. Fix or revert the change before it.",
-            other_driver(after),
-            try_again(plan),
+            phrases.other_driver(after),
+            phrases.try_again(plan),
             page,
         ),
     )
 
 
-def gate_failed(entry: GateFailed, after: Rollout) -> Words:
+def gate_failed(entry: entries.GateFailed, after: Rollout) -> phrases.Words:
     """A breach that is on purpose not rolled back."""
-    plan = after.plan
-    return words(
+    plan, breach = after.plan, phrases.breach_of(entry.verdicts) or "a breach"
+    return phrases.words(
         f"guardian did NOT roll back, as configured: the traffic stays {live_traffic(after)}.",
         because(entry.detail),
-        numbers(entry.verdicts),
-        title=f"gate failed for version {plan.canary}: {breach_of(entry.verdicts) or 'a breach'}",
-        todo=f"Version {plan.canary} is still live. {take_back(plan)}",
+        phrases.numbers(entry.verdicts),
+        title=f"gate failed for version {plan.canary}: {breach}",
+        todo=f"Version {plan.canary} is still live. {phrases.take_back(plan)}",
     )
 
 
-def cancelled(entry: Cancelled, after: Rollout) -> Words:
+def cancelled(entry: entries.Cancelled, after: Rollout) -> phrases.Words:
     """Ended without having moved traffic."""
     plan = after.plan
-    return words(
+    return phrases.words(
         f"guardian moved no traffic: {live_traffic(after)}.",
         because(entry.detail),
         title=f"the {plan.drive.value} of version {plan.canary} was cancelled"
-        + by_whom(entry.actor),
+        + phrases.by_whom(entry.actor),
     )
 
 
-def superseded(entry: Superseded, before: Rollout, after: Rollout) -> Words:
+def superseded(entry: entries.Superseded, before: Rollout, after: Rollout) -> phrases.Words:
     """Somebody else changed the versions, or the target is gone."""
     plan = after.plan
     if entry.actor is not None:
-        return words(
+        return phrases.words(
             f"When guardian last looked, version {plan.canary} had {confirmed_weight(before)}.",
             because(entry.detail),
             title=f"{entry.actor} ordered another version, and the rollout of"
@@ -322,7 +298,7 @@ def superseded(entry: Superseded, before: Rollout, after: Rollout) -> Words:
         )
     cut = f"The rollback to version {plan.stable} was under way and is NOT finished by guardian."
     what = f"{plan.target} is gone" if entry.gone else f"somebody else changed {plan.target}"
-    return words(
+    return phrases.words(
         f"guardian writes nothing any more; when it last looked, version {plan.canary} had"
         f" {confirmed_weight(before)}.",
         cut if before.returning else "",
@@ -335,10 +311,10 @@ def superseded(entry: Superseded, before: Rollout, after: Rollout) -> Words:
     )
 
 
-def quarantined(rollout: Rollout, why: str) -> Words:
+def quarantined(rollout: Rollout, why: str) -> phrases.Words:
     """A rollout that guardian can no longer handle."""
     plan = rollout.plan
-    return words(
+    return phrases.words(
         f"A bug in guardian, or a damaged journal: it neither advances rollout {plan.rollout}"
         " nor rolls it back any more. Its other rollouts go on.",
         because(why),
@@ -350,10 +326,10 @@ def quarantined(rollout: Rollout, why: str) -> Words:
     )
 
 
-def unguarded(rollout: Rollout, why: str) -> Words:
+def unguarded(rollout: Rollout, why: str) -> phrases.Words:
     """A rollout that no process drives, although its version has traffic."""
     plan = rollout.plan
-    return words(
+    return phrases.words(
         f"Rollout {plan.rollout} has moved traffic, no process drives it, and this daemon"
         " leaves it alone: it is neither judged nor rolled back.",
         because(why),

@@ -15,28 +15,14 @@ from guardian.core.rollout.machine import Hold
 from guardian.core.status import RolloutStatus
 from guardian.core.traffic import Snapshot, Step, Traffic
 from guardian.core.verdict import Datapoints, Stable, Unsettled, Verdict
+from guardian.messages import v1
 from guardian.messages.entry_lines import actor_of, event_of, sentence
-from guardian.messages.v1 import (
-    DatapointsRecord,
-    EntryRecord,
-    FreezeRecord,
-    HeldRecord,
-    PageRecord,
-    RolloutRecord,
-    SnapshotRecord,
-    StableRecord,
-    StepRecord,
-    TrafficRecord,
-    UnsettledRecord,
-    VerdictRecord,
-    WaitingOrderRecord,
-)
 
 LAST_ENTRIES = 5
 """So many entries stand beside how a rollout stands."""
 
 
-def verdict(judged: Verdict) -> VerdictRecord:
+def verdict(judged: Verdict) -> v1.VerdictRecord:
     """A verdict with its evidence: numbers beside the texts; null is what there is not."""
     seen = judged.evidence
     value, limit = seen.value, seen.limit
@@ -65,7 +51,7 @@ def verdict(judged: Verdict) -> VerdictRecord:
     }
 
 
-def _unsettled(late: Unsettled) -> UnsettledRecord:
+def _unsettled(late: Unsettled) -> v1.UnsettledRecord:
     return {
         "bad": late.bad,
         "samples": late.samples,
@@ -75,15 +61,15 @@ def _unsettled(late: Unsettled) -> UnsettledRecord:
     }
 
 
-def _stable(other: Stable) -> StableRecord:
+def _stable(other: Stable) -> v1.StableRecord:
     return {"number": other.value.value, "bad": other.bad, "samples": other.samples}
 
 
-def _datapoints(of: Datapoints) -> DatapointsRecord:
+def _datapoints(of: Datapoints) -> v1.DatapointsRecord:
     return {"over": of.over, "of": of.of, "needed": list(of.needed)}
 
 
-def step(planned: Step) -> StepRecord:
+def step(planned: Step) -> v1.StepRecord:
     """One step; its weight is a share."""
     return {
         "weight": planned.weight.ratio,
@@ -92,12 +78,12 @@ def step(planned: Step) -> StepRecord:
     }
 
 
-def page(opened: Page) -> PageRecord:
+def page(opened: Page) -> v1.PageRecord:
     """Somebody must be woken."""
     return {"key": opened.key, "severity": opened.severity.value}
 
 
-def traffic(found: Traffic) -> TrafficRecord:
+def traffic(found: Traffic) -> v1.TrafficRecord:
     """Who receives requests; the weight is a share."""
     return {
         "primary": found.primary,
@@ -106,9 +92,9 @@ def traffic(found: Traffic) -> TrafficRecord:
     }
 
 
-def entry(seq: int, told: Entry, plan: Plan, *, whole: bool = False) -> EntryRecord:
+def entry(seq: int, told: Entry, plan: Plan, *, whole: bool = False) -> v1.EntryRecord:
     """A journal entry: when, what, who, and its sentence; `seq` counts from 1."""
-    found: EntryRecord = {
+    found: v1.EntryRecord = {
         "seq": seq,
         "time": rfc3339(told.at),
         "event": event_of(told),
@@ -120,7 +106,9 @@ def entry(seq: int, told: Entry, plan: Plan, *, whole: bool = False) -> EntryRec
     return found
 
 
-def rollout(found: RolloutStatus, *, exit_code: int | None, whole: bool = False) -> RolloutRecord:
+def rollout(
+    found: RolloutStatus, *, exit_code: int | None, whole: bool = False
+) -> v1.RolloutRecord:
     """How a rollout stands; with its last entries, or `whole` with all that was journalled."""
     state, plan, hold = found.rollout, found.plan, found.rollout.hold
     first = 0 if whole else max(0, len(found.entries) - LAST_ENTRIES)
@@ -158,7 +146,7 @@ def rollout(found: RolloutStatus, *, exit_code: int | None, whole: bool = False)
     }
 
 
-def _held(hold: Hold) -> HeldRecord:
+def _held(hold: Hold) -> v1.HeldRecord:
     return {
         "why": hold.why.value,
         "by": hold.actor,
@@ -167,7 +155,7 @@ def _held(hold: Hold) -> HeldRecord:
     }
 
 
-def freeze(found: Freeze, now: Instant) -> FreezeRecord:
+def freeze(found: Freeze, now: Instant) -> v1.FreezeRecord:
     """A freeze, as it stands now."""
     return {
         "scope": found.scope,
@@ -180,7 +168,7 @@ def freeze(found: Freeze, now: Instant) -> FreezeRecord:
     }
 
 
-def _waiting(order: Order) -> WaitingOrderRecord:
+def _waiting(order: Order) -> v1.WaitingOrderRecord:
     return {
         "order": order.id,
         "kind": order.kind.value,
@@ -193,7 +181,7 @@ def _waiting(order: Order) -> WaitingOrderRecord:
     }
 
 
-def snapshot(taken: Snapshot) -> SnapshotRecord:
+def snapshot(taken: Snapshot) -> v1.SnapshotRecord:
     """What is recorded as stable."""
     return {
         "service": taken.service,

@@ -11,17 +11,7 @@ from guardian.core.model import Measurement, Query
 from guardian.core.notices import Notice
 from guardian.core.plan import Plan
 from guardian.core.status import confirmed_weight
-from guardian.messages import records
-from guardian.messages.v1_report import (
-    CriterionRecord,
-    DecisionRecord,
-    EvidenceRecord,
-    PlanRecord,
-    PointRecord,
-    ReportRecord,
-    SeriesRecord,
-    TellingRecord,
-)
+from guardian.messages import records, v1_report
 from guardian.report.facts import DecisionFacts, Facts
 from guardian.report.replay import Judged, PlottedPoint
 
@@ -31,7 +21,7 @@ def as_json(facts: Facts) -> str:
     return json.dumps(document(facts), indent=1, allow_nan=False) + "\n"
 
 
-def document(facts: Facts) -> ReportRecord:
+def document(facts: Facts) -> v1_report.ReportRecord:
     """The document as JSON's own values."""
     plan, rollout, decisive = facts.plan, facts.rollout, facts.decisive
     return {
@@ -60,16 +50,16 @@ def document(facts: Facts) -> ReportRecord:
     }
 
 
-def _plan(plan: Plan) -> PlanRecord:
+def _plan(plan: Plan) -> v1_report.PlanRecord:
     """As journalled, with weights as shares."""
-    shown: PlanRecord = plain(plan)
+    shown: v1_report.PlanRecord = plain(plan)
     shown["found"] = records.traffic(plan.found)
     shown["snapshot"] = records.snapshot(plan.snapshot)
     shown["steps"] = [records.step(one) for one in plan.steps]
     return shown
 
 
-def _decision(one: DecisionFacts) -> DecisionRecord:
+def _decision(one: DecisionFacts) -> v1_report.DecisionRecord:
     return {
         "seq": one.seq,
         "time": rfc3339(one.at),
@@ -83,7 +73,7 @@ def _decision(one: DecisionFacts) -> DecisionRecord:
     }
 
 
-def _told(told: Notice, receivers: tuple[str, ...] | None) -> TellingRecord:
+def _told(told: Notice, receivers: tuple[str, ...] | None) -> v1_report.TellingRecord:
     return {
         "event": told.event.value,
         "title": told.title,
@@ -100,10 +90,10 @@ def _entry(one: DecisionFacts) -> Any:
     return found
 
 
-def _criterion(facts: Facts, index: int) -> CriterionRecord:
+def _criterion(facts: Facts, index: int) -> v1_report.CriterionRecord:
     criterion = facts.plan.criteria[index]
     found = facts.curves[index] if index < len(facts.curves) else None
-    shown: CriterionRecord = {
+    shown: v1_report.CriterionRecord = {
         "criterion": criterion.name,
         "limit": str(criterion.fail_if),
         "queries": [plain(query) for query in dict.fromkeys(criterion.queries())],
@@ -124,7 +114,7 @@ def _criterion(facts: Facts, index: int) -> CriterionRecord:
     return shown
 
 
-def _evidence(look: Judged) -> EvidenceRecord:
+def _evidence(look: Judged) -> v1_report.EvidenceRecord:
     return {
         "until": rfc3339(look.at),
         "verdict": look.outcome.value,
@@ -132,7 +122,7 @@ def _evidence(look: Judged) -> EvidenceRecord:
     }
 
 
-def _point(point: PlottedPoint) -> PointRecord:
+def _point(point: PlottedPoint) -> v1_report.PointRecord:
     return {
         "start": rfc3339(point.start),
         "number": _number(point.value),
@@ -143,7 +133,7 @@ def _point(point: PlottedPoint) -> PointRecord:
     }
 
 
-def _series(facts: Facts, query: Query) -> SeriesRecord:
+def _series(facts: Facts, query: Query) -> v1_report.SeriesRecord:
     found = facts.readings.measurements.get(query, Measurement())
     return {
         "query": plain(query),

@@ -11,26 +11,9 @@ from typing import assert_never
 
 from guardian.core.model import MINUTE_S, Instant, OnFail
 from guardian.core.plan import Drive, Plan
+from guardian.core.rollout import entries
 from guardian.core.rollout.desired import changed_after_completion, unknown_versions
-from guardian.core.rollout.entries import (
-    Cancelled,
-    Cause,
-    Entry,
-    GateFailed,
-    Held,
-    HoldReason,
-    PrimaryConfirmed,
-    PromotionStuck,
-    Retired,
-    RollbackConfirmed,
-    RollbackStarted,
-    RollbackStuck,
-    RolloutStarted,
-    StepEntered,
-    Superseded,
-    TrafficSeen,
-    WeightConfirmed,
-)
+from guardian.core.rollout.entries import Cause, Entry, HoldReason
 from guardian.core.rollout.machine import Phase, Rollout, step_traffic
 from guardian.core.rollout.orders import Decision, obey
 from guardian.core.rollout.preconditions import (
@@ -67,11 +50,11 @@ PROMOTION_STUCK_AFTER_S = 60.0
 
 def opening(plan: Plan, now: Instant) -> tuple[Entry, ...]:
     """What is recorded first, in one transaction: a person's rollback begins with its start."""
-    started = RolloutStarted(at=now, plan=plan)
+    started = entries.RolloutStarted(at=now, plan=plan)
     if plan.drive is not Drive.ROLLBACK:
         return (started,)
     detail = f"rollback by {plan.actor}" + (f": {plan.reason}" if plan.reason else "")
-    back = RollbackStarted(at=now, cause=Cause.ABORTED, detail=detail, actor=plan.actor)
+    back = entries.RollbackStarted(at=now, cause=Cause.ABORTED, detail=detail, actor=plan.actor)
     return (started, back)
 
 
@@ -79,7 +62,7 @@ LOOKS_S = 60.0
 """How long a start waits for the first look at stable: one poll, and not for its success."""
 
 
-def retired(rollout: Rollout, now: Instant, *, followed: bool = False) -> Retired | None:
+def retired(rollout: Rollout, now: Instant, *, followed: bool = False) -> entries.Retired | None:
     """The end of a completed rollout that is no longer taken back; None while it still may be.
 
     `followed`: a later rollout of the service has begun, and stands between.
@@ -88,11 +71,11 @@ def retired(rollout: Rollout, now: Instant, *, followed: bool = False) -> Retire
     if rollout.phase is not Phase.COMPLETED or rollout.live or completed is None:
         return None
     if followed:
-        return Retired(at=now, detail="a later rollout has begun")
+        return entries.Retired(at=now, detail="a later rollout has begun")
     kept_s = rollout.plan.policy.keep_previous_s
     if now - completed.at < kept_s:
         return None
-    return Retired(at=now, detail=f"it completed {span(kept_s)} ago (keep_previous)")
+    return entries.Retired(at=now, detail=f"it completed {span(kept_s)} ago (keep_previous)")
 
 
 def decide(rollout: Rollout, seen: Observation, now: Instant) -> Decision:
@@ -150,7 +133,7 @@ def _superseded(rollout: Rollout, seen: Observation, now: Instant) -> Entry | No
     plan = rollout.plan
     if seen.gone_since is not None and now - seen.gone_since >= GONE_AFTER_S:
         lasted_min = (now - seen.gone_since) / MINUTE_S
-        return Superseded(
+        return entries.Superseded(
             at=now,
             detail=f"the target is gone: for {lasted_min:.0f} minutes every look found none"
             f" ({seen.trouble})",
@@ -161,7 +144,7 @@ def _superseded(rollout: Rollout, seen: Observation, now: Instant) -> Entry | No
     unknown = unknown_versions(plan, seen.reading.traffic)
     if not unknown:
         return None
-    return Superseded(
+    return entries.Superseded(
         at=now,
         detail=f"somebody else put version {', '.join(unknown)} on {plan.target}"
         f" (found: {seen.reading.traffic})",
@@ -178,7 +161,7 @@ def _conflict(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None
         return None
     if rollout.plan.drive is Drive.WATCH:
         return _shifted(rollout, seen, now)
-    return Held(
+    return entries.Held(
         at=now,
         why=HoldReason.CONFLICT,
         detail=f"somebody else changed the weights: found {seen.reading.traffic},"
@@ -187,7 +170,7 @@ def _conflict(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None
     )
 
 
-def _put_back(rollout: Rollout, seen: Observation, now: Instant) -> RollbackStarted | None:
+def _put_back(rollout: Rollout, seen: Observation, now: Instant) -> entries.RollbackStarted | None:
     """All traffic is back on stable by hand: that is a rollback, and not a weight to wait at."""
     plan = rollout.plan
     if plan.drive is Drive.WATCH or not rollout.confirmed or seen.reading is None:
@@ -195,15 +178,17 @@ def _put_back(rollout: Rollout, seen: Observation, now: Instant) -> RollbackStar
     if seen.reading.traffic != plan.snapshot.traffic or rollout.returning:
         return None
     detail = f"somebody else put all traffic back by hand (found: {seen.reading.traffic})"
-    return RollbackStarted(at=now, cause=Cause.ABORTED, detail=detail, actor="somebody else")
+    return entries.RollbackStarted(
+        at=now, cause=Cause.ABORTED, detail=detail, actor="somebody else"
+    )
 
 
-def _shifted(rollout: Rollout, seen: Observation, now: Instant) -> TrafficSeen | None:
+def _shifted(rollout: Rollout, seen: Observation, now: Instant) -> entries.TrafficSeen | None:
     """Somebody else shifts under a watch, or shifted back what it had rolled back."""
     if rollout.plan.drive is not Drive.WATCH or seen.reading is None:
         return None
     found = seen.reading.traffic
-    return None if found == rollout.traffic else TrafficSeen(at=now, traffic=found)
+    return None if found == rollout.traffic else entries.TrafficSeen(at=now, traffic=found)
 
 
 # --- moving on ---------------------------------------------------------------------------------
@@ -215,12 +200,14 @@ def _begin(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
         trouble = seen.trouble or "no answer"
         return _unseen(rollout, f"the traffic of {plan.target} cannot be read ({trouble})", now)
     if not plan.criteria:
-        return Cancelled(at=now, detail="no criterion could judge it, and nothing ends unjudged")
+        return entries.Cancelled(
+            at=now, detail="no criterion could judge it, and nothing ends unjudged"
+        )
     unseen = seen.stable is None and now - rollout.started_at < LOOKS_S
     if plan.drive is Drive.WATCH:
-        return None if unseen else StepEntered(at=now, step=0, stable=seen.stable or ())
+        return None if unseen else entries.StepEntered(at=now, step=0, stable=seen.stable or ())
     if seen.reading.traffic != plan.found:
-        return Cancelled(
+        return entries.Cancelled(
             at=now,
             detail=f"the traffic changed before the first shift: found {seen.reading.traffic},"
             f" planned from {plan.found}",
@@ -238,22 +225,22 @@ def _begin(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
         incident(rollout, seen, now)
         or ailing(rollout, seen, now)
         or frozen(rollout, seen, now)
-        or StepEntered(at=now, step=0, verdicts=seen.verdicts, stable=seen.stable or ())
+        or entries.StepEntered(at=now, step=0, verdicts=seen.verdicts, stable=seen.stable or ())
     )
 
 
-def _unseen(rollout: Rollout, detail: str, now: Instant) -> Held | None:
+def _unseen(rollout: Rollout, detail: str, now: Instant) -> entries.Held | None:
     """What is waited for without an answer; after `max_blind` people hear of it."""
     if now - rollout.phase_since < rollout.plan.policy.max_blind_s:
         return None
-    return Held(at=now, why=HoldReason.BLIND, detail=detail)
+    return entries.Held(at=now, why=HoldReason.BLIND, detail=detail)
 
 
 def _confirm(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     plan, reading = rollout.plan, seen.reading
     if reading is not None:
         if reading.traffic == rollout.traffic:
-            return WeightConfirmed(at=now, weight=reading.traffic.share(plan.canary))
+            return entries.WeightConfirmed(at=now, weight=reading.traffic.share(plan.canary))
         last = rollout.confirmed[-1][0] if rollout.confirmed else None
         before = plan.found if last is None else step_traffic(plan, last)
         if reading.traffic != before:
@@ -268,9 +255,9 @@ def _promoted(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None
     if seen.reading is not None:
         traffic, last = seen.reading.traffic, step_traffic(rollout.plan, rollout.step)
         if traffic == Traffic(primary=rollout.plan.canary):
-            return PrimaryConfirmed(at=now)
+            return entries.PrimaryConfirmed(at=now)
         if changed_after_completion(rollout, traffic):
-            return Superseded(
+            return entries.Superseded(
                 at=now,
                 detail=f"somebody else changed the weights after the last bake: found {traffic},"
                 f" expected {last}",
@@ -278,7 +265,7 @@ def _promoted(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None
         found = f"found {traffic}"
     if rollout.promotion_stuck or now - rollout.phase_since < PROMOTION_STUCK_AFTER_S:
         return None
-    return PromotionStuck(at=now, detail=f"{seen.trouble or 'not read back yet'}; {found}")
+    return entries.PromotionStuck(at=now, detail=f"{seen.trouble or 'not read back yet'}; {found}")
 
 
 def _bake_over(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
@@ -303,15 +290,15 @@ def _breach(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     if not holding or (rollout.phase is Phase.HELD and rollout.moved):
         return None
     if not rollout.moved:
-        return GateFailed(at=now, detail=said(holding), verdicts=seen.verdicts)
-    return Held(at=now, why=HoldReason.BREACH, detail=said(holding), verdicts=seen.verdicts)
+        return entries.GateFailed(at=now, detail=said(holding), verdicts=seen.verdicts)
+    return entries.Held(at=now, why=HoldReason.BREACH, detail=said(holding), verdicts=seen.verdicts)
 
 
 def _back(rollout: Rollout, seen: Observation, failed: list[Verdict], now: Instant) -> Entry | None:
     """A proven breach is rolled back; where a freeze forbids that, people hear of it, once."""
     freeze, hold = frozen_back(seen), rollout.hold
     if freeze is None:
-        return RollbackStarted(
+        return entries.RollbackStarted(
             at=now, cause=Cause.BREACH, detail=said(failed), verdicts=seen.verdicts
         )
     if (
@@ -320,7 +307,7 @@ def _back(rollout: Rollout, seen: Observation, failed: list[Verdict], now: Insta
         and {v.criterion for v in failed} <= set(hold.failed)
     ):
         return None
-    return Held(
+    return entries.Held(
         at=now,
         why=HoldReason.BREACH,
         detail=f"{said(failed)}; it is not rolled back, because {freeze_detail(freeze)}",
@@ -338,30 +325,32 @@ def _rolling_back(rollout: Rollout, seen: Observation, now: Instant) -> Entry | 
     if reading is not None and reading.traffic == plan.snapshot.traffic:
         ours = reading.stamp is not None and reading.stamp.rollout == plan.rollout
         if seen.wrote or ours:
-            return RollbackConfirmed(
+            return entries.RollbackConfirmed(
                 at=now, by_guardian=True, detail=f"read back: {reading.traffic}"
             )
         if seen.tried:
             why = "it was never seen moved" if rollout.never_seen else "somebody else put it back"
-            return RollbackConfirmed(at=now, by_guardian=False, detail=f"{why}: {reading.traffic}")
+            return entries.RollbackConfirmed(
+                at=now, by_guardian=False, detail=f"{why}: {reading.traffic}"
+            )
     if stopped := _stopped(rollout, seen, now):
         return stopped
     since = rollout.unconfirmed_since
     level = rollout.stuck_level
     if level < len(STUCK_AFTER_S) and now - since >= STUCK_AFTER_S[level]:
         found = f"found {reading.traffic}" if reading else "the traffic cannot be read"
-        return RollbackStuck(
+        return entries.RollbackStuck(
             at=now, level=level + 1, detail=f"{seen.trouble or 'not read back yet'}; {found}"
         )
     return None
 
 
-def _stopped(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
+def _stopped(rollout: Rollout, seen: Observation, now: Instant) -> entries.Held | None:
     """A freeze that spares nothing stops a rollback that no person ordered."""
     freeze, started = frozen_back(seen), rollout.rollback
     if freeze is None or started is None or started.cause in ORDERED:
         return None
-    return Held(
+    return entries.Held(
         at=now,
         why=HoldReason.FREEZE,
         detail=f"the rollback under way was stopped: {freeze_detail(freeze)}",

@@ -8,23 +8,8 @@ from typing import TypeAlias, assert_never
 
 from guardian.core.model import Instant, OnFail
 from guardian.core.plan import Drive
-from guardian.core.rollout.entries import (
-    Answer,
-    Approved,
-    Cancelled,
-    Cause,
-    Completed,
-    Entry,
-    Held,
-    HoldReason,
-    Order,
-    OrderKind,
-    Resumed,
-    RollbackConfirmed,
-    RollbackStarted,
-    StepEntered,
-    Waived,
-)
+from guardian.core.rollout import entries
+from guardian.core.rollout.entries import Answer, Cause, Entry, HoldReason, Order, OrderKind
 from guardian.core.rollout.machine import Phase, Rollout, criteria_of
 from guardian.core.rollout.preconditions import approval_of
 from guardian.core.rollout.progress import (
@@ -162,17 +147,17 @@ def _take_back(rollout: Rollout, order: Order, seen: Observation, now: Instant) 
     begun = rollout.step >= 0 or plan.drive is not Drive.ROLLOUT
     own = cause is Cause.GROUP and not plan.restores
     if begun and not own and (rollout.moved or plan.restores):
-        return RollbackStarted(at=now, cause=cause, detail=_said(order), actor=order.actor)
+        return entries.RollbackStarted(at=now, cause=cause, detail=_said(order), actor=order.actor)
     if rollout.live and not (rollout.moved or (own and begun)):
-        return Cancelled(at=now, detail=_said(order), actor=order.actor)
+        return entries.Cancelled(at=now, detail=_said(order), actor=order.actor)
     if rollout.moved:
         return "it is only observed: guardian takes it back by a person's order alone"
     return "it has nothing to restore: guardian recorded no stable version to go back to"
 
 
-def _let_go(order: Order, now: Instant) -> RollbackConfirmed:
+def _let_go(order: Order, now: Instant) -> entries.RollbackConfirmed:
     """Traffic is back, and is not kept there until the watch's time is over."""
-    return RollbackConfirmed(
+    return entries.RollbackConfirmed(
         at=now, by_guardian=True, detail=f"it is not kept there any longer: {_said(order)}"
     )
 
@@ -184,7 +169,7 @@ def _leave(rollout: Rollout, order: Order, now: Instant) -> _Result:
         return "a rollback is under way: it is finished first"
     if rollout.phase is Phase.COMPLETED or rollout.moved:
         return "guardian has moved traffic: whoever comes next finishes what was begun"
-    return Cancelled(at=now, detail=_said(order), actor=order.actor)
+    return entries.Cancelled(at=now, detail=_said(order), actor=order.actor)
 
 
 # --- hold and resume ---------------------------------------------------------------------------
@@ -199,14 +184,14 @@ def _hold(rollout: Rollout, order: Order, now: Instant) -> _Result:
     held = rollout.phase if hold is None else hold.resume_to
     if held is Phase.ROLLING_BACK and not order.full:
         return Refusal("a rollback is under way", (Instead.STOP_ROLLBACK,))
-    return Held(at=now, why=HoldReason.PERSON, detail=_said(order), actor=order.actor)
+    return entries.Held(at=now, why=HoldReason.PERSON, detail=_said(order), actor=order.actor)
 
 
 def _resume(rollout: Rollout, order: Order, seen: Observation, now: Instant) -> _Result:
     if rollout.hold is None:
         return f"it is not held: it is {_phase(rollout)}"
     why_not = _no_resume(rollout, rollout.hold, seen)
-    return why_not or Resumed(at=now, detail=_said(order), actor=order.actor)
+    return why_not or entries.Resumed(at=now, detail=_said(order), actor=order.actor)
 
 
 def _no_resume(rollout: Rollout, hold: Hold, seen: Observation) -> Refusal | None:
@@ -242,7 +227,7 @@ def _retry(rollout: Rollout, order: Order, seen: Observation, now: Instant) -> _
     if hold.resume_to is not Phase.SHIFTING:
         return Refusal("no shift waits for the router in this hold", (Instead.RESUME,))
     why_not = _no_resume(rollout, hold, seen)
-    return why_not or Resumed(at=now, detail=_said(order), actor=order.actor)
+    return why_not or entries.Resumed(at=now, detail=_said(order), actor=order.actor)
 
 
 # --- the way forward ---------------------------------------------------------------------------
@@ -255,10 +240,10 @@ def _promote(rollout: Rollout, order: Order, seen: Observation, now: Instant) ->
         return why_not
     short = tuple(v.criterion for v in short_of_pass(rollout, seen.verdicts))
     if rollout.last_step:
-        return Completed(
+        return entries.Completed(
             at=now, verdicts=seen.verdicts, unproven=short, actor=order.actor, overridden=short
         )
-    return StepEntered(
+    return entries.StepEntered(
         at=now,
         step=len(rollout.plan.steps) - 1 if order.full else rollout.step + 1,
         verdicts=seen.verdicts,
@@ -306,7 +291,7 @@ def _approve(rollout: Rollout, order: Order, now: Instant) -> _Result:
             f"it is held for another reason ({hold.detail}): {_step(step)} asks for its approval"
             " when that is over"
         )
-    return Approved(at=now, step=step, actor=order.actor, detail=_said(order))
+    return entries.Approved(at=now, step=step, actor=order.actor, detail=_said(order))
 
 
 def _waive(rollout: Rollout, order: Order, now: Instant) -> _Result:
@@ -320,4 +305,4 @@ def _waive(rollout: Rollout, order: Order, now: Instant) -> _Result:
         return f"there is no criterion {name or 'without a name'}; the ones that count are: {left}"
     if not order.reason.strip():
         return Refusal(f"say why {name} shall not count", (Instead.WAIVE,))
-    return Waived(at=now, criterion=name, actor=order.actor, detail=_said(order))
+    return entries.Waived(at=now, criterion=name, actor=order.actor, detail=_said(order))

@@ -17,7 +17,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Final, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from guardian.core.judging.kinds import KINDS
@@ -61,42 +61,25 @@ def encode(value: object) -> str:
 
 def decode(kind: type[T], text: str) -> T:
     """The value of class `kind` that `encode` wrote; raises CodecError naming type and field."""
-    data = _load(text, kind.__name__)
-    try:
-        return _form(kind).read(data)  # type: ignore[no-any-return]
-    except CodecError as error:
-        raise error.inside(kind.__name__) from None
+    return _at(kind.__name__, _form(kind).read, _load(text, kind.__name__))  # type: ignore[no-any-return]
 
 
 def plain(value: object) -> Any:
     """The value as JSON's own dicts, lists, strings and numbers, e.g. to put into a larger one."""
-    kind = type(value)
-    try:
-        return _form(kind).write(value)
-    except CodecError as error:
-        raise error.inside(kind.__name__) from None
+    return _at(type(value).__name__, lambda one: _form(type(one)).write(one), value)
 
 
 def encode_entry(entry: Entry) -> str:
     """The canonical JSON text of a journal entry, with its `kind` and the schema number `v`."""
-    try:
-        data = _form(Entry).write(entry)
-    except CodecError as error:
-        raise error.inside("Entry") from None
-    return _dump({"v": VERSION, **data})
+    return _dump({"v": VERSION, **_at("Entry", _form(Entry).write, entry)})
 
 
 def decode_entry(text: str) -> Entry:
     """The entry that `encode_entry` wrote; raises CodecError, also for a newer schema."""
-    data = _load(text, "Entry")
-    try:
-        _check_version(data)
-        return _form(Entry).read(data)  # type: ignore[no-any-return]
-    except CodecError as error:
-        raise error.inside("Entry") from None
+    return _at("Entry", _read_entry, _load(text, "Entry"))  # type: ignore[no-any-return]
 
 
-def _check_version(data: Any) -> None:
+def _read_entry(data: Any) -> Any:
     if not isinstance(data, dict):
         raise _wanted("an object", data)
     if not _is_int(data.get("v")):
@@ -107,6 +90,7 @@ def _check_version(data: Any) -> None:
             "read it with the guardian that wrote it, or a newer one",
             "v",
         )
+    return _form(Entry).read(data)
 
 
 def rfc3339(at: Instant) -> str:
@@ -218,10 +202,9 @@ def _write_weight(value: Any) -> int:
 
 
 def _read_weight(value: Any) -> Weight:
+    millionths = _int(value)
     try:
-        return Weight(_int(value))
-    except CodecError:
-        raise
+        return Weight(millionths)
     except ValueError as error:
         raise CodecError(str(error)) from None
 
@@ -372,23 +355,19 @@ def _mapping(item: _Form) -> _Form:
     return _Form(lambda value: each(value, item.write), lambda value: each(value, item.read))
 
 
+_CALLED: Final[Mapping[type, str]] = {
+    NoneType: "null",
+    bool: "true or false",
+    str: "text",
+    dict: "an object",
+    **dict.fromkeys((int, float), "a number"),
+    **dict.fromkeys((list, tuple), "a list"),
+}
+
+
 def _what(value: object) -> str:
     """What a value is, for people; never the value itself, which may be long or private."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true or false"
-        case int() | float():
-            return "a number"
-        case str():
-            return "text"
-        case list() | tuple():
-            return "a list"
-        case dict():
-            return "an object"
-        case _:
-            return f"a {type(value).__name__}"
+    return _CALLED.get(type(value), f"a {type(value).__name__}")
 
 
 def _wanted(wanted: str, found: object) -> CodecError:

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar, Self, get_type_hints
 
 if TYPE_CHECKING:
     from guardian.core.figures import Figure
     from guardian.core.judging.counts import Counts, Uncounted
     from guardian.core.judging.tally import Count
     from guardian.core.model import Limit, Measurement, Query
+
+
+@cache
+def _series_of(kind: type[Measure]) -> tuple[str, ...]:
+    """The names of a kind's fields that are queries."""
+    from guardian.core.model import Query  # noqa: PLC0415 - which itself needs Measure
+
+    hints = get_type_hints(kind)
+    return tuple(field.name for field in fields(kind) if hints[field.name] is Query)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +48,9 @@ class Measure(ABC):
     # --- what is asked ---
 
     @property
-    @abstractmethod
     def queries(self) -> tuple[Query, ...]:
-        """The series that it is made of."""
+        """The series that it is made of, in the order of its fields."""
+        return tuple(getattr(self, name) for name in _series_of(type(self)))
 
     @property
     def heard_by(self) -> Query:
@@ -67,12 +77,10 @@ class Measure(ABC):
 
         `percentile` gives the series of a counted series' percentile, if there is one.
         """
-        del percentile
         return None
 
     def filled(self, fill: Callable[[str], str]) -> Self:
         """The same with the variables replaced in what it holds beside its queries."""
-        del fill
         return self
 
     # --- what is counted ---
@@ -87,7 +95,6 @@ class Measure(ABC):
 
     def zero(self, measurements: Mapping[Query, Measurement]) -> bool:
         """Whether a missing numerator is a zero."""
-        del measurements
         return True
 
     def lenient(self) -> Self:
@@ -98,7 +105,6 @@ class Measure(ABC):
 
     def allowed(self, limit: Limit) -> float:
         """The largest share of bad events within a limit; 1 for what is no share."""
-        del limit
         return 1.0
 
     def observed(self, events: Count) -> float:
@@ -119,10 +125,8 @@ class Measure(ABC):
 
     def slower_than(self, limit: Limit) -> Figure | None:
         """The duration of which the value tells how many requests took longer."""
-        del limit
         return None
 
     def note(self, datapoints: tuple[int, int]) -> str:
         """What every verdict on it has to say beside its numbers."""
-        del datapoints
         return ""

@@ -46,7 +46,6 @@ class Present(Measure):
 
     def doubt(self, measurements: Mapping[Query, Measurement], fixes: Collection[str]) -> str:
         """Why that none is open shows no health; empty where it does."""
-        del measurements, fixes
         return ""
 
     @property
@@ -61,7 +60,6 @@ class Present(Measure):
 
     def counted(self, rest: Uncounted) -> Counts:
         """Nothing."""
-        del rest
         return Counts()
 
     def figure(self, value: float) -> Figure:

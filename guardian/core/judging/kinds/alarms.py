@@ -30,11 +30,6 @@ class Alarms(Present):
     began = "fired at"
     lasts = "fires since"
 
-    @property
-    def queries(self) -> tuple[Query, ...]:
-        """What fires, and what shows no health."""
-        return (self.firing, self.doubtful)
-
     def filled(self, fill: Callable[[str], str]) -> Self:
         """With its names."""
         return replace(self, names=tuple(fill(name) for name in self.names))

@@ -19,11 +19,6 @@ class Gauge(Measure):
     sampled = False
 
     @property
-    def queries(self) -> tuple[Query, ...]:
-        """The one series."""
-        return (self.series,)
-
-    @property
     def computed(self) -> Query:
         """The series itself."""
         return self.series

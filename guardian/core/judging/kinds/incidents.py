@@ -28,11 +28,6 @@ class Incidents(Present):
     lasts = "is open since"
     columns = ("incident", "priority", "opened", "service", "title")
 
-    @property
-    def queries(self) -> tuple[Query, ...]:
-        """What the tracker is asked."""
-        return (self.open,)
-
     def filled(self, fill: Callable[[str], str]) -> Self:
         """With its services."""
         return replace(self, services=tuple(fill(service) for service in self.services))

@@ -31,11 +31,6 @@ class Latency(Measure):
     shares = True
 
     @property
-    def queries(self) -> tuple[Query, ...]:
-        """All requests, and those within the limit."""
-        return (self.count, self.within)
-
-    @property
     def heard_by(self) -> Query:
         """All requests."""
         return self.count
@@ -62,7 +57,6 @@ class Latency(Measure):
 
     def allowed(self, limit: Limit) -> float:
         """The share that may be slower."""
-        del limit
         return 1.0 - self.percentile / 100.0
 
     def over(self, limit: Limit, events: Count) -> bool:

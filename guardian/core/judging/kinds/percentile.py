@@ -25,11 +25,6 @@ class Percentile(Measure):
     """Stat `SampleCount`."""
 
     @property
-    def queries(self) -> tuple[Query, ...]:
-        """The percentile, and what it rests on."""
-        return (self.series, self.count)
-
-    @property
     def computed(self) -> Query:
         """The percentile."""
         return self.series
@@ -42,7 +37,6 @@ class Percentile(Measure):
 
     def allowed(self, limit: Limit) -> float:
         """The share that may be slower."""
-        del limit
         return 1.0 - self.percentile / 100.0
 
     def figure(self, value: float) -> Figure:

@@ -21,11 +21,6 @@ class Rate(Measure):
     timed = True
     sampled = False
 
-    @property
-    def queries(self) -> tuple[Query, ...]:
-        """The one series."""
-        return (self.events,)
-
     def counted(self, rest: Uncounted) -> Counts:
         """Events in so many minutes: of a period without a datapoint, none in no time.
 

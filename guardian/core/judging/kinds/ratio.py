@@ -27,11 +27,6 @@ class Ratio(Measure):
     shares = True
 
     @property
-    def queries(self) -> tuple[Query, ...]:
-        """What is counted, and all events."""
-        return (self.part, self.total)
-
-    @property
     def sought(self) -> tuple[Query, ...]:
         """Not what the rule says is published seldom."""
         return tuple(q for q in self.queries if not self.absent_zero or q != self.part)

@@ -9,7 +9,7 @@ recovers and the canary does not, its next periods speak against it alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from guardian.core.judging.counts import Counts
 from guardian.core.judging.observed import total
@@ -61,11 +61,8 @@ def heard(counts: Counts) -> dict[Instant, Count]:
 
 def without(counts: Counts, starts: frozenset[Instant]) -> Counts:
     """The counts, with these periods as if nothing had been counted in them."""
-    return Counts(
+    return replace(
+        counts,
         settled=tuple(Count(c.start, 0.0, 0.0) if c.start in starts else c for c in counts.settled),
         partial=tuple(c for c in counts.partial if c.start not in starts),
-        busiest_partial=counts.busiest_partial,
-        until=counts.until,
-        fault=counts.fault,
-        unknown=counts.unknown,
     )

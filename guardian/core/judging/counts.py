@@ -135,7 +135,7 @@ class Ledger:
         until = settled_until(measure.queries, measurements, span.period_s)
         kept: tuple[Count, ...] = ()
         if self.zero and zero and span == self.span:
-            kept = _kept(self.counts.settled, self._same_until(points, until), span.period_s)
+            kept = self._kept(points, until)
         rest = Uncounted(
             measurements=measurements,
             span=span,
@@ -147,23 +147,13 @@ class Ledger:
         counts = measure.counted(rest)
         return Ledger(span=span, points=points, zero=zero, counts=counts, kept=len(kept))
 
-    def _same_until(self, points: Sequence[tuple[Datapoint, ...]], until: Instant) -> Instant:
-        """Until when nothing has changed, at most until then."""
-        pairs = zip(self.points, points, strict=True)
-        return min(until, *(_changed_at(before, after) for before, after in pairs))
-
-
-def _changed_at(before: tuple[Datapoint, ...], after: tuple[Datapoint, ...]) -> Instant:
-    """The start of the first datapoint that is not as it was."""
-    same = common(before, after)
-    return min(
-        (points[same].start for points in (before, after) if same < len(points)), default=inf
-    )
-
-
-def _kept(settled: tuple[Count, ...], until: Instant, period_s: float) -> tuple[Count, ...]:
-    """Those of the counts that end by then."""
-    return settled[: bisect_right(settled, until - period_s, key=_start)]
+    def _kept(self, points: Sequence[tuple[Datapoint, ...]], until: Instant) -> tuple[Count, ...]:
+        """The settled periods that end by then, and before the first datapoint that changed."""
+        for before, after in zip(self.points, points, strict=True):
+            same = common(before, after)
+            until = min(until, *(p[same].start for p in (before, after) if same < len(p)), inf)
+        settled = self.counts.settled
+        return settled[: bisect_right(settled, until - self.span.period_s, key=_start)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

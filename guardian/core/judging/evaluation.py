@@ -153,7 +153,8 @@ def examine(
     judge_state = usable(judge_state, criterion, window) or blank(
         criterion, alpha=window.alpha, minutes=window.horizon, period_s=span.period_s
     )
-    read = span.read_since(_read_since(criterion, measurements))
+    since = [measurements[q].since for q in criterion.queries() if q in measurements]
+    read = span.read_since(max(since, default=0.0))
     ledger = judge_state.ledger.over(
         measure, measurements, read, direction=criterion.fail_if.direction
     )
@@ -170,6 +171,7 @@ def examine(
             other = count(beside, measurements, read)
         seen = _limited(criterion, window, judge_state.limit, counts, other)
     counts = seen.counts
+    in_step = counts.settled[bisect_left(counts.settled, step_begin, key=_start) :]
     return Evaluation(
         criterion=criterion,
         measure=measure,
@@ -185,7 +187,7 @@ def examine(
             ledger=ledger,
             stable=stable,
             whole=judge_state.whole.over(counts.settled),
-            step=judge_state.step.over(_since(counts.settled, step_begin)),
+            step=judge_state.step.over(in_step),
             points=()
             if sequential(criterion)
             else points(criterion, measurements, ledger, judge_state.points),
@@ -253,12 +255,6 @@ def worst(
     return settled[stretch.start : stretch.stop], growing[late]
 
 
-def _read_since(criterion: Criterion, measurements: Mapping[Query, Measurement]) -> Instant:
-    """From when on all of a criterion's series were read."""
-    found = [measurements[q].since for q in criterion.queries() if q in measurements]
-    return max(found, default=0.0)
-
-
 def _readable(measure: Measure, measurements: Mapping[Query, Measurement]) -> bool:
     """Whether all of a measure's series were read."""
     found = [measurements.get(query) for query in measure.queries]
@@ -269,12 +265,13 @@ def usable(
     judge_state: JudgeState | None, criterion: Criterion, window: Window
 ) -> JudgeState | None:
     """The state, if it is of the very same tests."""
-    if judge_state is None or (judge_state.alpha, judge_state.horizon) != (
-        window.alpha,
-        window.horizon,
+    asked = (window.alpha, window.horizon, criterion)
+    if (
+        judge_state is None
+        or (judge_state.alpha, judge_state.horizon, judge_state.criterion) != asked
     ):
         return None
-    return judge_state if judge_state.criterion == criterion else None
+    return judge_state
 
 
 def _paired(
@@ -291,11 +288,6 @@ def _paired(
     )
     pairs = zip(canary.settled[same:], stable.settled[same:], strict=False)
     return (*run.minutes[:same], *((c.bad, c.total, s.bad, s.total) for c, s in pairs))
-
-
-def _since(settled: tuple[Count, ...], begin: Instant) -> tuple[Count, ...]:
-    """The periods from there on."""
-    return settled[bisect_left(settled, begin, key=_start) :]
 
 
 # --- bad news on periods that are not settled --------------------------------------------------

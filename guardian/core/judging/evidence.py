@@ -24,15 +24,17 @@ from guardian.core.verdict import Basis, Evidence, Stable, Unsettled
 
 def evidence(evaluation: Evaluation, answer: Ruling) -> Evidence:
     """What the answer rests on: its ground, or the step's settled periods."""
-    criterion, ground = (
-        evaluation.criterion,
-        answer.ground or Ground(settled=evaluation.step.counts),
-    )
+    criterion = evaluation.criterion
+    ground = answer.ground or Ground(settled=evaluation.step.counts)
     growing = [g.seen for g in ground.growing]
     settled = evaluation.step if answer.ground is None else Tally().over(tuple(ground.settled))
     tally = settled.over((*settled.counts, *growing))
-    step_value = _step_value(evaluation)
-    value = step_value if answer.ground is None else _value(evaluation, ground, tally.sum)
+    step_value, over = _of_step(evaluation)
+    value = step_value if answer.ground is None else ground.value
+    if value is None and answer.ground is not None:
+        value = evaluation.measure.observed(tally.sum)
+    alike = (c for c in evaluation.shared.settled if c.start >= evaluation.step_begin)
+    tests = (evaluation.judge_state.limit, evaluation.judge_state.compare)
     start, end = _window(evaluation, answer.ground)
     return Evidence(
         limit=bound(criterion),
@@ -52,34 +54,23 @@ def evidence(evaluation: Evaluation, answer: Ruling) -> Evidence:
         settled_until=_settled_until(evaluation),
         observed_until=observed_until(evaluation),
         log_e=_log_e(evaluation),
-        log_e_limit=evaluation.threshold if _tested(evaluation) else 0.0,
+        log_e_limit=evaluation.threshold if any(tests) else 0.0,
         blind_since=answer.blind_since,
-        over_limit=_over(evaluation),
-        shared_minutes=_minutes(evaluation, _shared(evaluation)),
+        over_limit=over,
+        shared_minutes=_minutes(evaluation, Tally().over(tuple(alike))),
         limit_used=None if value is None else limit_used(criterion, value),
         warned=None if step_value is None else warned(criterion, step_value),
     )
 
 
-def _over(evaluation: Evaluation) -> bool:
-    """Whether the step's observed value, or its newest datapoint, is over the limit."""
+def _of_step(evaluation: Evaluation) -> tuple[float | None, bool]:
+    """The step's value, or its newest datapoint's, and whether it is over the limit."""
     if sequential(evaluation.criterion):
-        return evaluation.over or evaluation.shared.lasting
+        counted = evaluation.step.total > 0
+        value = evaluation.measure.observed(evaluation.step.sum) if counted else None
+        return value, evaluation.over or evaluation.shared.lasting
     last = threshold.newest(evaluation)
-    return last is not None and last.over
-
-
-def _step_value(evaluation: Evaluation) -> float | None:
-    """The step's observed value: of all its events, or its newest datapoint."""
-    if not sequential(evaluation.criterion):
-        last = threshold.newest(evaluation)
-        return None if last is None else last.value
-    return evaluation.measure.observed(evaluation.step.sum) if evaluation.step.total > 0 else None
-
-
-def _value(evaluation: Evaluation, ground: Ground, counted: Count) -> float:
-    """The value of what an answer rests on."""
-    return evaluation.measure.observed(counted) if ground.value is None else ground.value
+    return (None, False) if last is None else (last.value, last.over)
 
 
 def _basis(evaluation: Evaluation, ground: Ground) -> Basis:
@@ -103,13 +94,6 @@ def _settled_until(evaluation: Evaluation) -> Instant | None:
 def _minutes(evaluation: Evaluation, tally: Tally) -> float:
     """How many minutes have something in them."""
     return tally.heard * evaluation.span.period_s / MINUTE_S
-
-
-def _shared(evaluation: Evaluation) -> Tally:
-    """What of the step stable shows alike."""
-    return Tally().over(
-        tuple(c for c in evaluation.shared.settled if c.start >= evaluation.step_begin)
-    )
 
 
 def _unsettled(evaluation: Evaluation, ground: Ground) -> Unsettled:
@@ -156,11 +140,6 @@ def proven_worse(evaluation: Evaluation) -> Run | None:
     )
     gap = canary.bad / canary.total - stable.bad / stable.total
     return run if gap >= compare.min_increase else None
-
-
-def _tested(evaluation: Evaluation) -> bool:
-    """Whether any statistical test weighs the evidence."""
-    return evaluation.judge_state.limit is not None or evaluation.judge_state.compare is not None
 
 
 def _log_e(evaluation: Evaluation) -> float:

@@ -144,7 +144,7 @@ def _stale(evaluation: Evaluation) -> Ruling | None:
 def _unproven(evaluation: Evaluation) -> Ruling | None:
     """Are there too few samples in this step, or is what they show over the limit?"""
     criterion = evaluation.criterion
-    kind = "datapoints" if silence.unsampled(criterion) else "samples"
+    kind = "samples" if criterion.measure.sampled else "datapoints"
     short = evaluation.samples < criterion.min_samples
     few = f"{evaluation.samples:.0f} of the {criterion.min_samples} {kind} needed"
     if short or not evaluation.step.total:

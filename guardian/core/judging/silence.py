@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from guardian.core.judging.counts import settled_until
 from guardian.core.judging.evaluation import Evaluation, Ruling, growth
-from guardian.core.model import Criterion, Instant, ceil_to, floor_to
+from guardian.core.model import Instant, ceil_to, floor_to
 from guardian.core.reasons import duration
 from guardian.core.verdict import Outcome
 from guardian.core.wording import hour_minute, moment
@@ -69,7 +69,7 @@ def silent(evaluation: Evaluation) -> Ruling | None:
         if _heard_until(evaluation)
         else evaluation.measurements[evaluation.measure.heard_by].unknown
     )
-    what = "datapoints" if unsampled(evaluation.criterion) else "requests"
+    what = "requests" if evaluation.measure.sampled else "datapoints"
     why = strange or f"no {what} for {duration(due - since)}"
     return Ruling(Outcome.NO_DATA, why, since if blind else None)
 
@@ -87,11 +87,6 @@ def observed_until(evaluation: Evaluation) -> Instant | None:
     return (since if missed else until) or None
 
 
-def unsampled(criterion: Criterion) -> bool:
-    """Whether its datapoints rest on no samples that are counted."""
-    return not criterion.measure.sampled
-
-
 def _heard_until(evaluation: Evaluation) -> Instant:
     """The end of the newest settled period with a sample; 0 for none."""
     heard = (c.start for c in reversed(evaluation.counts.settled) if c.total > 0)
@@ -104,7 +99,7 @@ def _missed(evaluation: Evaluation, since: Instant, until: Instant) -> bool:
     before = [c for c in evaluation.counts.settled if c.start < since]
     if not before:
         return False
-    if unsampled(evaluation.criterion):
+    if not evaluation.measure.sampled:
         return sum(c.total > 0 for c in before) >= SPEAKS * len(before)
     scaled = sum(c.total * growth(evaluation.criterion, evaluation.window, c.start) for c in before)
     return scaled / len(before) * (until - since) / evaluation.span.period_s >= BLIND_SAMPLES

@@ -161,12 +161,10 @@ def _conflict(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None
         return None
     if rollout.plan.drive is Drive.WATCH:
         return _shifted(rollout, seen, now)
-    return entries.Held(
-        at=now,
-        why=HoldReason.CONFLICT,
-        detail=f"somebody else changed the weights: found {seen.reading.traffic},"
-        f" expected {expected}",
-        verdicts=seen.verdicts,
+    return seen.hold(
+        now,
+        HoldReason.CONFLICT,
+        f"somebody else changed the weights: found {seen.reading.traffic}, expected {expected}",
     )
 
 
@@ -291,27 +289,24 @@ def _breach(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
         return None
     if not rollout.moved:
         return entries.GateFailed(at=now, detail=said(holding), verdicts=seen.verdicts)
-    return entries.Held(at=now, why=HoldReason.BREACH, detail=said(holding), verdicts=seen.verdicts)
+    return seen.hold(now, HoldReason.BREACH, said(holding))
 
 
 def _back(rollout: Rollout, seen: Observation, failed: list[Verdict], now: Instant) -> Entry | None:
     """A proven breach is rolled back; where a freeze forbids that, people hear of it, once."""
     freeze, hold = frozen_back(seen), rollout.hold
     if freeze is None:
-        return entries.RollbackStarted(
-            at=now, cause=Cause.BREACH, detail=said(failed), verdicts=seen.verdicts
-        )
+        return seen.roll_back(now, Cause.BREACH, said(failed))
     if (
         hold is not None
         and hold.rollback_withheld
         and {v.criterion for v in failed} <= set(hold.failed)
     ):
         return None
-    return entries.Held(
-        at=now,
-        why=HoldReason.BREACH,
-        detail=f"{said(failed)}; it is not rolled back, because {freeze_detail(freeze)}",
-        verdicts=seen.verdicts,
+    return seen.hold(
+        now,
+        HoldReason.BREACH,
+        f"{said(failed)}; it is not rolled back, because {freeze_detail(freeze)}",
         actor=freeze.actor,
     )
 

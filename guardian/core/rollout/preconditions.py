@@ -15,7 +15,6 @@ from guardian.core.rollout.entries import (
     Held,
     HoldReason,
     Resumed,
-    RollbackStarted,
 )
 from guardian.core.rollout.pre_existing import broken
 from guardian.core.rollout.progress import (
@@ -53,9 +52,7 @@ def frozen(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
     """Nothing advances by guardian's own accord under a freeze; a watch advances nothing."""
     if seen.freeze is None or rollout.plan.drive is Drive.WATCH:
         return None
-    return Held(
-        at=now, why=HoldReason.FREEZE, detail=freeze_detail(seen.freeze), verdicts=seen.verdicts
-    )
+    return seen.hold(now, HoldReason.FREEZE, freeze_detail(seen.freeze))
 
 
 def unapproved(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
@@ -66,12 +63,10 @@ def unapproved(rollout: Rollout, seen: Observation, now: Instant) -> Held | None
         return None
     steps = rollout.plan.steps
     then = "" if asked.on_timeout is Unapproved.HOLD else f" until {moment(now + asked.timeout_s)}"
-    return Held(
-        at=now,
-        why=HoldReason.APPROVAL,
-        detail=f"step {step + 1} of {len(steps)} ({steps[step].weight}) waits for an"
-        f" approval{then}",
-        verdicts=seen.verdicts,
+    return seen.hold(
+        now,
+        HoldReason.APPROVAL,
+        f"step {step + 1} of {len(steps)} ({steps[step].weight}) waits for an approval{then}",
     )
 
 
@@ -99,7 +94,7 @@ def incident(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
     found = stand_in_the_way(rollout, seen.verdicts)
     if not found:
         return None
-    return Held(at=now, why=HoldReason.INCIDENT, detail=said(found), verdicts=seen.verdicts)
+    return seen.hold(now, HoldReason.INCIDENT, said(found))
 
 
 def ailing(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
@@ -111,7 +106,7 @@ def ailing(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
     holds = rollout.plan.policy.pre_existing is PreExisting.HOLD
     if not found or not holds or rollout.ails_known:
         return None
-    return Held(at=now, why=HoldReason.PRE_EXISTING, detail=said(found), verdicts=seen.verdicts)
+    return seen.hold(now, HoldReason.PRE_EXISTING, said(found))
 
 
 # --- how such holds end ------------------------------------------------------------------------
@@ -155,4 +150,4 @@ def _timed_out(rollout: Rollout, seen: Observation, now: Instant) -> Entry | Non
         return Cancelled(at=now, detail=detail)
     if not rollout.plan.restores or frozen_back(seen) is not None:
         return None
-    return RollbackStarted(at=now, cause=Cause.UNAPPROVED, detail=detail, verdicts=seen.verdicts)
+    return seen.roll_back(now, Cause.UNAPPROVED, detail)

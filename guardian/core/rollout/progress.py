@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from guardian.core.judging.evaluation import Window
 from guardian.core.model import MINUTE_S, Criterion, Instant, OnFail, ceil_to
 from guardian.core.plan import Drive, Plan
-from guardian.core.rollout.entries import Freeze, Order
+from guardian.core.rollout.entries import Cause, Freeze, Held, HoldReason, Order, RollbackStarted
 from guardian.core.rollout.machine import Hold, Rollout
 from guardian.core.traffic import Reading, WayBack
 from guardian.core.verdict import Evidence, Outcome, Verdict
@@ -45,6 +45,14 @@ class Observation:
     orders: tuple[Order, ...] = ()
     freeze: Freeze | None = None
     """The freeze that is in force for the service now."""
+
+    def hold(self, now: Instant, why: HoldReason, detail: str, *, actor: str | None = None) -> Held:
+        """A hold that rests on these verdicts."""
+        return Held(at=now, why=why, detail=detail, verdicts=self.verdicts, actor=actor)
+
+    def roll_back(self, now: Instant, cause: Cause, detail: str) -> RollbackStarted:
+        """A rollback that rests on these verdicts."""
+        return RollbackStarted(at=now, cause=cause, detail=detail, verdicts=self.verdicts)
 
 
 def window_of(rollout: Rollout, *, until: Instant = math.inf) -> Window | None:

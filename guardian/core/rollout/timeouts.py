@@ -67,12 +67,11 @@ def blind(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     """Unreadable, or silent where there was traffic, for `max_blind`; or the clock was set back."""
     plan = rollout.plan
     if set_back(rollout, now):
-        return Held(
-            at=now,
-            why=HoldReason.BLIND,
-            detail=f"this machine's clock was set back to {moment(now)}, and the newest entry is of"
+        return seen.hold(
+            now,
+            HoldReason.BLIND,
+            f"this machine's clock was set back to {moment(now)}, and the newest entry is of"
             f" {moment(rollout.last_at)}: what is older than that cannot be judged",
-            verdicts=seen.verdicts,
         )
     if entry := _untold(rollout, seen, now):
         return entry
@@ -80,8 +79,8 @@ def blind(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
         return None
     detail = said(blinded(rollout, seen))
     if plan.policy.on_blind is Blind.ROLLBACK and plan.restores and frozen_back(seen) is None:
-        return RollbackStarted(at=now, cause=Cause.BLIND, detail=detail, verdicts=seen.verdicts)
-    return Held(at=now, why=HoldReason.BLIND, detail=detail, verdicts=seen.verdicts)
+        return seen.roll_back(now, Cause.BLIND, detail)
+    return seen.hold(now, HoldReason.BLIND, detail)
 
 
 def _untold(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
@@ -92,12 +91,11 @@ def _untold(rollout: Rollout, seen: Observation, now: Instant) -> Held | None:
     since = seen.unseen_since
     if since is None or now - max(since, rollout.resumed_at or 0.0) < longest_s:
         return None
-    return Held(
-        at=now,
-        why=HoldReason.BLIND,
-        detail=f"the traffic of {rollout.plan.target} cannot be read since {moment(since)}"
+    return seen.hold(
+        now,
+        HoldReason.BLIND,
+        f"the traffic of {rollout.plan.target} cannot be read since {moment(since)}"
         f" ({seen.trouble})",
-        verdicts=seen.verdicts,
     )
 
 
@@ -128,12 +126,10 @@ def out_of_time(rollout: Rollout, seen: Observation, now: Instant) -> Entry | No
     policy = plan.policy.on_low_traffic
     if quiet and policy is LowTraffic.ROLLBACK and plan.restores:
         if frozen_back(seen) is None:
-            return RollbackStarted(
-                at=now, cause=Cause.LOW_TRAFFIC, detail=detail, verdicts=seen.verdicts
-            )
+            return seen.roll_back(now, Cause.LOW_TRAFFIC, detail)
     elif quiet and (rollout.last_step or policy is LowTraffic.ADVANCE):
         return advance(rollout, seen, now, unproven=names)
-    return Held(at=now, why=HoldReason.NO_EVIDENCE, detail=detail, verdicts=seen.verdicts)
+    return seen.hold(now, HoldReason.NO_EVIDENCE, detail)
 
 
 # --- held --------------------------------------------------------------------------------------
@@ -208,7 +204,7 @@ def _lapsed(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> He
     if hold.sighted_at is None or blind_s(rollout, seen, now) < LAPSE_S:
         return None
     detail = said(blinded(rollout, seen))
-    return Held(at=now, why=HoldReason.BLIND, detail=detail, verdicts=seen.verdicts)
+    return seen.hold(now, HoldReason.BLIND, detail)
 
 
 def _late(entry: Entry | None) -> Entry | None:
@@ -231,11 +227,8 @@ def _too_long(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> 
     # One hold may follow another, for other reasons and with nothing achieved in between.
     if not may or hold.has_own_timeout or rollout.held_s + now - hold.since < longest_s:
         return None
-    return RollbackStarted(
-        at=now,
-        cause=Cause.HELD_TOO_LONG,
-        detail=f"held for {longest_s / 3600:g} hours ({hold.detail})",
-        verdicts=seen.verdicts,
+    return seen.roll_back(
+        now, Cause.HELD_TOO_LONG, f"held for {longest_s / 3600:g} hours ({hold.detail})"
     )
 
 

@@ -170,8 +170,7 @@ def examine(
         if other is None and beside is not None and _readable(beside, measurements):
             other = count(beside, measurements, read)
         seen = _limited(criterion, window, judge_state.limit, counts, other)
-    counts = seen.counts
-    in_step = counts.settled[bisect_left(counts.settled, step_begin, key=_start) :]
+    counts, settled = seen.counts, seen.counts.settled
     return Evaluation(
         criterion=criterion,
         measure=measure,
@@ -186,8 +185,8 @@ def examine(
             judge_state,
             ledger=ledger,
             stable=stable,
-            whole=judge_state.whole.over(counts.settled),
-            step=judge_state.step.over(in_step),
+            whole=judge_state.whole.over(settled),
+            step=judge_state.step.over(settled[bisect_left(settled, step_begin, key=_start) :]),
             points=()
             if sequential(criterion)
             else points(criterion, measurements, ledger, judge_state.points),
@@ -265,13 +264,11 @@ def usable(
     judge_state: JudgeState | None, criterion: Criterion, window: Window
 ) -> JudgeState | None:
     """The state, if it is of the very same tests."""
-    asked = (window.alpha, window.horizon, criterion)
-    if (
-        judge_state is None
-        or (judge_state.alpha, judge_state.horizon, judge_state.criterion) != asked
-    ):
-        return None
-    return judge_state
+    same = judge_state is not None and (
+        (judge_state.alpha, judge_state.horizon) == (window.alpha, window.horizon)
+        and judge_state.criterion == criterion
+    )
+    return judge_state if same else None
 
 
 def _paired(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import email
 import hashlib
+import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -12,12 +14,15 @@ import tomllib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from guardian import __version__
-from tests.tooling import ROOT
+from tests.tooling import ROOT, tool
 
+OURS = {"pip", "setuptools"}
+"""Of the environment here, and not of a release's, which has no pip."""
 NAME = f"rollout_guardian-{__version__}"
 
 
@@ -109,14 +114,18 @@ def test_the_wheel_holds_the_package_and_what_it_reads(files: Mapping[str, Path]
     assert len(wanted) == len(project["dependencies"])
 
 
+def pip_of(home: Path) -> tuple[str | Path, ...]:
+    """The pip of an environment, as far as its command."""
+    return (home / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--quiet")
+
+
 @pytest.fixture
 def empty() -> Path:
     """An environment with the runtime's hashed requirements, and nothing of guardian."""
     home = ROOT / ".venv" / "packaging" / "dist"
     if not (home / "brought").exists():
         pytest.skip("the runtime's requirements are not installed: `make packaging` says why")
-    pip = (home / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--quiet")
-    run(*pip, "uninstall", "--yes", "rollout-guardian")
+    run(*pip_of(home), "uninstall", "--yes", "rollout-guardian")
     return home
 
 
@@ -126,12 +135,40 @@ def test_the_wheel_works_where_only_its_requirements_are(
     """Installed without asking anybody, complete by pip's word, and both stories of the demo."""
     bare = {"PYTHONPATH": "", "PYTHONSAFEPATH": "1"}
     python, guardian = empty / "bin" / "python", empty / "bin" / "guardian"
-    pip = (python, "-m", "pip", "--disable-pip-version-check", "--quiet")
-    run(*pip, "install", "--no-deps", "--no-index", files[".whl"])
-    run(*pip, "check")
+    run(*pip_of(empty), "install", "--no-deps", "--no-index", files[".whl"])
+    run(*pip_of(empty), "check")
     where = run(python, "-c", "import guardian; print(guardian.__file__)", folder=tmp_path, **bare)
     assert Path(where.strip()).is_relative_to(empty)
     told = run(guardian, "version", folder=tmp_path, **bare)
     assert told.startswith(f"guardian {__version__} ")
     told = run(guardian, "demo", "--speed", "300", folder=tmp_path, **bare)
     assert "exit codes: 0 (healthy) and 4" in told
+
+
+@pytest.fixture
+def bills(files: Mapping[str, Path], empty: Path, tmp_path: Path) -> list[bytes]:
+    """Two of them."""
+    cyclonedx = tool("cyclonedx-py", by="make packaging")
+    run(*pip_of(empty), "install", "--no-deps", "--no-index", files[".whl"])
+    found = [tmp_path / "one.json", tmp_path / "two.json"]
+    for file in found:
+        run("sh", "release/sbom.sh", empty / "bin" / "python", cyclonedx, file)
+    return [file.read_bytes() for file in found]
+
+
+def test_the_bill_of_materials_lists_what_is_installed(bills: list[bytes]) -> None:
+    """Each requirement with its version, and a licence; guardian at the root, with its own."""
+    assert bills[0] == bills[1]
+    bill: dict[str, Any] = json.loads(bills[0])
+    root = bill["metadata"]["component"]
+    assert (root["name"], root["version"]) == ("rollout-guardian", __version__)
+    listed = {c["name"].lower().replace("_", "-"): c for c in bill["components"]}
+    text = Path(ROOT / "requirements" / "runtime.txt").read_text("utf-8")
+    pinned = dict(re.findall(r"^([\w.-]+)==([\w.]+) *\\?$", text, flags=re.MULTILINE))
+    found = {name.replace(".", "-"): c["version"] for name, c in listed.items()}
+    assert {n: v for n, v in found.items() if n not in OURS} == {
+        name.lower().replace(".", "-"): version for name, version in pinned.items()
+    }
+    assert [name for name, c in listed.items() if not c.get("licenses")] == []
+    needed = {entry["ref"]: entry.get("dependsOn", []) for entry in bill["dependencies"]}
+    assert len(needed[root["bom-ref"]]) >= 9

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from guardian.app.planning import Service
+from guardian.app.known import Service
 from guardian.app.remembered import Records
 from guardian.core.notices import Notice
 from guardian.engine.outbox import Receiver

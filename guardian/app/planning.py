@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from guardian.app.known import check_published, decided, history, known
+from guardian.app.known import Request, Service, check_published, decided, history, known
 from guardian.app.remembered import state
-from guardian.app.series_choice import (
-    HasData,
-    PercentileOf,
-    choose_series,
-    percentile_fallback,
-    uncountable,
-)
+from guardian.app.series_choice import SeriesProbe, choose_series, countable
 from guardian.core.binding import UnboundVariable, bind
 from guardian.core.model import MINUTE_S, Criterion, Instant, Reason, Scope
-from guardian.core.plan import Approval, Drive, Plan, Policy, Reach
+from guardian.core.plan import Drive, Plan
 from guardian.core.rollout.entries import Cause
 from guardian.core.rollout.machine import Phase, Rollout
 from guardian.core.rollout.stable import canary_by_shape
@@ -31,52 +25,12 @@ WATCH_GRACE_S = 2 * MINUTE_S
 """How long after the last watched minute should have settled a watch still waits for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """A service as configured, with its router built and its criteria still unbound."""
-
-    name: str
-    environment: str
-    router: Router
-    criteria: tuple[Criterion, ...]
-    rules: tuple[str, ...]
-    steps: tuple[Step, ...]
-    policy: Policy
-    observe: bool = False
-    approvals: tuple[Approval, ...] = ()
-    """Steps of a rollout before which a person has to agree."""
-    group: str = ""
-    """The group whose members are rolled back together; empty for none."""
-    reach: Reach | None = None
-    """How its target is reached without a file."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """Who asks for what."""
-
-    rollout: str
-    actor: str
-    reason: str
-    now: Instant
-    again: bool = False
-    """Also start a version that was rolled back before."""
-    fixes: tuple[str, ...] = ()
-    """Ids of open incidents, or names of alarms, that this release is to mend."""
-
-
 class NoWayBack(ConfigError):
     """Nothing that is known says what a breach would restore."""
 
 
 def plan_rollout(
-    service: Service,
-    request: Request,
-    *,
-    to: str,
-    journal: Journal,
-    has_data: HasData,
-    percentile: PercentileOf,
+    service: Service, request: Request, *, to: str, journal: Journal, probe: SeriesProbe
 ) -> Plan:
     """The plan that brings `to` live step by step; ConfigError when it must not start."""
     router = service.router
@@ -94,39 +48,20 @@ def plan_rollout(
     past = history(journal, service.name)
     _refuse_split(service, reading, past, journal, request.now)
     _refuse_sticky(service, reading)
-    problems = router.check(stable=traffic.primary, canary=canary)
-    if problems:
-        raise ConfigError(
-            f"cannot shift {router.target}:\n" + "\n".join(f"  {p}" for p in problems)
-        )
+    _check_can_serve(router, f"cannot shift {router.target}", stable=traffic.primary, canary=canary)
     _refuse_rolled_back(past, canary, request)
     criteria = _bound(service, stable=traffic.primary, canary=canary)
-    uncounted = uncountable(router, criteria, canary, traffic.primary, has_data)
-    return Plan(
-        rollout=request.rollout,
-        service=service.name,
-        environment=service.environment,
-        target=router.target,
-        drive=Drive.ROLLOUT,
-        stable=traffic.primary,
-        canary=canary,
-        found=traffic,
-        snapshot=_snapshot(service, reading, traffic, request, past),
-        restores=not service.observe,
+    plan = _judged(
+        service, request, reading, past, drive=Drive.ROLLOUT, back=traffic, canary=canary
+    )
+    return replace(
+        plan,
         steps=tuple(
             _lengthened(step, service.criteria, criteria, router.capabilities.reaches_all_s)
             for step in service.steps
         ),
-        criteria=percentile_fallback(criteria, uncounted, percentile),
-        policy=service.policy,
-        actor=request.actor,
-        reason=request.reason,
-        rules=service.rules,
+        criteria=countable(router, criteria, canary, traffic.primary, probe),
         approvals=service.approvals,
-        fixes=request.fixes,
-        group=service.group,
-        open_pages=_open_pages(past),
-        reach=service.reach,
     )
 
 
@@ -137,23 +72,21 @@ def plan_watch(
     duration_s: float,
     rollback_to: str | None,
     journal: Journal,
-    has_data: HasData,
-    percentile: PercentileOf,
+    probe: SeriesProbe,
 ) -> Plan:
     """The plan of one constant step at the weight that is found; moves nothing but back.
 
     ConfigError, before any metric is read, when there is nothing to roll back to.
     """
-    reading = service.router.read()
+    router, reading = service.router, service.router.read()
     past = history(journal, service.name)
     found = _watched(service, reading, rollback_to, journal, past=past, now=request.now)
     live, stable, restores = found
     criteria = _bound(service, stable=stable, canary=live)
     if reading.traffic == Traffic(primary=live):
-        criteria = tuple(choose_series(service.router, c, live, stable, has_data) for c in criteria)
-    uncounted = uncountable(service.router, criteria, live, stable, has_data)
-    criteria = percentile_fallback(criteria, uncounted, percentile)
-    if not service.router.capabilities.moves:
+        criteria = tuple(choose_series(router, c, live, stable, probe) for c in criteria)
+    criteria = countable(router, criteria, live, stable, probe)
+    if not router.capabilities.moves:
         criteria = tuple(replace(c, scope=Scope.CANARY) for c in criteria)
     settle_s = max((c.settle_s for c in criteria), default=0.0)
     step = Step(
@@ -161,28 +94,14 @@ def plan_watch(
         bake_s=max(MINUTE_S, duration_s - MINUTE_S),
         max_bake_s=duration_s + settle_s + WATCH_GRACE_S,
     )
-    return Plan(
-        rollout=request.rollout,
-        service=service.name,
-        environment=service.environment,
-        target=service.router.target,
-        drive=Drive.WATCH,
-        stable=stable,
-        canary=live,
-        found=reading.traffic,
-        snapshot=_snapshot(service, reading, Traffic(primary=stable), request, past),
-        restores=restores and not service.observe,
-        movable=service.router.capabilities.moves,
+    back = Traffic(primary=stable)
+    plan = _judged(service, request, reading, past, drive=Drive.WATCH, back=back, canary=live)
+    return replace(
+        plan,
+        restores=restores and plan.restores,
+        movable=router.capabilities.moves,
         steps=(step,),
         criteria=criteria,
-        policy=service.policy,
-        actor=request.actor,
-        reason=request.reason,
-        rules=service.rules,
-        fixes=request.fixes,
-        group=service.group,
-        open_pages=_open_pages(past),
-        reach=service.reach,
     )
 
 
@@ -219,14 +138,8 @@ def take_snapshot(service: Service, *, actor: str, now: Instant) -> Snapshot:
             f"{service.router.target} splits its traffic ({reading.traffic}): there is no single"
             " stable version to record; take the snapshot before the deploy"
         )
-    return Snapshot(
-        service=service.name,
-        target=service.router.target,
-        traffic=Traffic(primary=reading.traffic.primary),
-        taken_at=now,
-        taken_by=actor,
-        detail=reading.detail,
-    )
+    stable = Traffic(primary=reading.traffic.primary)
+    return service.snapshot(stable, at=now, by=actor, detail=reading.detail)
 
 
 def _watched(
@@ -244,8 +157,8 @@ def _watched(
         return traffic.primary, traffic.primary, False
     check_published(router, traffic)
     named = None if rollback_to is None else resolved(router, rollback_to)
-    on_record = known(journal, service.name, router.target, reading, past, now=now)
-    found = decided(service.name, router, traffic, on_record, named=named)
+    on_record = known(journal, service, reading, past, now=now)
+    found = decided(service, traffic, on_record, named=named)
     live, stable = found.live, found.stable
     if named is not None and named == (canary_by_shape(traffic, router.capabilities.age) or live):
         raise ConfigError(
@@ -253,7 +166,9 @@ def _watched(
             " version that was live before the deploy"
         )
     if stable is not None and stable.stable != live:
-        return live, _serviceable(router, stable.stable, live), True
+        refused = f"version {stable.stable} of {router.target} cannot take the traffic back"
+        _check_can_serve(router, refused, stable=stable.stable, canary=live)
+        return live, stable.stable, True
     if stable is not None or service.observe:
         return live, live, False
     raise NoWayBack(
@@ -265,14 +180,10 @@ def _watched(
     )
 
 
-def _serviceable(router: Router, stable: str, live: str) -> str:
-    problems = router.check(stable=stable, canary=live)
+def _check_can_serve(router: Router, refused: str, *, stable: str, canary: str) -> None:
+    problems = router.check(stable=stable, canary=canary)
     if problems:
-        raise ConfigError(
-            f"version {stable} of {router.target} cannot take the traffic back:\n"
-            + "\n".join(f"  {p}" for p in problems)
-        )
-    return stable
+        raise ConfigError("\n  ".join([f"{refused}:", *problems]))
 
 
 def _bound(service: Service, *, stable: str, canary: str) -> tuple[Criterion, ...]:
@@ -311,26 +222,26 @@ def _lengthened(
     )
 
 
-def _snapshot(
+def _judged(
     service: Service,
-    reading: Reading,
-    traffic: Traffic,
     request: Request,
+    reading: Reading,
     past: Sequence[Rollout],
-) -> Snapshot:
+    *,
+    drive: Drive,
+    back: Traffic,
+    canary: str,
+) -> Plan:
+    """The plan of what is to be judged, still without criteria; a breach goes `back`."""
     detail = reading.detail
     if reading.stamp is not None:
         # An earlier rollout left its stamp: what stood there before is in that one's snapshot.
         earlier = [r for r in past if r.plan.rollout == reading.stamp.rollout]
         detail = earlier[0].plan.snapshot.detail if earlier else {}
-    return Snapshot(
-        service=service.name,
-        target=service.router.target,
-        traffic=traffic,
-        taken_at=request.now,
-        taken_by=request.actor,
-        detail=detail,
-    )
+    snapshot = service.snapshot(back, at=request.now, by=request.actor, detail=detail)
+    plan = service.plan(request, drive, reading.traffic, snapshot, canary=canary)
+    open_pages = _open_pages(past)
+    return replace(plan, rules=service.rules, group=service.group, open_pages=open_pages)
 
 
 def _refuse_split(
@@ -344,8 +255,8 @@ def _refuse_split(
     router, traffic = service.router, reading.traffic
     if traffic.secondary is None:
         return
-    on_record = known(journal, service.name, router.target, reading, past, now=now)
-    stable = decided(service.name, router, traffic, on_record).stable
+    on_record = known(journal, service, reading, past, now=now)
+    stable = decided(service, traffic, on_record).stable
     version = traffic.primary if stable is None else stable.stable
     raise ConfigError(
         f"{router.target} already splits its traffic ({traffic}); a rollout starts from one"

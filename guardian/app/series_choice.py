@@ -5,17 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from typing import Final, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Final
 
 from guardian.core.binding import swapped
 from guardian.core.model import Criterion, Instant, Judge, Query, floor_to, reworded
 from guardian.ports import Ask, EdgeError, Router, Source
-
-HasData: TypeAlias = Callable[[Sequence[Query]], frozenset[Query]]
-"""Asks which of these series had datapoints lately; nothing where it cannot be learned."""
-PercentileOf: TypeAlias = Callable[[Query, float], Query | None]
-"""Asks a counted series' source for the percentile as it computes it: `Source.percentile`."""
 
 HEARD_S: Final = 3600.0
 """How far back a series' datapoints show that it speaks at all."""
@@ -25,25 +20,39 @@ SAMPLES_ABOVE: Final = 10
 for alarms on percentiles with few samples (10 / (1 - p))."""
 
 
-def heard_lately(source_of: Callable[[str], Source], *, now: Instant) -> HasData:
-    """What the last hour of the sources tells; nothing of one that cannot be read."""
-    start, end = (floor_to(at, HEARD_PERIOD_S) for at in (now - HEARD_S, now + HEARD_PERIOD_S))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesProbe:
+    """What a plan asks of the sources before anything is judged."""
 
-    def has_data(queries: Sequence[Query]) -> frozenset[Query]:
-        found: set[Query] = set()
-        for source in sorted({query.source for query in queries}):
-            wide = {replace(q, period_s=HEARD_PERIOD_S): q for q in queries if q.source == source}
-            asks = [Ask(query=query, start=start, end=end, settle_s=0.0) for query in wide]
-            with suppress(EdgeError):
-                answers = source_of(source).read(asks, now=now)
-                found |= {wide[query] for query, answer in answers.items() if answer.points}
-        return frozenset(found)
+    has_data: Callable[[Sequence[Query]], frozenset[Query]]
+    """Which of these series had datapoints lately; nothing where it cannot be learned."""
+    percentile: Callable[[Query, float], Query | None]
+    """A counted series' percentile as its source computes it: `Source.percentile`."""
 
-    return has_data
+    @classmethod
+    def of(cls, source_of: Callable[[str], Source], *, now: Instant) -> SeriesProbe:
+        """What the last hour of these sources tells; nothing of one that cannot be read."""
+        start, end = (floor_to(at, HEARD_PERIOD_S) for at in (now - HEARD_S, now + HEARD_PERIOD_S))
+
+        def has_data(queries: Sequence[Query]) -> frozenset[Query]:
+            found: set[Query] = set()
+            for source in sorted({query.source for query in queries}):
+                mine = [query for query in queries if query.source == source]
+                wide = {replace(query, period_s=HEARD_PERIOD_S): query for query in mine}
+                asks = [Ask(query=query, start=start, end=end, settle_s=0.0) for query in wide]
+                with suppress(EdgeError):
+                    answers = source_of(source).read(asks, now=now)
+                    found |= {wide[query] for query, answer in answers.items() if answer.points}
+            return frozenset(found)
+
+        return cls(
+            has_data=has_data,
+            percentile=lambda query, p: source_of(query.source).percentile(query, p),
+        )
 
 
 def choose_series(
-    router: Router, criterion: Criterion, live: str, stable: str, has_data: HasData
+    router: Router, criterion: Criterion, live: str, stable: str, probe: SeriesProbe
 ) -> Criterion:
     """The criterion on series that speak, where a version alone has none of its own.
 
@@ -56,7 +65,7 @@ def choose_series(
     if not swaps:
         return criterion
     before = [_of_version(query, live, stable) for query in swaps]
-    found = has_data([*before, *swaps.values()])
+    found = probe.has_data([*before, *swaps.values()])
     if found.intersection(before) or not found.intersection(swaps.values()):
         return criterion
     return replace(
@@ -71,10 +80,10 @@ def _of_version(query: Query, live: str, stable: str) -> Query:
     return reworded(query, lambda name, text: stable if name and text == live else text)
 
 
-def uncountable(
-    router: Router, criteria: Sequence[Criterion], live: str, stable: str, has_data: HasData
-) -> frozenset[str]:
-    """The criteria, by name, that count a metric's samples where it has no such counts.
+def countable(
+    router: Router, criteria: Sequence[Criterion], live: str, stable: str, probe: SeriesProbe
+) -> tuple[Criterion, ...]:
+    """The criteria; those that would count samples of what has no such counts, by a percentile.
 
     A metric that is published as statistics, or holds negative values, has a SampleCount and no
     trimmed count. That is seen on stable's series and on the whole target's, which spoke before
@@ -89,21 +98,15 @@ def uncountable(
         if c.measure.trimmed is not None
     }
     if not counting:
-        return frozenset()
+        return tuple(criteria)
     asked = (query for pair in counting.values() for each in pair for query in each)
-    found = has_data(tuple(dict.fromkeys(asked)))
-    return frozenset(
+    found = probe.has_data(tuple(dict.fromkeys(asked)))
+    uncounted = {
         name
         for name, (every, trimmed) in counting.items()
         if found.intersection(every) and not found.intersection(trimmed)
-    )
-
-
-def percentile_fallback(
-    criteria: Sequence[Criterion], names: frozenset[str], percentile: PercentileOf
-) -> tuple[Criterion, ...]:
-    """The criteria, with the source's own percentile in those that cannot count samples."""
-    return tuple(_as_percentile(c, percentile) if c.name in names else c for c in criteria)
+    }
+    return tuple(_as_percentile(c, probe) if c.name in uncounted else c for c in criteria)
 
 
 def _elsewhere(router: Router, query: Query, live: str, stable: str) -> list[Query]:
@@ -112,9 +115,9 @@ def _elsewhere(router: Router, query: Query, live: str, stable: str) -> list[Que
     return [_of_version(query, live, stable), query, *([whole] if whole is not None else [])]
 
 
-def _as_percentile(criterion: Criterion, percentile_of: PercentileOf) -> Criterion:
+def _as_percentile(criterion: Criterion, probe: SeriesProbe) -> Criterion:
     """The same percentile, as its source computes it, judged M of N."""
-    measure = criterion.measure.as_computed(percentile_of)
+    measure = criterion.measure.as_computed(probe.percentile)
     if measure is None:
         return criterion
     # A percentile such as 99.9 has no exact share: 10 / 0.001 must not become 10,001.

@@ -7,10 +7,11 @@ from functools import partial
 
 from guardian.app.acting import Services
 from guardian.app.guarding import Caller, Guarded, beginning, carry_out, guard
+from guardian.app.known import Request
 from guardian.app.orders import ANSWER_S, NobodyDrives, Refused, Unanswered, answer_to, leave
-from guardian.app.planning import Request, live_on, plan_rollout, resolved
+from guardian.app.planning import live_on, plan_rollout, resolved
 from guardian.app.remembered import Records, driver, phase_of, state
-from guardian.app.series_choice import heard_lately
+from guardian.app.series_choice import SeriesProbe
 from guardian.core.codec import rfc3339
 from guardian.core.model import Reason
 from guardian.core.plan import Drive, Plan
@@ -121,14 +122,8 @@ def planned(services: Services, order: Order, *, rollout: str = "", observe: boo
         again=order.again,
         fixes=order.fixes,
     )
-    plan = plan_rollout(
-        service,
-        request,
-        to=to,
-        journal=services.journal,
-        has_data=heard_lately(partial(services.source, name), now=request.now),
-        percentile=lambda query, p: services.source(name, query.source).percentile(query, p),
-    )
+    probe = SeriesProbe.of(partial(services.source, name), now=now)
+    plan = plan_rollout(service, request, to=to, journal=services.journal, probe=probe)
     return Task(plan=plan, router=service.router, plane=services.plane(name))
 
 

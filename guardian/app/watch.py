@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from guardian.app.acting import Services
-from guardian.app.planning import Request, plan_watch
-from guardian.app.series_choice import heard_lately
+from guardian.app.known import Request
+from guardian.app.planning import plan_watch
+from guardian.app.series_choice import SeriesProbe
 from guardian.app.start import new_id
 from guardian.engine.task import Task
 
@@ -60,7 +61,6 @@ def watching(services: Services, name: str, asked: WatchRequest) -> Task:
         duration_s=asked.duration_s,
         rollback_to=asked.rollback_to,
         journal=services.journal,
-        has_data=heard_lately(partial(services.source, name), now=request.now),
-        percentile=lambda query, p: services.source(name, query.source).percentile(query, p),
+        probe=SeriesProbe.of(partial(services.source, name), now=request.now),
     )
     return Task(plan=plan, router=service.router, plane=services.plane(name))

@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 
 from guardian.app.guarding import tell_what_is_left
-from guardian.app.rollback import RollbackRequest, planned
+from guardian.app.rollback import RollbackPlan, RollbackRequest, planned
 from guardian.app.rollback import rollback as put_back
-from guardian.app.rollback_plan import RollbackPlan
 from guardian.cli.caller import caller, end
 from guardian.cli.options import aliases
 from guardian.cli.output import Output

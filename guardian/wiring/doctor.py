@@ -9,7 +9,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from guardian.app.planning import Service, names_of
+from guardian.app.known import Service
+from guardian.app.planning import names_of
 from guardian.core.binding import UnboundVariable, bind, swapped
 from guardian.core.model import (
     Criterion,

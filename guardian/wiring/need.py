@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from guardian.app.planning import Service
+from guardian.app.known import Service
 from guardian.core.plan import Mode, Plan
 from guardian.core.rollout.entries import RolloutStarted
 from guardian.ports import ConfigError, JournalError, UsageError

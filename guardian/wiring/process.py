@@ -8,9 +8,7 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
-from guardian.app.planning import (
-    Service,
-)
+from guardian.app.known import Service
 from guardian.aws import Account, Sessions
 from guardian.clock import SystemRandom
 from guardian.core.notices import Notice

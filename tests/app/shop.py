@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from random import Random
-from typing import cast
+from typing import TypeAlias, cast
 
-from guardian.app.planning import Request, Service
+from guardian.app.known import Request, Service
+from guardian.app.series_choice import SeriesProbe
 from guardian.cloudwatch import MetricStat, changed, metric_query
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Criterion, Query, Reason
@@ -17,6 +18,7 @@ from guardian.core.rollout.machine import fold
 from guardian.core.traffic import Snapshot, Step, Traffic, WayBack, Weight
 from guardian.ports import RouterError
 from tests.contracts.journal_values import ManualClock
+from tests.simulation.like_cloudwatch import LikeCloudWatch
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.world import Alias, Faults, VirtualClock, error_rate
 
@@ -71,9 +73,17 @@ class Target(Alias):
         return {"function": "agents-api", "alias": "live"}
 
 
+HasData: TypeAlias = Callable[[Sequence[Query]], frozenset[Query]]
+
+
 def everything(queries: Sequence[Query]) -> frozenset[Query]:
     """Every series had datapoints lately."""
     return frozenset(queries)
+
+
+def probe(has_data: HasData = everything) -> SeriesProbe:
+    """Sources that compute percentiles as CloudWatch does, and have data as it says."""
+    return SeriesProbe(has_data=has_data, percentile=LikeCloudWatch().percentile)
 
 
 def bound(namespace: str = "Sim") -> Criterion:

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from guardian.app.planning import plan_rollout, plan_watch, take_snapshot
-from guardian.app.series_choice import HasData
 from guardian.cloudwatch import MetricStat, changed
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Query, Scope
@@ -29,22 +28,15 @@ from guardian.core.traffic import Stamp, Traffic, Weight
 from guardian.engine.task import NothingToDo
 from guardian.messages.table import notice
 from guardian.ports import Capabilities, ConfigError, Guard
-from tests.app.shop import CANARY, SPLIT, STABLE, Shop, bound, everything
-from tests.simulation.like_cloudwatch import LikeCloudWatch
+from tests.app.shop import CANARY, SPLIT, STABLE, HasData, Shop, bound, everything, probe
 
 
 def rollout_of(
     shop: Shop, to: str = "42", *, again: bool = False, has_data: HasData = everything
 ) -> Plan:
     """The plan of a rollout."""
-    return plan_rollout(
-        shop.service,
-        shop.request(again=again),
-        to=to,
-        journal=shop.journal,
-        has_data=has_data,
-        percentile=LikeCloudWatch().percentile,
-    )
+    request = shop.request(again=again)
+    return plan_rollout(shop.service, request, to=to, journal=shop.journal, probe=probe(has_data))
 
 
 def watch_of(
@@ -52,16 +44,16 @@ def watch_of(
     rollback_to: str | None = None,
     duration_s: float = 1800.0,
     has_data: HasData = everything,
+    fixes: tuple[str, ...] = (),
 ) -> Plan:
     """The plan of a watch."""
     return plan_watch(
         shop.service,
-        shop.request(),
+        replace(shop.request(), fixes=fixes),
         duration_s=duration_s,
         rollback_to=rollback_to,
         journal=shop.journal,
-        has_data=has_data,
-        percentile=LikeCloudWatch().percentile,
+        probe=probe(has_data),
     )
 
 
@@ -130,12 +122,11 @@ def test_a_plan_keeps_what_was_asked_and_what_is_configured() -> None:
     approvals = (Approval(before_step=0),)
     shop = Shop()
     shop.service = replace(shop.service, approvals=approvals, group="checkout")
-    request, percentile = replace(shop.request(), fixes=("Q1",)), LikeCloudWatch().percentile
-    asked = {"journal": shop.journal, "has_data": everything, "percentile": percentile}
-    plan = plan_rollout(shop.service, request, to="42", **asked)  # type: ignore[arg-type] # by name
+    request = replace(shop.request(), fixes=("Q1",))
+    plan = plan_rollout(shop.service, request, to="42", journal=shop.journal, probe=probe())
     assert (plan.fixes, plan.approvals, plan.group) == (("Q1",), approvals, "checkout")
     shop.target.traffic = SPLIT
-    watch = plan_watch(shop.service, request, duration_s=600.0, rollback_to=None, **asked)  # type: ignore[arg-type] # by name
+    watch = watch_of(shop, fixes=("Q1",))
     assert (watch.fixes, watch.approvals, watch.group) == (("Q1",), (), "checkout")
 
 

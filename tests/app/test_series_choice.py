@@ -13,8 +13,7 @@ from guardian.core.judging.kinds.latency import Latency
 from guardian.core.judging.kinds.percentile import Percentile
 from guardian.core.model import Compare, Criterion, Direction, Judge, Limit, Query
 from guardian.core.plan import Plan
-from tests.app.shop import CANARY, Shop, bound
-from tests.simulation.like_cloudwatch import LikeCloudWatch
+from tests.app.shop import CANARY, Shop, bound, probe
 
 COUNT = metric_query(
     namespace="Shop/Api",
@@ -58,8 +57,7 @@ def planned(shop: Shop, has_data: Speaking, criterion: Criterion = P95) -> Plan:
         shop.request(),
         to="42",
         journal=shop.journal,
-        has_data=has_data,
-        percentile=LikeCloudWatch().percentile,
+        probe=probe(has_data),
     )
 
 
@@ -110,8 +108,7 @@ def test_a_source_that_computes_no_percentile_counts_on() -> None:
         shop.request(),
         to="42",
         journal=shop.journal,
-        has_data=Speaking("SampleCount"),
-        percentile=lambda _query, _percentile: None,
+        probe=replace(probe(Speaking("SampleCount")), percentile=lambda _query, _percentile: None),
     )
     assert isinstance(plan.criteria[0].measure, Latency)
 
@@ -134,7 +131,6 @@ def test_a_watch_looks_too() -> None:
         duration_s=1800.0,
         rollback_to=None,
         journal=shop.journal,
-        has_data=Speaking("SampleCount", version="41"),
-        percentile=LikeCloudWatch().percentile,
+        probe=probe(Speaking("SampleCount", version="41")),
     )
     assert isinstance(plan.criteria[0].measure, Percentile)

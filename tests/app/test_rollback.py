@@ -7,14 +7,13 @@ from dataclasses import replace
 import pytest
 
 from guardian.app.planning import plan_rollout, plan_watch
-from guardian.app.rollback_plan import RollbackPlan, plan_rollback
+from guardian.app.rollback import RollbackPlan, plan_rollback
 from guardian.core.plan import Drive, Plan
 from guardian.core.rollout.entries import Completed, RolloutStarted, StepEntered, WeightConfirmed
 from guardian.core.traffic import Stamp, Traffic, Weight
 from guardian.ports import Capabilities, ConfigError, Guard, Record, RouterError, Unavailable
-from tests.app.shop import CANARY, SPLIT, STABLE, Shop, everything
+from tests.app.shop import CANARY, SPLIT, STABLE, Shop, probe
 from tests.app.test_planning import completed
-from tests.simulation.like_cloudwatch import LikeCloudWatch
 from tests.simulation.memory_journal import MemoryJournal
 
 
@@ -38,8 +37,7 @@ def rollout(shop: Shop, name: str = "r-old") -> Plan:
         shop.request(rollout=name),
         to="42",
         journal=shop.journal,
-        has_data=everything,
-        percentile=LikeCloudWatch().percentile,
+        probe=probe(),
     )
 
 
@@ -155,8 +153,7 @@ def test_a_completed_gate_does_not_hide_what_was_live_before_it() -> None:
         duration_s=600.0,
         rollback_to=None,
         journal=shop.journal,
-        has_data=everything,
-        percentile=LikeCloudWatch().percentile,
+        probe=probe(),
     )
     at = gate.snapshot.taken_at
     shop.lived(

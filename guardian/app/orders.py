@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from guardian.app.remembered import Records, driver, phase_of, state
+from guardian.app.remembered import Records, driver, live_now, meant, phase_of, state
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import Answer, Entry, Order, OrderKind
 from guardian.core.rollout.machine import Phase, Rollout
@@ -176,43 +175,32 @@ def addressed(records: Records, name: str, kind: OrderKind) -> Rollout:
     there is.
     """
     journal = records.journal
-    live = journal.live()
-    found = [head for head in live if name in (head.rollout, head.service)]
+    found = [head for head in journal.live() if name in (head.rollout, head.service)]
     if len(found) == 1:
         return state(journal, found[0].rollout)
     if found:
         ids = ", ".join(head.rollout for head in found)
         raise ConfigError(f"{name} has {len(found)} live rollouts: name one of them: {ids}")
-    if kind is OrderKind.ABORT:
-        for id_ in [name, *(head.rollout for head in journal.history(name, limit=1))]:
-            ended = state(journal, id_) if journal.read(id_) else None
-            if ended is not None and (ended.phase is Phase.COMPLETED or is_back(ended)):
-                return ended
-    why = _not_live(journal, name, records.configured_names)
-    there = ", ".join(f"{head.service} ({head.rollout})" for head in live)
-    raise NotLive(f"{why}; {f'live now: {there}' if there else 'nothing is live'}")
+    last_id = meant(records, name)
+    if last_id is None:
+        start = f"`guardian rollout start {name} --to VERSION` begins one"
+        raise NotLive(f"{name} has had no rollout so far ({start}); {live_now(records)}")
+    last = state(journal, last_id)
+    if kind is OrderKind.ABORT and (last.phase is Phase.COMPLETED or is_back(last)):
+        return last
+    why = f"rollout {name} is over: {phase_of(last)}"
+    if last_id != name:
+        why = (
+            f"{name} has no live rollout; its last one, {last_id}, is {phase_of(last)}"
+            f" (`guardian rollout history {name}`)"
+        )
+    raise NotLive(f"{why}; {live_now(records)}")
 
 
 def is_back(rollout: Rollout) -> bool:
     """Whether its traffic is where it was before it: put back, or never moved."""
     unmoved = rollout.phase is Phase.CANCELLED and rollout.plan.drive is Drive.ROLLOUT
     return rollout.phase is Phase.ROLLED_BACK or unmoved
-
-
-def _not_live(journal: Journal, name: str, configured: Collection[str]) -> str:
-    if journal.read(name):
-        return f"rollout {name} is over: {phase_of(state(journal, name))}"
-    past = journal.history(name, limit=1)
-    if not past and name in configured:
-        start = f"`guardian rollout start {name} --to VERSION` begins one"
-        return f"{name} has had no rollout so far ({start})"
-    if not past:
-        return f"the journal knows no rollout and no service called {name}"
-    last = state(journal, past[0].rollout)
-    return (
-        f"{name} has no live rollout; its last one, {past[0].rollout}, is {phase_of(last)}"
-        f" (`guardian rollout history {name}`)"
-    )
 
 
 # --- leave -------------------------------------------------------------------------------------

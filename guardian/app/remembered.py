@@ -8,7 +8,7 @@ from typing import Protocol
 from guardian.core.rollout.machine import Rollout, fold
 from guardian.engine.leadership import post
 from guardian.messages.entry_lines import spaced
-from guardian.ports import Clock, Journal
+from guardian.ports import Clock, ConfigError, Journal
 
 
 class Records(Protocol):
@@ -44,3 +44,42 @@ def driver(journal: Journal, rollout: Rollout) -> str | None:
     """Who drives a rollout, or will in a moment: its target's holder, or its service's daemon."""
     plan = rollout.plan
     return journal.holder(plan.target) or journal.holder(post(plan.environment, plan.service))
+
+
+# --- by name -----------------------------------------------------------------------------------
+
+
+def meant(records: Records, name: str) -> str | None:
+    """The rollout that a name means: a service's live one, else its last; else that of this id.
+
+    None for a service that has had none so far; ConfigError for what nothing knows.
+    """
+    journal = records.journal
+    live = [head.rollout for head in journal.live() if head.service == name]
+    past = live[-1:] or [head.rollout for head in journal.history(name, limit=1)]
+    if past or name in records.configured_names:
+        return past[0] if past else None
+    if not journal.read(name):
+        raise unknown(records, name)
+    return name
+
+
+def unknown(records: Records, name: str) -> ConfigError:
+    """What is wrong with a name that is neither a service's nor a rollout's, and what there is."""
+    there = ", ".join(sorted(services(records)))
+    return ConfigError(
+        f"the journal knows no rollout and no service called {name}"
+        f"{f'; there are {there}' if there else ''}; {live_now(records)}"
+    )
+
+
+def services(records: Records) -> list[str]:
+    """Those of the config file, and those with something live."""
+    live = (head.service for head in records.journal.live())
+    return list(dict.fromkeys([*records.configured_names, *live]))
+
+
+def live_now(records: Records) -> str:
+    """What is live, for people."""
+    live = ", ".join(f"{head.service} ({head.rollout})" for head in records.journal.live())
+    return f"live now: {live}" if live else "nothing is live"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from guardian.app.acting import Services
+from guardian.app.remembered import meant
 from guardian.core.judging.counts import sought
 from guardian.core.model import Instant, Measurement, Query, ceil_to, floor_to
 from guardian.core.rollout.machine import Rollout, fold
@@ -20,31 +21,17 @@ _WITHOUT = "This report is made from the journal alone, without datapoints and p
 
 
 def report(services: Services, name: str, *, metrics: bool = True) -> Facts:
-    """The facts of the rollout of that id, or of the newest of that service.
+    """The facts of the rollout that is meant. Without `metrics` no source is asked.
 
-    Without `metrics` no source is asked. ConfigError names what there is.
+    ConfigError names what there is.
     """
-    records, now = services.journal.read(_found(services, name)), services.clock.now()
+    id_, now = meant(services, name), services.clock.now()
+    if id_ is None:
+        raise ConfigError(f"{name} has no rollout in the journal so far")
+    records = services.journal.read(id_)
     rollout = fold(record.entry for record in records)
     read = readings(services, rollout, records, now=now) if metrics else Readings(missing=ALONE)
     return gathered(records, listeners=services.listeners(), readings=read, now=now)
-
-
-def _found(services: Services, name: str) -> str:
-    journal = services.journal
-    newest = journal.history(name, limit=1)
-    if newest:
-        return newest[0].rollout
-    if journal.read(name):
-        return name
-    if name in services.configured_names:
-        raise ConfigError(f"{name} has no rollout in the journal so far")
-    there = dict.fromkeys([*services.configured_names, *(h.service for h in journal.live())])
-    known = [head.rollout for service in there for head in journal.history(service, limit=1)]
-    raise ConfigError(
-        f"the journal knows no rollout and no service called {name}; there are"
-        f" {', '.join([*there, *known]) or 'nothing yet'}"
-    )
 
 
 def readings(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from guardian.app.remembered import Records, driver
+from guardian.app.remembered import Records, driver, meant, services, unknown
 from guardian.core.rollout.entries import freeze_in_force
 from guardian.core.rollout.machine import IllegalEntry, fold
 from guardian.core.status import RolloutStatus
 from guardian.engine.outcome import Exit, outcome, worst
 from guardian.messages.entry_lines import verdicts_of
-from guardian.ports import ConfigError, Damaged
+from guardian.ports import Damaged
 
 LOOK_S = 0.5
 """Real seconds between two looks at the journal."""
@@ -91,67 +91,31 @@ def following(records: Records, ids: Sequence[str]) -> Iterator[Statuses]:
 # --- which -------------------------------------------------------------------------------------
 
 
-def meant(records: Records, name: str) -> str | None:
-    """The rollout that a name means: its id, the service's live one, else its last.
-
-    None for a service that has had none so far; ConfigError for what nothing knows.
-    """
-    journal = records.journal
-    live = [head.rollout for head in journal.live() if head.service == name]
-    if live:
-        return live[-1]
-    if journal.read(name):
-        return name
-    past = journal.history(name, limit=1)
-    if not past:
-        _check_known(records, name)
-    return past[0].rollout if past else None
-
-
 def listed(records: Records, service: str | None, *, everything: bool) -> Statuses:
     """The live rollouts of a service or of all; with `everything` also those that are over."""
     journal = records.journal
     ids = [head.rollout for head in journal.live() if service in (None, head.service)]
-    if service is not None and (everything or not ids):
-        _check_known(records, service)
+    if service is not None and names_a_rollout(records, service):
+        raise unknown(records, service)
     if everything:
-        names = [service] if service is not None else _services(records)
+        names = [service] if service is not None else services(records)
         ids += [h.rollout for name in names for h in journal.history(name) if h.rollout not in ids]
     return statuses(records, ids)
 
 
 def past(records: Records, service: str | None, *, limit: int) -> Statuses:
     """The newest rollouts of a service or of all, newest first."""
-    names = [service] if service is not None else _services(records)
+    names = [service] if service is not None else services(records)
     heads = [head for name in names for head in records.journal.history(name, limit=limit)]
     heads = sorted(heads, key=lambda head: head.started_at, reverse=True)[:limit]
     return statuses(records, [head.rollout for head in heads])
 
 
-def names_a_rollout(records: Records, name: str, *, only: bool) -> bool:
+def names_a_rollout(records: Records, name: str, *, only: bool = False) -> bool:
     """Whether a name is a rollout's id, rather than a service's; ConfigError where it is neither.
 
     `only`: nothing but an id will do.
     """
-    if not only and records.journal.history(name, limit=1):
-        return False
-    if records.journal.read(name):
-        return True
-    if only or name not in records.configured_names:
-        raise ConfigError(f"the journal knows no rollout and no service called {name}")
-    return False
-
-
-def _services(records: Records) -> list[str]:
-    live = (head.service for head in records.journal.live())
-    return list(dict.fromkeys([*records.configured_names, *live]))
-
-
-def _check_known(records: Records, service: str) -> None:
-    if service in records.configured_names or records.journal.history(service, limit=1):
-        return
-    there = sorted(_services(records))
-    raise ConfigError(
-        f"the journal knows no rollout and no service called {service}"
-        + (f"; there are {', '.join(there)}" if there else "")
-    )
+    if only and not records.journal.read(name):
+        raise unknown(records, name)
+    return only or meant(records, name) == name

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from guardian.app.status import Statuses, following, listed, meant, statuses
+from guardian.app.remembered import meant
+from guardian.app.status import Statuses, following, listed, statuses
 from guardian.cli.lines import table
 from guardian.cli.live import Stopped, screen
 from guardian.cli.options import colour

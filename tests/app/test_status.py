@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from guardian.app import freezes
-from guardian.app.status import following, listed, meant, names_a_rollout, past, status, statuses
+from guardian.app.orders import addressed
+from guardian.app.remembered import meant
+from guardian.app.status import following, listed, names_a_rollout, past, status, statuses
 from guardian.core.rollout.entries import (
     EVERYTHING,
     Cause,
@@ -136,3 +138,16 @@ def test_a_freeze_names_what_it_knows_and_says_why(desk: Desk) -> None:
     assert (frozen.scope, frozen.rollbacks_too) == (SERVICE, True)
     assert freezes.unfreeze(records, [SERVICE]) == []
     assert freezes.unfreeze(records, [SERVICE]) == [SERVICE]
+
+
+def test_a_name_means_the_same_to_whoever_is_asked(desk: Desk) -> None:
+    """What is live comes before what is newer and over; a service's name before an id."""
+    desk.begin()
+    newer = desk.begin("r2", target="another")
+    newer.put(*taken_back(desk))
+    records = remembered(desk)
+    assert meant(records, SERVICE) == "r1"
+    assert addressed(records, SERVICE, OrderKind.ABORT).plan.rollout == "r1"
+    assert addressed(records, "r2", OrderKind.ABORT).plan.rollout == meant(records, "r2") == "r2"
+    with pytest.raises(ConfigError, match="called typo; there are .*; live now: .*r1"):
+        addressed(records, "typo", OrderKind.HOLD)

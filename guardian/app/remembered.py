@@ -66,10 +66,11 @@ def meant(records: Records, name: str) -> str | None:
 
 def unknown(records: Records, name: str) -> ConfigError:
     """What is wrong with a name that is neither a service's nor a rollout's, and what there is."""
-    there = ", ".join(sorted(services(records)))
+    there = sorted(services(records))
+    newest = [head.rollout for one in there for head in records.journal.history(one, limit=1)]
     return ConfigError(
-        f"the journal knows no rollout and no service called {name}"
-        f"{f'; there are {there}' if there else ''}; {live_now(records)}"
+        f"the journal knows no rollout and no service called {name}; there are"
+        f" {', '.join([*there, *newest]) or 'none yet'}; {live_now(records)}"
     )
 
 

@@ -149,5 +149,5 @@ def test_a_name_means_the_same_to_whoever_is_asked(desk: Desk) -> None:
     assert meant(records, SERVICE) == "r1"
     assert addressed(records, SERVICE, OrderKind.ABORT).plan.rollout == "r1"
     assert addressed(records, "r2", OrderKind.ABORT).plan.rollout == meant(records, "r2") == "r2"
-    with pytest.raises(ConfigError, match="called typo; there are .*; live now: .*r1"):
+    with pytest.raises(ConfigError, match=r"called typo; there are .*; live now: .*r1"):
         addressed(records, "typo", OrderKind.HOLD)

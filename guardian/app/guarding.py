@@ -119,11 +119,12 @@ def beginning(services: Services, caller: Caller) -> Iterator[None]:
     """Where it comes to nothing, and no run tells it: deliver what a dead process has left."""
     try:
         yield
-    except GuardianError:
+    except GuardianError as why:
         try:
             tell_what_is_left(services, caller)
         except GuardianError as error:
-            caller.say(f"what an earlier process has left to be told is told later: {error}")
+            if str(error) != str(why):  # A journal that cannot be opened is said once.
+                caller.say(f"what an earlier process has left to be told is told later: {error}")
         raise
 
 

@@ -12,16 +12,16 @@ from guardian.app.orders import ANSWER_S, NobodyDrives, Refused, Unanswered, ans
 from guardian.app.planning import live_on, plan_rollout, resolved
 from guardian.app.remembered import Records, driver, phase_of, state
 from guardian.app.series_choice import SeriesProbe
-from guardian.core.codec import rfc3339
 from guardian.core.model import Reason
 from guardian.core.plan import Drive, Plan
+from guardian.core.reasons import duration
 from guardian.core.rollout.entries import Order, OrderKind, for_service, service_of
 from guardian.core.rollout.machine import Phase, Rollout
 from guardian.core.wording import span
 from guardian.engine.in_process import Limits
 from guardian.engine.leadership import post
 from guardian.engine.outcome import Exit
-from guardian.engine.task import PENDING_S, Busy, NothingToDo, Task
+from guardian.engine.task import ORDER_LIVES_S, PENDING_S, Busy, NothingToDo, Task, rollout_id
 from guardian.ports import ConfigError, EdgeError, GuardianError, NotYet, UsageError
 
 LOOK_S = 0.5
@@ -90,7 +90,9 @@ def start(services: Services, asked: StartRequest, caller: Caller) -> Guarded | 
         raise UsageError("--again needs --reason: say why the version may be tried again")
     if asked.observe and not asked.wait:
         raise UsageError("--observe needs --wait: a daemon observes by `mode: observe`")
-    daemon = None if asked.wait else _daemon(services, asked.service)
+    # A wrong name is known before a journal is made for it.
+    leads = post(services.environment_of(asked.service), asked.service)
+    daemon = None if asked.wait else _daemon(services, asked.service, leads)
     if asked.supersede:
         _clear(services, asked, caller)
     if daemon is not None:
@@ -129,8 +131,7 @@ def planned(services: Services, order: Order, *, rollout: str = "", observe: boo
 
 def new_id(services: Services, service: str) -> str:
     """The id of a rollout of a service that begins now."""
-    stamp = rfc3339(services.clock.now())[:16].replace("-", "").replace(":", "")
-    return f"{service.replace(':', '-')}-{stamp}-{services.rng.token()[:4]}"
+    return rollout_id(service, services.clock.now(), services.rng.token()[:4])
 
 
 def retried(records: Records, asked: Order) -> Order:
@@ -180,16 +181,16 @@ def _here(services: Services, asked: StartRequest, caller: Caller) -> Guarded:
 
 def _once_published(services: Services, asked: StartRequest, caller: Caller) -> Task:
     """The task, once the version is there: just published, it is waited for within bounds."""
-    clock = services.clock
+    clock, patience = services.clock, duration(PENDING_S)
     ends_at, said = clock.now() + PENDING_S, False
     while True:
         try:
             return planned(services, asked.order, observe=asked.observe)
         except NotYet as error:
             if clock.now() >= ends_at:
-                raise ConfigError(f"{error}. It was waited for for 5 minutes") from error
+                raise ConfigError(f"{error}. It was waited for for {patience}") from error
             if not said:
-                caller.say(f"{asked.service}: {error}; it is waited for, for up to 5 minutes")
+                caller.say(f"{asked.service}: {error}; it is waited for, for up to {patience}")
             said = True
         clock.sleep(LOOK_S)
 
@@ -207,9 +208,9 @@ def _patience(plan: Plan, limits: Limits) -> str:
 # --- by the daemon -----------------------------------------------------------------------------
 
 
-def _daemon(services: Services, service: str) -> str:
+def _daemon(services: Services, service: str, leads: str) -> str:
     """Who serves a service; EdgeError when nobody does."""
-    holder = services.journal.holder(post(services.environment_of(service), service))
+    holder = services.journal.holder(leads)
     if holder is None:
         raise EdgeError(
             Reason.UNAVAILABLE,
@@ -226,7 +227,7 @@ def _by_daemon(services: Services, asked: StartRequest, daemon: str) -> Accepted
     if answer is None:
         raise Unanswered(
             f"{daemon} has not answered yet; the order waits, and is refused when nobody takes it"
-            f" within 10 minutes (`guardian rollout status {service}`)"
+            f" within {duration(ORDER_LIVES_S)} (`guardian rollout status {service}`)"
         )
     if answer.moot:
         return Accepted(order=order, daemon=daemon, moot=answer.refused)

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from guardian.core.codec import rfc3339
 from guardian.core.notices import Notice
 from guardian.core.plan import Drive, Mode, Plan
+from guardian.core.reasons import duration
 from guardian.core.rollout.decide import retired
 from guardian.core.rollout.entries import Answer, Order, OrderKind, for_service
 from guardian.core.rollout.machine import Phase, Rollout, fold
@@ -18,7 +18,7 @@ from guardian.engine.host import Host
 from guardian.engine.retirement import Retirement
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.supervisor import broken
-from guardian.engine.task import PENDING_S, NothingToDo, Task
+from guardian.engine.task import ORDER_LIVES_S, PENDING_S, NothingToDo, Task, rollout_id
 from guardian.engine.unbuilt import UnbuiltSource
 from guardian.messages.about_guardian import unreadable
 from guardian.messages.entry_lines import spaced
@@ -33,9 +33,6 @@ from guardian.ports import (
     NotYet,
 )
 
-ORDER_LIVES_S = 600.0
-"""A start that nobody took for so long, in real seconds, is refused: it would be a surprise."""
-
 ALONE_S = 120.0
 """So long, in real seconds, may a canary be without a driver before people are paged.
 
@@ -47,9 +44,7 @@ STARTS_S = 5.0
 
 def rollout_of(order: Order, service: str) -> str:
     """The id of the rollout that a START order begins: the same one however often it is tried."""
-    minute = rfc3339(order.at)[:16].replace("-", "").replace(":", "")
-    token = hashlib.sha256(order.id.encode()).hexdigest()[:6]
-    return f"{service.replace(':', '-')}-{minute}-{token}"
+    return rollout_id(service, order.at, hashlib.sha256(order.id.encode()).hexdigest()[:6])
 
 
 class Admission:
@@ -316,7 +311,8 @@ class Admission:
             return Answer(order=order.id, refused=f"{lead}{error}")
         if self._clock.now() - order.at < PENDING_S:
             return None
-        return Answer(order=order.id, refused=f"{error}. It was waited for for 5 minutes")
+        waited = f"{error}. It was waited for for {duration(PENDING_S)}"
+        return Answer(order=order.id, refused=waited)
 
     def _refusal(self, order: Order, service: str, mode: Mode) -> str:
         if order.kind is not OrderKind.START:
@@ -328,9 +324,7 @@ class Admission:
             )
         waited_s = self._clock.real_s(self._clock.now() - order.at)
         if waited_s > ORDER_LIVES_S:
-            return (
-                f"nobody took it for {waited_s / 60:.0f} minutes: give it again if it still holds"
-            )
+            return f"nobody took it for {duration(waited_s)}: give it again if it still holds"
         return ""
 
     def _begin(self, catalog: Catalog, order: Order, service: str, rollout: str) -> Answer | None:

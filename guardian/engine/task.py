@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from guardian.core.codec import rfc3339
+from guardian.core.model import Instant
 from guardian.core.plan import Plan
 from guardian.core.rollout.entries import OrderKind
 from guardian.core.rollout.machine import Rollout
@@ -30,6 +32,14 @@ class Task:
 
 PENDING_S = 300.0
 """How long a start waits for a version that the vendor is still making."""
+ORDER_LIVES_S = 600.0
+"""A start that nobody took for so long, in real seconds, is refused: it would be a surprise."""
+
+
+def rollout_id(service: str, at: Instant, token: str) -> str:
+    """The id of a rollout of a service: when it was asked for, and what tells it from others."""
+    minute = rfc3339(at)[:16].replace("-", "").replace(":", "")
+    return f"{service.replace(':', '-')}-{minute}-{token}"
 
 
 class NothingToDo(GuardianError):

@@ -9,7 +9,7 @@ from threading import Event, Thread
 import pytest
 
 from guardian.app import rollback
-from guardian.app.guarding import Caller, Guarded, guard
+from guardian.app.guarding import Caller, Guarded, beginning, guard
 from guardian.app.recover import RecoverRequest, recover
 from guardian.app.rollback import RollbackRequest
 from guardian.app.snapshots import snapshots
@@ -21,7 +21,7 @@ from guardian.engine.in_process import Limits
 from guardian.engine.leadership import post
 from guardian.engine.outcome import Exit
 from guardian.engine.tick_result import TickResult
-from guardian.ports import ConfigError, EdgeError, UsageError
+from guardian.ports import ConfigError, EdgeError, GuardianError, UsageError
 from guardian.sim.simulated_traffic import Behaviour
 from guardian.wiring import Wiring, open_wiring
 from tests.app.remembered import order
@@ -105,6 +105,27 @@ def test_a_start_that_makes_no_sense_reaches_nobody(scene: tuple[Stage, Wiring])
     with pytest.raises(EdgeError, match="no daemon serves agents-api"):
         start(wiring, StartRequest(order=starting("42")), api())
     assert wiring.journal.orders([for_service(SERVICE)]) == []
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_wrong_name_makes_no_journal(scene: tuple[Stage, Wiring], *, wait: bool) -> None:
+    """It is known to be wrong by the files alone."""
+    made, wiring = scene
+    with pytest.raises(ConfigError, match="typo"):
+        start(wiring, StartRequest.of("typo", "42", actor="ada", wait=wait), api())
+    assert not (made.folder / "guardian.db").exists()
+
+
+def test_a_journal_that_cannot_be_opened_is_said_once(scene: tuple[Stage, Wiring]) -> None:
+    """By the error itself, and not once more for what an earlier process may have left in it."""
+    made, _ = scene
+    said: list[str] = []
+    environ = {**made.environ(), "GUARDIAN_JOURNAL": "nosuch:there"}
+    with open_wiring(made.config, environ=environ) as wiring:
+        caller = Caller(actor="ada", owner="api pid 9", say=said.append)
+        with pytest.raises(GuardianError, match="nosuch"), beginning(wiring, caller):
+            wiring.journal.live()
+    assert said == []
 
 
 def test_a_daemon_is_given_the_order_whole(scene: tuple[Stage, Wiring]) -> None:

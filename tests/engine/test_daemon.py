@@ -14,10 +14,10 @@ from guardian.core.rollout.entries import (
 )
 from guardian.core.rollout.machine import Phase, fold
 from guardian.core.traffic import Traffic
-from guardian.engine.admission import ORDER_LIVES_S, rollout_of
+from guardian.engine.admission import rollout_of
 from guardian.engine.deploy_watcher import LOOK_S, DeployWatcher
 from guardian.engine.leadership import ServiceLeadership, post
-from guardian.engine.task import NothingToDo
+from guardian.engine.task import ORDER_LIVES_S, NothingToDo
 from guardian.ports import ConfigError, Damaged, NotYet, RouterError, Unavailable
 from tests.contracts.journal_values import ManualClock
 from tests.engine.house import SERVICE, House, Timeless

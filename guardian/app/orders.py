@@ -71,6 +71,15 @@ class OrderResult:
     """What was recorded since the rollout was looked at."""
 
 
+def order_to(
+    kind: OrderKind, name: str, *, actor: str, reason: str = "", subject: str = ""
+) -> Order:
+    """An order that is still to be given; `replace` says what else there is to say."""
+    return Order(
+        id="", rollout=name, kind=kind, actor=actor, reason=reason, at=0.0, subject=subject
+    )
+
+
 def give(
     records: Records, asked: Order, *, wait: bool = True, timeout_s: float = ANSWER_S
 ) -> OrderResult:

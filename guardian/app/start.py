@@ -8,7 +8,15 @@ from functools import partial
 from guardian.app.acting import Services
 from guardian.app.guarding import Caller, Guarded, beginning, carry_out, guard
 from guardian.app.known import Request
-from guardian.app.orders import ANSWER_S, NobodyDrives, Refused, Unanswered, answer_to, leave
+from guardian.app.orders import (
+    ANSWER_S,
+    NobodyDrives,
+    Refused,
+    Unanswered,
+    answer_to,
+    leave,
+    order_to,
+)
 from guardian.app.planning import live_on, plan_rollout, resolved
 from guardian.app.remembered import Records, driver, phase_of, state
 from guardian.app.series_choice import SeriesProbe
@@ -44,14 +52,20 @@ class StartRequest:
 
     @classmethod
     def of(
-        cls, service: str, version: str, *, actor: str, reason: str = "", wait: bool = False
+        cls,
+        service: str,
+        version: str,
+        *,
+        actor: str,
+        reason: str = "",
+        again: bool = False,
+        fixes: tuple[str, ...] = (),
+        wait: bool = False,
     ) -> StartRequest:
         """To begin a version of a service, as most do; `replace` gives the rest."""
-        address, kind = for_service(service), OrderKind.START
-        order = Order(
-            id="", rollout=address, kind=kind, actor=actor, reason=reason, at=0.0, subject=version
-        )
-        return cls(order=order, wait=wait)
+        name = for_service(service)
+        order = order_to(OrderKind.START, name, actor=actor, reason=reason, subject=version)
+        return cls(order=replace(order, again=again, fixes=fixes), wait=wait)
 
     @property
     def service(self) -> str:
@@ -265,15 +279,8 @@ def _clear(services: Services, asked: StartRequest, caller: Caller) -> None:
         )
         carry_out(services, [task], caller, asked.limits)
     else:
-        said = Order(
-            id="",
-            rollout=plan.rollout,
-            kind=kind,
-            actor=asked.order.actor,
-            reason=reason,
-            at=services.clock.now(),
-        )
-        leave(journal, said, seq=old.seq)
+        said = order_to(kind, plan.rollout, actor=asked.order.actor, reason=reason)
+        leave(journal, replace(said, at=services.clock.now()), seq=old.seq)
     after = _ended(services, old, asked.limits.rollback_timeout_s)
     caller.say(f"{plan.rollout} is {phase_of(after)}")
     if asked.wait:

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from guardian.cli.options import colour
-
 if TYPE_CHECKING:
     from guardian.engine.outcome import Exit
     from guardian.sim.server import Simulator
@@ -21,13 +19,12 @@ SERVICE = "agents-api"
 BAD_RATE = 0.12
 
 
-def demo(*, speed: float, no_color: bool) -> int:
+def demo(*, speed: float) -> int:
     """`guardian demo`; the exit code."""
     from guardian.clock import ScaledClock, SystemClock
     from guardian.core.model import floor_to
     from guardian.sim.server import Simulator
 
-    colour(no_color)
     clock = ScaledClock(origin=floor_to(SystemClock().now(), 3600.0), speed=speed)
     with Simulator(clock) as simulator, tempfile.TemporaryDirectory() as folder:
         _set_the_stage(simulator)
@@ -135,23 +132,14 @@ def _prologue(speed: float, environ: dict[str, str]) -> None:
 def _release(simulator: Simulator, config: Path, environ: dict[str, str], *, to: str) -> Exit:
     """What `guardian rollout start --wait` does, with a narrator in the place of its output."""
     from guardian.app.guarding import Caller, carry_out
-    from guardian.app.start import planned
+    from guardian.app.start import StartRequest, planned
     from guardian.cli.story import Story
-    from guardian.core.rollout.entries import Order, OrderKind, for_service
     from guardian.engine.in_process import Limits
     from guardian.wiring import open_wiring
 
     story = Story(lambda: simulator.events)
     with open_wiring(config, environ=environ) as wiring:
-        order = Order(
-            id="",
-            rollout=for_service(SERVICE),
-            kind=OrderKind.START,
-            actor="demo",
-            reason="the demo",
-            at=wiring.clock.now(),
-            subject=to,
-        )
+        order = StartRequest.of(SERVICE, to, actor="demo", reason="the demo").order
         narrator = Caller(actor="demo", owner="guardian demo", observer=story.report, say=story.say)
         task = planned(wiring, order)
         results = carry_out(wiring, [task], narrator, Limits())

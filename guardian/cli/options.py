@@ -88,10 +88,25 @@ def form_option(what: str, *more: str) -> Callable[[F], F]:
     )
 
 
+def _colour(context: click.Context, _: click.Parameter, unwanted: object) -> None:
+    """Let click colour its output, or not."""
+    if unwanted or os.environ.get("NO_COLOR"):
+        context.color = False
+
+
+NO_COLOR = click.option(
+    "--no-color",
+    is_flag=True,
+    expose_value=False,
+    callback=_colour,
+    help="No colour, also on a terminal.",
+)
+
+
 def output_options(command: F) -> F:
     """`-o`, `-v`, `-q`, `--no-color`."""
     for option in (
-        click.option("--no-color", is_flag=True, help="No colour, also on a terminal."),
+        NO_COLOR,
         click.option("-q", "--quiet", is_flag=True, help="Only what changes the rollout."),
         click.option("-v", "--verbose", is_flag=True, help="One line for every poll."),
         form_option(
@@ -105,11 +120,17 @@ def output_options(command: F) -> F:
     return command
 
 
-def colour(no_color: bool) -> None:
-    """Let click colour its output, or not."""
-    if no_color or os.environ.get("NO_COLOR"):
-        context = click.get_current_context()
-        context.color = False
+def leaving(option: str, name: str, default: str, what: str) -> Callable[[F], F]:
+    """`rollback` or `leave`, as whether traffic is left as it is."""
+    return click.option(
+        option,
+        name,
+        type=click.Choice(["rollback", "leave"]),
+        default=default,
+        show_default=True,
+        callback=lambda _context, _option, chosen: chosen == "leave",
+        help=what,
+    )
 
 
 def aliases(services: Sequence[str]) -> bool:

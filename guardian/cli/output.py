@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -58,7 +59,7 @@ class Output:
         verbose: bool = False,
         junit: Path | None = None,
     ) -> None:
-        self._form = form
+        self.form = form
         self._records = form in ("json", "jsonl")
         self._quiet = quiet
         self._verbose = verbose
@@ -188,7 +189,7 @@ class Output:
         }
         if error:
             last["error"] = error
-        if self._form != "jsonl":
+        if self.form != "jsonl":
             last["events"] = self._events
         write_line(records.text(last))
 
@@ -250,10 +251,24 @@ class Output:
         }
         if notice is not None:
             record |= {"title": notice.title, "did": notice.did}
-        if self._form == "jsonl":
+        if self.form == "jsonl":
             write_line(records.text(record))
         else:
             self._events.append(record)
+
+
+def printing(command: Callable[..., int]) -> Callable[..., int]:
+    """The command with an Output of the options that say how it prints; it fails by that, too."""
+
+    @wraps(command)
+    def printed(
+        *, form: str, quiet: bool, verbose: bool, junit: Path | None = None, **given: Any
+    ) -> int:
+        output = Output(form, quiet=quiet, verbose=verbose, junit=junit)
+        with output.failing():
+            return command(output=output, **given)
+
+    return printed
 
 
 def _github() -> GitHub:

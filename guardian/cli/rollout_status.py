@@ -13,7 +13,6 @@ from guardian.app.remembered import meant
 from guardian.app.status import Statuses, following, listed, statuses
 from guardian.cli.lines import table
 from guardian.cli.live import Stopped, screen
-from guardian.cli.options import colour
 from guardian.cli.output import show
 from guardian.cli.status_lines import block, changes, news, one_rollout, rollouts, where
 from guardian.core.model import Instant
@@ -32,11 +31,8 @@ def list_(*, service: str | None, config: Path | None, everything: bool, form: s
     return 0
 
 
-def status(
-    *, names: tuple[str, ...], config: Path | None, live: bool, form: str, no_color: bool
-) -> int:
+def status(*, names: tuple[str, ...], config: Path | None, live: bool, form: str) -> int:
     """`guardian rollout status`; the exit code."""
-    colour(no_color)
     if live and form == "json":
         raise UsageError("-w shows changes as they come: use -o jsonl with it")
     with open_records(config) as wiring:

@@ -10,11 +10,8 @@ from guardian.app.guarding import Guarded, beginning, guard, tell_what_is_left
 from guardian.app.planning import NoWayBack
 from guardian.app.watch import WatchRequest, changed, watching
 from guardian.cli.caller import allowed, caller, end
-from guardian.cli.options import (
-    aliases,
-    colour,
-)
-from guardian.cli.output import Output
+from guardian.cli.options import aliases
+from guardian.cli.output import Output, printing
 from guardian.core.codec import rfc3339
 from guardian.core.plan import Plan
 from guardian.engine.in_process import Limits
@@ -27,6 +24,7 @@ WAYS = {way.option: way for way in unlisted().values()}
 """How a target is named with no file at all: each is an option."""
 
 
+@printing
 def watch(
     *,
     services: tuple[str, ...],
@@ -35,22 +33,16 @@ def watch(
     rollback_to: str | None,
     fixes: tuple[str, ...],
     observe: bool,
-    on_exit: str,
+    leave_on_exit: bool,
     timeout: float | None,
     rollback_timeout: float,
     allow: str,
     reason: str,
-    junit: Path | None,
-    form: str,
-    quiet: bool,
-    verbose: bool,
-    no_color: bool,
+    output: Output,
     **addresses: str | None,
 ) -> int:
     """`guardian watch`; the exit code."""
-    colour(no_color)
     permitted = allowed(allow)
-    output = Output(form, quiet=quiet, verbose=verbose, junit=junit)
     named, who = _asked(services, addresses), caller(output)
     asked = WatchRequest(
         actor=who.actor,
@@ -63,9 +55,9 @@ def watch(
     limits = Limits(
         timeout_s=timeout,
         rollback_timeout_s=rollback_timeout,
-        leave_on_exit=on_exit == "leave",
+        leave_on_exit=leave_on_exit,
     )
-    with output.failing(), open_wiring(config, without_file=aliases(named)) as wiring:
+    with open_wiring(config, without_file=aliases(named)) as wiring:
         names = wiring.names(named) if named else changed(wiring, wiring.names([]))
         if not names:
             tell_what_is_left(wiring, who)

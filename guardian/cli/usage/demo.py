@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from guardian.cli.lazy import command
+from guardian.cli.options import NO_COLOR
 
 SPEED = 60.0
 
@@ -17,6 +18,6 @@ SPEED = 60.0
     show_default=True,
     help="How many times as fast as real time the clock runs.",
 )
-@click.option("--no-color", is_flag=True, help="No colour, also on a terminal.")
+@NO_COLOR
 def demo() -> None:
     """Show a healthy release go live and a bad one taken back. Needs no AWS and no network."""

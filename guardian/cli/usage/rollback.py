@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from guardian.cli.lazy import command
-from guardian.cli.options import DURATION, REASON, config_option
+from guardian.cli.options import REASON, ROLLBACK_TIMEOUT, config_option
 
 
 @command()
@@ -14,12 +14,6 @@ from guardian.cli.options import DURATION, REASON, config_option
 @click.option("--to", metavar="VERSION", help="Restore this version, whatever the snapshot says.")
 @click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can answer.")
 @REASON
-@click.option(
-    "--rollback-timeout",
-    type=DURATION,
-    default="5m",
-    show_default=True,
-    help="How long to go on trying (exit code 6 after that).",
-)
+@ROLLBACK_TIMEOUT
 def rollback() -> None:
     """Put all traffic of SERVICE back on its stable version, now."""

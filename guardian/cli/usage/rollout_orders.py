@@ -51,6 +51,7 @@ def promote() -> None:
 @command()
 @click.option(
     "--stop-rollback",
+    "full",
     is_flag=True,
     help="Also stop a rollback under way: traffic stays split; needs --reason.",
 )
@@ -89,7 +90,7 @@ def abort() -> None:
 
 @command()
 @order_options
-@click.argument("criterion")
+@click.argument("subject", metavar="CRITERION")
 @WHY
 def waive() -> None:
     """Let CRITERION count no longer, for this rollout alone."""

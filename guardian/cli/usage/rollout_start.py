@@ -12,6 +12,7 @@ from guardian.cli.options import (
     REASON,
     ROLLBACK_TIMEOUT,
     config_option,
+    leaving,
     output_options,
 )
 
@@ -30,25 +31,18 @@ from guardian.cli.options import (
 @FIXES
 @click.option("--observe", is_flag=True, help="Shift and judge, and do not roll back.")
 @REASON
-@click.option(
-    "--on-exit",
-    type=click.Choice(["rollback", "leave"]),
-    default="rollback",
-    show_default=True,
-    help="What a signal does to the traffic.",
-)
+@leaving("--on-exit", "leave_on_exit", "rollback", "What a signal does to the traffic.")
 @click.option(
     "--timeout",
     type=DURATION,
     help="The rollout must be over by then, else --timeout-then (exit code 124)."
     " Without --wait: how long to wait for the daemon's answer, 15s.",
 )
-@click.option(
+@leaving(
     "--timeout-then",
-    type=click.Choice(["rollback", "leave"]),
-    default="rollback",
-    show_default=True,
-    help="What the end of --timeout does to a release that has not failed.",
+    "leave_on_timeout",
+    "rollback",
+    "What the end of --timeout does to a release that has not failed.",
 )
 @ROLLBACK_TIMEOUT
 @click.option("--allow", metavar="WHAT", default="", help="As for `guardian watch`.")

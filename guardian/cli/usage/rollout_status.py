@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from guardian.cli.lazy import command
-from guardian.cli.options import config_option, form_option
+from guardian.cli.options import NO_COLOR, config_option, form_option
 
 
 @command("list")
@@ -22,7 +22,7 @@ def list_() -> None:
 @config_option
 @click.option("-w", "--watch", "live", is_flag=True, help="Stay, and show each change, to the end.")
 @form_option("json: one document; jsonl: one record a rollout, and with -w one a change.", "jsonl")
-@click.option("--no-color", is_flag=True, help="No colour, also on a terminal.")
+@NO_COLOR
 def status() -> None:
     """How rollouts stand: those of each SERVICE (or of that id), else all that are live.
 

@@ -13,6 +13,7 @@ from guardian.cli.options import (
     ROLLBACK_TIMEOUT,
     F,
     config_option,
+    leaving,
     output_options,
 )
 from guardian.wiring.adapters import unlisted
@@ -44,13 +45,7 @@ def _address_options(command: F) -> F:
 @click.option("--rollback-to", metavar="VERSION", help="What a breach restores.")
 @FIXES
 @click.option("--observe", is_flag=True, help="Judge and tell, and never act.")
-@click.option(
-    "--on-exit",
-    type=click.Choice(["leave", "rollback"]),
-    default="leave",
-    show_default=True,
-    help="What a signal does to the traffic.",
-)
+@leaving("--on-exit", "leave_on_exit", "leave", "What a signal does to the traffic.")
 @click.option(
     "--timeout",
     type=DURATION,

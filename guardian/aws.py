@@ -28,7 +28,7 @@ from guardian.aws_errors import (
 )
 from guardian.aws_wire import Wire, checked
 from guardian.core.model import Reason
-from guardian.ports import ConfigError, Metrics, NoMetrics, RouterError, WrongAccount
+from guardian.ports import ConfigError, Metrics, RouterError, WrongAccount
 
 CONNECT_TIMEOUT_S: Final = 2
 READ_TIMEOUT_S: Final = 8
@@ -71,7 +71,7 @@ class Sessions:
 
     def __init__(
         self,
-        metrics: Callable[[], Metrics] = NoMetrics,
+        metrics: Callable[[], Metrics] = Metrics,
         *,
         call_s: Callable[[str], float] = call_s,
     ) -> None:

@@ -6,6 +6,7 @@ import re
 
 from guardian.cli.streams import write_line
 from guardian.core.codec import rfc3339
+from guardian.core.status import RolloutStatus
 from guardian.engine.tick_result import Recorded, TickResult
 from guardian.messages import records
 from guardian.messages.entry_lines import event_of
@@ -38,17 +39,15 @@ class Log:
 
     def report(self, report: TickResult) -> None:
         """One tick: a line for each entry, and for a journal that cannot be used."""
-        for item in report.recorded:
-            if not self._silent:
-                self._recorded(item, report)
+        for item, status in () if self._silent else report.news:
+            self._recorded(item, status)
         if report.trouble and report.trouble != self._trouble:
             self.say(report.trouble)
         if report.statuses:
             self._trouble = report.trouble
 
-    def _recorded(self, item: Recorded, report: TickResult) -> None:
-        status = next(p for p in report.statuses if p.id == item.rollout)
-        event = event_of(item.entry)
+    def _recorded(self, item: Recorded, status: RolloutStatus) -> None:
+        event, service = event_of(item.entry), status.plan.service
         phase, weight = status.rollout.phase.value, str(status.weight)
         told = item.notice
         title = told.title if told is not None else event.replace("_", " ")
@@ -57,7 +56,7 @@ class Log:
             "schema": "guardian/v1/log",
             "time": time,
             "event": event,
-            "service": item.service,
+            "service": service,
             "rollout": item.rollout,
             "phase": phase,
             "weight": status.weight.ratio,
@@ -65,7 +64,7 @@ class Log:
         }
         if told is not None and told.did:
             record["did"] = told.did
-        said = f"{item.service}: {event} ({phase}, {weight}) {item.rollout}: {title}"
+        said = f"{service}: {event} ({phase}, {weight}) {item.rollout}: {title}"
         self._write(record, f"{time} {said}")
 
     def _write(self, record: LogRecord, text: str) -> None:

@@ -116,10 +116,9 @@ class Output:
 
     def report(self, report: TickResult) -> None:
         """One tick."""
-        statuses = {p.id: p for p in report.statuses}
         self._seen |= {p.id: p.verdicts for p in report.statuses}
-        for item in report.recorded:
-            self._recorded(item, statuses[item.rollout], report.at)
+        for item, status in report.news:
+            self._recorded(item, status, report.at)
         if report.trouble and report.trouble != self._trouble:
             self.say(report.trouble)
         self._trouble = report.trouble

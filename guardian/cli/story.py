@@ -47,9 +47,8 @@ class Story:
 
     def report(self, report: TickResult) -> None:
         """One tick."""
-        statuses = {p.id: p for p in report.statuses}
-        for item in report.recorded:
-            self._entry(item.entry, statuses[item.rollout])
+        for item, status in report.news:
+            self._entry(item.entry, status)
         if report.polled:
             for status in report.statuses:
                 self._progress(status)

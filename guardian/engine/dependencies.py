@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from guardian.engine.tick_result import TickResult
-from guardian.ports import Clock, Journal, Metrics, NoMetrics, Random
+from guardian.ports import Clock, Journal, Metrics, Random
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,6 @@ class Dependencies:
     """Host, process and purpose, for people."""
     observer: Callable[[TickResult], None] = lambda _: None
     say: Callable[[str], None] = lambda _: None
-    metrics: Metrics = field(default_factory=NoMetrics)
+    metrics: Metrics = field(default_factory=Metrics)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Services that go back together, in that order."""

@@ -19,13 +19,13 @@ from guardian.engine.dependencies import Dependencies
 from guardian.engine.groups import Groups
 from guardian.engine.order_watcher import OrderWatcher
 from guardian.engine.outbox import Outbox, Receiver
-from guardian.engine.recorder import Recorder, Told, told
+from guardian.engine.recorder import Recorder, told
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.schedule import Schedule
 from guardian.engine.supervisor import Beat, Supervisor, Watchdog, broken
 from guardian.engine.task import Busy, TargetHeld, Task
 from guardian.engine.tick import Plane
-from guardian.engine.tick_result import TickResult
+from guardian.engine.tick_result import Recorded, TickResult
 from guardian.messages.phrases import joined
 from guardian.messages.table import unguarded
 from guardian.ports import (
@@ -262,11 +262,11 @@ class Host:
         self._recorder.append(claim, left, items, txid=self._recorder.txid())
         self._show_recorded(items)
 
-    def _show_recorded(self, items: Sequence[Told]) -> None:
+    def _show_recorded(self, items: Sequence[Recorded]) -> None:
         """Show what is no tick's doing as a tick would."""
         after = items[-1].after
         shown = status_of(after, Observation(), after.last_at, traffic=None)
-        recorded = tuple(self._recorder.recorded(items))
+        recorded = tuple(self._recorder.counted(items))
         self._show(TickResult(at=after.last_at, polled=False, statuses=(shown,), recorded=recorded))
         if not after.live:
             del self.statuses[after.plan.rollout]
@@ -282,7 +282,7 @@ class Host:
         self.statuses.pop(runner.id, None)
         self.journal.release(runner.claim)
 
-    def _ended_for(self, task: Task, claim: Claim) -> tuple[Rollout, Told] | None:
+    def _ended_for(self, task: Task, claim: Claim) -> tuple[Rollout, Recorded] | None:
         """What is live on the target and ends in favour of the task. Raises Busy."""
         live = [head.rollout for head in self.journal.live() if head.target == claim.target]
         if not live:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from guardian.core.notices import Notice
 from guardian.core.rollout.desired import desired_traffic
 from guardian.core.rollout.entries import Answer, Entry
 from guardian.core.rollout.invariants import check
@@ -20,22 +18,14 @@ from guardian.messages.table import notice
 from guardian.ports import Claim, Ending
 
 
-class Told(NamedTuple):
-    """An entry, the rollout after it, and what people are told of it."""
-
-    entry: Entry
-    after: Rollout
-    notice: Notice | None
-
-
-def told(before: Rollout | None, entries: Sequence[Entry]) -> list[Told]:
+def told(before: Rollout | None, entries: Sequence[Entry]) -> list[Recorded]:
     """Each entry in its turn, checked against the invariants; None for a rollout that begins."""
     found = []
     for entry in entries:
         after = start(entry) if before is None else apply(before, entry)
         if before is not None:
             check(before, entry, after)
-        found.append(Told(entry, after, notice(before, entry, after)))
+        found.append(Recorded(entry, after, notice(before, entry, after)))
         before = after
     return found
 
@@ -56,10 +46,10 @@ class Recorder:
         self,
         claim: Claim,
         before: Rollout | None,
-        items: Sequence[Told],
+        items: Sequence[Recorded],
         *,
         answers: Sequence[Answer | Refusal] = (),
-        ends: tuple[Rollout, Told] | None = None,
+        ends: tuple[Rollout, Recorded] | None = None,
         acted: bool = False,
         txid: str,
     ) -> None:
@@ -85,7 +75,7 @@ class Recorder:
             txid=txid,
         )
 
-    def _ending(self, before: Rollout, last: Told) -> Ending:
+    def _ending(self, before: Rollout, last: Recorded) -> Ending:
         return Ending(
             rollout=before.plan.rollout,
             expected=before.seq,
@@ -93,19 +83,11 @@ class Recorder:
             outgoing=self._outbox.route(last.notice),
         )
 
-    def recorded(self, items: Sequence[Told]) -> list[Recorded]:
-        """Count what is in the journal now; for whoever shows it."""
+    def counted(self, items: Sequence[Recorded]) -> Sequence[Recorded]:
+        """What is in the journal now, for whoever shows it; each end is counted."""
         for one in items:
             count(self._metrics, one.entry, one.after)
-        return [
-            Recorded(
-                rollout=one.after.plan.rollout,
-                service=one.after.plan.service,
-                entry=one.entry,
-                notice=one.notice,
-            )
-            for one in items
-        ]
+        return items
 
 
 def _announces(after: Rollout) -> bool:

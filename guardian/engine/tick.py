@@ -264,7 +264,7 @@ class Plane:
 
     def _decide(
         self, runner: RolloutRunner, waiting: tuple[Order, ...], now: Instant, *, fresh: bool
-    ) -> list[Recorded]:
+    ) -> Sequence[Recorded]:
         """Decide and record for one rollout."""
         if runner.lost:
             return []
@@ -272,7 +272,9 @@ class Plane:
         decision = runner.decide(waiting, now, fresh=fresh, freeze=freeze)
         return self._record(runner, decision, now)
 
-    def _record(self, runner: RolloutRunner, decision: Decision, now: Instant) -> list[Recorded]:
+    def _record(
+        self, runner: RolloutRunner, decision: Decision, now: Instant
+    ) -> Sequence[Recorded]:
         """Append the decision; whatever goes wrong, the runner knows how to go on."""
         if decision.entry is None and not decision.answers:
             return []
@@ -292,7 +294,7 @@ class Plane:
                 return []
         runner.aside = ()
         runner.advanced(after)
-        return self._recorder.recorded(items)
+        return self._recorder.counted(items)
 
     def _recorded_after_all(
         self, runner: RolloutRunner, error: JournalError, entries: Sequence[Entry], txid: str

@@ -48,7 +48,7 @@ from guardian.ports.journal import (
     Retry,
     Sent,
 )
-from guardian.ports.metrics import Metrics, NoMetrics
+from guardian.ports.metrics import Metrics
 from guardian.ports.notifier import Notifier
 from guardian.ports.router import Capabilities, Guard, Router, Unlisted
 from guardian.ports.source import Ask, Source
@@ -77,7 +77,6 @@ __all__ = [
     "JournalError",
     "Lease",
     "Metrics",
-    "NoMetrics",
     "NotYet",
     "Notifier",
     "NotifyError",

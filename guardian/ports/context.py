@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from guardian.core.model import Instant
-from guardian.ports.metrics import Metrics, NoMetrics
+from guardian.ports.metrics import Metrics
 
 
 class Clock(Protocol):
@@ -90,4 +90,4 @@ class Context:
     """A process secret by its name in the adapter's `SECRETS` (`slack_token`); never logged."""
     base_url: Callable[[str], str | None]
     """Another address by its name in `ADDRESSES` (`slack_base_url`), for tests and proxies."""
-    metrics: Metrics = field(default_factory=NoMetrics)
+    metrics: Metrics = field(default_factory=Metrics)

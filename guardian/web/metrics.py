@@ -24,6 +24,7 @@ from guardian.core.rollout.entries import HoldReason
 from guardian.core.rollout.machine import LIVE, Phase
 from guardian.core.status import RolloutStatus
 from guardian.core.verdict import Evidence, Outcome
+from guardian.ports import Metrics
 from guardian.ports.daemon_status import DaemonStatus
 
 USD_PER_METRIC: Final = 0.01 / 1000
@@ -198,7 +199,7 @@ FAMILIES: Final = (
 _BY_NAME: Final = {family.name: family for family in FAMILIES}
 
 
-class PrometheusMetrics:
+class PrometheusMetrics(Metrics):
     """Metrics that count in its own registry, and renders it with a DaemonStatus for a scrape.
 
     `notifiers` are the configured receivers' names: their counters begin at 0, so that the first

@@ -23,7 +23,6 @@ from guardian.ports import (
     Context,
     Journal,
     Metrics,
-    NoMetrics,
     Router,
     Source,
     Unlisted,
@@ -56,7 +55,7 @@ class Wiring:
         self.environ = environ
         self.clock = clock_of(settings, environ)
         self.rng = SystemRandom()
-        self.metrics: Metrics = NoMetrics()
+        self.metrics: Metrics = Metrics()
         """Counts what the process does; set before anything is built."""
         self.trouble = ""
         """What is wrong with the process's variables: as good as a file that is wrong."""

@@ -41,7 +41,7 @@ def test_a_step_that_is_over_shows_what_it_rests_on(capsys: pytest.CaptureFixtur
     state = at_last_step()
     shown = status_of(state, saw(PASS), T0, traffic=None)
     entry = StepEntered(at=T0, step=1)
-    item = Recorded(rollout=shown.id, service="agents-api", entry=entry, notice=None)
+    item = Recorded(entry=entry, after=state, notice=None)
     Output("text").report(
         TickResult(at=T0, polled=False, statuses=(shown,), recorded=(item,), trouble="")
     )

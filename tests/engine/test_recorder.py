@@ -22,7 +22,7 @@ from guardian.engine.host import Host
 from guardian.engine.outcome import count
 from guardian.engine.task import Busy
 from guardian.engine.tick_result import TickResult
-from guardian.ports import NoMetrics
+from guardian.ports import Metrics
 from tests.core.rollouts import T0, in_phase
 from tests.engine.house import SERVICE, House
 from tests.simulation.world import SeededRandom
@@ -75,7 +75,7 @@ def test_a_rollback_that_was_left_behind_is_not_ended_for_another_rollout() -> N
     assert left.returning
 
 
-class Counted(NoMetrics):
+class Counted(Metrics):
     """Notes which ends were counted."""
 
     def __init__(self) -> None:

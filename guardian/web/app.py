@@ -17,11 +17,14 @@ from collections.abc import Callable, Collection, Mapping
 from http.client import LineTooLong
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from guardian.clock import SystemClock
 from guardian.ports import Clock, ConfigError
 from guardian.ports.daemon_status import DaemonStatus
+
+if TYPE_CHECKING:
+    from guardian.web.metrics import PrometheusMetrics
 
 LOOPBACK: Final = "127.0.0.1"
 MAX_CONNECTIONS: Final = 32
@@ -42,50 +45,11 @@ _MISDIRECTED: Final = (
 _PATHS: Final = "/metrics, /livez, /readyz"
 
 
-class Scraped(Protocol):
-    """Makes the page of metrics: `guardian.web.metrics.PrometheusMeter`."""
-
-    def page(
-        self, overview: DaemonStatus, *, accept: str = "", encodings: str = ""
-    ) -> tuple[bytes, dict[str, str]]:
-        """The body and its headers."""
-        ...
-
-
-class HttpServer:
-    """A running listener; `stop` ends it."""
-
-    def __init__(self, server: _Server) -> None:
-        self._server = server
-        self._thread = threading.Thread(
-            target=server.serve_forever,
-            kwargs={"poll_interval": 0.2},
-            name="metrics",
-            daemon=True,
-        )
-        self._thread.start()
-
-    @property
-    def address(self) -> str:
-        """Where it listens, `host:port`, with the port that port 0 became."""
-        host, port = self._server.server_address[:2]
-        text = str(host)
-        return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
-
-    def stop(self) -> None:
-        """Close the listener and every connection; idempotent."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join(timeout=5.0)
-        self._server.close_all()
-        self._server.server_close()
-
-
 def serve(
     listen: str,
     *,
     overview: Callable[[], DaemonStatus],
-    metrics: Scraped,
+    metrics: PrometheusMetrics,
     clock: Clock | None = None,
     hosts: Collection[str] = (),
 ) -> HttpServer:
@@ -100,16 +64,17 @@ def serve(
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
-        server = _Server(family, address, overview, metrics, clock or SystemClock())
+        server = HttpServer(family, address, overview, metrics, clock or SystemClock())
         server.hosts = frozenset(
             name.lower() for name in (host, "localhost", socket.gethostname(), *hosts)
         )
-        return HttpServer(server)
     except OSError as error:
         raise ConfigError(
             f"metrics cannot be served on {listen}: {_why(error)}. Set GUARDIAN_METRICS_LISTEN to"
             " another address"
         ) from None
+    server.thread.start()
+    return server
 
 
 def parse_listen(text: str) -> tuple[str, int]:
@@ -139,8 +104,8 @@ def _why(error: OSError) -> str:
             return error.strerror or type(error).__name__
 
 
-class _Server(ThreadingHTTPServer):
-    """Knows its connections and how old they are."""
+class HttpServer(ThreadingHTTPServer):
+    """A listener in a thread of its own, which knows its connections and how old they are."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -150,7 +115,7 @@ class _Server(ThreadingHTTPServer):
         family: int,
         address: Any,
         overview: Callable[[], DaemonStatus],
-        metrics: Scraped,
+        metrics: PrometheusMetrics,
         clock: Clock,
     ) -> None:
         self.address_family = family
@@ -166,13 +131,32 @@ class _Server(ThreadingHTTPServer):
         """Oldest first."""
         self._paused = threading.Event()
         super().__init__(address, _Handler)
+        self.thread = threading.Thread(target=self.serve_forever, args=(0.2,), daemon=True)
+
+    @property
+    def address(self) -> str:
+        """Where it listens, `host:port`, with the port that port 0 became."""
+        host, port = self.server_address[:2]
+        text = str(host)
+        return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
+
+    def stop(self) -> None:
+        """Close the listener and every connection; idempotent."""
+        if self.thread.is_alive():
+            self.shutdown()
+            self.thread.join(timeout=5.0)
+        with self._lock:
+            for connection in self._opened:
+                _hang_up(connection)
+        self.server_close()
 
     def server_bind(self) -> None:
-        # HTTPServer's own looks the host's name up, which can take as long as DNS takes.
+        """Without HTTPServer's look at the host's name, which can take as long as DNS takes."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "guardian", self.server_address[1]
 
     def get_request(self) -> Any:
+        """The next client."""
         try:
             return super().get_request()
         except OSError:
@@ -181,6 +165,7 @@ class _Server(ThreadingHTTPServer):
             raise
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - the base class's
+        """Whether a client is let in: not beyond what is open at the most."""
         with self._lock:
             if len(self._opened) >= 2 * MAX_CONNECTIONS:
                 return False
@@ -190,25 +175,21 @@ class _Server(ThreadingHTTPServer):
         return True
 
     def shutdown_request(self, request: Any) -> None:
+        """A client was answered."""
         with self._lock:
             self._opened.pop(request, None)
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
-        # Called several times a second: a client that sends a byte now and then is not silent.
+        """Several times a second: a client that sends a byte now and then is not silent."""
         too_old = self._clock.monotonic() - LIFE_S
         with self._lock:
             for connection, since in self._opened.items():
                 if since < too_old:
                     _hang_up(connection)
 
-    def close_all(self) -> None:
-        """Hang up on every client."""
-        with self._lock:
-            for connection in self._opened:
-                _hang_up(connection)
-
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base class's
+        """Say what is no client's doing."""
         error = sys.exception()
         if not isinstance(error, OSError | LineTooLong):
             _LOG.error("a request for metrics or health failed", exc_info=error)
@@ -241,7 +222,7 @@ class _Head:
 class _Handler(BaseHTTPRequestHandler):
     """One request a connection."""
 
-    server: _Server
+    server: HttpServer
     timeout = SILENCE_S
     wbufsize = -1
 

@@ -12,7 +12,7 @@ import gzip
 import platform
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
@@ -46,156 +46,95 @@ class Family:
     """One metric that guardian exports."""
 
     name: str
-    kind: Literal["counter", "gauge", "histogram", "info"]
+    kind: str
+    """counter, gauge, histogram or info."""
     labels: tuple[str, ...]
     meaning: str
 
 
-def _family(
-    name: str, kind: Literal["counter", "gauge", "histogram", "info"], labels: str, meaning: str
-) -> Family:
-    return Family(name=name, kind=kind, labels=tuple(labels.split()), meaning=meaning)
-
-
-FAMILIES: Final = (
-    _family(
-        "guardian_build_info",
-        "info",
-        "version python",
-        "Always 1; says which guardian runs, and on which Python.",
+_MEANINGS: Final = {
+    "info guardian_build_info{version,python}": (
+        "Always 1; says which guardian runs, and on which Python."
     ),
-    _family(
-        "guardian_rollout_phase",
-        "gauge",
-        "service phase",
-        "1 for the phase in which the service's rollout or watch is, 0 for the others.",
+    "gauge guardian_rollout_phase{service,phase}": (
+        "1 for the phase in which the service's rollout or watch is, 0 for the others."
     ),
-    _family(
-        "guardian_rollout_held",
-        "gauge",
-        "service reason",
-        "1 for the reason for which the rollout is held, 0 for the others.",
+    "gauge guardian_rollout_held{service,reason}": (
+        "1 for the reason for which the rollout is held, 0 for the others."
     ),
-    _family(
-        "guardian_canary_weight_ratio",
-        "gauge",
-        "service",
-        "Share of traffic that the canary receives, as last read back from the router.",
+    "gauge guardian_canary_weight_ratio{service}": (
+        "Share of traffic that the canary receives, as last read back from the router."
     ),
-    _family(
-        "guardian_criterion_value",
-        "gauge",
-        "service criterion",
-        "Observed value in base units: shares from 0 to 1, seconds, bytes; of a count"
-        " its events a minute, of a latency criterion the share of requests slower than its limit.",
+    "gauge guardian_criterion_value{service,criterion}": (
+        "Observed value in base units: shares from 0 to 1, seconds, bytes; of a count its events"
+        " a minute, of a latency criterion the share of requests slower than its limit."
     ),
-    _family(
-        "guardian_criterion_limit_used_ratio",
-        "gauge",
-        "service criterion",
-        "Observed value as a share of its limit; 1 is at the limit.",
+    "gauge guardian_criterion_limit_used_ratio{service,criterion}": (
+        "Observed value as a share of its limit; 1 is at the limit."
     ),
-    _family(
-        "guardian_criterion_verdict",
-        "gauge",
-        "service criterion verdict",
-        "1 for the criterion's verdict, 0 for the others.",
+    "gauge guardian_criterion_verdict{service,criterion,verdict}": (
+        "1 for the criterion's verdict, 0 for the others."
     ),
-    _family(
-        "guardian_evidence_ratio",
-        "gauge",
-        "service criterion",
+    "gauge guardian_evidence_ratio{service,criterion}": (
         "Evidence of a breach as a share of the evidence that proves one; 1 rolls back, and 0 is"
-        " none or evidence of health.",
+        " none or evidence of health."
     ),
-    _family(
-        "guardian_data_age_seconds",
-        "gauge",
-        "service criterion",
-        "Age of the newest settled period that was read; before there is one, time since the shift"
-        " was confirmed.",
+    "gauge guardian_data_age_seconds{service,criterion}": (
+        "Age of the newest settled period that was read; before there is one, time since the"
+        " shift was confirmed."
     ),
-    _family(
-        "guardian_last_tick_timestamp_seconds",
-        "gauge",
-        "account region",
-        "When the last tick ended, in seconds since 1970; 0 before the first.",
+    "gauge guardian_last_tick_timestamp_seconds{account,region}": (
+        "When the last tick ended, in seconds since 1970; 0 before the first."
     ),
-    _family(
-        "guardian_unread_series",
-        "gauge",
-        "account region",
-        "Series that could not be read at the last poll; 0 while guardian sees everything.",
+    "gauge guardian_unread_series{account,region}": (
+        "Series that could not be read at the last poll; 0 while guardian sees everything."
     ),
-    _family(
-        "guardian_tick_duration_seconds", "histogram", "", "How long ticks took, start to end."
+    "histogram guardian_tick_duration_seconds": "How long ticks took, start to end.",
+    "histogram guardian_tick_lag_seconds": "How late ticks began.",
+    "counter guardian_rollouts_total{service,outcome}": "Rollouts and watches that ended.",
+    "histogram guardian_rollback_duration_seconds": (
+        "From the breach that was seen to the stable traffic that was confirmed."
     ),
-    _family("guardian_tick_lag_seconds", "histogram", "", "How late ticks began."),
-    _family(
-        "guardian_rollouts_total", "counter", "service outcome", "Rollouts and watches that ended."
+    "counter guardian_aws_requests_total{service,operation,outcome}": (
+        "Requests to AWS services (here `service` is AWS's): ok, or the reason of the failure."
     ),
-    _family(
-        "guardian_rollback_duration_seconds",
-        "histogram",
-        "",
-        "From the breach that was seen to the stable traffic that was confirmed.",
+    "counter guardian_cloudwatch_metrics_requested_total": (
+        "Metrics asked of GetMetricData, as AWS bills them."
     ),
-    _family(
-        "guardian_aws_requests_total",
-        "counter",
-        "service operation outcome",
-        "Requests to AWS services (here `service` is AWS's): ok, or the reason of the failure.",
+    "counter guardian_cloudwatch_cost_usd_total": (
+        "What those metrics cost by CloudWatch's list price, in US dollars."
     ),
-    _family(
-        "guardian_cloudwatch_metrics_requested_total",
-        "counter",
-        "",
-        "Metrics asked of GetMetricData, as AWS bills them.",
+    "counter guardian_notices_total{notifier,outcome}": (
+        "Deliveries of notices: sent, failed or refused (to be tried again), or dead (given up)."
     ),
-    _family(
-        "guardian_cloudwatch_cost_usd_total",
-        "counter",
-        "",
-        "What those metrics cost by CloudWatch's list price, in US dollars.",
+    "gauge guardian_notifier_refusing{notifier}": (
+        "1 while a notifier refuses what it is given, else 0."
     ),
-    _family(
-        "guardian_notices_total",
-        "counter",
-        "notifier outcome",
-        "Deliveries of notices: sent, failed or refused (to be tried again), or dead (given up).",
+    "gauge guardian_notices_pending": (
+        "Notices that wait in the journal; absent while the journal cannot be read."
     ),
-    _family(
-        "guardian_notifier_refusing",
-        "gauge",
-        "notifier",
-        "1 while a notifier refuses what it is given, else 0.",
+    "gauge guardian_claim_held{service}": (
+        "1 while this daemon serves the configured service, 0 while it stands by."
     ),
-    _family(
-        "guardian_notices_pending",
-        "gauge",
-        "",
-        "Notices that wait in the journal; absent while the journal cannot be read.",
-    ),
-    _family(
-        "guardian_claim_held",
-        "gauge",
-        "service",
-        "1 while this daemon serves the configured service, 0 while it stands by.",
-    ),
-    _family(
-        "guardian_target_seen",
-        "gauge",
-        "service",
+    "gauge guardian_target_seen{service}": (
         "1 where the service's target could be read at the last look (at the start, then hourly),"
-        " else 0.",
+        " else 0."
     ),
-    _family(
-        "guardian_config_last_reload_successful",
-        "gauge",
-        "",
-        "1 while the files as last read are valid, else 0.",
+    "gauge guardian_config_last_reload_successful": (
+        "1 while the files as last read are valid, else 0."
     ),
-)
+}
+"""Each metric's kind, name and labels, and what it says."""
+
+
+def _family(written: str) -> Family:
+    kind, _, series = written.partition(" ")
+    name, _, labels = series.rstrip("}").partition("{")
+    given = tuple(labels.split(",")) if labels else ()
+    return Family(name=name, kind=kind, labels=given, meaning=_MEANINGS[written])
+
+
+FAMILIES: Final = tuple(_family(written) for written in _MEANINGS)
 _BY_NAME: Final = {family.name: family for family in FAMILIES}
 
 
@@ -387,8 +326,7 @@ def _unread(overview: DaemonStatus) -> dict[tuple[str, str], int]:
     """By account and region, how many series could not be read."""
     found: dict[tuple[str, str], int] = {}
     for plane, count in overview.unread.items():
-        account, region, *_role = [*plane.split(":"), ""]
-        found[account, region] = found.get((account, region), 0) + count
+        found[_place(plane)] = found.get(_place(plane), 0) + count
     return found
 
 
@@ -396,6 +334,10 @@ def _last_ticks(overview: DaemonStatus) -> dict[tuple[str, str], Instant]:
     """By account and region, the end of the last tick; of several roles, the one that is behind."""
     found: dict[tuple[str, str], Instant] = {}
     for plane, (at, _) in overview.planes.items():
-        account, region, *_role = [*plane.split(":"), ""]
-        found[account, region] = min(at, found.get((account, region), at))
+        found[_place(plane)] = min(at, found.get(_place(plane), at))
     return found
+
+
+def _place(plane: str) -> tuple[str, str]:
+    account, region, *_role = [*plane.split(":"), ""]
+    return account, region

@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Tests start hundreds of processes: none of them has to compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint types core bench mutants kills packaging examples dist requirements clean
+.PHONY: help demo test lint types core bench mutants kills packaging examples chart dist requirements clean
 
 help:  ## Say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,6 +63,10 @@ examples: .venv/dev  ## Only the examples for CDK, Terraform and Compose: synthe
 	@sh tests/packaging/bring.sh examples
 	$(BIN)/python -m pytest -q -x -rs tests/packaging/test_cdk.py tests/packaging/test_terraform.py tests/packaging/test_compose.py
 
+chart: .venv/dev .venv/tools  ## Only the Helm chart: linted, rendered, validated, run (CHECKOV=1: also by its policies)
+	@sh tests/packaging/bring.sh chart
+	$(BIN)/python -m pytest -q -x -rs tests/packaging/test_chart.py
+
 dist: .venv/runtime  ## sdist and wheel of the commit in dist/: the same bytes wherever they are built
 	sh release/dist.sh $(abspath $(BIN)/python)
 
@@ -74,6 +78,8 @@ requirements:  ## Resolve pyproject.toml again into the hashed requirements/*.tx
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group site -o requirements/site.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group examples -o requirements/examples.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group chart -o requirements/chart.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group checkov -o requirements/checkov.txt
 
 clean:  ## Remove the virtual environment and what the tools leave behind
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage dist

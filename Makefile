@@ -65,7 +65,7 @@ examples: .venv/dev  ## Only the examples for CDK, Terraform and Compose: synthe
 
 chart: .venv/dev .venv/tools  ## Only the Helm chart: linted, rendered, validated, run (CHECKOV=1: also by its policies)
 	@sh tests/packaging/bring.sh chart
-	$(BIN)/python -m pytest -q -x -rs tests/packaging/test_chart.py
+	$(BIN)/python -m pytest -q -x -rs tests/packaging/test_chart.py tests/packaging/test_chart_runs.py
 
 dist: .venv/runtime  ## sdist and wheel of the commit in dist/: the same bytes wherever they are built
 	sh release/dist.sh $(abspath $(BIN)/python)

@@ -48,6 +48,8 @@ class Unlisted:
     """What it is: "a Lambda alias"."""
     options: Callable[[str], Mapping[str, str] | None]
     """The router's options of an address; None for what is none of its addresses."""
+    region: Callable[[str], str] = lambda _: ""
+    """The region that an address names; empty where it names none."""
     preset: str
     """The rules that it is judged by."""
     variables: Mapping[str, str] = field(default_factory=dict)

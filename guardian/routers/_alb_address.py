@@ -24,6 +24,7 @@ BY_ARN: Final = Unlisted(
     example="arn:aws:elasticloadbalancing:us-east-1:333333333333:listener/app/agents/…/…",
     what="a listener or a rule of a load balancer",
     options=_addressed,
+    region=lambda address: address.split(":")[3],
     preset="alb",
     variables={
         "load_balancer": "${router.load_balancer}",

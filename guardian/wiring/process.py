@@ -198,12 +198,13 @@ class Wiring:
         from guardian.files import rules
 
         module, written = router_at(address)
-        region = self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION")
-        if not region:
+        way: Unlisted = module.UNLISTED
+        stated = (self.environ.get(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION"))
+        region = next(filter(None, (way.region(address), *stated)), None)
+        if region is None:
             raise ConfigError(f"{address} needs to know the region: set AWS_REGION")
         account_id = self._sessions.account(region=region, environment="ci").identity()
         aws = config.Aws(account_id=account_id, region=region)
-        way: Unlisted = module.UNLISTED
         preset = rules.load([f"preset:{way.preset}"], variables=way.variables)
         options = checked(module.Options, written)
         router, reach = self._routed(address, module, options, aws)

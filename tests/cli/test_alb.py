@@ -128,7 +128,7 @@ def test_a_bad_deploy_by_somebody_else_is_taken_back(house: House) -> None:
 
 
 def test_a_listener_is_watched_with_no_file_at_all(house: House) -> None:
-    """--alb takes the preset rules and the credentials' account; a bad split goes back."""
+    """--alb takes the preset rules, the credentials' account and the ARN's region; it goes back."""
     house.stage.config.unlink()
     house.green.failure_rate = 0.5
 
@@ -139,7 +139,7 @@ def test_a_listener_is_watched_with_no_file_at_all(house: House) -> None:
     house.balancers.write_as_person(house.door, split)
     watched = ("watch", "--alb", house.door.arn, "--duration", "10m")
     to = ("--rollback-to", house.blue.version)
-    ended = house.stage.run(*watched, *to, AWS_REGION="us-east-1", timeout_s=120)
+    ended = house.stage.run(*watched, *to, AWS_REGION="", timeout_s=120)
     assert ended.code == 4, ended.out + ended.err
     assert "on alb:333333333333:us-east-1:listener/" in ended.err
     assert "alb-error-rate" in ended.out

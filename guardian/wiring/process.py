@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from types import ModuleType
 
@@ -64,6 +65,7 @@ class Wiring:
         self._sources: dict[tuple[config.Aws, str], Source] = {}
         self._services: dict[str, Service] = {}
         self._aws: dict[str, config.Aws] = {}
+        self._targets: dict[str, str | None] = {}
         self._journal: Journal | None = None
         self._until: Callable[[], None] = lambda: None
         self.say: Callable[[str], None] | None = None
@@ -172,6 +174,14 @@ class Wiring:
         options = given.router.options(module.Options, environ=self.environ)
         self._aws[name] = given.aws
         return self._routed(name, module, options, given.aws)
+
+    def target(self, name: str) -> str | None:
+        """What a configured service moves, found once; None where its own keys are wrong."""
+        if name not in self._targets:
+            self._targets[name] = None
+            with suppress(ConfigError):
+                self._targets[name] = self.router(name)[0].target
+        return self._targets[name]
 
     def reached(self, plan: Plan) -> Router:
         """A journalled plan's router, whatever the files say; its plane goes by the rollout's id.

@@ -31,14 +31,7 @@ def check_alone(wiring: Wiring, name: str) -> None:
     services = wiring.config.services
     target = wiring.router(name)[0].target
     for other in services:
-        if other != name and _target(wiring, other) == target:
+        if other != name and wiring.target(other) == target:
             raise services[name].router.refusal(
                 f"the services '{name}' and '{other}' move the same target, {target}"
             )
-
-
-def _target(wiring: Wiring, name: str) -> str | None:
-    try:
-        return wiring.router(name)[0].target
-    except ConfigError:
-        return None

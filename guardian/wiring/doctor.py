@@ -11,7 +11,8 @@ from typing import Final
 
 from guardian.app.known import Service
 from guardian.app.planning import names_of
-from guardian.core.binding import UnboundVariable, bind, swapped
+from guardian.app.series_choice import SeriesProbe, choose_series
+from guardian.core.binding import UnboundVariable, bind
 from guardian.core.model import (
     Criterion,
     Instant,
@@ -23,9 +24,10 @@ from guardian.core.model import (
     floor_to,
 )
 from guardian.core.reasons import duration
+from guardian.core.traffic import Reading, Traffic
 from guardian.engine.patrol import orphaned
 from guardian.files.config import Config, ConfiguredReceiver
-from guardian.ports import Ask, ConfigError, EdgeError, GuardianError, Router
+from guardian.ports import Ask, ConfigError, EdgeError, GuardianError
 from guardian.ports.health import Examined, Health, Level
 from guardian.wiring.process import Wiring
 from guardian.wiring.receivers import receiver_of
@@ -119,15 +121,16 @@ def _service(wiring: Wiring, name: str, asked: set[tuple[str, str]]) -> Iterator
     if isinstance(router, Examined):
         for health in router.examine():
             yield replace(health, what=f"{name}: {health.what}")
+    reading = router.read()
     if router.capabilities.moves:
-        yield from _driven(wiring, name, router)
+        yield from _driven(wiring, name, router.target, reading)
         if not wiring.journal.snapshots(name, limit=1) and not service.steps:
             yield Health(
                 level=Level.WARN,
                 what=f"{name}: no snapshot says what to go back to",
                 fix=f"run `guardian snapshot {name}` before each deploy",
             )
-    criteria = _bound(service)
+    criteria = _bound(wiring, service, reading.traffic)
     for source in dict.fromkeys(q.source for c in criteria for q in c.queries()):
         look = partial(_source, wiring, name, source, criteria, asked)
         yield from _guarded(f"{name}: source {source}", look)
@@ -166,10 +169,9 @@ def _unread(what: str, problem: Problem) -> Health:
     return Health(level=Level.FAIL, what=f"{what}: {problem.detail}", fix=fix)
 
 
-def _driven(wiring: Wiring, name: str, router: Router) -> Iterator[Health]:
+def _driven(wiring: Wiring, name: str, target: str, reading: Reading) -> Iterator[Health]:
     """Whether a canary that receives traffic under guardian's stamp is known to the journal."""
-    reading = router.read()
-    stamp = orphaned(wiring.journal, router.target, reading)
+    stamp = orphaned(wiring.journal, target, reading)
     if stamp is not None:
         yield Health(
             level=Level.FAIL,
@@ -180,24 +182,18 @@ def _driven(wiring: Wiring, name: str, router: Router) -> Iterator[Health]:
         )
 
 
-def _bound(service: Service) -> tuple[Criterion, ...]:
-    """The criteria about what is live now."""
-    live = service.router.read().traffic
-    version = live.secondary or live.primary
-    names = names_of(service.router, stable=live.primary, canary=version)
+def _bound(wiring: Wiring, service: Service, live: Traffic) -> Sequence[Criterion]:
+    """The criteria about what is live now, on the series that a watch would read."""
+    router, alone = service.router, live.primary
+    names = names_of(router, stable=alone, canary=live.secondary or alone)
     try:
         bound = [bind(criterion, names) for criterion in service.criteria]
     except UnboundVariable as error:
         raise ConfigError(str(error)) from error
-    return tuple(_audible(service, criterion, version) for criterion in bound)
-
-
-def _audible(service: Service, criterion: Criterion, live: str) -> Criterion:
-    """On the whole target's series, where a version alone has none of its own."""
-    instead = {
-        q: w for q in criterion.queries() if (w := service.router.fallback_query(q, live=live))
-    }
-    return replace(criterion, measure=swapped(criterion.measure, instead))
+    if live.secondary is not None:
+        return bound
+    probe = SeriesProbe.of(partial(wiring.source, service.name), now=wiring.clock.now())
+    return [choose_series(router, each, alone, alone, probe) for each in bound]
 
 
 def _ask(query: Query, now: Instant) -> Ask:

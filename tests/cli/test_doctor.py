@@ -206,3 +206,20 @@ def test_an_alias_on_latest_is_a_failure(scene: Stage) -> None:
     found = findings(scene.run("doctor", "-o", "json").out)
     (line,) = [line for line in found["FAIL"] if "$LATEST" in line["what"]]
     assert "not a published version" in line["fix"]
+
+
+@pytest.mark.parametrize("by_version", [True, False])
+def test_the_series_that_a_watch_would_read_is_looked_at(scene: Stage, by_version: bool) -> None:
+    """A lone version's own where it speaks, and the whole alias's where only that does."""
+    scene.simulator.traffic.executed_version_on_unweighted = by_version
+    config = scene.config.read_text().replace("../rules/production.yaml", "preset:lambda")
+    scene.config.write_text(config.replace("    vars: {pagerduty_service: PABC123}\n", ""))
+    dims = {"FunctionName": "agents-api", "Resource": "agents-api:live", "ExecutedVersion": "41"}
+    now = scene.clock.now()
+    for minutes in range(30, 50) if by_version else ():
+        at = now - 60.0 * minutes
+        scene.simulator.feed("AWS/Lambda", "Invocations", {1.0: 9}, dims=dims, at=at, unit="Count")
+    said = [line["what"] for line in findings(scene.run("doctor", "-o", "json").out)["OK"]]
+    (found,) = [line for line in said if "AWS/Lambda Invocations" in line]
+    datapoints = int(found.split(": ")[-1].split()[0])
+    assert (datapoints > 25) is by_version, found

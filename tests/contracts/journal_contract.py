@@ -198,12 +198,11 @@ class RolloutContract:
 
     def test_a_silent_process_goes_on_with_what_nobody_took(self, store: JournalStore) -> None:
         """A frozen process that wakes up is fenced by a newer epoch, and by nothing else."""
-        journal = store.open()
+        journal, other = store.open(), store.open()
         claim = begun(journal)
-        store.clock.pass_s(31)
+        store.pass_s(31)
         assert journal.holds(claim)
         assert put(journal, claim, 1, HOLD) == 2
-        other = store.open()
         assert other.claim(other.open_lease("b"), claim.target) is not None
         assert not journal.holds(claim)
         with pytest.raises(Fenced):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -24,16 +23,15 @@ from guardian.ports import (
     Conflict,
     Dead,
     Fenced,
-    Journal,
     JournalError,
     Lease,
     Retry,
     Sent,
 )
+from tests.contracts.journal_claim_contract import JournalStore
 from tests.contracts.journal_values import (
     LATER,
     START,
-    ManualClock,
     freeze,
     order,
     outgoing,
@@ -44,20 +42,6 @@ LIFE_S = 30.0
 TARGETS = ("t1", "t2")
 ROLLOUTS = ("r1", "r2", "r3")
 LANES = ("pagerduty", "slack")
-
-
-class Store(Protocol):
-    """One store, seen by several processes, under one clock."""
-
-    clock: ManualClock
-
-    def open(self) -> Journal:
-        """Another process's view."""
-        ...
-
-    def close(self) -> None:
-        """End every process."""
-        ...
 
 
 @dataclass
@@ -126,7 +110,7 @@ class Model:
 class JournalMachine(RuleBasedStateMachine):
     """Two processes use one store; a model says what each must see."""
 
-    stores: Callable[[], Store]
+    stores: Callable[[], JournalStore]
     leases = Bundle("leases")
     claims = Bundle("claims")
     side = st.integers(0, 1)
@@ -185,7 +169,7 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(side=side, seconds=st.sampled_from([5.0, 20.0]))
     def live_on(self, side: int, seconds: float) -> None:
         """Time passes, and whoever lives beats."""
-        self.store.clock.pass_s(seconds)
+        self.store.pass_s(seconds)
         for lease in [name for name in self.model.beats if self.model.lives(name, self.uptime)]:
             self.beat(Lease(id=lease, owner=""), side)
 
@@ -201,7 +185,7 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1.0, 9.0, 25.0]), jump_s=st.sampled_from([0.0, -900.0, 900.0]))
     def pass_time(self, seconds: float, jump_s: float) -> None:
         """Time passes, and somebody may set the wall clock."""
-        self.store.clock.pass_s(seconds)
+        self.store.pass_s(seconds)
         self.store.clock.jump_s(jump_s)
 
     @rule(target=claims, lease=leases, side=side, name=target, take_over=st.booleans())
@@ -384,13 +368,13 @@ class JournalMachine(RuleBasedStateMachine):
         ]
 
 
-def agrees_with_a_model(stores: Callable[[], Store]) -> None:
+def agrees_with_a_model(stores: Callable[[], JournalStore], *, examples: int = 60) -> None:
     """Run random histories against stores made by `stores`; AssertionError on a difference."""
     machine = type("Machine", (JournalMachine,), {"stores": staticmethod(stores)})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=60,
+            max_examples=examples,
             stateful_step_count=30,
             deadline=None,
             database=None,

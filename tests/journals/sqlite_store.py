@@ -46,6 +46,10 @@ class SqliteStore:
         self._opened.append(build(options, context(self.clock)))
         return self._opened[-1]
 
+    def pass_s(self, seconds: float) -> None:
+        """Let time pass; all read one machine's clock."""
+        self.clock.pass_s(seconds)
+
     def close(self) -> None:
         """Close every view."""
         for journal in self._opened:

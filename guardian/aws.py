@@ -33,8 +33,8 @@ from guardian.ports import ConfigError, Metrics, RouterError, WrongAccount
 CONNECT_TIMEOUT_S: Final = 2
 READ_TIMEOUT_S: Final = 8
 """For one read from the socket."""
-CALL_S: Final = {"sts": 4.0}
-"""How long a whole call may take, in real seconds, by service; each write waits for STS first."""
+CALL_S: Final = {"dynamodb": 4.0, "sts": 4.0}
+"""How long a whole call may take, in real seconds, by service; each write waits for these."""
 USUAL_CALL_S: Final = 10.0
 
 ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")

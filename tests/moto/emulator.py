@@ -11,7 +11,7 @@ import urllib.request
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,11 +59,30 @@ criteria:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One request of a JSON service that fails."""
+
+    operation: str
+    code: str = "InternalServerError"
+    status: int = 500
+    done: bool = False
+    """Whether the cloud does it all the same, so that only its answer is lost."""
+
+    def answer(self, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """AWS's error, in its words."""
+        headers = [("Content-Type", "application/x-amz-json-1.0")]
+        start_response(f"{self.status} refused", headers)
+        return [json.dumps({"__type": f"vendor#{self.code}", "message": "by a test"}).encode()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:
     """A server of moto's, and every write of an alias that it was sent."""
 
     url: str
     writes: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    """What goes wrong with the next requests of these operations, the first one first."""
 
     def client(self, service: str) -> Any:
         """AWS's own client for it."""
@@ -83,8 +102,11 @@ class Emulator:
 
 
 @contextmanager
-def emulator() -> Iterator[Emulator]:
-    """A server on a free loopback port."""
+def emulator(*, serial: bool = False) -> Iterator[Emulator]:
+    """A server on a free loopback port.
+
+    `serial`: one request after the other, where moto does not keep transactions apart.
+    """
     # Its import asks for the service of a real cloud's metadata otherwise.
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
     with warnings.catch_warnings():
@@ -94,14 +116,23 @@ def emulator() -> Iterator[Emulator]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     cloud = moto.DomainDispatcherApplication(moto.create_backend_app)
     writes: list[dict[str, Any]] = []
+    failures: list[Failure] = []
+    turn = threading.Lock() if serial else nullcontext()
 
     def listening(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "PUT" and "/aliases/" in environ["PATH_INFO"]:
             body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
             environ["wsgi.input"] = io.BytesIO(body)
             writes.append(json.loads(body))
-        answered: Iterable[bytes] = cloud(environ, start_response)
-        return answered
+        operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+        failure = failures.pop(0) if failures and failures[0].operation == operation else None
+        with turn:
+            if failure is None:
+                answered: Iterable[bytes] = cloud(environ, start_response)
+                return answered
+            if failure.done:
+                list(cloud(environ, lambda *_: None))
+        return failure.answer(start_response)
 
     server = make_server(
         "127.0.0.1", 0, listening, threaded=True, request_handler=moto.MotoRequestHandler
@@ -109,7 +140,9 @@ def emulator() -> Iterator[Emulator]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield Emulator(url=f"http://127.0.0.1:{server.server_port}", writes=writes)
+        yield Emulator(
+            url=f"http://127.0.0.1:{server.server_port}", writes=writes, failures=failures
+        )
     finally:
         server.shutdown()
         thread.join()

@@ -21,8 +21,10 @@ from guardian.core.rollout.entries import Entry
 from guardian.sim.server import Simulator
 from guardian.wiring import open_wiring
 from guardian.wiring.adapters import ROOMS, adapters
+from guardian.wiring.journal_address import made
 from guardian.wiring.process import Wiring
 from tests.contracts.adapters import ACCOUNT, use_endpoint
+from tests.moto.emulator import emulator
 
 ROOT = Path(__file__).parent.parent
 
@@ -103,7 +105,10 @@ def start(wiring: Wiring, folder: Path) -> Iterator[object]:
         yield from (wiring.source(name, source) for source in sorted(read))
     if configured.journal is not None:
         scheme = configured.journal.partition(":")[0]
-        wiring.use(f"{scheme}:{folder / 'journal'}", until=lambda: None)
+        local = wiring.journal_is_local
+        address = f"{scheme}:{folder / 'journal'}" if local else configured.journal
+        made(wiring, address)
+        wiring.use(address, until=lambda: None)
         yield wiring.journal
 
 
@@ -112,8 +117,13 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Started:
     """What the examples name, and was built."""
     found = Started()
     clock = ScaledClock(origin=1_800_000_000.0, speed=1.0)
-    with Simulator(clock, account_id=ACCOUNT) as aws, pytest.MonkeyPatch.context() as patch:
+    with (
+        Simulator(clock, account_id=ACCOUNT) as aws,
+        emulator() as databases,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         use_endpoint(patch, aws.url)
+        patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", databases.url)
         for where, text in examples().items():
             try:
                 found.modules |= built(text, tmp_path_factory.mktemp("example"))

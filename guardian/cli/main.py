@@ -27,6 +27,7 @@ COMMANDS = {
     "healthcheck": "Ask the daemon on this machine whether it still moves.",
     "rules": "Check rule files, put them into words, describe them to editors.",
     "config": "Check a configuration, show what it comes to, describe it.",
+    "journal": "Prepare the place where rollouts are recorded.",
     "iam": "Print the least IAM policy for SERVICES.",
     "doctor": "Look at credentials, permissions, metrics and notifiers.",
     "report": "What happened in a rollout and why, for a post-mortem.",
@@ -34,7 +35,7 @@ COMMANDS = {
 }
 """Each command, and what the list says of it."""
 
-GROUPS = frozenset({"rollout", "rules", "config"})
+GROUPS = frozenset({"rollout", "rules", "config", "journal"})
 """Those that have commands of their own."""
 _VALUES = {"-c": 1, "--config": 1, "-o": 1, "--output": 1}
 _COMMON = {**_VALUES, "-v": 0, "--verbose": 0, "-q": 0, "--quiet": 0, "--no-color": 0}
@@ -57,7 +58,7 @@ class Commands(LazyGroup):
 @click.group(
     cls=Commands,
     lazy=COMMANDS,
-    modules={"unfreeze": "freeze"},
+    modules={"unfreeze": "freeze", "journal": "journal_making"},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: docs/cli.md. `guardian demo` shows all of it offline in about a minute.",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 from guardian.files import config
 from guardian.files.compose import folder_of
 from guardian.files.findings import Node
-from guardian.ports import ConfigError, Journal, UsageError
+from guardian.ports import ConfigError, Context, Journal, UsageError
 from guardian.wiring.adapters import adapter, adapters, checked
 
 if TYPE_CHECKING:
@@ -64,6 +65,23 @@ def check_in_file(configured: config.Config) -> None:
 
 def opened(wiring: Wiring, address: str) -> Journal:
     """The journal at an address, in the account of the file. Raises ConfigError or Unavailable."""
+    module, options, context = _meant(wiring, address)
+    journal: Journal = module.build(options, context)
+    return journal
+
+
+def made(wiring: Wiring, address: str) -> bool:
+    """Make the place at an address, where it has to be made before a journal can be opened there.
+
+    False where it is there already, or makes itself. Raises ConfigError or EdgeError.
+    """
+    module, options, context = _meant(wiring, address)
+    make: Callable[[BaseModel, Context], bool] = getattr(module, "make", lambda *_: False)
+    return make(options, context)
+
+
+def _meant(wiring: Wiring, address: str) -> tuple[ModuleType, BaseModel, Context]:
+    """The adapter, its options, and the process as it may use it."""
     if wiring.config is not None and address == in_file(wiring.config):
         check_in_file(wiring.config)
     module, options = addressed(address)
@@ -76,5 +94,4 @@ def opened(wiring: Wiring, address: str) -> Journal:
             account_id=aws.account_id,
             region=aws.region,
         )
-    journal: Journal = module.build(options, context)
-    return journal
+    return module, options, context

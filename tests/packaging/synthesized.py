@@ -79,3 +79,24 @@ class App:
         folder = self.folder.parent / name
         self.run("cdk", "synth", "--quiet", "--output", str(folder), *options)
         return Templates(folder)
+
+
+class Deployed:
+    """CloudFormation's answers about the stack that made agents-api."""
+
+    def __init__(self, template: Mapping[str, Any]) -> None:
+        self._template = template
+
+    def describe_stack_resources(self, **_: str) -> dict[str, Any]:
+        """The function by its logical id."""
+        (logical,) = (
+            name
+            for name, found in self._template["Resources"].items()
+            if found["Type"] == "AWS::Lambda::Function"
+        )
+        found = {"StackName": "AgentsApi", "LogicalResourceId": logical}
+        return {"StackResources": [{**found, "PhysicalResourceId": "agents-api"}]}
+
+    def get_template(self, **_: str) -> dict[str, Any]:
+        """As it was deployed."""
+        return {"TemplateBody": self._template}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -12,12 +13,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from ruamel.yaml import YAML
 
+from guardian.ports.health import Level
+from guardian.routers._lambda_stack import version_health
 from tests.cli.theatre import theatre
 from tests.packaging.policies import by_action
-from tests.packaging.synthesized import APP, App, Templates
+from tests.packaging.synthesized import APP, App, Deployed, Templates
 from tests.tooling import ROOT, judged, tool
 
 STACKS = ("Guardian", "AgentsApi", "BillingApi")
@@ -255,6 +259,38 @@ def test_where_codedeploy_owns_the_alias_a_deploy_moves_it(
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
 
 
+def test_another_dependency_of_the_alias_is_no_change_of_it() -> None:
+    """It depends on each deploy's version, and that is nothing CloudFormation updates it for."""
+    client = boto3.client("cloudformation", region_name="us-east-1")
+    changes = client.meta.service_model.shape_for("ResourceAttribute").enum
+    assert {"Properties", "UpdatePolicy", "DeletionPolicy"} <= set(changes)
+    assert "DependsOn" not in changes
+
+
+def test_the_locked_cdk_can_show_drift_and_revert_it(app: App) -> None:
+    """The two that docs/cdk.md speaks of."""
+    assert "--revert-drift" in app.run("cdk", "deploy", "--help")
+    assert "cdk drift" in app.run("cdk", "drift", "--help")
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", APP / "README.md"], ids=["README", "example"])
+def test_the_path_of_a_machine_with_only_cdk_is_short_and_names_what_is_there(
+    app: App, templates: Templates, page: Path
+) -> None:
+    """At most five commands; each deploy names stacks and contexts of this app."""
+    blocks = page.read_text("utf-8").split("```")[1::2]
+    (path,) = (block.split("\n")[1:-1] for block in blocks if "npx cdk synth" in block)
+    assert len(path) <= 5
+    assert {"npm ci", "npx cdk synth"} <= set(path)
+    source = (app.folder / "bin" / "app.ts").read_text("utf-8")
+    deploys = [shlex.split(line)[3:] for line in path if line.startswith("npx cdk deploy ")]
+    assert deploys
+    for stack, flag, context in deploys:
+        assert templates[stack]["Resources"]
+        assert flag == "-c"
+        assert f'tryGetContext("{context.partition("=")[0]}")' in source
+
+
 @pytest.mark.parametrize("stack", ["AgentsApi", "BillingApi"])
 def test_versions_stay_when_they_leave_the_template(templates: Templates, stack: str) -> None:
     """The version that a rollback restores is not deleted by the next deploy."""
@@ -277,7 +313,8 @@ def test_without_a_removal_policy_cdk_lets_versions_be_deleted(
     finally:
         source.write_text(kept)
     assert "DeletionPolicy" not in found.one("AgentsApi", "AWS::Lambda::Version")
-    assert templates.folder.exists()
+    for deployed, level in ((templates, Level.OK), (found, Level.FAIL)):
+        assert version_health(Deployed(deployed["AgentsApi"]), "agents-api").level is level
 
 
 # --- what the rules read -----------------------------------------------------------------------

@@ -34,7 +34,7 @@ QUIET = (
 )
 LAST_S = 300.0
 """What those that are asked whole may take without it."""
-LIBRARIES = ("hypothesis", "pydantic", "boto3", "botocore.session", "apscheduler", "click")
+LIBRARIES = ("hypothesis", "pydantic_settings", "boto3", "botocore.session", "apscheduler", "click")
 
 
 @dataclass(frozen=True, kw_only=True)

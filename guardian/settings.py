@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -15,13 +16,14 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
+    AliasChoices,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationError,
 )
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
+from pydantic_settings import SettingsConfigDict as Config
 
 from guardian.ports import ConfigError
 from guardian.ports.daemon_status import METRICS_LISTEN
@@ -82,17 +84,27 @@ def _listen(text: str) -> str:
     return text
 
 
-class Settings(BaseModel):
-    """What the process is told by its environment, whose variables are the context; see `load`."""
+class Settings(BaseSettings):
+    """What the process is told by its environment; empty variables count as absent."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = Config(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
 
     config: Path | None = Field(default=None, description="The configuration file.")
     journal: Annotated[str, AfterValidator(_journal)] | None = Field(
         default=None, description="Wins over the file's journal; sqlite:PATH."
     )
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_level)] = (
-        Field(default="info", description="The least that is logged; LOG_LEVEL when absent.")
+        Field(
+            default="info",
+            validation_alias=AliasChoices("GUARDIAN_LOG_LEVEL", "LOG_LEVEL"),
+            description="The least that is logged; LOG_LEVEL when absent.",
+        )
     )
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = Field(
         default="text", description="How it is logged."
@@ -111,35 +123,31 @@ class Settings(BaseModel):
         description="ORIGIN,SPEED,STARTED: for simulations on loopback only.",
     )
 
-    _given: Mapping[str, str] = PrivateAttr(default_factory=dict)
-
-    def model_post_init(self, given: Mapping[str, str] | None, /) -> None:
-        """Keep the variables, of which adapters have some."""
-        self._given = given or {}
+    _theirs: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     def secret(self, name: str) -> str | None:
         """A secret by its name here (`slack_token`); None when it is not set."""
-        return self._given.get(f"{PREFIX}{name.upper()}") if name.endswith(SECRET) else None
+        return self._theirs.get(name) if name.endswith(SECRET) else None
 
     def base_url(self, name: str) -> str | None:
         """Another address for a vendor by its name here (`slack_base_url`)."""
-        return self._given.get(f"{PREFIX}{name.upper()}") if name.endswith(ADDRESS) else None
+        return self._theirs.get(name) if name.endswith(ADDRESS) else None
 
     def default_journal(self) -> str:
         """Where the journal is when nothing says so: `$XDG_STATE_HOME/guardian/guardian.db`."""
-        # The XDG base directory specification: a relative path is to be ignored.
-        stated = Path(self._given.get("XDG_STATE_HOME", ""))
-        folder = stated if stated.is_absolute() else self._home() / ".local" / "state"
-        return journal_in(folder / "guardian" / "guardian.db")
+        return _default_journal(os.environ)
 
-    def _home(self) -> Path:
-        try:
-            return Path(self._given.get("HOME") or Path.home())
-        except RuntimeError as error:  # a user without a passwd entry
-            raise ConfigError(
-                "nothing says where the journal is: this user has no home; set GUARDIAN_JOURNAL"
-                " (sqlite:PATH), `journal:` in the config file, or HOME"
-            ) from error
+
+class _Environ(EnvSettingsSource):
+    """Reads a mapping instead of the process's own environment."""
+
+    def __init__(self, settings_cls: type[BaseSettings], environ: Mapping[str, str]) -> None:
+        self._given = environ
+        super().__init__(settings_cls)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        # An empty variable is how shells and CI systems write an absent one.
+        return {name.lower(): value for name, value in self._given.items() if value}
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -159,10 +167,7 @@ def usable(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str
 
     For whoever must not be stopped by a variable: who puts traffic back.
     """
-    # An empty variable is how shells and CI systems write an absent one.
-    every = (os.environ if environ is None else environ).items()
-    given = {name.upper(): value for name, value in every if value}
-    _hear_log_level(given)
+    given = _understood(os.environ if environ is None else environ)
     wrong = _addresses(given)
     try:
         settings = _read(given, wrong)
@@ -172,42 +177,61 @@ def usable(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str
     return settings, list(wrong.values())
 
 
-def _hear_log_level(given: dict[str, str]) -> None:
-    """Take LOG_LEVEL for guardian's where that is absent, unless it is another program's word."""
-    word = given.get("LOG_LEVEL")
-    if word is None or f"{PREFIX}LOG_LEVEL" in given:
-        return
-    if _level(word) in _LEVELS:
-        given[f"{PREFIX}LOG_LEVEL"] = word
-        return
+def _addresses(given: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with the addresses of adapters, by variable."""
+    ours = re.compile(f"{PREFIX}.*{ADDRESS}", re.IGNORECASE)
+    wrong = {}
+    for variable, value in given.items():
+        if value and ours.fullmatch(variable):
+            try:
+                _address(value)
+            except ValueError as error:
+                wrong[variable.upper()] = _sentence(variable.upper(), value, str(error))
+    return wrong
+
+
+def _understood(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables without a LOG_LEVEL that is another program's."""
+    word = environ.get("LOG_LEVEL")
+    if not word or environ.get(f"{PREFIX}LOG_LEVEL") or _level(word) in _LEVELS:
+        return environ
     _LOG.warning(
         "LOG_LEVEL is %r, which is no level of guardian's (%s): it is taken as info;"
         " GUARDIAN_LOG_LEVEL is guardian's own",
         word,
         ", ".join(_LEVELS),
     )
+    return {name: value for name, value in environ.items() if name != "LOG_LEVEL"}
 
 
-def _addresses(given: Mapping[str, str]) -> dict[str, str]:
-    """What is wrong with the addresses of adapters, by variable."""
-    wrong = {}
-    for variable, value in given.items():
-        if variable.startswith(PREFIX) and variable.endswith(ADDRESS.upper()):
-            try:
-                _address(value)
-            except ValueError as error:
-                wrong[variable] = _sentence(variable, value, str(error))
-    return wrong
+def _read(environ: Mapping[str, str], without: Collection[str]) -> Settings:
+    given = {name: value for name, value in environ.items() if name.upper() not in without}
+
+    class Read(Settings):
+        def model_post_init(self, _: object, /) -> None:
+            self._theirs = {
+                name.upper().removeprefix(PREFIX).lower(): value
+                for name, value in given.items()
+                if value and name.upper().startswith(PREFIX)
+            }
+
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *_: object, **__: object
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (_Environ(settings_cls, given),)
+
+        def default_journal(self) -> str:
+            return _default_journal(given)
+
+    return Read()
 
 
-def _read(given: Mapping[str, str], without: Collection[str]) -> Settings:
-    right = {name: value for name, value in given.items() if name not in without}
-    ours = {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in right.items()
-        if name.startswith(PREFIX)
-    }
-    return Settings.model_validate(ours, context=right)
+def _default_journal(environ: Mapping[str, str]) -> str:
+    # The XDG base directory specification: a relative path is to be ignored.
+    stated = Path(environ.get("XDG_STATE_HOME", ""))
+    folder = stated if stated.is_absolute() else _home(environ) / ".local" / "state"
+    return journal_in(folder / "guardian" / "guardian.db")
 
 
 def journal_in(path: Path) -> str:
@@ -215,17 +239,28 @@ def journal_in(path: Path) -> str:
     return f"sqlite:{path}"
 
 
+def _home(environ: Mapping[str, str]) -> Path:
+    try:
+        return Path(environ.get("HOME") or Path.home())
+    except RuntimeError as error:  # a user without a passwd entry
+        raise ConfigError(
+            "nothing says where the journal is: this user has no home; set GUARDIAN_JOURNAL"
+            " (sqlite:PATH), `journal:` in the config file, or HOME"
+        ) from error
+
+
 def _sentences(error: ValidationError, given: Mapping[str, str]) -> dict[str, str]:
     """One sentence for each wrong variable."""
     sentences = {}
     for details in error.errors(include_url=False, include_input=False):
-        variable = f"{PREFIX}{details['loc'][0]}".upper()
+        name = str(details["loc"][0])
+        variable = name if name.isupper() else (PREFIX + name).upper()
         context = details.get("ctx", {})
         if details["type"] == "literal_error":
             why = f"must be one of {context['expected']}".replace("'", "").replace(" or ", ", ")
         else:
             why = str(context.get("error") or "has a value that cannot be used")
-        sentences[variable] = _sentence(variable, given[variable], why)
+        sentences[variable] = _sentence(variable, given.get(variable, ""), why)
     return sentences
 
 

@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Tests start hundreds of processes: none of them has to compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint types core bench mutants kills packaging examples chart dist requirements clean
+.PHONY: help demo test lint types core bench mutants kills packaging image examples chart dist requirements clean
 
 help:  ## Say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -70,12 +70,17 @@ chart: .venv/dev .venv/tools  ## Only the Helm chart: linted, rendered, validate
 dist: .venv/runtime  ## sdist and wheel of the commit in dist/: the same bytes wherever they are built
 	sh release/dist.sh $(abspath $(BIN)/python)
 
+image: .venv/dev  ## Only the container image: built from Debian's packages, run hardened
+	@sh tests/packaging/bring.sh image
+	$(BIN)/python -m pytest -q -x -rs tests/packaging/test_image.py
+
 requirements:  ## Resolve pyproject.toml again into the hashed requirements/*.txt
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements/runtime.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group build -o requirements/build.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group release -o requirements/release.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group site -o requirements/site.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group image -o requirements/image.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group examples -o requirements/examples.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group chart -o requirements/chart.txt

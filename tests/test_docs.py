@@ -16,7 +16,6 @@ from pydantic import BaseModel
 
 from guardian.cli.main import COMMANDS, guardian
 from guardian.core.notices import Event
-from guardian.core.rollout.machine import REMEMBERED, TRANSITIONS
 from guardian.engine.outcome import WORST_FIRST, Exit
 from guardian.files import config, rules
 from guardian.files.config.config_keys import (
@@ -243,24 +242,6 @@ def test_the_runbook_has_a_section_for_each_event() -> None:
     """Whatever guardian says, docs/operations.md says what to do."""
     headings = re.findall(r"^## `(\w+)`$", read("docs/operations.md"), flags=re.MULTILINE)
     assert sorted(headings) == sorted(event.value for event in Event)
-
-
-def test_the_diagram_of_states_is_that_of_the_table() -> None:
-    """docs/rollout.md draws `TRANSITIONS` and nothing else."""
-    drawn = re.search(r"^```mermaid\n((?:.*\n)*?)^```$", read("docs/rollout.md"), re.MULTILINE)
-    assert drawn is not None
-    assert drawn[1] == diagram()
-
-
-def diagram() -> str:
-    """The state machine as a Mermaid diagram, from the table."""
-    lines = ["stateDiagram-v2", "    [*] --> pending: RolloutStarted"]
-    arrows: dict[tuple[str, str], list[str]] = {}
-    for (phase, entry), after in TRANSITIONS.items():
-        to = "where_it_was" if after is REMEMBERED else after.value
-        arrows.setdefault((phase.value, to), []).append(entry.__name__)
-    lines += [f"    {a} --> {b}: {', '.join(names)}" for (a, b), names in arrows.items()]
-    return "\n".join(lines) + "\n"
 
 
 def test_the_page_of_config_files_names_every_key() -> None:

@@ -14,13 +14,14 @@ PAGE = Path(__file__).parent.parent / "docs" / "rollout.md"
 WRITE = "GUARDIAN_WRITE_DOCS"
 """Set to 1, the test rewrites the page's generated blocks instead of comparing them."""
 BACK = "where_it_was"
+ROWS = sorted(TRANSITIONS.items(), key=lambda row: list(Phase).index(row[0][0]))
 
 
 def diagram() -> str:
     """The table as a Mermaid state diagram, one arrow for each pair of states."""
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> pending: RolloutStarted"]
     arrows: dict[tuple[str, str], list[str]] = {}
-    for (phase, entry), after in TRANSITIONS.items():
+    for (phase, entry), after in ROWS:
         to = BACK if after is REMEMBERED else after.value
         arrows.setdefault((phase.value, to), []).append(entry.__name__)
     lines += [f"    {a} --> {b}: {', '.join(names)}" for (a, b), names in arrows.items()]
@@ -30,7 +31,7 @@ def diagram() -> str:
 def table() -> str:
     """The table row by row: the state, the entry, and the state that follows."""
     lines = ["| in | entry | leads to |", "|---|---|---|"]
-    for (phase, entry), after in TRANSITIONS.items():
+    for (phase, entry), after in ROWS:
         to = f"`{BACK}`" if after is REMEMBERED else f"`{after.value}`"
         lines.append(f"| `{phase.value}` | `{entry.__name__}` | {to} |")
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from guardian.core.judging.kinds.incidents import Incidents, incident_query
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Criterion, Direction, Instant, Judge, Limit, OnFail, Scope
 from guardian.core.plan import Approval, Drive, Plan, Policy, Unapproved
+from guardian.core.rollout.desired import unknown_versions
 from guardian.core.rollout.entries import (
     Approved,
     Cancelled,
@@ -345,3 +346,11 @@ def order(
         full=full,
         subject=subject,
     )
+
+
+def check_traffic(rollout: Rollout, traffic: Traffic) -> None:
+    """Only versions that the rollout or its snapshot names ever receive traffic from guardian."""
+    plan = rollout.plan
+    assert not unknown_versions(plan, traffic), "traffic was sent to a stranger"
+    rises = traffic.share(plan.canary) > plan.found.share(plan.canary)
+    assert plan.drive is not Drive.WATCH or not rises, "a watch raised the canary's weight"

@@ -25,18 +25,15 @@ from guardian.core.rollout.entries import (
 from guardian.core.rollout.invariants import (
     InvariantBroken,
     check,
-    check_traffic,
     wished_weight,
 )
 from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, apply, fold, start
-from guardian.core.traffic import Traffic
 from guardian.core.verdict import Outcome
 from tests.core.rollouts import (
     DONE,
     FAIL,
     FEW,
     GATE,
-    HALF,
     LEGAL,
     OBSERVE,
     PASS,
@@ -157,21 +154,6 @@ def test_a_rollback_that_ends_by_itself_is_caught() -> None:
     step_of(state, held())
     step_of(state, held(HoldReason.FREEZE, actor="carol"))
     step_of(state, LEGAL[Superseded])
-
-
-def test_traffic_for_a_stranger_is_caught() -> None:
-    """Only named versions receive traffic."""
-    check_traffic(rollout(), Traffic(primary="41", secondary="42", weight=TEN))
-    with pytest.raises(InvariantBroken, match="traffic was sent to 43"):
-        check_traffic(rollout(), Traffic(primary="43"))
-
-
-def test_a_watch_that_raises_the_weight_is_caught() -> None:
-    """A watch only ever takes back."""
-    state = rollout(plan=replace(WATCH, found=Traffic(primary="41", secondary="42", weight=TEN)))
-    check_traffic(state, Traffic(primary="41"))
-    with pytest.raises(InvariantBroken, match="a watch raised"):
-        check_traffic(state, Traffic(primary="41", secondary="42", weight=HALF))
 
 
 # --- random journals keep them -----------------------------------------------------------------

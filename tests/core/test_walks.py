@@ -22,7 +22,7 @@ from guardian.core.rollout.entries import (
     RolloutStarted,
     StepEntered,
 )
-from guardian.core.rollout.invariants import check, check_traffic
+from guardian.core.rollout.invariants import check
 from guardian.core.rollout.machine import Phase, Rollout, apply, fold, start
 from guardian.core.rollout.progress import Observation
 from guardian.core.traffic import FULL, Reading, Stamp, Traffic, WayBack
@@ -43,6 +43,7 @@ from tests.core.rollouts import (
     WATCH,
     answered,
     asks,
+    check_traffic,
     order,
     rollout,
     verdict,

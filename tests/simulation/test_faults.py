@@ -19,9 +19,9 @@ from guardian.core.rollout.entries import (
     StepEntered,
     WeightConfirmed,
 )
-from guardian.core.rollout.invariants import check_traffic
 from guardian.core.rollout.machine import Phase, Rollout, fold, step_traffic
 from guardian.core.traffic import NONE, Traffic, Weight
+from tests.core.rollouts import check_traffic
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.scheduler import World, plan, run
 from tests.simulation.world import (

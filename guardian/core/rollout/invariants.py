@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from guardian.core.plan import Drive
-from guardian.core.rollout.desired import desired_traffic, unknown_versions
+from guardian.core.rollout.desired import desired_traffic
 from guardian.core.rollout.entries import (
     Completed,
     Entry,
@@ -13,7 +12,7 @@ from guardian.core.rollout.entries import (
 )
 from guardian.core.rollout.machine import Phase, Rollout
 from guardian.core.rollout.progress import gating
-from guardian.core.traffic import Traffic, Weight
+from guardian.core.traffic import Weight
 from guardian.core.verdict import Outcome
 
 
@@ -77,13 +76,3 @@ def _nothing_at_all(gates: set[str], entry: Completed) -> list[str]:
     """With nothing left that gates, nothing has passed: the end says so, or a person ordered it."""
     silent = not gates and not entry.unproven and entry.actor is None
     return ["any criterion"] if silent else []
-
-
-def check_traffic(rollout: Rollout, traffic: Traffic) -> None:
-    """Only versions that the rollout or its snapshot names ever receive traffic from guardian."""
-    plan = rollout.plan
-    unknown = unknown_versions(plan, traffic)
-    if unknown:
-        raise InvariantBroken(f"traffic was sent to {', '.join(unknown)}")
-    if plan.drive is Drive.WATCH and traffic.share(plan.canary) > plan.found.share(plan.canary):
-        raise InvariantBroken("a watch raised the canary's weight")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
 from guardian.core.model import MINUTE_S, Instant, OnFail
 from guardian.core.plan import Blind, Drive, LowTraffic
 from guardian.core.rollout import preconditions
@@ -149,28 +147,18 @@ def held(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
 
 
 def _over(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Entry | None:
-    match hold.why:
-        case HoldReason.BLIND:
-            return _sighted(rollout, hold, seen, now)
-        case HoldReason.NO_EVIDENCE:
-            if baked(rollout, seen) and not short_of_pass(rollout, seen.verdicts):
-                return Resumed(at=now, detail="the evidence has come: every criterion passes")
-            return blind(rollout, seen, now) or _late(out_of_time(rollout, seen, now))
-        case HoldReason.BREACH:
-            over = bool(hold.failed) and set(hold.failed) <= set(rollout.waived)
-            if not over or failing(rollout, seen, OnFail.ROLLBACK, OnFail.HOLD):
-                return None
-            return Resumed(at=now, detail=f"waived: {', '.join(hold.failed)}")
-        case (
-            HoldReason.PERSON
-            | HoldReason.APPROVAL
-            | HoldReason.FREEZE
-            | HoldReason.INCIDENT
-            | HoldReason.PRE_EXISTING
-            | HoldReason.CONFLICT
-        ):
-            return preconditions.lifted(rollout, hold, seen, now)
-    assert_never(hold.why)
+    if hold.why is HoldReason.BLIND:
+        return _sighted(rollout, hold, seen, now)
+    if hold.why is HoldReason.NO_EVIDENCE:
+        if baked(rollout, seen) and not short_of_pass(rollout, seen.verdicts):
+            return Resumed(at=now, detail="the evidence has come: every criterion passes")
+        return blind(rollout, seen, now) or _late(out_of_time(rollout, seen, now))
+    if hold.why is HoldReason.BREACH:
+        over = bool(hold.failed) and set(hold.failed) <= set(rollout.waived)
+        if not over or failing(rollout, seen, OnFail.ROLLBACK, OnFail.HOLD):
+            return None
+        return Resumed(at=now, detail=f"waived: {', '.join(hold.failed)}")
+    return preconditions.lifted(rollout, hold, seen, now)
 
 
 def _sighted(rollout: Rollout, hold: Hold, seen: Observation, now: Instant) -> Entry | None:

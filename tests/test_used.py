@@ -39,6 +39,15 @@ def nodes() -> tuple[ast.AST, ...]:
 # --- dependencies and entries ------------------------------------------------------------------
 
 
+def test_what_was_asked_for_is_a_dependency() -> None:
+    """docs/dependencies.md says which are given; none of them is to be saved."""
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    given = re.findall(r"[a-z0-9-]+", page.split("are given:")[0].rsplit("\n\n", 1)[1])
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert [name for name in given if name != "and" and f'"{name}' not in project] == []
+    assert "pydantic-settings" in given
+
+
 def test_every_dependency_is_imported() -> None:
     """What is declared for run time is imported by the package itself."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

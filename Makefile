@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Tests start hundreds of processes: none of them has to compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint types core bench mutants kills packaging image examples chart dist requirements clean
+.PHONY: help demo test lint types core bench mutants kills packaging image examples chart dist site requirements clean
 
 help:  ## Say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,6 +73,13 @@ dist: .venv/runtime  ## sdist and wheel of the commit in dist/: the same bytes w
 image: .venv/dev  ## Only the container image: built from Debian's packages, run hardened
 	@sh tests/packaging/bring.sh image
 	$(BIN)/python -m pytest -q -x -rs tests/packaging/test_image.py
+
+site: .venv/dev  ## The documentation as a site in site/; `python3 -m http.server -d site` shows it
+	@sh tests/packaging/bring.sh site
+	rm -rf .venv/site site
+	$(BIN)/python release/site.py .venv/site
+	.venv/packaging/bin/zensical build --strict -f .venv/site/mkdocs.yml
+	mv .venv/site/site site
 
 requirements:  ## Resolve pyproject.toml again into the hashed requirements/*.txt
 	$(BIN)/python -m pip install --quiet uv

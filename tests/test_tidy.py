@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from guardian.settings import ADDRESS, SECRET
 
 ROOT = Path(__file__).parent.parent
-CODE = ("guardian", "tests", "bench", "examples")
+CODE = ("guardian", "tests", "bench", "examples", "release")
 ROOMS = ("sources", "routers", "notifiers", "journals")
 HEADINGS = ["What it does", "Options", "Permissions", "Example", "What can go wrong"]
 SDKS = {"boto3", "botocore", "slack_sdk", "pdpyras"}

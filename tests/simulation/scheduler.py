@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -207,7 +208,10 @@ def run(
 
 
 def _live(world: World, life: Life, limit_s: float, each: Callable[[], None] | None) -> bool:
-    """Step whatever is due next, for ever; True when all is over."""
+    """Step whatever is due next, for ever; True when all is over.
+
+    With nothing to tell, the outbox is left alone until something else brings a notice.
+    """
     due = dict.fromkeys(life.steppers, world.clock.at)
     while world.clock.at < limit_s:
         if life.over:
@@ -220,6 +224,10 @@ def _live(world: World, life: Life, limit_s: float, each: Callable[[], None] | N
         world.clock.at = max(world.clock.at, due[name])
         delay_s = life.steppers[name]()
         due[name] = world.clock.at + max(delay_s, 0.05)
+        if world.journal.pending() == 0:
+            due["outbox"] = math.inf
+        elif name != "outbox":
+            due["outbox"] = min(due["outbox"], world.clock.at)
         if each is not None:
             each()
     return False

@@ -1,5 +1,7 @@
 """The simulation can fail: every bug that is planted here is found within some seeds.
 
+Without one nothing is found: test_faults.py lives through the same worlds, and more of them.
+
 Three bugs cannot be found this way, since one thread runs everything and no time passes inside a
 tick: a write without the vendor's guard, a notice that is not held back until the act was tried,
 and a conflict that is not read again. tests/engine and test_failsafe.py look for those.
@@ -23,122 +25,32 @@ from guardian.core.judging.judge_state import JudgeState
 from guardian.core.judging.kinds.latency import Latency
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Criterion, Instant, Measurement, Query
-from guardian.core.plan import Drive, Plan
+from guardian.core.plan import Plan
 from guardian.core.rollout.desired import DesiredTraffic
 from guardian.core.rollout.entries import (
-    Approved,
-    Completed,
     Entry,
     RollbackConfirmed,
-    RollbackStarted,
-    StepEntered,
-    Waived,
     WeightConfirmed,
 )
 from guardian.core.rollout.invariants import InvariantBroken
-from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout
+from guardian.core.rollout.machine import IllegalEntry, Rollout
 from guardian.core.rollout.progress import Observation
-from guardian.core.traffic import Reading, Traffic, Weight
+from guardian.core.traffic import Reading, Traffic
 from guardian.core.verdict import Outcome, Verdict
 from guardian.engine.outbox import Outbox
 from guardian.engine.runner import RolloutRunner
 from guardian.ports import Pending, Sent
-from tests.simulation.scheduler import World, run
-from tests.simulation.test_faults import examine, hostile
-from tests.simulation.world import ORIGIN
+from tests.simulation.scheduler import run
+from tests.simulation.test_faults import hostile, verify
 
 SEEDS = 150
 LIMIT_S = 5 * 3600.0
 
 
-# --- what a world must look like in the end ----------------------------------------------------
-
-
-def verify(world: World) -> None:
-    """Everything that `examine` sees, and what only somebody outside of guardian can know."""
-    state = examine(world)
-    entries = [r.entry for r in world.journal.read("r1")]
-    assert not state.live or state.phase is Phase.HELD, "it never came to an end"
-    own = [t for _, t, _ in world.alias.guardian_wrote]
-    theirs = [(at, t) for at, t in world.alias.history[1:] if t not in own]
-    if state.phase is Phase.ROLLED_BACK:
-        assert world.alias.traffic in (world.plan.snapshot.traffic, *(t for _, t in theirs))
-    _confirmed_is_real(world, entries)
-    _advanced_on_evidence(world, entries)
-    _breaches_go_back(entries)
-    _drift_is_respected(world)
-    _people_are_asked(world, entries)
-    _freezes_hold(world, entries)
-
-
-def _confirmed_is_real(world: World, entries: list[Entry]) -> None:
-    """Each confirmed weight was really there."""
-    if world.plan.drive is Drive.ROLLOUT:
-        for entry in entries:
-            if isinstance(entry, WeightConfirmed):
-                assert world.alias.at(entry.at).share("42") == entry.weight
-
-
-def _advanced_on_evidence(world: World, entries: list[Entry]) -> None:
-    """No step was left by passing before its bake, or on fewer samples than the criterion asks."""
-    since: Instant | None = None
-    for entry in entries:
-        if isinstance(entry, WeightConfirmed):
-            since = entry.at
-        if not isinstance(entry, StepEntered | Completed) or since is None or entry.actor:
-            continue
-        if isinstance(entry, Completed) and entry.unproven:
-            continue
-        assert entry.at - since >= world.plan.steps[0].bake_s
-        minutes = range(int(since - ORIGIN) // 60, int(entry.at - ORIGIN) // 60 + 1)
-        served = sum(world.metrics.counts("42", minute)[1] for minute in minutes)
-        assert served >= world.plan.criteria[0].min_samples
-
-
-def _breaches_go_back(entries: list[Entry]) -> None:
-    """A verdict that fails is never recorded with anything but a rollback, or by a person."""
-    waived = {e.criterion for e in entries if isinstance(e, Waived)}
-    for entry in entries:
-        if isinstance(entry, RollbackStarted) or getattr(entry, "actor", None):
-            continue
-        verdicts: tuple[Verdict, ...] = getattr(entry, "verdicts", ())
-        assert all(v.outcome is not Outcome.FAIL or v.criterion in waived for v in verdicts)
-
-
-def _drift_is_respected(world: World) -> None:
-    """A weight that no step asks for was set by a person: guardian only ever goes back from it."""
-    odd = [at for at, t in world.alias.history if t.share("42") == Weight.percent(1)]
-    for at, traffic, _ in world.alias.guardian_wrote:
-        assert not odd or at <= odd[0] or traffic == world.plan.snapshot.traffic
-    foreign = [at for at, t in world.alias.history if "43" in t.versions]
-    assert not foreign or all(at <= foreign[0] for at, _, _ in world.alias.guardian_wrote)
-
-
-def _people_are_asked(world: World, entries: list[Entry]) -> None:
-    """No step that needs an approval was entered without one, or without a person's promotion."""
-    needed = {a.before_step for a in world.plan.approvals if world.plan.drive is Drive.ROLLOUT}
-    given = {e.step for e in entries if isinstance(e, Approved)}
-    entered = {e.step for e in entries if isinstance(e, StepEntered) and e.actor is None}
-    assert not needed & entered - given
-
-
-def _freezes_hold(world: World, entries: list[Entry]) -> None:
-    """Nothing advanced, and where rollbacks were frozen too none began, by guardian's accord.
-
-    What is decided in the very tick in which a freeze begins may not have seen it yet.
-    """
-    for freeze in world.frozen:
-        during = [e for e in entries if freeze.at + 1 < e.at < freeze.until]
-        own = [e for e in during if getattr(e, "actor", None) is None]
-        if world.plan.drive is Drive.ROLLOUT:
-            assert not any(isinstance(e, StepEntered | Completed) for e in own)
-        if freeze.rollbacks_too:
-            assert not any(isinstance(e, RollbackStarted) for e in own)
-
-
-def hunt(limit_s: float = LIMIT_S) -> int | None:
-    """The first seed whose world shows something wrong; None when all is well."""
-    for seed in range(SEEDS):
+def hunt(limit_s: float = LIMIT_S, *, first: int = 0) -> int | None:
+    """A seed whose world shows something wrong, `first` looked at first; None when all is well."""
+    worlds: list[int] = [first, *range(SEEDS)]
+    for seed in worlds:
         try:
             live_through(seed, limit_s)
         except (AssertionError, InvariantBroken, IllegalEntry):
@@ -269,6 +181,8 @@ class Bug:
     name: str
     places: tuple[tuple[object, str, object], ...] = field(repr=False)
     limit_s: float = LIMIT_S
+    shown_by: int = 0
+    """A world that has shown it; where it no longer does, any other one may."""
 
     def __str__(self) -> str:
         return self.name
@@ -277,11 +191,17 @@ class Bug:
 BUGS = (
     Bug(
         name="freeze ignored",
+        shown_by=34,
         places=((gates_module, "frozen", never_frozen), (decide_module, "frozen", never_frozen)),
     ),
-    Bug(name="freeze of rollbacks ignored", places=((decide_module, "frozen_back", never_frozen),)),
+    Bug(
+        name="freeze of rollbacks ignored",
+        shown_by=141,
+        places=((decide_module, "frozen_back", never_frozen),),
+    ),
     Bug(
         name="approval ignored",
+        shown_by=14,
         places=(
             (gates_module, "unapproved", never_asked),
             (decide_module, "unapproved", never_asked),
@@ -295,16 +215,20 @@ BUGS = (
         name="silence counted as a pass",
         places=((charge_module, "judge", silence_passes),),
     ),
-    Bug(name="bake time ignored", places=((decide_module, "baked", always),)),
+    Bug(name="bake time ignored", shown_by=12, places=((decide_module, "baked", always),)),
     Bug(name="breach ignored", places=((decide_module, "_breach", breach_unseen),)),
     Bug(
         name="rollback over when tried",
+        shown_by=7,
         places=((decide_module, "_rolling_back", done_when_tried),),
     ),
-    Bug(name="drift overwritten", places=((decide_module, "_conflict", no_conflict),)),
+    Bug(
+        name="drift overwritten", shown_by=125, places=((decide_module, "_conflict", no_conflict),)
+    ),
     Bug(
         name="restore to the canary",
         places=((RolloutRunner, "write", restore_the_canary),),
+        limit_s=3600.0,
     ),
     Bug(
         name="restore to a stranger",
@@ -330,17 +254,12 @@ BUGS = (
 )
 
 
-def test_without_a_bug_nothing_is_found() -> None:
-    """The hunter does not cry wolf."""
-    assert hunt() is None
-
-
 @pytest.mark.parametrize("bug", BUGS, ids=str)
 def test_a_planted_bug_is_found(bug: Bug) -> None:
     """Some hostile world shows the bug, and the same world is well without it."""
     with ExitStack() as stack:
         for place in bug.places:
             stack.enter_context(planted(*place))
-        seed = hunt(bug.limit_s)
+        seed = hunt(bug.limit_s, first=bug.shown_by)
     assert seed is not None
     live_through(seed, bug.limit_s)

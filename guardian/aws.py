@@ -18,14 +18,7 @@ from typing import Any, Final
 
 import guardian
 from guardian.aws_credentials import renewed
-from guardian.aws_errors import (
-    NO_CREDENTIALS,
-    SIGNED_BY,
-    problem_of,
-    reason_of,
-    spent,
-    talking,
-)
+from guardian.aws_errors import NO_CREDENTIALS, SIGNED_BY, problem_of, reason_of, spent, talking
 from guardian.aws_wire import Wire, checked
 from guardian.core.model import Reason
 from guardian.ports import ConfigError, Metrics, RouterError, WrongAccount

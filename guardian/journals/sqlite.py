@@ -11,12 +11,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from guardian.core.codec import (
-    CodecError,
-    encode,
-    encode_entry,
-    rfc3339,
-)
+from guardian.core.codec import CodecError, encode, encode_entry, rfc3339
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.queue import leaving

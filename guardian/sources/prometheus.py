@@ -21,15 +21,7 @@ from urllib.parse import urlencode, urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from guardian.answers import Encoded, TooLong, bounded, trusting
-from guardian.core.model import (
-    Datapoint,
-    Instant,
-    Measurement,
-    Problem,
-    Query,
-    Reason,
-    ceil_to,
-)
+from guardian.core.model import Datapoint, Instant, Measurement, Problem, Query, Reason, ceil_to
 from guardian.core.scrub import scrub
 from guardian.ports import Ask, ConfigError, Context, EdgeError, SourceError
 from guardian.ports.health import Health, Level

@@ -19,15 +19,7 @@ from guardian.engine.task import Task
 from guardian.engine.unbuilt import UnbuiltSource
 from guardian.files import config
 from guardian.messages.table import is_for
-from guardian.ports import (
-    ConfigError,
-    Context,
-    Journal,
-    Metrics,
-    Router,
-    Source,
-    Unlisted,
-)
+from guardian.ports import ConfigError, Context, Journal, Metrics, Router, Source, Unlisted
 from guardian.settings import Settings
 from guardian.wiring.adapters import (
     adapter,

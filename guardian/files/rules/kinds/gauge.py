@@ -11,13 +11,7 @@ from guardian.core.judging.kinds.gauge import Gauge
 from guardian.core.model import Criterion, Judge, Query
 from guardian.files.findings import Finding
 from guardian.files.rules.durations import TIME_UNITS, in_units, odd_limit
-from guardian.files.rules.measure_form import (
-    MeasureForm,
-    MeasurePart,
-    MeasureSpec,
-    Placed,
-    either,
-)
+from guardian.files.rules.measure_form import MeasureForm, MeasurePart, MeasureSpec, Placed, either
 from guardian.files.rules.query import BuildContext
 from guardian.files.rules.source_form import no_part
 from guardian.files.rules.sources import Metric, form_of_metric

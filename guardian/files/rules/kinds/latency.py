@@ -15,13 +15,7 @@ from guardian.core.measure import Measure
 from guardian.core.model import Criterion, Direction, Judge
 from guardian.files.findings import Finding
 from guardian.files.rules.durations import in_units, odd_limit
-from guardian.files.rules.measure_form import (
-    MIN_BAD,
-    MeasureForm,
-    MeasurePart,
-    MeasureSpec,
-    Placed,
-)
+from guardian.files.rules.measure_form import MIN_BAD, MeasureForm, MeasurePart, MeasureSpec, Placed
 from guardian.files.rules.model import Dimensions
 from guardian.files.rules.query import BuildContext
 from guardian.files.rules.source_form import no_part

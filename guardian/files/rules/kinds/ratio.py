@@ -13,13 +13,7 @@ from guardian.cloudwatch import metric_of
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Direction, Judge
 from guardian.files.findings import Finding
-from guardian.files.rules.measure_form import (
-    MIN_BAD,
-    MeasureForm,
-    MeasurePart,
-    MeasureSpec,
-    Placed,
-)
+from guardian.files.rules.measure_form import MIN_BAD, MeasureForm, MeasurePart, MeasureSpec, Placed
 from guardian.files.rules.model import Dimensions
 from guardian.files.rules.query import BuildContext, names_canary
 from guardian.files.rules.source_form import no_part

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -97,6 +97,24 @@ def reach_of(module: ModuleType, options: BaseModel, aws: Aws) -> Reach:
 def plane_of(aws: Aws) -> str:
     """A plane's name: `account:region:role`."""
     return f"{aws.account_id}:{aws.region}:{aws.role_arn or ''}"
+
+
+def permissions_of(module: ModuleType, written: Mapping[str, object]) -> Iterable[str]:
+    """What an adapter does in AWS, by its options as they stand in the file: no secret is asked."""
+    some: Callable[[Mapping[str, object]], Iterable[str]] = getattr(
+        module, "permissions", lambda _: module.PERMISSIONS
+    )
+    return some(written)
+
+
+def require_no_account(module: ModuleType, written: Mapping[str, object]) -> None:
+    """ConfigError where an adapter acts in AWS, of one for which nothing says an account."""
+    if permissions_of(module, written):
+        name = module.__name__.rpartition(".")[2]
+        raise ConfigError(
+            f"{name} asks AWS, and nothing says in which account: write account_id and region under"
+            " aws, or set AWS_ACCOUNT_ID and AWS_REGION"
+        )
 
 
 def no_account(*_: object) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final
 
 from guardian.files.config import Aws
-from guardian.wiring.adapters import adapter
+from guardian.wiring.adapters import adapter, permissions_of
 from guardian.wiring.journal_address import addressed
 from guardian.wiring.process import Wiring
 
@@ -52,6 +52,8 @@ def policies(wiring: Wiring, services: Iterable[str], role: str) -> dict[str, di
     grants: dict[str, Grants] = {}
     for name in services:
         service = wiring.configured().service(name)
+        if not service.aws.account_id:
+            continue
         mine = grants.setdefault(service.aws.account_id, Grants())
         module = adapter("routers", service.router.name)
         options = service.router.options(module.Options, environ=wiring.environ)
@@ -67,7 +69,7 @@ def policies(wiring: Wiring, services: Iterable[str], role: str) -> dict[str, di
         for source in sorted(used):
             stated = wiring.configured().sources.get(source)
             written = stated.node.data if stated is not None else {}
-            mine.add(_needed(adapter("sources", source), written), {})
+            mine.add(permissions_of(adapter("sources", source), written), {})
     _journal(wiring, grants)
     if role == "act":
         _notifiers(wiring, grants)
@@ -88,21 +90,13 @@ def _notifiers(wiring: Wiring, grants: dict[str, Grants]) -> None:
     """Notifiers that are AWS services act in the file's account, in each where it has none."""
     configured = wiring.configured()
     for receiver in configured.receivers:
-        needed = _needed(adapter("notifiers", receiver.to.name), receiver.to.node.data)
+        needed = permissions_of(adapter("notifiers", receiver.to.name), receiver.to.node.data)
         told = receiver.services or frozenset(configured.services)
-        accounts = {configured.services[name].aws.account_id for name in told}
+        accounts = {configured.services[name].aws.account_id for name in told} - {""}
         if receiver.services is None and configured.aws is not None:
             accounts = {configured.aws.account_id}
         for account in accounts if needed else ():
             grants.setdefault(account, Grants()).add(needed, {})
-
-
-def _needed(module: ModuleType, written: Mapping[str, object]) -> Iterable[str]:
-    """What an adapter does in AWS, by its options as they stand in the file: no secret is asked."""
-    some: Callable[[Mapping[str, object]], Iterable[str]] = getattr(
-        module, "permissions", lambda _: module.PERMISSIONS
-    )
-    return some(written)
 
 
 def _resources(module: ModuleType, options: Any, aws: Aws) -> Mapping[str, Iterable[str]]:

@@ -115,7 +115,7 @@ def _last_plan(wiring: Wiring, name: str) -> Plan | None:
 def _refuse_another_account(wiring: Wiring, service: Service) -> None:
     """The account guard is the one thing that an emergency does not go past."""
     stated, reach = wiring.environ.get("AWS_ACCOUNT_ID"), service.reach
-    if stated and reach is not None and stated != reach.account_id:
+    if stated and reach is not None and reach.account_id and stated != reach.account_id:
         raise ConfigError(
             f"the environment variable AWS_ACCOUNT_ID says {stated}, and {service.name} is in"
             f" account {reach.account_id}: nothing was changed; unset the variable if it is wrong"

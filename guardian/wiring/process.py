@@ -28,6 +28,7 @@ from guardian.wiring.adapters import (
     no_account,
     plane_of,
     reach_of,
+    require_no_account,
     router_at,
 )
 from guardian.wiring.clocks import clock_of
@@ -192,6 +193,8 @@ class Wiring:
     def _routed(
         self, name: str, module: ModuleType, options: BaseModel, aws: config.Aws
     ) -> tuple[Router, Reach]:
+        if not aws.account_id:
+            require_no_account(module, options.model_dump())
         router: Router = module.build(options, self.context(aws, service=name))
         return router, reach_of(module, options, aws)
 
@@ -264,7 +267,8 @@ class Wiring:
 
     def check_account(self, name: str) -> None:
         """Raise when the credentials belong to another account than the service's."""
-        self._account(self._aws[name]).check_account()
+        if self._aws[name].account_id:
+            self._account(self._aws[name]).check_account()
 
     # --- adapters --------------------------------------------------------------------------------
 
@@ -304,6 +308,8 @@ class Wiring:
     def _source(self, aws: config.Aws, name: str) -> Source:
         if (aws, name) not in self._sources:
             module, options = self.source_options(name)
+            if not aws.account_id:
+                require_no_account(module, options.model_dump())
             self._sources[aws, name] = module.build(options, self.context(aws))
         return self._sources[aws, name]
 
@@ -336,15 +342,16 @@ class Wiring:
 
     def context(self, aws: config.Aws | None, *, service: str = "") -> Context:
         """What an adapter is built with, for that account or for none."""
-        account = self._account(aws) if aws is not None else None
+        aws = aws or config.NOWHERE
+        account = self._account(aws) if aws.account_id else None
         return Context(
             clock=self.clock,
             rng=self.rng,
             client=account.client if account is not None else no_account,
             check_account=account.check_account if account is not None else no_account,
             sign=account.sign if account is not None else None,
-            account_id=aws.account_id if aws is not None else "",
-            region=aws.region if aws is not None else "",
+            account_id=aws.account_id,
+            region=aws.region,
             environment=self.config.environment if self.config is not None else "",
             service=service,
             secret=self.settings.secret,

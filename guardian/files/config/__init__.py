@@ -4,9 +4,17 @@ Adapters' options stay as they stand in the file: `wiring` asks the adapter what
 """
 
 from guardian.files.config.loading import absent, load, usable
-from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, ServiceConfig
+from guardian.files.config.values import (
+    NOWHERE,
+    AdapterRef,
+    Aws,
+    Config,
+    ConfiguredReceiver,
+    ServiceConfig,
+)
 
 __all__ = [
+    "NOWHERE",
     "AdapterRef",
     "Aws",
     "Config",

@@ -24,7 +24,14 @@ from guardian.files.config.config_keys import (
 )
 from guardian.files.config.parts import composed
 from guardian.files.config.salvage import top
-from guardian.files.config.values import AdapterRef, Aws, Config, ConfiguredReceiver, ServiceConfig
+from guardian.files.config.values import (
+    NOWHERE,
+    AdapterRef,
+    Aws,
+    Config,
+    ConfiguredReceiver,
+    ServiceConfig,
+)
 from guardian.files.findings import Document, Finding, Node, Place, did_you_mean, errors_of, refuse
 from guardian.files.validation import validate
 
@@ -85,7 +92,7 @@ class _Builder:
         others = frozenset(names) - self._own
         if others:
             self._tell(("notify",), services=others if self._own else None, prefix="")
-        account = self._aws(aws, ("aws",), required=False) if aws is not None else None
+        account = self._aws(aws, ("aws",)) if aws is not None and aws.account_id else None
         # What cannot even be read is said alone: the rest would only follow from it.
         trouble = errors_of(self._document.findings) or errors_of(self.findings)
         theirs = {finding for own in faults.values() for finding in own}
@@ -156,15 +163,13 @@ class _Builder:
             role_arn=aws.role_arn,
         )
 
-    def _aws(self, model: AwsModel, place: Place, *, required: bool = True) -> Aws | None:
+    def _aws(self, model: AwsModel, place: Place) -> Aws | None:
+        if model == AwsModel():
+            return NOWHERE
         if model.account_id is None or model.region is None:
-            for name, value in (("account_id", model.account_id), ("region", model.region)):
-                if value is None and required:
-                    self._say(
-                        place,
-                        f"aws.{name} is not known here: write it under aws, or set"
-                        f" AWS_{name.upper()}",
-                    )
+            missing = "account_id" if model.account_id is None else "region"
+            say = f"aws.{missing} is not known here: write it under aws, or set"
+            self._say(place, f"{say} AWS_{missing.upper()}")
             return None
         if model.role_arn and model.role_arn.split(":")[4] != model.account_id:
             self._say(

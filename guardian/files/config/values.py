@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -27,6 +27,10 @@ class Aws:
     account_id: str
     region: str
     role_arn: str | None = None
+
+
+NOWHERE: Final = Aws(account_id="", region="")
+"""Where nothing says an account: not all that guardian judges is in AWS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

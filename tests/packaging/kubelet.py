@@ -32,7 +32,8 @@ class Kubelet:
             folder.mkdir(parents=True, exist_ok=True)
             if "configMap" in volume:
                 found = one(documents, "ConfigMap", volume["configMap"]["name"])
-                items = volume["configMap"]["items"]
+                whole = [{"key": key, "path": key} for key in found["data"]]
+                items = volume["configMap"].get("items", whole)
                 texts = {i["path"]: self.mapped(found["data"][i["key"]], paths) for i in items}
                 self._project(folder, texts)
         return paths

@@ -38,7 +38,7 @@ FEATURES: Final[Mapping[str, Mapping[str, Any]]] = {
     "another place": {"journal.address": "sqlite:/data/releases/journal.db"},
     "a claim that goes": {"journal.persistence.keep": False},
     "nobody": {"replicas": 0},
-    "a shared journal": {"journal.address": "shared:releases", "replicas": 3},
+    "a shared journal": {"journal.address": "dynamodb:guardian", "replicas": 3},
     "IPv6": {"metrics.ipv6": True, "metrics.port": 8080, "metrics.hosts": ["guardian.internal"]},
     "scraped": {**PROMETHEUS, "serviceMonitor.enabled": True},
     "scraped with no policy": {"networkPolicy.enabled": False, "serviceMonitor.enabled": True},

@@ -9,15 +9,17 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from tests.cli.stage import SERVICE, Stage, stage
-from tests.packaging.chart import FILES, Document, loaded, one, rendered
+from tests.moto.emulator import emulator
+from tests.packaging.chart import Document, loaded, one, rendered
 from tests.packaging.kubelet import Kubelet
+from tests.tooling import ROOT
 
 CONFIG = """\
 version: 1
@@ -44,23 +46,16 @@ class Cluster:
 
     def __init__(self, a_stage: Stage, folder: Path) -> None:
         self.stage, self.node = a_stage, Kubelet(folder / "node")
-        self.port = free_port()
         self.paths: list[str] = []
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def documents(self, config: str) -> list[Document]:
-        """The chart with this config file."""
-        values = {
-            "config": config,
+    def place(self, values: Mapping[str, Any], *given: Document) -> list[Document]:
+        """Let the node have the chart with these values, and the files of the secrets' driver."""
+        shared = {
             "aws": {"region": "us-east-1", "accountId": "333333333333", "identity": "none"},
             "secrets": {"existingSecret": "guardian", "providerClass": "guardian"},
-            "metrics.port": self.port,
         }
-        return loaded(rendered(values, *FILES[2:]))
-
-    def place(self, config: str) -> list[Document]:
-        """Let the node have it: files first, those of the secrets' driver among them."""
-        documents = self.documents(config)
+        documents = [*loaded(rendered({**shared, **values})), *given]
         for pod in (daemon(documents), doctor(documents)):
             self.paths = self.node.mount(documents, pod)
         key = self.node.root / "run/secrets/guardian/pagerduty-routing-key"
@@ -77,14 +72,16 @@ class Cluster:
         outside = {name: theirs[name] for name in (*secret, *simulated, "PATH", "PYTHONPATH")}
         return {**outside, **self.node.variables(pod, self.paths)}
 
-    def start(self, pod: Document, *more: str, log: Path) -> subprocess.Popen[bytes]:
+    def start(
+        self, pod: Document, *more: str, log: Path, **outside: str
+    ) -> subprocess.Popen[bytes]:
         """The image's entry point with the container's arguments and variables."""
         guardian = Path(sys.executable).parent / "guardian"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [guardian, *pod["containers"][0]["args"], *more],
+                [guardian, *(more or pod["containers"][0]["args"])],
                 cwd=self.node.root / "etc/guardian",
-                env=self.environ(pod),
+                env={**self.environ(pod), **outside},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -93,10 +90,10 @@ class Cluster:
         return process
 
     def wait_for(self, what: str, seen: Callable[[], bool]) -> None:
-        """Wait until something is so; for a daemon that died nobody waits."""
+        """Wait until something is so; for the first daemon nobody waits when it has failed."""
 
         def so() -> bool:
-            assert self.started[0].poll() is None, f"the daemon died while waiting for {what}"
+            assert not (self.started[0].poll() or 0) > 0, f"it died while waiting for {what}"
             return seen()
 
         self.stage.wait_for(what, so)
@@ -142,38 +139,84 @@ def doctor(documents: list[Document]) -> Document:
     return found
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A node with nothing on it."""
-    with stage(tmp_path, speed=1.0) as made:
-        found = Cluster(made, tmp_path)
+@contextmanager
+def node(folder: Path, *, speed: float) -> Iterator[Cluster]:
+    """One with nothing on it."""
+    with stage(folder, speed=speed) as made:
+        found = Cluster(made, folder)
         try:
             yield found
         finally:
             found.close()
 
 
-def test_the_rendered_pods_are_at_work(cluster: Cluster) -> None:
-    """Ready by its own probes; `helm test` finds nothing amiss; it follows new files; it leaves."""
-    documents = cluster.place(CONFIG)
-    pod, test = daemon(documents), doctor(documents)
-    log, report = cluster.stage.folder / "log", cluster.stage.folder / "report"
-    process = cluster.start(pod, log=log)
-    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        cluster.wait_for(probe, partial(cluster.answers, pod, probe, 200))
-    cluster.wait_for("the service", lambda: f"{SERVICE}: served here" in log.read_text())
+def rules() -> str:
+    """The rule file that ships."""
+    return (ROOT / "rules" / "production.yaml").read_text()
 
-    code = cluster.start(test, "-o", "json", log=report).wait(timeout=60)
-    found = json.loads(report.read_text())["findings"]
+
+def examined(cluster: Cluster, documents: list[Document]) -> None:
+    """The pod of `helm test` ends well, and looked at the daemon's journal."""
+    report = cluster.stage.folder / "report"
+    words = (*doctor(documents)["containers"][0]["args"], "-o", "json")
+    code = cluster.start(doctor(documents), *words, log=report).wait(timeout=60)
+    found = json.loads(report.read_text().splitlines()[-1])["findings"]
     assert (code, [line for line in found if line["level"] == "FAIL"]) == (0, [])
     assert "the journal can be read and written" in report.read_text()
-    assert (cluster.node.root / "var/lib/guardian/guardian.db").exists()
 
-    cluster.place(CONFIG.replace("agents-api:\n", "billing-api:\n"))
-    cluster.wait_for("new files", lambda: "billing-api: served here" in log.read_text())
-    cluster.place(CONFIG.replace("lambda_alias", "lambda_alis"))
-    cluster.wait_for("a complaint", lambda: "lambda_alis" in log.read_text())
-    assert cluster.answers(pod, "livenessProbe", 200)
 
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=pod["terminationGracePeriodSeconds"]) == 0
+def test_the_rendered_pods_are_at_work(tmp_path: Path) -> None:
+    """Ready by its own probes; `helm test` finds nothing amiss; it follows new files; it leaves."""
+    with node(tmp_path, speed=1.0) as cluster:
+        values = {"rules": {"production": rules()}, "metrics.port": free_port()}
+        documents = cluster.place({**values, "config": CONFIG})
+        pod, log = daemon(documents), tmp_path / "log"
+        process = cluster.start(pod, log=log)
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            cluster.wait_for(probe, partial(cluster.answers, pod, probe, 200))
+        cluster.wait_for("the service", lambda: f"{SERVICE}: served here" in log.read_text())
+        examined(cluster, documents)
+        assert (cluster.node.root / "var/lib/guardian/guardian.db").exists()
+
+        cluster.place({**values, "config": CONFIG.replace("agents-api:\n", "billing-api:\n")})
+        cluster.wait_for("new files", lambda: "billing-api: served here" in log.read_text())
+        cluster.place({**values, "config": CONFIG.replace("lambda_alias", "lambda_alis")})
+        cluster.wait_for("a complaint", lambda: "lambda_alis" in log.read_text())
+        assert cluster.answers(pod, "livenessProbe", 200)
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=pod["terminationGracePeriodSeconds"]) == 0
+
+
+def test_files_of_a_config_map_of_yours_lie_beside_each_other(tmp_path: Path) -> None:
+    """Its guardian.yaml is the config file, and names rules without a folder."""
+    with node(tmp_path, speed=1.0) as cluster:
+        data = {"guardian.yaml": CONFIG.replace("../rules/", ""), "production.yaml": rules()}
+        yours = {"kind": "ConfigMap", "metadata": {"name": "yours"}, "data": data}
+        examined(cluster, cluster.place({"existingConfigMap": "yours"}, yours))
+
+
+def test_a_second_replica_stands_by_on_a_shared_journal(tmp_path: Path) -> None:
+    """Of two pods on one table one serves; when it is killed the other one does."""
+    with node(tmp_path, speed=20.0) as cluster, emulator() as databases:
+        values = {
+            "replicas": 2,
+            "journal.address": "dynamodb:guardian",
+            "config": CONFIG,
+            "rules": {"production": rules()},
+        }
+        table = {"AWS_ENDPOINT_URL_DYNAMODB": databases.url}
+        first, second = (
+            daemon(cluster.place({**values, "metrics.port": free_port()})) for _ in range(2)
+        )
+        made = cluster.start(first, "journal", "init", log=tmp_path / "made", **table)
+        assert made.wait(timeout=60) == 0, (tmp_path / "made").read_text()
+
+        one_log, other_log = tmp_path / "one", tmp_path / "other"
+        serving = cluster.start(first, log=one_log, **table)
+        cluster.wait_for("one", lambda: f"{SERVICE}: served here" in one_log.read_text())
+        cluster.start(second, log=other_log, **table)
+        cluster.wait_for("the other", lambda: "standing by" in other_log.read_text())
+        serving.kill()
+        cluster.wait_for("a change", lambda: f"{SERVICE}: served here" in other_log.read_text())
+        assert cluster.answers(second, "readinessProbe", 200)

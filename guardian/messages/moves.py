@@ -254,8 +254,8 @@ def rolled_back(entry: entries.RollbackConfirmed, after: Rollout) -> phrases.Wor
         _rollback_began(after.rollback),
         title=f"version {plan.canary} was {became}, traffic is now {plan.snapshot.traffic}",
         todo=phrases.joined(
-            f"CloudFormation was not told: a stack that deployed version {plan.canary} still names"
-            " it, and its next deploy may put it back. Fix or revert the change before it.",
+            f"What deployed version {plan.canary} was not told: a stack or a pipeline that still"
+            " names it may put it back with its next deploy. Fix or revert the change before it.",
             phrases.other_driver(after),
             phrases.try_again(plan),
             page,

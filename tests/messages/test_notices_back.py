@@ -83,8 +83,9 @@ def test_only_what_a_rollout_gave_traffic_is_to_be_tried_again_by_one() -> None:
 def test_after_a_rollback_people_learn_what_cloudformation_still_believes() -> None:
     """The stack still names the canary, and its next deploy may put it back."""
     told = last(STEP_0, AT_TEN, BACK, CONFIRMED)
-    assert "CloudFormation was not told" in told.todo
+    assert "What deployed version 42 was not told" in told.todo
     assert "still names it" in told.todo
+    assert "CloudFormation" not in told.todo
     assert "14:16 UTC: error-rate 6.1% over 5%" in told.did
     assert told.weight == NONE
     assert told.verdicts == (a_verdict(),)

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from guardian.cli.main import COMMANDS, guardian
 from guardian.core.notices import Event
-from guardian.engine.outcome import WORST_FIRST, Exit
+from guardian.engine.outcome import Exit
 from guardian.files import config, rules
 from guardian.files.config.config_keys import (
     ApprovalModel,
@@ -218,7 +218,7 @@ def _subclasses(error: type[GuardianError]) -> Iterator[type[GuardianError]]:
 
 def test_the_order_of_exit_codes_is_documented() -> None:
     """Of several services the worst decides, in the order that docs/cli.md gives."""
-    order = ", ".join(str(exit_.value) for exit_ in WORST_FIRST)
+    order = ", ".join(str(exit_.value) for exit_ in Exit)
     assert f"worst first: {order}." in read("docs/cli.md")
 
 

@@ -22,7 +22,7 @@ from guardian.core.codec import rfc3339
 from guardian.core.notices import Event, Notice
 from guardian.core.scrub import visible
 from guardian.core.verdict import Verdict
-from guardian.engine.outcome import WORST_FIRST, Exit
+from guardian.engine.outcome import Exit
 from guardian.messages.entry_lines import moment, spaced
 
 _LEVELS = {
@@ -242,7 +242,7 @@ def _headline(run: RunSummary) -> str:
 
 def _worst(runs: Sequence[RunSummary]) -> RunSummary | None:
     """The service whose exit decides that of the command."""
-    return min(runs, key=lambda c: WORST_FIRST.index(c.exit), default=None)
+    return min(runs, key=lambda run: list(Exit).index(run.exit), default=None)
 
 
 def _facts(run: RunSummary | None) -> dict[str, str]:

@@ -274,7 +274,7 @@ class Daemon:
             statuses=tuple(status for status in shown if status is not None),
             claims=state.held,
             planes={p.name: (p.last_at, late[p.name]) for p in planes},
-            unread={p.name: p.unread for p in planes},
+            unread={p.name: p.reader.unread for p in planes},
             pending=state.pending,
             notifiers=host.outbox.refusals,
             reload_ok=self._reload_ok,

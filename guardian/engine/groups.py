@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from guardian.core.model import Instant
 from guardian.core.plan import Drive
 from guardian.core.rollout.entries import Cause, Order, OrderKind
 from guardian.core.rollout.machine import IllegalEntry, Phase, Rollout, fold
@@ -17,19 +15,6 @@ PATIENCE_S = 60.0
 """How long a member's turn lasts while nobody obeys its order; as long as until `stuck`."""
 NO_TRIGGER = frozenset({Cause.INTERRUPTED, Cause.GROUP})
 """A signal is no judgement of a release, and who followed a member leads no other."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """A member whose rollout goes back because of another's."""
-
-    rollout: Rollout
-    trigger: Rollout
-
-    @property
-    def id(self) -> str:
-        """The order's id: given by several processes, it is still one order."""
-        return f"group-{self.trigger.plan.rollout}-{self.rollout.plan.rollout}"
 
 
 def trigger_of(members: Sequence[Rollout]) -> Rollout | None:
@@ -115,25 +100,36 @@ class Groups:
                 return True
             if member.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK):
                 continue
-            if self._turn(name, Turn(rollout=member, trigger=trigger)):
+            if self._turn(name, member, trigger):
                 return True
         return False
 
-    def _turn(self, group: str, turn: Turn) -> bool:
+    def _turn(self, group: str, member: Rollout, trigger: Rollout) -> bool:
         """Give a member its order; whether it still has its turn."""
-        if self._journal.answered(turn.id) is not None:
+        plan, now = member.plan, self._clock.now()
+        # Given by several processes, it is still one order.
+        order_id = f"group-{trigger.plan.rollout}-{plan.rollout}"
+        if self._journal.answered(order_id) is not None:
             return False
-        plan, now = turn.rollout.plan, self._clock.now()
-        if not self._reaches(turn.rollout):
+        if not self._reaches(member):
             self._once(
                 f"{plan.service} belongs to the group {group}, and nobody drives its rollout"
                 f" {plan.rollout}: take it back with `guardian rollback {plan.service}`"
             )
             return False
-        waiting = [o for o in self._journal.orders([plan.rollout]) if o.id == turn.id]
+        waiting = [o for o in self._journal.orders([plan.rollout]) if o.id == order_id]
         if waiting:
             return self._clock.real_s(now - waiting[0].at) < PATIENCE_S
-        self._journal.order(_order(group, turn, now))
+        why = trigger.rollback.detail if trigger.rollback else ""
+        order = Order(
+            id=order_id,
+            rollout=plan.rollout,
+            kind=OrderKind.GROUP,
+            actor=f"group {group}",
+            reason=f"{trigger.plan.service} went back ({trigger.plan.rollout}): {why}",
+            at=now,
+        )
+        self._journal.order(order)
         return True
 
     def _newest(self, service: str) -> Rollout | None:
@@ -152,16 +148,3 @@ class Groups:
         if text not in self._said:
             self._said.add(text)
             self._say(text)
-
-
-def _order(group: str, turn: Turn, now: Instant) -> Order:
-    trigger = turn.trigger
-    why = trigger.rollback.detail if trigger.rollback else ""
-    return Order(
-        id=turn.id,
-        rollout=turn.rollout.plan.rollout,
-        kind=OrderKind.GROUP,
-        actor=f"group {group}",
-        reason=f"{trigger.plan.service} went back ({trigger.plan.rollout}): {why}",
-        at=now,
-    )

@@ -183,7 +183,7 @@ class Host:
             )
             self.planes = {**self.planes, name: plane}
             self.schedule.add(name, self._step_and_signal(plane))
-        self.planes[name].use(sources)
+        self.planes[name].reader.use(sources)
         return self.planes[name]
 
     def _step_and_signal(self, plane: Plane) -> Callable[[], float]:

@@ -23,32 +23,18 @@ from guardian.ports import Metrics
 
 
 class Exit(Enum):
-    """What a guarded rollout comes to, as the process's exit code (docs/cli.md)."""
+    """What a guarded rollout comes to, as the process's exit code (docs/cli.md); worst first."""
 
-    HEALTHY = 0
-    ROLLED_BACK = 4
-    UNPROVEN = 5
     STUCK = 6
-    WAITING = 7
-    BLIND = 8
+    ROLLED_BACK = 4
     GATE_FAILED = 9
+    BLIND = 8
+    WAITING = 7
     TIMEOUT = 124
     INTERRUPTED = 130
     TERMINATED = 143
-
-
-WORST_FIRST = (
-    Exit.STUCK,
-    Exit.ROLLED_BACK,
-    Exit.GATE_FAILED,
-    Exit.BLIND,
-    Exit.WAITING,
-    Exit.TIMEOUT,
-    Exit.INTERRUPTED,
-    Exit.TERMINATED,
-    Exit.UNPROVEN,
-    Exit.HEALTHY,
-)
+    UNPROVEN = 5
+    HEALTHY = 0
 
 
 def outcome(rollout: Rollout) -> Exit:
@@ -88,7 +74,7 @@ def _completed(rollout: Rollout) -> Exit:
 
 def worst(exits: Sequence[Exit]) -> Exit:
     """The exit of several services together."""
-    return min(exits, key=WORST_FIRST.index, default=Exit.HEALTHY)
+    return min(exits, key=list(Exit).index, default=Exit.HEALTHY)
 
 
 def waits_in_vain(rollout: Rollout, now: Instant) -> bool:

@@ -6,7 +6,6 @@ It acts on nothing, and nothing waits for it: each look is a call in a thread of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from guardian.core.notices import Notice
@@ -32,15 +31,6 @@ def orphaned(journal: Journal, target: str, reading: Reading) -> Stamp | None:
     return None if known or journal.holder(target) is not None else stamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """What the last look at a target found: a reading, or why there is none."""
-
-    router: Router
-    reading: Reading | None
-    trouble: str
-
-
 class Patrol:
     """Owns what was last seen of each target."""
 
@@ -59,8 +49,8 @@ class Patrol:
         self._tell = tell
         self._say = say
         self._due: dict[str, float] = {}
-        self._arrived: dict[str, _Seen] = {}
-        """Written by the calls' threads."""
+        self._arrived: dict[str, tuple[str, Reading | GuardianError]] = {}
+        """By service its target, and what was seen of it; written by the calls' threads."""
         self._suspects: dict[str, str] = {}
         """Services whose target bore a stranger's stamp at the last look, and whose it was."""
         self._told: dict[str, Notice] = {}
@@ -73,7 +63,7 @@ class Patrol:
         Returns by service what bears a stamp and is no orphan: driven by somebody, or left.
         """
         arrived = {s: self._arrived.pop(s) for s in list(self._arrived) if s in services}
-        stamped = {s: r for s, seen in arrived.items() if (r := self._judge(catalog, s, seen))}
+        stamped = {s: r for s, seen in arrived.items() if (r := self._judge(catalog, s, *seen))}
         self.unseen = {s: why for s, why in self.unseen.items() if s in services}
         now = self._clock.now()
         # Also when the next look is further off than looks are apart: the clock was set back.
@@ -94,24 +84,25 @@ class Patrol:
 
     def _look(self, service: str, router: Router) -> None:
         try:
-            seen = _Seen(router=router, reading=router.read(), trouble="")
+            self._arrived[service] = (router.target, router.read())
         except GuardianError as error:
-            seen = _Seen(router=router, reading=None, trouble=str(error))
-        self._arrived[service] = seen
+            self._arrived[service] = (router.target, error)
 
-    def _judge(self, catalog: Catalog, service: str, seen: _Seen) -> Reading | None:
-        self._found(service, seen.trouble)
-        if seen.reading is None:
+    def _judge(
+        self, catalog: Catalog, service: str, target: str, seen: Reading | GuardianError
+    ) -> Reading | None:
+        if isinstance(seen, GuardianError):
+            self._found(service, str(seen))
             return None
-        target = seen.router.target
-        stamp = orphaned(self._journal, target, seen.reading)
+        self._found(service, "")
+        stamp = orphaned(self._journal, target, seen)
         before = self._suspects.pop(service, None)
         now = self._clock.now()
         if stamp is None:
             told = self._told.pop(service, None)
             if told is not None:
                 self._tell(orphan_over(told, now))
-            return seen.reading if seen.reading.stamp is not None else None
+            return seen if seen.stamp is not None else None
         self._suspects[service] = stamp.rollout
         self._due[service] = self._clock.now() + AGAIN_S
         if before == stamp.rollout and service not in self._told:
@@ -119,7 +110,7 @@ class Patrol:
                 catalog.environment,
                 service,
                 target=target,
-                traffic=seen.reading.traffic,
+                traffic=seen.traffic,
                 stamp=stamp,
                 now=now,
             )

@@ -81,7 +81,7 @@ class Plane:
         self._rng = dependencies.rng
         self._observer = dependencies.observer
         self._poll_s = poll_s
-        self._reader = Reader(sources)
+        self.reader = Reader(sources)
         self._say = dependencies.say
         self._leaps = Leaps(self._clock, lambda text: self._say(f"{name}: {text}"))
         self._freezes: tuple[Freeze, ...] = ()
@@ -108,15 +108,6 @@ class Plane:
     def drop(self, runner: RolloutRunner) -> None:
         """Let go of a rollout."""
         self.runners = [c for c in self.runners if c is not runner]
-
-    def use(self, sources: Mapping[str, Source]) -> None:
-        """Read from these from now on; others that are known stay."""
-        self._reader.use(sources)
-
-    @property
-    def unread(self) -> int:
-        """How many series could not be read at the last poll."""
-        return self._reader.unread
 
     def step(self) -> float:
         """One tick; returns the real seconds until it wants to run next."""
@@ -149,7 +140,7 @@ class Plane:
                 recorded += self._decide(runner, waiting, now, fresh=runner.id in fresh)
         acted = self._act(mine)
         beside = asking(mine, now, self._poll_s, polling=polling)
-        self._pool.run({**self._reader.leisurely(mine, now), **beside}, deadline_s=0.0)
+        self._pool.run({**self.reader.leisurely(mine, now), **beside}, deadline_s=0.0)
         for item in recorded:
             self._outbox.release(item.rollout)
         self._tell_unrecorded(mine, fresh, now)
@@ -226,7 +217,7 @@ class Plane:
             f"read-{name}": c.router.read for name, c in readers.items()
         }
         if polling:
-            calls |= self._reader.calls(runners, now)
+            calls |= self.reader.calls(runners, now)
         results: Mapping[str, object] = {}
         if calls:
             results = self._pool.run(calls, deadline_s=DEADLINE_S, interruptible=True)
@@ -236,10 +227,10 @@ class Plane:
                 if runner.saw(results[f"read-{name}"], now):
                     read.add(name)
         if polling:
-            self._reader.take_in(results, now)
-            if remark := self._reader.remark():
+            self.reader.take_in(results, now)
+            if remark := self.reader.remark():
                 self._say(f"{self.name}: {remark}")
-        late = self._reader.arrived(now)
+        late = self.reader.arrived(now)
         if polling or late:
             self._judge([c for c in runners if polling or late & c.wanted(now).keys()], now)
             self._look_beside(runners, now)
@@ -248,16 +239,16 @@ class Plane:
     def _judge(self, runners: Iterable[RolloutRunner], now: Instant) -> None:
         for runner in runners:
             with self._apart(runner):
-                runner.judge(self._reader.measurements(runner, now), now)
+                runner.judge(self.reader.measurements(runner, now), now)
 
     def _look_beside(self, runners: Sequence[RolloutRunner], now: Instant) -> None:
         """Before a broken limit counts: does stable break it too? Without an answer it counts."""
         doubting = [c for c in runners if c.doubts()]
         if not doubting:
             return
-        calls = self._reader.calls_beside(runners, now)
+        calls = self.reader.calls_beside(runners, now)
         results = self._pool.run(calls, deadline_s=BESIDE_S, interruptible=True)
-        self._reader.take_in(results, now)
+        self.reader.take_in(results, now)
         self._judge(doubting, now)
 
     # --- record --------------------------------------------------------------------------------
@@ -386,6 +377,6 @@ class Plane:
     def _delay_s(self, runners: Sequence[RolloutRunner]) -> float:
         until_poll_s = max(0.0, min(self._poll_s, self._next_poll - self._clock.now()))
         delay_s = self._clock.real_s(until_poll_s)
-        if self._trouble or self._reader.waiting or any(c.unsettled for c in runners):
+        if self._trouble or self.reader.waiting or any(c.unsettled for c in runners):
             delay_s = min(delay_s, UNSETTLED_S)
         return delay_s

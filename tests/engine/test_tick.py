@@ -291,7 +291,7 @@ def test_blindness_is_said_at_its_first_poll_and_when_it_is_over() -> None:
         for _ in range(3):
             clock.pass_s(POLL_S)
             a_plane.step()
-            assert a_plane.unread == unread
+            assert a_plane.reader.unread == unread
     assert [line.partition(": ")[2].split(":")[0] for line in said] == [
         "2 series cannot be read",
         "all series can be read again",

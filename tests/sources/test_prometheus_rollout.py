@@ -71,7 +71,7 @@ def test_prometheus_alone_decides(
     journal.append(claim, "r1", expected=0, entries=[entry], live=True, txid="r1")
     runner = RolloutRunner(rollout=start(entry), claim=claim, router=alias)
     mine = plane(clock, journal=journal)
-    mine.use({"prometheus": source})
+    mine.reader.use({"prometheus": source})
     mine.take(runner)
     for _ in range(MOST_STEPS):
         clock.pass_s(max(0.5, min(mine.step(), 30.0)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from guardian.app.acting import Services
 from guardian.app.remembered import state
@@ -30,14 +31,6 @@ FOLLOW_S = 0.5
 """Real seconds between two looks at somebody else's rollout."""
 
 
-def _unheard(_: object) -> None:
-    pass
-
-
-def _unhurried(_: InProcessRun) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who asks, and where it is shown what happens meanwhile."""
@@ -45,12 +38,12 @@ class Caller:
     actor: str
     owner: str
     """Host, process and purpose, for people who wonder who drives a rollout."""
-    say: Callable[[str], None] = _unheard
+    say: Callable[[str], None] = lambda _: None
     """A remark for people."""
-    tell: Callable[[str], None] = _unheard
+    tell: Callable[[str], None] = lambda _: None
     """A line of what the use case does."""
-    observer: Callable[[TickResult], None] = _unheard
-    heeding: Callable[[InProcessRun], AbstractContextManager[None]] = _unhurried
+    observer: Callable[[TickResult], None] = lambda _: None
+    heeding: Callable[[InProcessRun], AbstractContextManager[object]] = nullcontext
     """Hands on what stops a run while it lasts: a process's signals."""
 
 
@@ -107,11 +100,8 @@ def carry_out(
 
 def tell_what_is_left(services: Services, caller: Caller) -> None:
     """Deliver what a process that died has recorded and not told, also what it was just telling."""
-
-    def deliver() -> object:
-        return carry_out(services, [], caller, Limits())
-
-    deliver_left(services.journal, services.clock, deliver)
+    nothing_else = partial(carry_out, services, [], caller, Limits())
+    deliver_left(services.journal, services.clock, nothing_else)
 
 
 @contextmanager

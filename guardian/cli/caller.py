@@ -6,6 +6,8 @@ import getpass
 import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from guardian.app.guarding import Caller, Guarded
@@ -45,28 +47,23 @@ def allowed(text: str) -> frozenset[Exit]:
     return frozenset(words[word] for word in asked)
 
 
-class signals_to:  # noqa: N801 - a context manager, read as a verb
+@contextmanager
+def signals_to(run: InProcessRun) -> Iterator[None]:
     """Hands signals to a run while it lasts, and gives them back after.
 
     A terminal that closes (SIGHUP) is a SIGTERM, unless whoever started us had it ignored (nohup).
     """
 
-    def __init__(self, run: InProcessRun) -> None:
-        self._run = run
-        self._before: dict[signal.Signals, object] = {}
+    def heard(number: int, _: FrameType | None) -> None:
+        run.signal(signal.SIGTERM if number == signal.SIGHUP else number)
 
-    def __enter__(self) -> None:
-        for number in SIGNALS:
-            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
-                continue
-            self._before[number] = signal.signal(number, self._heard)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type] # what signal() returned
-
-    def _heard(self, number: int, _frame: FrameType | None) -> None:
-        self._run.signal(signal.SIGTERM if number == signal.SIGHUP else number)
+    ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
+    before = {number: signal.signal(number, heard) for number in SIGNALS if number not in ignored}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def caller(output: Output) -> Caller:

@@ -33,8 +33,6 @@ from guardian.messages.v1 import EndRecord, EventRecord
 from guardian.ports import GuardianError
 
 if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
-
     from guardian.cli.github import GitHub
 
 SILENT_S = 60.0
@@ -66,8 +64,9 @@ class Output:
         self._events: list[EventRecord] = []
         self._shown: dict[str, tuple[str, Instant]] = {}
         self._trouble = ""
-        self._junit = _report_at(junit)
+        self._junit = junit if junit is None else _writable(junit)
         self._github = _github() if form == "github" else None
+        self._print = write_line if self._github is None else self._github.say
         self._seen: dict[str, tuple[Verdict, ...]] = {}
         self._told: dict[str, list[Notice]] = {}
 
@@ -94,10 +93,7 @@ class Output:
             self._github.failed(str(error), error.exit_code)
         elif self._records:
             self._end([], error.exit_code, SystemClock().now(), error=str(error))
-        if self._junit is not None:
-            from guardian.cli import junit
-
-            self._report(self._junit, junit.failure(str(error)))
+        self._report(error=str(error))
         drain()
 
     def say(self, text: str) -> None:
@@ -109,10 +105,7 @@ class Output:
 
     def line(self, text: str) -> None:
         """A line of the output for people."""
-        if self._github is not None:
-            self._github.say(text)
-        else:
-            write_line(text)
+        self._print(text)
 
     def report(self, report: TickResult) -> None:
         """One tick."""
@@ -143,17 +136,11 @@ class Output:
         if self._records:
             self._end(runs, code, now)
         for rollout, exit_ in results:
-            last = summary(rollout, exit_, driven=rollout.plan.service in driven)
-            if self._github is not None:
-                self._github.say(last)
-            elif not self._records:
-                write_line(last)
+            if not self._records:
+                self._print(summary(rollout, exit_, driven=rollout.plan.service in driven))
         if self._github is not None:
             self._github.end(runs, code)
-        if self._junit is not None:
-            from guardian.cli import junit
-
-            self._report(self._junit, junit.report(runs))
+        self._report(runs)
         if lost := drain():
             self.say(f"{lost} lines of this were not written: nobody reads them")
 
@@ -162,14 +149,16 @@ class Output:
         told = tuple(self._told.get(name, ()))
         return RunSummary(rollout=rollout, exit=exit_, seen=self._seen.get(name, ()), notices=told)
 
-    def _report(self, path: Path, root: Element) -> None:
+    def _report(self, runs: Sequence[RunSummary] = (), *, error: str = "") -> None:
         """Write the report; a disk that is full by now never changes what the command found."""
+        if self._junit is None:
+            return
         from guardian.cli import junit
 
         try:
-            junit.write(path, root)
-        except OSError as error:
-            self.say(f"--junit {path} could not be written: {error}")
+            junit.write(self._junit, junit.failure(error) if error else junit.report(runs))
+        except OSError as why:
+            self.say(f"--junit {self._junit} could not be written: {why}")
 
     def _end(
         self,
@@ -276,9 +265,7 @@ def _github() -> GitHub:
     return GitHub(os.environ, write_line)
 
 
-def _report_at(path: Path | None) -> Path | None:
-    if path is None:
-        return None
+def _writable(path: Path) -> Path:
     from guardian.cli import whole_file
 
     return whole_file.writable(path, "--junit")

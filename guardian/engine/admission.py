@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from guardian.core.notices import Notice
-from guardian.core.plan import Drive, Mode, Plan
+from guardian.core.plan import Drive, Mode
 from guardian.core.reasons import duration
 from guardian.core.rollout.decide import retired
 from guardian.core.rollout.entries import Answer, Order, OrderKind, for_service
@@ -113,6 +113,8 @@ class Admission:
             self._take_up(catalog, head, mode)
         except JournalError:
             raise
+        except GuardianError as error:
+            self._leave_alone(head, str(error))
         except Exception as error:  # noqa: BLE001 - one rollout must not end the guarding of others
             self._leave_alone(head, broken("taking it up", error))
 
@@ -127,8 +129,7 @@ class Admission:
         if mode is Mode.OBSERVE and (plan.restores or plan.drive is Drive.ROLLOUT):
             self._leave_alone(head, f"service {plan.service} is only observed here")
             return
-        task = self._task(catalog, head, plan)
-        if task is None or not self._took_up(catalog, task):
+        if not self._took_up(catalog, catalog.adopted(plan)):
             return
         self._said.pop(head.rollout, None)
         self._alone.pop(head.rollout, None)
@@ -203,15 +204,6 @@ class Admission:
             now = self._clock.now()
             told = unreadable(self._environment, head.service, head.rollout, why, now)
             self._unreadable.append(told)
-
-    def _task(self, catalog: Catalog, head: Head, plan: Plan) -> Task | None:
-        try:
-            return catalog.adopted(plan)
-        except JournalError:
-            raise
-        except GuardianError as error:
-            self._leave_alone(head, str(error))
-            return None
 
     def _leave_alone(self, head: Head, why: str) -> None:
         if self._said.get(head.rollout) != why:

@@ -55,8 +55,6 @@ class TargetHeld(GuardianError):
 
     def __init__(self, target: str, holder: str) -> None:
         super().__init__(f"{target} is driven by {holder}")
-        self.target = target
-        self.holder = holder
 
 
 class Busy(GuardianError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from queue import SimpleQueue
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 from guardian.core.binding import sibling
 from guardian.core.judging.counts import sought
 from guardian.core.model import Instant, Measurement, Problem, Query, Reason
+from guardian.engine.call_pool import outcome_of
 from guardian.engine.needs import merged
 from guardian.engine.runner import RolloutRunner
 from guardian.engine.series import SeriesStore
@@ -135,12 +137,7 @@ class Reader:
         source = self._sources.get(name)
         if source is None:
             return SourceError(Reason.NOT_FOUND, f"no source called {name} is configured here")
-        try:
-            return source.read(part.asks, now=part.now)
-        except EdgeError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - an adapter's bug is an unreadable answer
-            return EdgeError(Reason.UNKNOWN, f"unexpected {type(error).__name__}: {error}")
+        return outcome_of(partial(source.read, part.asks, now=part.now))
 
     # --- what came back ------------------------------------------------------------------------
 
@@ -204,14 +201,14 @@ class Reader:
                 kin = (query, sibling(query, plan.canary, plan.stable))
                 key = f"{self._name}-known-{query.source}"
                 self._doubts.setdefault(key, {})[query] = kin
-        return {
-            key: self._question([q for kin in doubts.values() for q in kin], now)
+        asked = {
+            key: [query for kin in doubts.values() for query in kin]
             for key, doubts in self._doubts.items()
         }
-
-    def _question(self, queries: Sequence[Query], now: Instant) -> Callable[[], object]:
-        source = self._sources[queries[0].source]
-        return lambda: source.unknown(queries, now=now)
+        return {
+            key: partial(self._sources[queries[0].source].unknown, queries, now=now)
+            for key, queries in asked.items()
+        }
 
     def _learn(self, doubts: Mapping[Query, Sequence[Query]], found: object, now: Instant) -> None:
         """A source's answer: a series is known when one of its kin is."""

@@ -21,7 +21,7 @@ def freeze(
 ) -> None:
     """Stop the advances of these services, or of all where EVERYTHING is the only name."""
     if not reason.strip():
-        raise UsageError("say how long and why: --until 2h --reason WHY")
+        raise UsageError("say how long and why (--until 2h --reason WHY)")
     now = records.clock.now()
     for scope in _scopes(records, services):
         records.journal.freeze(

@@ -144,7 +144,7 @@ def _completed(asked: Order, found: Rollout) -> Order:
         case OrderKind.PROMOTE | OrderKind.APPROVE if asked.expect_step is None:
             return replace(asked, expect_step=found.step)
         case OrderKind.HOLD if asked.full and not asked.reason:
-            raise UsageError("--stop-rollback needs --reason: say why traffic may stay as it is")
+            raise UsageError("to stop a rollback, say why traffic may stay as it is (--reason)")
         case OrderKind.WAIVE:
             known = [criterion.name for criterion in found.plan.criteria]
             if asked.subject not in known:

@@ -162,8 +162,8 @@ def _watched(
     live, stable = found.live, found.stable
     if named is not None and named == (canary_by_shape(traffic, router.capabilities.age) or live):
         raise ConfigError(
-            f"--rollback-to {rollback_to} is the version to be judged on {router.target}: name the"
-            " version that was live before the deploy"
+            f"version {rollback_to} is the one to be judged on {router.target}, and nothing to go"
+            " back to: name the version that was live before the deploy (--rollback-to)"
         )
     if stable is not None and stable.stable != live:
         refused = f"version {stable.stable} of {router.target} cannot take the traffic back"
@@ -285,7 +285,7 @@ def _refuse_rolled_back(past: Sequence[Rollout], canary: str, request: Request) 
         detail = rollout.rollback.detail if rollout.rollback else ""
         raise ConfigError(
             f"version {canary} was rolled back before ({rollout.plan.rollout}, {cause.value}:"
-            f" {detail}); if it is right to try again, add --again --reason WHY"
+            f" {detail}); if it is right to try again, say so and why (--again --reason WHY)"
         )
 
 

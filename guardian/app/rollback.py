@@ -237,7 +237,7 @@ def _known(
         raise ConfigError(
             f"{target} serves {traffic}, which is older than version {stable.stable}"
             f" ({stable.origin}): somebody went back already. If you are sure, name the version"
-            " with --to"
+            " (--to)"
         )
     by_stamp = service.snapshot(Traffic(primary=stable.stable), at=now, by=stable.origin)
     return stable.snapshot or by_stamp, stable.origin

@@ -101,9 +101,9 @@ def start(services: Services, asked: StartRequest, caller: Caller) -> Guarded | 
     """Begin it, here or by the daemon. Raises ConfigError and the ports' errors."""
     order = asked.order
     if order.again and not order.reason:
-        raise UsageError("--again needs --reason: say why the version may be tried again")
+        raise UsageError("say why the version may be tried again (--reason)")
     if asked.observe and not asked.wait:
-        raise UsageError("--observe needs --wait: a daemon observes by `mode: observe`")
+        raise UsageError("to observe, drive it here (--wait): a daemon does by `mode: observe`")
     # A wrong name is known before a journal is made for it.
     leads = post(services.environment_of(asked.service), asked.service)
     daemon = None if asked.wait else _daemon(services, asked.service, leads)
@@ -169,7 +169,7 @@ def retried(records: Records, asked: Order) -> Order:
     version = last.plan.canary
     if not asked.reason:
         raise UsageError(
-            f"version {version} was rolled back: say with --reason why it may be tried again"
+            f"version {version} was rolled back: say why it may be tried again (--reason)"
         )
     address = for_service(name)
     return replace(asked, kind=OrderKind.START, rollout=address, subject=version, again=True)
@@ -216,7 +216,7 @@ def _patience(plan: Plan, limits: Limits) -> str:
     said = f"a hold is waited for: what is held for {longest} (max_hold) is {end}"
     if limits.timeout_s is None:
         return said
-    return f"{said}; --timeout ends all waiting {span(limits.timeout_s)} from now"
+    return f"{said}; all waiting ends {span(limits.timeout_s)} from now (--timeout)"
 
 
 # --- by the daemon -----------------------------------------------------------------------------
@@ -228,8 +228,8 @@ def _daemon(services: Services, service: str, leads: str) -> str:
     if holder is None:
         raise EdgeError(
             Reason.UNAVAILABLE,
-            f"no daemon serves {service} on this journal: start one with `guardian run`, or add"
-            " --wait, and this command drives it to the end",
+            f"no daemon serves {service} on this journal: start one with `guardian run`, or"
+            " drive it from here to the end (--wait)",
         )
     return holder
 
@@ -309,6 +309,6 @@ def _let_go(services: Services, target: str) -> None:
     while (holder := services.journal.holder(target)) is not None:
         if clock.monotonic() >= ends_at:
             raise NobodyDrives(
-                f"{target} is still driven by {holder}: leave --wait away, and it starts there"
+                f"{target} is still driven by {holder}: without --wait it starts there"
             )
         clock.sleep(LOOK_S)

@@ -77,7 +77,7 @@ def test_an_abort_of_what_is_back_is_moot(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        (replace(order(OrderKind.HOLD), full=True), "needs --reason"),
+        (replace(order(OrderKind.HOLD), full=True), "say why traffic may stay"),
         (order(OrderKind.WAIVE, subject="speed", reason="slow"), "it has error-rate"),
     ],
 )

@@ -310,7 +310,7 @@ def test_on_a_weighted_target_the_primary_is_stable() -> None:
 def test_rolling_back_to_what_is_judged_is_refused(traffic: Traffic) -> None:
     """It would answer a breach with all traffic to the version that breaches."""
     said = refused(lambda: watch_of(Shop(traffic), "42"))
-    assert "--rollback-to 42 is the version to be judged" in said
+    assert "version 42 is the one to be judged" in said
 
 
 def test_a_stable_that_cannot_serve_any_more_is_refused() -> None:

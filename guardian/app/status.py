@@ -44,11 +44,8 @@ def status(records: Records, rollout_id: str) -> RolloutStatus:
     rollout = fold(entries)
     last = next((entry for entry in reversed(entries) if verdicts_of(entry)), None)
     at, verdicts = (last.at, verdicts_of(last)) if last is not None else (None, ())
-    if not rollout.live:
-        return RolloutStatus(
-            at=now, rollout=rollout, verdicts=verdicts, judged_at=at, entries=entries
-        )
-    waiting_for, look = "", journal.shown(rollout_id)
+    live, waiting_for = rollout.live, ""
+    look = journal.shown(rollout_id) if live else None
     if look is not None and (at is None or look.at >= at):
         waiting_for, verdicts = look.waiting_for, look.verdicts
         at = look.at if verdicts else None
@@ -58,9 +55,9 @@ def status(records: Records, rollout_id: str) -> RolloutStatus:
         waiting_for=waiting_for,
         verdicts=verdicts,
         judged_at=at,
-        freeze=freeze_in_force(journal.freezes(), rollout.plan.service, now),
-        driver=driver(journal, rollout),
-        orders=tuple(journal.orders([rollout_id])),
+        freeze=freeze_in_force(journal.freezes(), rollout.plan.service, now) if live else None,
+        driver=driver(journal, rollout) if live else None,
+        orders=tuple(journal.orders([rollout_id])) if live else (),
         entries=entries,
     )
 

@@ -22,7 +22,6 @@ from guardian.core.rollout.entries import (
     WeightConfirmed,
 )
 from guardian.core.status import RolloutStatus
-from guardian.core.verdict import Verdict
 from guardian.core.wording import hour_minute
 from guardian.messages.entry_lines import sentence
 
@@ -76,45 +75,38 @@ class Story:
         click.echo(f"       {text}")
 
     def _entry(self, entry: Entry, status: RolloutStatus) -> None:
-        plan_step = f"step {status.step} of {len(status.plan.steps)}"
+        if isinstance(entry, StepEntered | RollbackStarted | Completed):
+            for verdict in entry.verdicts:
+                click.echo(f"           {long(verdict)}")
+        self._line(entry.at, self._sentence(entry, status))
+
+    def _sentence(self, entry: Entry, status: RolloutStatus) -> str:
+        plan = status.plan
         match entry:
-            case RolloutStarted(plan=plan):
-                self._line(
-                    entry.at,
-                    f"{plan.stable} is stable, {plan.canary} is the canary; nothing has moved yet",
+            case RolloutStarted():
+                return (
+                    f"{plan.stable} is stable, {plan.canary} is the canary; nothing has moved yet"
                 )
             case StepEntered():
-                self._table(entry.verdicts)
-                why = "every criterion passes, so " if entry.verdicts else ""
-                self._decision(
-                    entry.at, f"{why}{status.plan.canary} gets {status.wanted} ({plan_step})"
-                )
                 self._told_min = -1
+                why = "every criterion passes, so " if entry.verdicts else ""
+                step = f"step {status.step} of {len(plan.steps)}"
+                return _decision(f"{why}{plan.canary} gets {status.wanted} ({step})")
             case WeightConfirmed():
-                self._line(
-                    entry.at,
-                    f"AWS shows it, read back: {status.traffic}; the bake of"
-                    f" {status.bake_min:.0f} minutes begins",
-                )
+                bake = f"the bake of {status.bake_min:.0f} minutes begins"
+                return f"AWS shows it, read back: {status.traffic}; {bake}"
             case RollbackStarted():
                 self._breach_at = entry.at
-                self._table(entry.verdicts)
-                self._decision(entry.at, f"ROLL BACK: {entry.detail}", colour="red")
+                return _decision(f"ROLL BACK: {entry.detail}", colour="red")
             case RollbackConfirmed():
-                self._line(
-                    entry.at,
-                    f"AWS shows it, read back: {status.plan.stable} 100%,"
-                    f" {entry.at - self._breach_at:.0f} s after the breach was proven",
-                )
+                took = f"{entry.at - self._breach_at:.0f} s after the breach was proven"
+                return f"AWS shows it, read back: {plan.stable} 100%, {took}"
             case Completed():
-                self._table(entry.verdicts)
-                self._decision(
-                    entry.at, f"every criterion passes: {status.plan.canary} becomes the version"
-                )
+                return _decision(f"every criterion passes: {plan.canary} becomes the version")
             case PrimaryConfirmed():
-                self._line(entry.at, f"AWS shows it, read back: {status.plan.canary} 100%")
+                return f"AWS shows it, read back: {plan.canary} 100%"
             case _:
-                self._line(entry.at, sentence(entry, status.plan))
+                return sentence(entry, plan)
 
     def _progress(self, status: RolloutStatus) -> None:
         observed = int(status.observed_min)
@@ -126,13 +118,6 @@ class Story:
         verdicts = ", ".join(short(v) for v in status.verdicts)
         self._line(status.at, f"{observed} of {status.bake_min:.0f} minutes observed: {verdicts}")
 
-    def _table(self, verdicts: Sequence[Verdict]) -> None:
-        for verdict in verdicts:
-            click.echo(f"           {long(verdict)}")
-
-    def _decision(self, at: Instant, text: str, *, colour: str = "green") -> None:
-        self._line(at, click.style(f"decision: {text}", fg=colour, bold=True))
-
     def _line(self, at: Instant, text: str) -> None:
         click.echo(f"{hour_minute(at)}  {text}")
 
@@ -141,3 +126,7 @@ class Story:
         click.echo(click.style(f"         {who:9}  ", fg="cyan") + first)
         for line in rest:
             click.echo(" " * 20 + line)
+
+
+def _decision(text: str, *, colour: str = "green") -> str:
+    return click.style(f"decision: {text}", fg=colour, bold=True)

@@ -70,11 +70,8 @@ class Daemon:
             reaches=self._reaches,
             on_broken=self._broken,
         )
-        self._journal, self._clock, self._say = (
-            dependencies.journal,
-            dependencies.clock,
-            dependencies.say,
-        )
+        self._journal, self._clock = dependencies.journal, dependencies.clock
+        self._say = dependencies.say
         self._leadership = ServiceLeadership(self._host)
         self._admission = Admission(self._host)
         self._deploy_watcher = DeployWatcher(self._host)

@@ -53,11 +53,8 @@ class Host:
         on_broken: Callable[[RolloutRunner, Exception], None] | None = None,
     ) -> None:
         self._dependencies = dependencies
-        self.journal, self.clock, self.say = (
-            dependencies.journal,
-            dependencies.clock,
-            dependencies.say,
-        )
+        self.journal, self.clock = dependencies.journal, dependencies.clock
+        self.say = dependencies.say
         self._on_broken = on_broken
         self.supervisor = Supervisor(dependencies.say)
         self.schedule = Schedule(on_death=self.supervisor.died)

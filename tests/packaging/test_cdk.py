@@ -25,9 +25,6 @@ from tests.packaging.synthesized import APP, App, Deployed, Templates
 from tests.tooling import ROOT, judged, tool
 
 STACKS = ("Guardian", "AgentsApi", "BillingApi")
-STATED = frozenset({"cloudwatch", "lambda"})
-EXEC = frozenset({"ssmmessages", "logs"})
-"""The services that the task role may use: guardian's, and what CDK adds for ECS Exec."""
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +44,7 @@ def next_release(app: App, templates: Templates) -> Templates:
     """The next deploy, which publishes a version."""
     assert templates.folder.exists()
     built = ("--app", "node build/bin/app.js")
-    return app.synth(
-        "second", *built, "-c", "release=2", "-c", "orders=none", "-c", "dimension=Stage"
-    )
+    return app.synth("second", *built, "-c", "release=2", "-c", "dimension=Stage")
 
 
 def test_the_lock_file_names_no_registry() -> None:
@@ -80,57 +75,36 @@ def test_cfn_lint_finds_nothing(templates: Templates) -> None:
 # --- guardian on Fargate -----------------------------------------------------------------------
 
 
-def test_the_task_may_do_what_guardian_iam_prints_and_nothing_more(
-    templates: Templates, next_release: Templates
-) -> None:
-    """Beside it stands only what ECS Exec needs, where orders come in that way."""
+def test_the_task_may_do_what_guardian_iam_prints_and_nothing_more(templates: Templates) -> None:
+    """One inline policy, and none beside it."""
     printed = by_action(json.loads((APP / "policies" / "act.json").read_text("utf-8")))
-    for found, services in ((templates, STATED | EXEC), (next_release, STATED)):
-        role = next(name for name in found.of("Guardian", "AWS::IAM::Role") if "TaskRole" in name)
-        (inline,) = found["Guardian"]["Resources"][role]["Properties"]["Policies"]
-        assert by_action(inline["PolicyDocument"]) == printed
-        attached = [
-            policy["Properties"]["PolicyDocument"]
-            for policy in found.of("Guardian", "AWS::IAM::Policy").values()
-            if {"Ref": role} in policy["Properties"]["Roles"]
-        ]
-        granted = {
-            action
-            for policy in (*attached, inline["PolicyDocument"])
-            for action in by_action(policy)
-        }
-        assert {action.partition(":")[0] for action in granted} == services
+    roles = templates.of("Guardian", "AWS::IAM::Role")
+    name = next(name for name in roles if "TaskRole" in name)
+    (inline,) = roles[name]["Properties"]["Policies"]
+    assert by_action(inline["PolicyDocument"]) == printed
+    assert "ManagedPolicyArns" not in roles[name]["Properties"]
+    attached = templates.of("Guardian", "AWS::IAM::Policy").values()
+    assert [p for p in attached if {"Ref": name} in p["Properties"]["Roles"]] == []
 
 
-def test_there_is_never_more_than_one_daemon(templates: Templates) -> None:
-    """A deploy stops the old task before it starts the new one: each has a journal of its own."""
+def test_a_deploy_starts_the_next_daemon_beside_the_old_one(templates: Templates) -> None:
+    """It stands by on the same journal, so that nothing is unguarded; nobody can reach either."""
     service = templates.one("Guardian", "AWS::ECS::Service")["Properties"]
     rules = service["DeploymentConfiguration"]
-    assert (service["DesiredCount"], rules["MinimumHealthyPercent"], rules["MaximumPercent"]) == (
-        1,
-        0,
-        100,
-    )
+    shares = (rules["MinimumHealthyPercent"], rules["MaximumPercent"])
+    assert (service["DesiredCount"], *shares) == (1, 100, 200)
     assert rules["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     (group,) = templates.of("Guardian", "AWS::EC2::SecurityGroup").values()
     assert "SecurityGroupIngress" not in group["Properties"]
 
 
-def test_the_daemon_has_its_journal_its_health_and_time_to_leave(templates: Templates) -> None:
-    """The journal lies on the task's own storage, where the configuration says it is."""
+def test_the_daemon_has_its_health_its_secrets_and_time_to_leave(templates: Templates) -> None:
+    """On a root that nobody can write to."""
     guardian = templates.containers()["guardian"]
     assert guardian["Command"] == ["run"]
     assert guardian["HealthCheck"]["Command"] == ["CMD", "guardian", "healthcheck"]
     assert guardian["StopTimeout"] >= 15
-    environment = {one["Name"]: one["Value"] for one in guardian["Environment"]}
-    config = (
-        APP / "guardian" / environment["GUARDIAN_CONFIG"].removeprefix("/etc/guardian/")
-    ).read_text("utf-8")
-    mounts = {one["ContainerPath"]: one["SourceVolume"] for one in guardian["MountPoints"]}
-    assert "journal: sqlite:/var/lib/guardian/guardian.db" in config
-    assert "/var/lib/guardian" in mounts
-    volumes = templates.one("Guardian", "AWS::ECS::TaskDefinition")["Properties"]["Volumes"]
-    assert {"Name": mounts["/var/lib/guardian"]} in volumes
+    assert {one["ReadonlyRootFilesystem"] for one in templates.containers().values()} == {True}
     secrets = {one["Name"] for one in guardian["Secrets"]}
     assert secrets == {
         "GUARDIAN_SLACK_TOKEN",
@@ -139,25 +113,28 @@ def test_the_daemon_has_its_journal_its_health_and_time_to_leave(templates: Temp
     }
 
 
+def test_the_journal_is_the_table_that_guardian_documents(templates: Templates) -> None:
+    """By the name that the configuration says, and it outlives the stack."""
+    page = (ROOT / "docs" / "journals" / "dynamodb.md").read_text("utf-8")
+    wanted = json.loads(page.split("```json\n")[1].split("```")[0])["GuardianJournal"]
+    table = templates.one("Guardian", "AWS::DynamoDB::Table")
+    assert {key: table[key] for key in wanted} == wanted
+    (named,) = {one["Value"] for one in _environment(templates) if one["Name"] == "GUARDIAN_CONFIG"}
+    config = APP / "guardian" / named.removeprefix("/etc/guardian/")
+    assert f"journal: dynamodb:{table['Properties']['TableName']} " in config.read_text("utf-8")
+
+
+def _environment(templates: Templates) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = templates.containers()["guardian"]["Environment"]
+    return found
+
+
 def test_logs_are_kept_for_a_time_and_outlive_the_stack(templates: Templates) -> None:
     """Every log group has a retention, and no deletion takes the evidence along."""
     for stack in ("Guardian", "AgentsApi"):
         group = templates.one(stack, "AWS::Logs::LogGroup")
         assert group["Properties"]["RetentionInDays"] in (30, 90)
         assert group["DeletionPolicy"] == "Retain"
-
-
-def test_the_root_is_read_only_where_nobody_gives_orders_in_the_task(
-    templates: Templates, next_release: Templates
-) -> None:
-    """ECS Exec writes to it, so it is one or the other."""
-    for found, orders in ((templates, True), (next_release, False)):
-        assert (
-            found.one("Guardian", "AWS::ECS::Service")["Properties"]["EnableExecuteCommand"]
-            is orders
-        )
-        for container in found.containers().values():
-            assert container["ReadonlyRootFilesystem"] is not orders
 
 
 def test_silence_of_the_heartbeat_is_an_alarm(templates: Templates) -> None:

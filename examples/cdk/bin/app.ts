@@ -1,4 +1,5 @@
 import * as ec2 from "aws-cdk-lib/aws-ec2";
+import { Platform } from "aws-cdk-lib/aws-ecr-assets";
 import * as ecs from "aws-cdk-lib/aws-ecs";
 import * as lambda from "aws-cdk-lib/aws-lambda";
 import * as logs from "aws-cdk-lib/aws-logs";
@@ -21,6 +22,7 @@ const vpc = new ec2.Vpc(guardian, "Vpc", {
 const service = new GuardianService(guardian, "Guardian", {
   vpc,
   image: ecs.ContainerImage.fromAsset("guardian", {
+    platform: Platform.LINUX_AMD64,
     buildArgs: { GUARDIAN_IMAGE: app.node.tryGetContext("guardianImage") ?? "rollout-guardian:latest" },
   }),
   config: "/etc/guardian/config/production.yaml",
@@ -30,7 +32,7 @@ const service = new GuardianService(guardian, "Guardian", {
     GUARDIAN_PAGERDUTY_ROUTING_KEY: "guardian/pagerduty-routing-key",
     GUARDIAN_PAGERDUTY_API_TOKEN: "guardian/pagerduty-api-token",
   },
-  orders: app.node.tryGetContext("orders") !== "none",
+  table: "guardian",
 });
 new CfnOutput(guardian, "Pages", { value: service.pages.topicArn });
 

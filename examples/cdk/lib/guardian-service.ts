@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
 import * as actions from "aws-cdk-lib/aws-cloudwatch-actions";
+import * as dynamodb from "aws-cdk-lib/aws-dynamodb";
 import * as ec2 from "aws-cdk-lib/aws-ec2";
 import * as ecs from "aws-cdk-lib/aws-ecs";
 import * as iam from "aws-cdk-lib/aws-iam";
@@ -10,7 +11,6 @@ import * as sns from "aws-cdk-lib/aws-sns";
 import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import { Construct } from "constructs";
 
-const JOURNAL = "/var/lib/guardian";
 const BEAT = { beat: "guardian" };
 
 /** A line each minute in which the daemon's loop moves; the alarm is on their absence. */
@@ -25,11 +25,8 @@ export interface GuardianServiceProps {
   readonly policy: string;
   /** Variables that guardian takes from Secrets Manager, and the secrets' names. */
   readonly secrets: Readonly<Record<string, string>>;
-  /**
-   * Whether orders come in by ECS Exec: `guardian rollout start` in the task. Without, the container's root
-   * is read-only, which ECS Exec does not support.
-   */
-  readonly orders: boolean;
+  /** The journal's table, as the configuration names it: `journal: dynamodb:NAME`. */
+  readonly table: string;
 }
 
 /** One guardian daemon beside production. */
@@ -45,6 +42,15 @@ export class GuardianService extends Construct {
       assumedBy: new iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
       inlinePolicies: { guardian: iam.PolicyDocument.fromJson(JSON.parse(fs.readFileSync(props.policy, "utf8"))) },
     });
+    new dynamodb.Table(this, "Journal", {
+      tableName: props.table,
+      partitionKey: { name: "pk", type: dynamodb.AttributeType.STRING },
+      sortKey: { name: "sk", type: dynamodb.AttributeType.STRING },
+      billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
     const logGroup = new logs.LogGroup(this, "Logs", {
       retention: logs.RetentionDays.THREE_MONTHS,
       removalPolicy: RemovalPolicy.RETAIN,
@@ -52,12 +58,11 @@ export class GuardianService extends Construct {
     new ecs.FargateService(this, "Service", {
       cluster: new ecs.Cluster(this, "Cluster", { vpc: props.vpc }),
       taskDefinition: this.task(props, logGroup),
-      // One and never two: each task has a journal of its own, and a second daemon would not know of the first.
+      // A deploy starts the new daemon beside the old one: it stands by until that one leaves, and goes on.
       desiredCount: 1,
-      minHealthyPercent: 0,
-      maxHealthyPercent: 100,
+      minHealthyPercent: 100,
+      maxHealthyPercent: 200,
       circuitBreaker: { enable: true, rollback: true },
-      enableExecuteCommand: props.orders,
       // The way out to AWS, Slack and PagerDuty. Nothing comes in: the security group has no ingress.
       assignPublicIp: true,
     });
@@ -70,12 +75,12 @@ export class GuardianService extends Construct {
       cpu: 256,
       memoryLimitMiB: 512,
       taskRole: this.taskRole,
-      volumes: [{ name: "journal" }, { name: "tmp" }],
+      volumes: [{ name: "tmp" }],
     });
     const both = {
       image: props.image,
       essential: true,
-      readonlyRootFilesystem: !props.orders,
+      readonlyRootFilesystem: true,
     };
     const guardian = task.addContainer("guardian", {
       ...both,
@@ -94,10 +99,7 @@ export class GuardianService extends Construct {
       // SIGTERM leaves within 10 seconds; writes under way are awaited.
       stopTimeout: Duration.seconds(30),
     });
-    guardian.addMountPoints(
-      { sourceVolume: "journal", containerPath: JOURNAL, readOnly: false },
-      { sourceVolume: "tmp", containerPath: "/tmp", readOnly: false },
-    );
+    guardian.addMountPoints({ sourceVolume: "tmp", containerPath: "/tmp", readOnly: false });
     task.addContainer("heartbeat", {
       ...both,
       entryPoint: ["sh", "-c"],

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Final
 
-from guardian.cloudwatch import metric_of
-from guardian.core.model import Query, Word
+from guardian.core.model import Query
 from guardian.files.findings import Finding
 from guardian.files.rules.measure_form import Placed
+from guardian.files.rules.sources import form_of_query
 from guardian.files.units import exact_seconds, plain
-from guardian.namespaces import MILLISECONDS, SECONDS
 
-TIME_UNITS: Final[Mapping[str, Decimal]] = {
-    SECONDS: Decimal(1),
-    MILLISECONDS: Decimal(1000),
-    "Microseconds": Decimal(10**6),
-}
-"""How many of a unit make a second; CloudWatch's words."""
-_LONGEST_S: Final[Mapping[tuple[Word, Word], float]] = {
-    ("AWS/Lambda", "Duration"): 900.0,
-    ("AWS/ApiGateway", "Latency"): 300.0,
-}
-"""No sample can be longer: Lambda's largest time-out is 15 minutes (Lambda quotas), API Gateway's
-integration time-out 29 s unless raised, which a REST API allows up to 5 minutes."""
 _SHORTEST_S: Final = 0.001
 
 
@@ -42,8 +29,8 @@ def odd_limit(placed: Placed, query: Query) -> Iterator[Finding]:
     """A limit that no request can reach, or that every one does."""
     written = placed.criterion.fail_if.text
     seconds = float(exact_seconds(written))
-    longest = _LONGEST_S.get(metric_of(query))
-    if longest is not None and seconds > longest:
+    longest = form_of_query(query).longest_s(query)
+    if seconds > longest:
         thousandth = plain(exact_seconds(written))
         yield placed.warn(
             "fail_if",

@@ -6,6 +6,7 @@ that this makes.
 
 from __future__ import annotations
 
+import math
 from abc import ABC
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,15 @@ from guardian.files.findings import Place
 from guardian.files.rules.model import Period
 from guardian.files.rules.query import BuildContext
 from guardian.files.validation import Strict
+
+TIME_UNITS: Final[Mapping[str, Decimal]] = {
+    "Seconds": Decimal(1),
+    "Milliseconds": Decimal(1000),
+    "Microseconds": Decimal(10**6),
+}
+"""How many of a unit make a second."""
+PERCENT: Final = "Percent"
+BYTES: Final = "Bytes"
 
 
 class MetricBase(Strict):
@@ -116,6 +126,26 @@ class SourceForm(ABC, Generic[M]):
         """What that depends on, for people."""
         del query
         return self.title
+
+    def percentile_of(self, query: Query) -> str:
+        """The percentile that a series is itself, like "95"; empty where it is none."""
+        del query
+        return ""
+
+    def longest_s(self, query: Query) -> float:
+        """Seconds that no sample of durations can exceed."""
+        del query
+        return math.inf
+
+    def sparse(self, query: Query) -> str:
+        """That a series is silent where it counts nothing, for people; empty where it is not."""
+        del query
+        return ""
+
+    def blind_spot(self, query: Query) -> str:
+        """What a series of failures does not count, for people; empty where nothing is known."""
+        del query
+        return ""
 
     def keys(self, query: Query) -> Iterator[Key]:
         """Every key that may be written of the metric, with what the query has of it."""

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from typing import Final
 
 from guardian.core.judging.kinds.gauge import Gauge
 from guardian.core.model import Criterion, Judge, Query
 from guardian.files.findings import Finding
-from guardian.files.rules.durations import TIME_UNITS, in_units, odd_limit
+from guardian.files.rules.durations import in_units, odd_limit
 from guardian.files.rules.measure_form import MeasureForm, MeasurePart, MeasureSpec, Placed, either
 from guardian.files.rules.query import BuildContext
-from guardian.files.rules.source_form import no_part
-from guardian.files.rules.sources import Metric, form_of_metric
+from guardian.files.rules.source_form import BYTES, PERCENT, TIME_UNITS, no_part
+from guardian.files.rules.sources import Metric, form_of_metric, form_of_query
 from guardian.files.units import exact_bytes, exact_number, exact_percent, told
-from guardian.namespaces import PERCENT
-
-BYTES: Final = "Bytes"
-_PERCENTILE: Final = re.compile(r"p([0-9.]+)")
 
 
 class _GaugeForm(MeasureForm[Metric, Gauge]):
@@ -52,12 +46,12 @@ class _GaugeForm(MeasureForm[Metric, Gauge]):
 
     def doubts(self, placed: Placed, measure: Gauge) -> Iterator[Finding]:
         query, limit = measure.series, placed.criterion.fail_if
-        percentile = _PERCENTILE.fullmatch(stat := str(query.word("stat")))
-        if percentile is not None:
+        percentile = form_of_query(query).percentile_of(query)
+        if percentile:
             yield placed.warn(
                 "gauge",
-                f"{stat} of a gauge has no floor: one slow request of a quiet minute decides"
-                f" it. Write latency with percentile: {percentile[1]} and judge: threshold, which"
+                f"p{percentile} of a gauge has no floor: one slow request of a quiet minute decides"
+                f" it. Write latency with percentile: {percentile} and judge: threshold, which"
                 " knows how many samples a datapoint rests on",
             )
         if query.unit in TIME_UNITS:

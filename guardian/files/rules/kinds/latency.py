@@ -122,7 +122,7 @@ def _check_percentile(percentile: Decimal, context: BuildContext) -> None:
 
 def _only_above(direction: Direction) -> str | None:
     if direction is Direction.AT_OR_ABOVE:
-        return "write above: CloudWatch counts the requests up to and including the limit"
+        return "write above: requests are counted up to and including the limit"
     return _only_upward(direction)
 
 

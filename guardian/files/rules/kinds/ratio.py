@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Final
 
 from pydantic import Field
 
-from guardian.cloudwatch import metric_of
 from guardian.core.judging.kinds.ratio import Ratio
 from guardian.core.model import Direction, Judge
 from guardian.files.findings import Finding
@@ -20,9 +18,6 @@ from guardian.files.rules.source_form import no_part
 from guardian.files.rules.sources import Metric, form_of_metric, form_of_query
 from guardian.files.units import exact_share
 from guardian.files.validation import Strict
-from guardian.namespaces import ONLY_NONZERO
-
-_LAMBDA_ERRORS: Final = ("AWS/Lambda", "Errors")
 
 
 class RatioModel(Strict):
@@ -108,25 +103,21 @@ class _RatioForm(MeasureForm[RatioModel, Ratio]):
             )
 
     def doubts(self, placed: Placed, measure: Ratio) -> Iterator[Finding]:
-        namespace, metric = metric_of(measure.part)
-        if (namespace, metric) in ONLY_NONZERO and not measure.absent_zero:
+        sparse = form_of_query(measure.part).sparse(measure.part)
+        if sparse and not measure.absent_zero:
             yield placed.warn(
                 "ratio",
-                f"{namespace} publishes {metric} only when it is not zero: a service that"
-                " never had one gets no verdict. Add absent: zero to that metric",
+                f"{sparse}: a service that never had one gets no verdict. Add absent: zero to that"
+                " metric",
             )
 
     def doubts_of_all(self, placed: Sequence[Placed]) -> Iterator[Finding]:
-        """A service whose only errors are Lambda's own: a returned HTTP 500 is none of them."""
+        """A service of which no criterion counts all failures."""
         measures = ((p, p.criterion.measure) for p in placed)
         bad = [(p, m.part) for p, m in measures if isinstance(m, Ratio) and not m.good]
-        if bad and all(metric_of(part) == _LAMBDA_ERRORS for _, part in bad):
-            yield bad[0][0].warn(
-                "name",
-                "AWS/Lambda Errors counts invocations that throw or time out; a function behind"
-                " HTTP that returns status 500 counts as healthy: add a criterion on the failures"
-                " that callers see",
-            )
+        blind = [form_of_query(part).blind_spot(part) for _, part in bad]
+        if bad and all(blind):
+            yield bad[0][0].warn("name", blind[0])
 
 
 def _side(measure: Ratio) -> str:

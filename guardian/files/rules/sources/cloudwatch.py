@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -10,17 +11,25 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from guardian.cloudwatch import MetricStat, changed, metric_query
-from guardian.core.model import MINUTE_S, Query
+from guardian.cloudwatch import MetricStat, changed, metric_of, metric_query
+from guardian.core.model import MINUTE_S, Query, Word
 from guardian.core.wording import span
 from guardian.files.fields import Region
 from guardian.files.findings import Place, did_you_mean
-from guardian.files.rules.durations import TIME_UNITS
 from guardian.files.rules.model import AccountId, Dimensions, Text
 from guardian.files.rules.query import BuildContext, filled
-from guardian.files.rules.source_form import Key, MetricBase, Samples, SourceForm
+from guardian.files.rules.source_form import TIME_UNITS, Key, MetricBase, Samples, SourceForm
 from guardian.files.units import pattern, plain, told
-from guardian.namespaces import COUNT, PERCENT, SECONDS, SETTLE_FINE_S, settle_s, unit, vended
+from guardian.namespaces import (
+    COUNT,
+    ONLY_NONZERO,
+    PERCENT,
+    SECONDS,
+    SETTLE_FINE_S,
+    settle_s,
+    unit,
+    vended,
+)
 
 _STAT: Final = re.compile(
     r"Average|Sum|Minimum|Maximum|SampleCount|IQM"
@@ -51,6 +60,18 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("LambdaInsights", "memory_utilization"): (PERCENT, _MAXIMUM),
 }
 """The unit of a metric and the statistic that shows its trouble (the vendors' metric pages)."""
+_LONGEST_S: Final[Mapping[tuple[Word, Word], float]] = {
+    ("AWS/Lambda", "Duration"): 900.0,
+    ("AWS/ApiGateway", "Latency"): 300.0,
+}
+"""No sample can be longer: Lambda's largest time-out is 15 minutes (Lambda quotas), API Gateway's
+integration time-out 29 s unless raised, which a REST API allows up to 5 minutes."""
+_PERCENTILE: Final = re.compile(r"p([0-9.]+)")
+_LAMBDA_ERRORS: Final = ("AWS/Lambda", "Errors")
+_LAMBDA_BLIND: Final = (
+    "AWS/Lambda Errors counts invocations that throw or time out; a function behind HTTP that"
+    " returns status 500 counts as healthy: add a criterion on the failures that callers see"
+)
 UNITS: Final = frozenset(
     {
         "Seconds", "Milliseconds", "Microseconds", "Percent", "Count", "Count/Second", "None",
@@ -182,6 +203,26 @@ class _CloudWatchForm(SourceForm[CloudWatchMetric]):
     def settles(self, query: Query) -> str:
         """The namespace."""
         return MetricStat.of(query).namespace
+
+    def percentile_of(self, query: Query) -> str:
+        """By its statistic."""
+        found = _PERCENTILE.fullmatch(MetricStat.of(query).stat)
+        return found[1] if found is not None else ""
+
+    def longest_s(self, query: Query) -> float:
+        """As the services that publish durations end what takes longer."""
+        return _LONGEST_S.get(metric_of(query), math.inf)
+
+    def sparse(self, query: Query) -> str:
+        """Of what is published only when there is something to count."""
+        asked = MetricStat.of(query)
+        if (asked.namespace, asked.metric) not in ONLY_NONZERO:
+            return ""
+        return f"{asked.namespace} publishes {asked.metric} only when it is not zero"
+
+    def blind_spot(self, query: Query) -> str:
+        """A returned HTTP 500 is no error of Lambda's."""
+        return _LAMBDA_BLIND if metric_of(query) == _LAMBDA_ERRORS else ""
 
     def keys(self, query: Query) -> Iterator[Key]:
         """CloudWatch's words."""

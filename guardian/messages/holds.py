@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from guardian.core import reasons
-from guardian.core.plan import Drive, Plan, Unapproved
+from guardian.core.plan import Drive, Unapproved
 from guardian.core.rollout.entries import Approved, Held, HoldReason, Resumed, Waived, Warned
 from guardian.core.rollout.machine import Phase, Rollout, of_blindness
 from guardian.core.rollout.preconditions import (
@@ -40,8 +40,11 @@ def _leads_to(after: Rollout) -> Phase | None:
 def _happened(entry: Held, after: Rollout) -> str:
     """The title: what happened, in a few words."""
     plan, weight = after.plan, confirmed_weight(after)
+    breach = phrases.breach_of(entry.verdicts) or "a breach"
     if after.rollback_withheld:
-        return _not_rolled_back(entry, after)
+        if entry.why is HoldReason.FREEZE:
+            return f"the rollback of version {plan.canary} was stopped by a freeze"
+        return f"a breach at {weight} is NOT rolled back, because of a freeze: {breach}"
     match entry.why:
         case HoldReason.PERSON:
             return f"held at {weight}{phrases.by_whom(entry.actor)}"
@@ -52,7 +55,7 @@ def _happened(entry: Held, after: Rollout) -> str:
         case HoldReason.CONFLICT:
             return "held, somebody else changed the traffic"
         case HoldReason.BREACH:
-            return f"held at {weight}: {phrases.breach_of(entry.verdicts) or 'a breach'}"
+            return f"held at {weight}: {breach}"
         case HoldReason.APPROVAL:
             return f"version {plan.canary} at {weight} waits for an approval of {_next(after)}"
         case HoldReason.FREEZE:
@@ -65,15 +68,6 @@ def _happened(entry: Held, after: Rollout) -> str:
             return f"version {plan.canary} is not started: stable version {plan.stable} is not well"
         case _:
             assert_never(entry.why)
-
-
-def _not_rolled_back(entry: Held, after: Rollout) -> str:
-    if entry.why is HoldReason.FREEZE:
-        return f"the rollback of version {after.plan.canary} was stopped by a freeze"
-    return (
-        f"a breach at {confirmed_weight(after)} is NOT rolled back, because of a freeze:"
-        f" {phrases.breach_of(entry.verdicts) or 'a breach'}"
-    )
 
 
 def _next(after: Rollout) -> str:
@@ -124,7 +118,13 @@ def _unhold(why: HoldReason, after: Rollout) -> str:
     waive = f'`guardian rollout waive {service} CRITERION --reason "…"`'
     match why:
         case HoldReason.NO_EVIDENCE:
-            return _for_evidence(plan)
+            promote = f"`guardian rollout promote {service}` takes the next step without it."
+            return phrases.joined(
+                "It goes on by itself when the evidence comes: send it traffic, or wait; where a"
+                " metric has never had a datapoint, correct its name (`guardian doctor` names those"
+                " that exist).",
+                promote if plan.drive is not Drive.WATCH else "",
+            )
         case HoldReason.BLIND:
             return _for_sight(after)
         case HoldReason.CONFLICT:
@@ -165,16 +165,6 @@ def _unhold(why: HoldReason, after: Rollout) -> str:
             )
         case _:
             assert_never(why)
-
-
-def _for_evidence(plan: Plan) -> str:
-    wait = (
-        "It goes on by itself when the evidence comes: send it traffic, or wait; where a metric has"
-        " never had a datapoint, correct its name (`guardian doctor` names those that exist)."
-    )
-    if plan.drive is Drive.WATCH:
-        return wait
-    return f"{wait} `guardian rollout promote {plan.service}` takes the next step without it."
 
 
 def _for_sight(after: Rollout) -> str:
@@ -265,20 +255,16 @@ def warned(entry: Warned, after: Rollout) -> phrases.Words:
     values = ", ".join(
         f"{v.criterion} {reasons.warns(v) or 'without a value'}" for v in entry.verdicts
     )
+    did = "It stops nothing: guardian goes on, and says this once."
+    if any(v.outage for v in entry.verdicts):
+        did = (
+            "Stable shows the same trouble: it is not taken for this release's, nothing is rolled"
+            " back for it, and no step is taken while it lasts. guardian says this once."
+        )
     return phrases.words(
-        _without_haste(entry),
+        did,
         because(entry.detail),
         phrases.numbers(entry.verdicts),
         title=f"warning for version {plan.canary} at {weight}: {values or names}",
         todo=phrases.take_back(plan),
     )
-
-
-def _without_haste(entry: Warned) -> str:
-    """What guardian does about what it only tells."""
-    if any(v.outage for v in entry.verdicts):
-        return (
-            "Stable shows the same trouble: it is not taken for this release's, nothing is rolled"
-            " back for it, and no step is taken while it lasts. guardian says this once."
-        )
-    return "It stops nothing: guardian goes on, and says this once."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
 
 from guardian.core.codec import encode_entry, plain, rfc3339
 from guardian.core.model import Measurement, Query
@@ -13,7 +12,7 @@ from guardian.core.plan import Plan
 from guardian.core.status import confirmed_weight
 from guardian.messages import records, v1_report
 from guardian.report.facts import DecisionFacts, Facts
-from guardian.report.replay import Judged, PlottedPoint
+from guardian.report.replay import PlottedPoint
 
 
 def as_json(facts: Facts) -> str:
@@ -60,6 +59,10 @@ def _plan(plan: Plan) -> v1_report.PlanRecord:
 
 
 def _decision(one: DecisionFacts) -> v1_report.DecisionRecord:
+    # The plan of the first one stands by itself in the document.
+    entry = {
+        key: part for key, part in json.loads(encode_entry(one.entry)).items() if key != "plan"
+    }
     return {
         "seq": one.seq,
         "time": rfc3339(one.at),
@@ -69,7 +72,7 @@ def _decision(one: DecisionFacts) -> v1_report.DecisionRecord:
         "set_aside": one.set_aside,
         "verdicts": [records.verdict(v) for v in one.verdicts],
         "told": None if one.told is None else _told(one.told, one.receivers),
-        "entry": _entry(one),
+        "entry": entry,
     }
 
 
@@ -81,13 +84,6 @@ def _told(told: Notice, receivers: tuple[str, ...] | None) -> v1_report.TellingR
         "pages": [records.page(page) for page in told.pages],
         "to": None if receivers is None else list(receivers),
     }
-
-
-def _entry(one: DecisionFacts) -> Any:
-    """The entry as journalled; the plan of the first one stands by itself in the document."""
-    found = json.loads(encode_entry(one.entry))
-    found.pop("plan", None)
-    return found
 
 
 def _criterion(facts: Facts, index: int) -> v1_report.CriterionRecord:
@@ -109,17 +105,12 @@ def _criterion(facts: Facts, index: int) -> v1_report.CriterionRecord:
             "log_e_limit": round(found.log_e_limit, 4),
             "values": [_point(p) for p in found.points],
             "stable": [_point(p) for p in found.stable],
-            "evidence": [_evidence(look) for look in found.looks],
+            "evidence": [
+                {"until": rfc3339(j.at), "verdict": j.outcome.value, "log_e": round(j.log_e, 4)}
+                for j in found.looks
+            ],
         }
     return shown
-
-
-def _evidence(look: Judged) -> v1_report.EvidenceRecord:
-    return {
-        "until": rfc3339(look.at),
-        "verdict": look.outcome.value,
-        "log_e": round(look.log_e, 4),
-    }
 
 
 def _point(point: PlottedPoint) -> v1_report.PointRecord:

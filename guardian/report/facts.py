@@ -14,7 +14,6 @@ from guardian.core.rollout.entries import (
     GateFailed,
     Held,
     Retired,
-    RollbackConfirmed,
     RollbackStarted,
     StepEntered,
     Superseded,
@@ -214,13 +213,3 @@ def _decisions(
             told=told,
             receivers=None if told is None or listeners is None else listeners(told),
         )
-
-
-def exposed_s(facts: Facts) -> float | None:
-    """From the first confirmed weight until traffic was back; None where it was not taken back."""
-    first, entered = facts.rollout.first_shift_at, facts.first(StepEntered)
-    back = facts.first(RollbackConfirmed)
-    if first is None or entered is None or back is None:
-        return None
-    # The router may have had the weight from the moment it was asked for it.
-    return back.at - min(first, entered.at)

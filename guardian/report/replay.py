@@ -16,15 +16,8 @@ from guardian.core.judging.counts import Span, count, values
 from guardian.core.judging.judge import JudgeState, judge
 from guardian.core.judging.judge_state import sequential
 from guardian.core.judging.observed import bound
-from guardian.core.judging.tally import Count
 from guardian.core.measure import Measure
-from guardian.core.model import (
-    Criterion,
-    Instant,
-    Measurement,
-    Query,
-    floor_to,
-)
+from guardian.core.model import Criterion, Instant, Measurement, Query, floor_to
 from guardian.core.rollout.machine import Rollout
 from guardian.core.rollout.progress import window_of
 from guardian.core.verdict import Outcome
@@ -167,19 +160,15 @@ def _shares(
     whole = {q: replace(measurements[q], settled_before=until) for q in queries}
     counts = count(measure, whole, span, direction=criterion.fail_if.direction)
     for each in counts.settled:
-        yield _point(criterion, each, settled=each.start + span.period_s <= settled)
-
-
-def _point(criterion: Criterion, events: Count, *, settled: bool) -> PlottedPoint:
-    silent = events.total <= 0
-    return PlottedPoint(
-        start=events.start,
-        value=None if silent else criterion.measure.observed(events),
-        bad=events.bad,
-        samples=events.total if criterion.measure.shares else 0.0,
-        over=not silent and criterion.measure.over(criterion.fail_if, events),
-        settled=settled,
-    )
+        silent = each.total <= 0
+        yield PlottedPoint(
+            start=each.start,
+            value=None if silent else criterion.measure.observed(each),
+            bad=each.bad,
+            samples=each.total if criterion.measure.shares else 0.0,
+            over=not silent and criterion.measure.over(criterion.fail_if, each),
+            settled=each.start + span.period_s <= settled,
+        )
 
 
 # --- evidence ----------------------------------------------------------------------------------

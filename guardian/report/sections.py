@@ -24,7 +24,7 @@ from guardian.messages.entry_lines import date_time, spaced
 from guardian.messages.verdict_lines import worst_first
 from guardian.report.blocks import Block, Heading, Line, Paragraph, Plot, Table
 from guardian.report.criteria import criterion_blocks
-from guardian.report.facts import DecisionFacts, Facts, exposed_s
+from guardian.report.facts import DecisionFacts, Facts
 
 EVIDENCE = ("criterion", "verdict", "value", "limit", "bad", "samples", "log e", "window", "why")
 
@@ -32,7 +32,7 @@ EVIDENCE = ("criterion", "verdict", "value", "limit", "bad", "samples", "log e",
 def blocks(facts: Facts) -> Iterator[Block]:
     """The whole report."""
     plan = facts.plan
-    title = f"{plan.service}: {plan.drive.value} of version {plan.canary}, {_phase(facts)}"
+    title = f"{plan.service}: {plan.drive.value} of version {plan.canary}, {spaced(facts.rollout.phase)}"
     yield Heading(1, title)
     yield Paragraph(_headline(facts), tone=_tone(facts.rollout))
     if facts.readings.missing:
@@ -53,10 +53,6 @@ def _tone(rollout: Rollout) -> Literal["good", "bad", "unsure"]:
         return "bad"
     done = rollout.completed
     return "good" if done is not None and not done.unproven else "unsure"
-
-
-def _phase(facts: Facts) -> str:
-    return spaced(facts.rollout.phase)
 
 
 def _headline(facts: Facts) -> str:
@@ -92,17 +88,20 @@ def _summary(facts: Facts) -> Iterator[tuple[str, str]]:
             yield what, f"{date_time(found.at)}{_after(facts, found.at)}"
     yield from _exposed(facts)
     held = f": {rollout.hold.detail}" if rollout.hold is not None else ""
-    yield "now", f"{_phase(facts)}{held}"
+    yield "now", f"{spaced(rollout.phase)}{held}"
     yield "report made", date_time(facts.made_at)
 
 
 def _exposed(facts: Facts) -> Iterator[tuple[str, str]]:
     """For how long users met the canary, once it was taken back; a watch begins after a deploy."""
-    lasted = exposed_s(facts)
-    if lasted is not None:
+    first, entered = facts.rollout.first_shift_at, facts.first(StepEntered)
+    back = facts.first(RollbackConfirmed)
+    if first is not None and entered is not None and back is not None:
+        # The router may have had the weight from the moment it was asked for it.
+        lasted = _minutes(back.at - min(first, entered.at))
         watched = facts.plan.drive is Drive.WATCH
         how = " and more: it was deployed before the watch" if watched else " at most"
-        yield "exposed", f"version {facts.plan.canary} had traffic for {_minutes(lasted)}{how}"
+        yield "exposed", f"version {facts.plan.canary} had traffic for {lasted}{how}"
 
 
 def _after(facts: Facts, at: Instant) -> str:

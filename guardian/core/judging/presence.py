@@ -6,7 +6,6 @@ import math
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import ClassVar
 
 from guardian.core.figures import Figure, Unit
@@ -18,6 +17,7 @@ from guardian.core.measure import Measure
 from guardian.core.model import Criterion, Incident, Instant, Measurement, Query
 from guardian.core.reasons import duration
 from guardian.core.verdict import Basis, Evidence, Outcome, Verdict
+from guardian.core.wording import hour_minute
 
 STALE_S = 120.0
 """An older answer of the tracker, beyond the criterion's settle time, is no answer any more."""
@@ -184,9 +184,8 @@ def _unread(
 def told(measure: Present, incidents: Sequence[Incident], verb: str) -> str:
     """The oldest one, and how many more there are."""
     first, more = incidents[0], len(incidents) - 1
-    opened = datetime.fromtimestamp(first.opened_at, UTC).strftime("%H:%M UTC")
     also = f", and {more} more" if more else ""
-    return f"{measure.called(first)} {verb} {opened}{also}"
+    return f"{measure.called(first)} {verb} {hour_minute(first.opened_at)} UTC{also}"
 
 
 def _verdict(

@@ -33,17 +33,14 @@ def desired_traffic(rollout: Rollout) -> DesiredTraffic | None:
     plan = rollout.plan
     match rollout.phase:
         case Phase.SHIFTING | Phase.BAKING if plan.drive is Drive.ROLLOUT:
-            return DesiredTraffic(
-                verb=Verb.SHIFT, traffic=step_traffic(plan, rollout.step), stamped=True
-            )
-        case Phase.ROLLING_BACK:
-            return DesiredTraffic(verb=Verb.RESTORE, traffic=plan.snapshot.traffic, stamped=True)
-        case Phase.ROLLED_BACK:
-            return DesiredTraffic(verb=Verb.RESTORE, traffic=plan.snapshot.traffic, stamped=False)
+            traffic = step_traffic(plan, rollout.step)
+            return DesiredTraffic(verb=Verb.SHIFT, traffic=traffic, stamped=True)
+        case Phase.ROLLING_BACK | Phase.ROLLED_BACK as phase:
+            under_way, traffic = phase is Phase.ROLLING_BACK, plan.snapshot.traffic
+            return DesiredTraffic(verb=Verb.RESTORE, traffic=traffic, stamped=under_way)
         case Phase.COMPLETED if plan.drive is Drive.ROLLOUT:
-            return DesiredTraffic(
-                verb=Verb.PROMOTE, traffic=Traffic(primary=plan.canary), stamped=False
-            )
+            traffic = Traffic(primary=plan.canary)
+            return DesiredTraffic(verb=Verb.PROMOTE, traffic=traffic, stamped=False)
         case Phase.SHIFTING | Phase.BAKING | Phase.COMPLETED:
             return None  # A watch moves nothing.
         case Phase.PENDING | Phase.HELD | Phase.RETIRED | Phase.CANCELLED | Phase.SUPERSEDED:

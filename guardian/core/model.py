@@ -72,8 +72,14 @@ class Query:
     @property
     def detail(self) -> str:
         """What else is asked than its name says, for people."""
-        texts = (word for _, word in self.words if isinstance(word, str))
+        texts = (self.filled(word) for _, word in self.words if isinstance(word, str))
         return " ".join(text for text in texts if text not in self.name)
+
+    def filled(self, text: str) -> str:
+        """One of its texts with the values that it names, as `$(NAME)`."""
+        for name, value in self.pairs():
+            text = text.replace(f"$({name})", value)
+        return text
 
 
 def reworded(query: Query, change: Callable[[str | None, str], str]) -> Query:

@@ -97,10 +97,7 @@ class _PrometheusForm(SourceForm[PrometheusMetric]):
 
     def keys(self, query: Query) -> Iterator[Key]:
         """The expression, as it was written but for the service's variables."""
-        template = str(query.word("query"))
-        for name, value in query.pairs():
-            template = template.replace(f"$({name})", value)
-        yield Key("query", template)
+        yield Key("query", query.filled(str(query.word("query"))))
         yield Key("name", query.name)
         yield Key("period", span(query.period_s))
         yield Key("unit", query.unit or "none")

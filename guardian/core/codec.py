@@ -363,12 +363,9 @@ _CALLED: Final[Mapping[type, str]] = {
     **dict.fromkeys((int, float), "a number"),
     **dict.fromkeys((list, tuple), "a list"),
 }
-
-
-def _what(value: object) -> str:
-    """What a value is, for people; never the value itself, which may be long or private."""
-    return _CALLED.get(type(value), f"a {type(value).__name__}")
+"""What a value is, for people; never the value itself, which may be long or private."""
 
 
 def _wanted(wanted: str, found: object) -> CodecError:
-    return CodecError(f"{wanted} is wanted, not {_what(found)}")
+    called = _CALLED.get(type(found), f"a {type(found).__name__}")
+    return CodecError(f"{wanted} is wanted, not {called}")

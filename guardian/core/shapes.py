@@ -14,11 +14,6 @@ from guardian.core.rollout.entries import Order
 _OF_QUERIES: Final = frozenset(f.name for f in fields(Query)) - {"words"}
 
 
-def _flat(query: dict[str, Any]) -> dict[str, Any]:
-    """A query's words among its fields."""
-    return dict(query.pop("words")) | query
-
-
 def _worded(query: Mapping[str, Any]) -> dict[str, Any]:
     """What is none of a query's fields is one of its words; once it had no name, it had these."""
     own = {name: query[name] for name in _OF_QUERIES if name in query}
@@ -49,8 +44,10 @@ def _without_texts(notice: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-WRITTEN: Final[Mapping[Any, Callable[[dict[str, Any]], dict[str, Any]]]] = {Query: _flat}
-"""By class, what the object of its fields becomes."""
+WRITTEN: Final[Mapping[Any, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+    Query: lambda query: dict(query.pop("words")) | query
+}
+"""By class, what the object of its fields becomes: a query's words stand among its fields."""
 READ: Final[Mapping[Any, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     Query: _worded,
     Order: _without_options,

@@ -31,9 +31,8 @@ EVIDENCE = ("criterion", "verdict", "value", "limit", "bad", "samples", "log e",
 
 def blocks(facts: Facts) -> Iterator[Block]:
     """The whole report."""
-    plan = facts.plan
-    title = f"{plan.service}: {plan.drive.value} of version {plan.canary}, {spaced(facts.rollout.phase)}"
-    yield Heading(1, title)
+    plan, phase = facts.plan, spaced(facts.rollout.phase)
+    yield Heading(1, f"{plan.service}: {plan.drive.value} of version {plan.canary}, {phase}")
     yield Paragraph(_headline(facts), tone=_tone(facts.rollout))
     if facts.readings.missing:
         yield Paragraph(facts.readings.missing, alert=True)

@@ -61,8 +61,12 @@ def sides(
     if named is not None:
         return _against(traffic, KnownStable(stable=named, origin=NAMED), age)
     told = [r for r in records if r.stable in traffic.versions] if traffic.secondary else records
+    for other in told[1:]:
+        # Of what came before the only version, a newer record has replaced the older ones.
+        replaced = traffic.secondary is None and other.at <= told[0].at
+        if other.stable != told[0].stable and not replaced:
+            raise Contradiction(_both(traffic, told[0], other))
     if told:
-        _agree(traffic, told)
         return _against(traffic, told[0], age)
     if traffic.secondary is None:
         return Sides(live=traffic.primary, stable=None)
@@ -75,15 +79,6 @@ def _against(traffic: Traffic, record: KnownStable, age: Age | None) -> Sides:
     if age is not None:
         others.sort(key=age)
     return Sides(live=others[-1] if others else traffic.primary, stable=record)
-
-
-def _agree(traffic: Traffic, told: Sequence[KnownStable]) -> None:
-    """Of what came before the only version, a newer record has replaced the older ones."""
-    first = told[0]
-    for other in told[1:]:
-        replaced = traffic.secondary is None and other.at <= first.at
-        if other.stable != first.stable and not replaced:
-            raise Contradiction(_both(traffic, first, other))
 
 
 def _by_shape(
@@ -133,7 +128,10 @@ def records(
     completed = next((r for rollout in past if (r := _completed(rollout, reading.traffic))), None)
     found = [] if completed is None else [completed]
     if snapshot is not None:
-        taken = _taken(snapshot, now)
+        primary, at = snapshot.traffic.primary, snapshot.taken_at
+        hours = (now - at) / HOUR_S
+        origin = f"snapshot of {moment(at)}, {hours:.1f} hours ago, by {snapshot.taken_by}"
+        taken = KnownStable(stable=primary, origin=origin, at=at, snapshot=snapshot)
         newer = completed is None or snapshot.taken_at >= completed.at
         if newer and not split:
             found.insert(0, taken)
@@ -162,10 +160,3 @@ def _completed(rollout: Rollout, traffic: Traffic) -> KnownStable | None:
         return None
     origin = f"as rollout {plan.rollout}, which completed, had found it"
     return KnownStable(stable=before, origin=origin, at=done.at, snapshot=plan.snapshot)
-
-
-def _taken(snapshot: Snapshot, now: Instant) -> KnownStable:
-    hours, taken = (now - snapshot.taken_at) / HOUR_S, moment(snapshot.taken_at)
-    origin = f"snapshot of {taken}, {hours:.1f} hours ago, by {snapshot.taken_by}"
-    stable = snapshot.traffic.primary
-    return KnownStable(stable=stable, origin=origin, at=snapshot.taken_at, snapshot=snapshot)

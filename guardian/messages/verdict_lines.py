@@ -8,7 +8,7 @@ from typing import Final
 
 from guardian.core.reasons import limit, sampled, value, window
 from guardian.core.scrub import scrub
-from guardian.core.verdict import Evidence, Outcome, Verdict
+from guardian.core.verdict import Outcome, Verdict
 
 NAME_CHARS: Final = 200
 WHY_CHARS: Final = 500
@@ -39,6 +39,7 @@ class VerdictLine:
     value: str
     limit: str
     samples: str
+    """How much was seen: "480 samples in 10 minutes", or "12 of 60 samples" where more is due."""
     window: str
     """Limit and window are empty where there is none."""
     why: str
@@ -60,13 +61,14 @@ def lines(verdicts: Sequence[Verdict], most: int) -> tuple[list[VerdictLine], st
 def line(verdict: Verdict) -> VerdictLine:
     """One verdict in words."""
     seen = verdict.evidence
+    few = seen.samples < seen.min_samples
     return VerdictLine(
         outcome=verdict.outcome.value,
         word=_WORDS[verdict.outcome],
         criterion=scrub(verdict.criterion, NAME_CHARS),
         value=value(seen) or "no value",
         limit=limit(seen),
-        samples=samples(seen),
+        samples=f"{seen.samples} of {seen.min_samples} samples" if few else sampled(seen),
         window=window(seen),
         why=scrub(verdict.why, WHY_CHARS),
     )
@@ -75,10 +77,3 @@ def line(verdict: Verdict) -> VerdictLine:
 def worst_first(verdicts: Iterable[Verdict]) -> list[Verdict]:
     """Failures before everything else; the order of the rule file within one outcome."""
     return sorted(verdicts, key=lambda v: _WORST_FIRST.index(v.outcome))
-
-
-def samples(evidence: Evidence) -> str:
-    """How much was seen: "480 samples in 10 minutes", or "12 of 60 samples" where more is due."""
-    if evidence.samples < evidence.min_samples:
-        return f"{evidence.samples} of {evidence.min_samples} samples"
-    return sampled(evidence)

@@ -139,9 +139,14 @@ def _plots(
 
 def _recorded(facts: Facts, name: str) -> Iterator[Line]:
     """What decisions rested on at their time: dots, which nothing connects."""
-    found = facts.recorded(name)
-    if found:
-        dots = [dot for at, log_e in found for dot in ((at, log_e), (at, None))]
+    dots = [
+        dot
+        for one in facts.decisions
+        for verdict in one.verdicts
+        if verdict.criterion == name
+        for dot in ((one.at, verdict.evidence.log_e), (one.at, None))
+    ]
+    if dots:
         yield Line(label="as recorded with decisions", look="recorded", points=tuple(dots))
 
 

@@ -130,15 +130,6 @@ class Facts:
         seen = [v.evidence for v in verdicts if v.criterion == criterion]
         return (seen[0].settled_until or self.since) if seen else None
 
-    def recorded(self, criterion: str) -> tuple[tuple[Instant, float], ...]:
-        """Time and log e of every journalled verdict on a criterion."""
-        return tuple(
-            (one.at, verdict.evidence.log_e)
-            for one in self.decisions
-            for verdict in one.verdicts
-            if verdict.criterion == criterion
-        )
-
     def first(self, kind: type[Entry]) -> DecisionFacts | None:
         """The first entry of a kind."""
         return next((d for d in self.decisions if isinstance(d.entry, kind)), None)

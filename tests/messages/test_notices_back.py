@@ -26,7 +26,7 @@ from guardian.core.wording import span
 from guardian.messages.page_keys import page_key
 from guardian.messages.phrases import take_back
 from guardian.messages.table import notice, routing_events
-from guardian.messages.verdict_lines import samples, worst_first
+from guardian.messages.verdict_lines import line, worst_first
 from tests.messages.tellings import (
     AT_FULL,
     AT_TEN,
@@ -240,7 +240,9 @@ def test_lengths_of_time_are_written_as_in_files() -> None:
 
 def test_evidence_is_put_into_words() -> None:
     """Too few samples show how many are wanted; no window shows none; failures come first."""
-    assert samples(Evidence(samples=12, min_samples=60)) == "12 of 60 samples"
+    few = Evidence(samples=12, min_samples=60)
+    told = line(replace(a_verdict(Outcome.INCONCLUSIVE), evidence=few))
+    assert told.samples == "12 of 60 samples"
     assert window(Evidence()) == ""
     assert reasons.limit(Evidence()) == ""
     assert window(Evidence(window_start=T0)) == ""

@@ -12,6 +12,8 @@ from tests.cli.forks import started
 ROOT = Path(__file__).resolve().parents[2]
 CDK = ROOT / "examples" / "cdk"
 CONFIG = CDK / "guardian" / "config" / "production.yaml"
+COMPOSE = ROOT / "examples" / "compose"
+BOTH = ("cdk", "compose")
 
 
 def guardian(*arguments: str | Path) -> tuple[int, str, str]:
@@ -30,7 +32,7 @@ def test_the_policy_of_the_cdk_example_is_printed_by_guardian_iam() -> None:
     assert json.loads(out)["Statement"]
 
 
-@pytest.mark.parametrize("config", [CONFIG], ids=lambda path: path.parts[-4])
+@pytest.mark.parametrize("config", [CONFIG, COMPOSE / "config" / "production.yaml"], ids=BOTH)
 def test_the_configuration_of_an_example_is_right(config: Path) -> None:
     """Only the secrets are missing, which no file holds."""
     code, out, err = guardian("config", "lint", config)
@@ -38,7 +40,8 @@ def test_the_configuration_of_an_example_is_right(config: Path) -> None:
     assert "0 errors" in out + err
 
 
-def test_the_rules_of_the_cdk_example_are_the_shipped_ones() -> None:
-    """A copy, because an image can only take what lies beside its Dockerfile."""
-    copy = CDK / "guardian" / "rules" / "production.yaml"
-    assert copy.read_bytes() == (ROOT / "rules" / "production.yaml").read_bytes()
+@pytest.mark.parametrize("folder", [CDK / "guardian", COMPOSE], ids=BOTH)
+def test_the_rules_of_an_example_are_the_shipped_ones(folder: Path) -> None:
+    """A copy, because a container can only be given what lies beside its own files."""
+    shipped = (ROOT / "rules" / "production.yaml").read_bytes()
+    assert (folder / "rules" / "production.yaml").read_bytes() == shipped

@@ -119,14 +119,12 @@ def test_the_journal_is_the_table_that_guardian_documents(templates: Templates) 
     wanted = json.loads(page.split("```json\n")[1].split("```")[0])["GuardianJournal"]
     table = templates.one("Guardian", "AWS::DynamoDB::Table")
     assert {key: table[key] for key in wanted} == wanted
-    (named,) = {one["Value"] for one in _environment(templates) if one["Name"] == "GUARDIAN_CONFIG"}
-    config = APP / "guardian" / named.removeprefix("/etc/guardian/")
-    assert f"journal: dynamodb:{table['Properties']['TableName']} " in config.read_text("utf-8")
-
-
-def _environment(templates: Templates) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = templates.containers()["guardian"]["Environment"]
-    return found
+    guardian = templates.containers()["guardian"]
+    environment = {one["Name"]: one["Value"] for one in guardian["Environment"]}
+    config = APP / "guardian" / environment["GUARDIAN_CONFIG"].removeprefix("/etc/guardian/")
+    address = f"dynamodb:{table['Properties']['TableName']}"
+    assert environment["GUARDIAN_JOURNAL"] == address
+    assert f"journal: {address} " in config.read_text("utf-8")
 
 
 def test_logs_are_kept_for_a_time_and_outlive_the_stack(templates: Templates) -> None:

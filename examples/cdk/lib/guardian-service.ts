@@ -85,7 +85,12 @@ export class GuardianService extends Construct {
     const guardian = task.addContainer("guardian", {
       ...both,
       command: ["run"],
-      environment: { GUARDIAN_CONFIG: props.config, GUARDIAN_LOG_FORMAT: "json" },
+      environment: {
+        GUARDIAN_CONFIG: props.config,
+        // The image's own journal is a file, and the variable wins over the configuration.
+        GUARDIAN_JOURNAL: `dynamodb:${props.table}`,
+        GUARDIAN_LOG_FORMAT: "json",
+      },
       secrets: this.secrets(props.secrets),
       logging: ecs.LogDrivers.awsLogs({ logGroup, streamPrefix: "daemon" }),
       // ECS replaces a task whose loop stands still.

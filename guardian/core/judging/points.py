@@ -26,29 +26,22 @@ def points(
 ) -> tuple[Point, ...]:
     """Every settled period that counts, in order; `before` is what this gave the last time."""
     computed, new = criterion.measure.computed, ledger.counts.settled[ledger.kept :]
+    found = None
     if computed is not None and new:
         found = values(computed, measurements, ledger.span, since=new[0].start)
-        return (*before[: ledger.kept], *(_of_value(criterion, found, c) for c in new))
-    return (*before[: ledger.kept], *(_of_count(criterion, c) for c in new))
+    return (*before[: ledger.kept], *(_point(criterion, events, found) for events in new))
 
 
-def _of_value(criterion: Criterion, found: Mapping[Instant, float], samples: Count) -> Point:
-    """A datapoint that CloudWatch has computed."""
-    value = found.get(samples.start)
-    if value is None or samples.total < _floor(criterion):
-        return Point(samples.start, None, over=False)
-    limit = criterion.fail_if
-    return Point(samples.start, value, limit.direction.breached(value, limit.value))
-
-
-def _of_count(criterion: Criterion, events: Count) -> Point:
-    """A datapoint that is counted here; of a rate, being there is enough."""
-    if events.total <= 0 or events.total < _floor(criterion):
+def _point(criterion: Criterion, events: Count, found: Mapping[Instant, float] | None) -> Point:
+    """As its source has computed it (`found`), or as it is counted; of a rate, being is enough."""
+    measure, limit, value = criterion.measure, criterion.fail_if, None
+    if events.total >= (criterion.min_samples if measure.sampled else 0):
+        if found is not None:
+            value = found.get(events.start)
+        elif events.total > 0:
+            value = measure.observed(events)
+    if value is None:
         return Point(events.start, None, over=False)
-    measure = criterion.measure
-    return Point(events.start, measure.observed(events), measure.over(criterion.fail_if, events))
-
-
-def _floor(criterion: Criterion) -> int:
-    """How many samples make a datapoint sufficient."""
-    return criterion.min_samples if criterion.measure.sampled else 0
+    if found is None:
+        return Point(events.start, value, measure.over(limit, events))
+    return Point(events.start, value, limit.direction.breached(value, limit.value))

@@ -83,17 +83,21 @@ def recent(evaluation: Evaluation) -> Sequence[Point]:
 
 
 def _stretch(evaluation: Evaluation, among: Sequence[Point]) -> Sequence[Point]:
-    """What windows are made of: where nothing fills the gaps, the sufficient datapoints alone."""
-    return (
-        _filled(evaluation.criterion, among)
-        if _fills(evaluation)
-        else [p for p in among if p.value is not None]
-    )
-
-
-def _fills(evaluation: Evaluation) -> bool:
-    """Whether what is missing counts as the rule says, and is not just passed over."""
-    return evaluation.criterion.treat_missing is not Missing.MISSING
+    """What windows are made of: what is missing is passed over, or counts as the rule says."""
+    match evaluation.criterion.treat_missing:
+        case Missing.MISSING:
+            return [p for p in among if p.value is not None]
+        case Missing.NOT_BREACHING:
+            return among
+        case Missing.BREACHING:
+            return [p if p.value is not None else p._replace(over=True) for p in among]
+        case Missing.IGNORE:
+            over, full = False, []
+            for point in among:
+                over = over if point.value is None else point.over
+                full.append(point._replace(over=over))
+            return full
+    assert_never(evaluation.criterion.treat_missing)
 
 
 def _suspects(stretch: Sequence[Point], needed: int, of: int) -> Iterator[int]:
@@ -109,33 +113,10 @@ def _window(evaluation: Evaluation, stretch: Sequence[Point], index: int) -> Seq
     """The window of up to N datapoints that ends there; empty if it holds no datapoint."""
     _, of = evaluation.criterion.datapoints
     window = stretch[max(0, index + 1 - of) : index + 1]
-    if _fills(evaluation):
+    if evaluation.criterion.treat_missing is not Missing.MISSING:
         return window if any(p.value is not None for p in window) else ()
     reach_s = REACH * of * evaluation.span.period_s
     return [p for p in window if p.start > stretch[index].start - reach_s]
-
-
-def _filled(criterion: Criterion, among: Sequence[Point]) -> Sequence[Point]:
-    """What is missing counts as the rule says."""
-    before: Point | None = None
-    full: list[Point] = []
-    for point in among:
-        before = point if point.value is not None else before
-        full.append(point if point.value is not None else _stand_in(criterion, point, before))
-    return full
-
-
-def _stand_in(criterion: Criterion, missing: Point, before: Point | None) -> Point:
-    """What a missing datapoint counts as."""
-    match criterion.treat_missing:
-        case Missing.BREACHING:
-            return missing._replace(over=True)
-        case Missing.IGNORE:
-            return missing if before is None else missing._replace(over=before.over)
-        case Missing.MISSING | Missing.NOT_BREACHING:
-            return missing
-        case _:
-            assert_never(criterion.treat_missing)
 
 
 # --- figures -----------------------------------------------------------------------------------

@@ -27,7 +27,6 @@ from guardian.core.rollout.preconditions import (
 from guardian.core.rollout.progress import (
     Observation,
     baked,
-    breaches,
     failing,
     freeze_detail,
     frozen_back,
@@ -281,7 +280,7 @@ def _breach(rollout: Rollout, seen: Observation, now: Instant) -> Entry | None:
     plan, hold = rollout.plan, rollout.hold
     if rollout.step < 0 or (hold is not None and hold.resume_to is Phase.ROLLING_BACK):
         return None  # Nothing has begun, or a person or a freeze stopped this very rollback.
-    taking_back = breaches(rollout, seen)
+    taking_back = failing(rollout, seen, OnFail.ROLLBACK)
     if taking_back and plan.restores:
         return _back(rollout, seen, taking_back, now)
     holding = taking_back or failing(rollout, seen, OnFail.HOLD)

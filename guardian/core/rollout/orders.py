@@ -14,7 +14,6 @@ from guardian.core.rollout.machine import Phase, Rollout, criteria_of
 from guardian.core.rollout.preconditions import approval_of
 from guardian.core.rollout.progress import (
     Observation,
-    breaches,
     failing,
     freeze_detail,
     frozen_back,
@@ -270,7 +269,7 @@ def _no_promotion(rollout: Rollout, seen: Observation) -> Refusal | str:
         return Refusal(freeze_detail(seen.freeze), (Instead.UNFREEZE,))
     if phase is Phase.SHIFTING:
         return "its weight is not confirmed yet: only a bake can be ended"
-    if failed := breaches(rollout, seen):
+    if failed := failing(rollout, seen, OnFail.ROLLBACK):
         names = ", ".join(v.criterion for v in failed)
         why = f"a breach is proven ({names}), and nothing would judge it afterwards"
         return Refusal(why, (Instead.WAIVE,))

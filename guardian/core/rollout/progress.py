@@ -186,11 +186,6 @@ def failing(rollout: Rollout, seen: Observation, *kinds: OnFail) -> list[Verdict
     ]
 
 
-def breaches(rollout: Rollout, seen: Observation) -> list[Verdict]:
-    """Proven breaches of criteria that roll back."""
-    return failing(rollout, seen, OnFail.ROLLBACK)
-
-
 def frozen_back(seen: Observation) -> Freeze | None:
     """The freeze that forbids guardian's own rollbacks, if that is in force."""
     return seen.freeze if seen.freeze is not None and seen.freeze.rollbacks_too else None

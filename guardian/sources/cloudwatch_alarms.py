@@ -13,6 +13,7 @@ from guardian.aws_errors import talking
 from guardian.core.model import Incident, Instant, Measurement, Problem, Query, Reason
 from guardian.core.scrub import scrub
 from guardian.ports import Ask, Context, EdgeError, SourceError
+from guardian.sources._open_now import OpenNow
 
 PERMISSIONS: tuple[str, ...] = ("cloudwatch:DescribeAlarms",)
 
@@ -65,10 +66,8 @@ class _Found(NamedTuple):
     whole: bool = True
 
 
-class CloudWatchAlarms:
+class CloudWatchAlarms(OpenNow):
     """Describes all alarms of a poll together: by name in hundreds, by beginning one by one."""
-
-    has_history = False
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -90,21 +89,6 @@ class CloudWatchAlarms:
             if name.endswith("*")
         }
         return {query: self._answer(query, found, now) for query in wanted}
-
-    def unknown(self, queries: Sequence[Query], *, now: Instant) -> Mapping[Query, str]:
-        """None: an alarm that does not exist is a problem of the reading."""
-        del queries, now
-        return {}
-
-    def corrected_s(self, query: Query) -> float:
-        """Nothing is settled here that could be corrected."""
-        del query
-        return 0.0
-
-    def percentile(self, query: Query, percentile: float) -> Query | None:
-        """None: there are no samples."""
-        del query, percentile
-        return None
 
     # --- answers ---------------------------------------------------------------------------------
 

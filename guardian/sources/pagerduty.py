@@ -15,6 +15,7 @@ from guardian.core.model import Incident, Instant, Measurement, Problem, Query, 
 from guardian.core.scrub import scrub
 from guardian.ports import Ask, Clock, Context, SourceError
 from guardian.ports.health import Health, Level
+from guardian.sources._open_now import OpenNow
 
 PERMISSIONS: tuple[str, ...] = ()
 SECRETS = {"pagerduty_api_token": "REST API key that may read"}
@@ -59,10 +60,8 @@ def build(options: Options, context: Context) -> PagerDuty:
     return PagerDuty(session, context.clock)
 
 
-class PagerDuty:
+class PagerDuty(OpenNow):
     """Asks for what is triggered or acknowledged, and picks by service and by priority's name."""
-
-    has_history = False
 
     def __init__(self, session: Any, clock: Clock) -> None:
         self._session = session
@@ -93,21 +92,6 @@ class PagerDuty:
             self._pause(error)
             raise
         return found
-
-    def unknown(self, queries: Sequence[Query], *, now: Instant) -> Mapping[Query, str]:
-        """None: what PagerDuty does not know is a problem of the reading."""
-        del queries, now
-        return {}
-
-    def corrected_s(self, query: Query) -> float:
-        """Nothing is settled here that could be corrected."""
-        del query
-        return 0.0
-
-    def percentile(self, query: Query, percentile: float) -> Query | None:
-        """None: there are no samples."""
-        del query, percentile
-        return None
 
     def _read(self, queries: Sequence[Query], now: Instant) -> dict[Query, Measurement]:
         """All of them, with one call for the incidents."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -89,7 +88,6 @@ class Settings(BaseSettings):
 
     model_config = Config(
         env_prefix=PREFIX,
-        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
@@ -123,19 +121,22 @@ class Settings(BaseSettings):
         description="ORIGIN,SPEED,STARTED: for simulations on loopback only.",
     )
 
-    _theirs: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _given: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     def secret(self, name: str) -> str | None:
         """A secret by its name here (`slack_token`); None when it is not set."""
-        return self._theirs.get(name) if name.endswith(SECRET) else None
+        return self._given.get(f"{PREFIX}{name.upper()}") if name.endswith(SECRET) else None
 
     def base_url(self, name: str) -> str | None:
         """Another address for a vendor by its name here (`slack_base_url`)."""
-        return self._theirs.get(name) if name.endswith(ADDRESS) else None
+        return self._given.get(f"{PREFIX}{name.upper()}") if name.endswith(ADDRESS) else None
 
     def default_journal(self) -> str:
         """Where the journal is when nothing says so: `$XDG_STATE_HOME/guardian/guardian.db`."""
-        return _default_journal(os.environ)
+        # The XDG base directory specification: a relative path is to be ignored.
+        stated = Path(self._given.get("XDG_STATE_HOME", ""))
+        folder = stated if stated.is_absolute() else _home(self._given) / ".local" / "state"
+        return journal_in(folder / "guardian" / "guardian.db")
 
 
 class _Environ(EnvSettingsSource):
@@ -146,8 +147,7 @@ class _Environ(EnvSettingsSource):
         super().__init__(settings_cls)
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
-        # An empty variable is how shells and CI systems write an absent one.
-        return {name.lower(): value for name, value in self._given.items() if value}
+        return {name.lower(): value for name, value in self._given.items()}
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -167,7 +167,11 @@ def usable(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str
 
     For whoever must not be stopped by a variable: who puts traffic back.
     """
-    given = _understood(os.environ if environ is None else environ)
+    # An empty variable is how shells and CI systems write an absent one.
+    every = (os.environ if environ is None else environ).items()
+    given = {name.upper(): value for name, value in every if value}
+    if not _understood(given):
+        del given["LOG_LEVEL"]
     wrong = _addresses(given)
     try:
         settings = _read(given, wrong)
@@ -179,59 +183,44 @@ def usable(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str
 
 def _addresses(given: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with the addresses of adapters, by variable."""
-    ours = re.compile(f"{PREFIX}.*{ADDRESS}", re.IGNORECASE)
     wrong = {}
     for variable, value in given.items():
-        if value and ours.fullmatch(variable):
+        if variable.startswith(PREFIX) and variable.endswith(ADDRESS.upper()):
             try:
                 _address(value)
             except ValueError as error:
-                wrong[variable.upper()] = _sentence(variable.upper(), value, str(error))
+                wrong[variable] = _sentence(variable, value, str(error))
     return wrong
 
 
-def _understood(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The variables without a LOG_LEVEL that is another program's."""
-    word = environ.get("LOG_LEVEL")
-    if not word or environ.get(f"{PREFIX}LOG_LEVEL") or _level(word) in _LEVELS:
-        return environ
+def _understood(given: Mapping[str, str]) -> bool:
+    """Whether LOG_LEVEL is not another program's word, where guardian's own is absent."""
+    word = given.get("LOG_LEVEL")
+    if word is None or f"{PREFIX}LOG_LEVEL" in given or _level(word) in _LEVELS:
+        return True
     _LOG.warning(
         "LOG_LEVEL is %r, which is no level of guardian's (%s): it is taken as info;"
         " GUARDIAN_LOG_LEVEL is guardian's own",
         word,
         ", ".join(_LEVELS),
     )
-    return {name: value for name, value in environ.items() if name != "LOG_LEVEL"}
+    return False
 
 
-def _read(environ: Mapping[str, str], without: Collection[str]) -> Settings:
-    given = {name: value for name, value in environ.items() if name.upper() not in without}
+def _read(given: Mapping[str, str], without: Collection[str]) -> Settings:
+    right = {name: value for name, value in given.items() if name not in without}
 
     class Read(Settings):
         def model_post_init(self, _: object, /) -> None:
-            self._theirs = {
-                name.upper().removeprefix(PREFIX).lower(): value
-                for name, value in given.items()
-                if value and name.upper().startswith(PREFIX)
-            }
+            self._given = right
 
         @classmethod
         def settings_customise_sources(
             cls, settings_cls: type[BaseSettings], *_: object, **__: object
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return (_Environ(settings_cls, given),)
-
-        def default_journal(self) -> str:
-            return _default_journal(given)
+            return (_Environ(settings_cls, right),)
 
     return Read()
-
-
-def _default_journal(environ: Mapping[str, str]) -> str:
-    # The XDG base directory specification: a relative path is to be ignored.
-    stated = Path(environ.get("XDG_STATE_HOME", ""))
-    folder = stated if stated.is_absolute() else _home(environ) / ".local" / "state"
-    return journal_in(folder / "guardian" / "guardian.db")
 
 
 def journal_in(path: Path) -> str:

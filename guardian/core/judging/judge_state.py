@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from guardian.core.judging.counts import Ledger
 from guardian.core.judging.points import Point
@@ -68,19 +68,9 @@ def compare_test(criterion: Criterion, *, alpha: float, horizon: int) -> Compare
 
 def _limit_test(criterion: Criterion, *, alpha: float, horizon: int) -> LimitTest | RateTest:
     """The test of the criterion's own limit."""
+    test: LimitTest | RateTest = LimitTest(limit=criterion.borne_rate, horizon=horizon, alpha=alpha)
     if criterion.measure.timed:
-        return RateTest(
-            limit=criterion.fail_if.value,
-            fewer=not criterion.fail_if.direction.rising,
-            horizon=horizon,
-            alpha=alpha,
-            sustain=criterion.sustain,
-            cluster_size=criterion.cluster_size,
-        )
-    return LimitTest(
-        limit=criterion.borne_rate,
-        horizon=horizon,
-        alpha=alpha,
-        sustain=criterion.sustain,
-        cluster_size=criterion.cluster_size,
-    )
+        fewer = not criterion.fail_if.direction.rising
+        limit = criterion.fail_if.value
+        test = RateTest(limit=limit, fewer=fewer, horizon=horizon, alpha=alpha)
+    return replace(test, sustain=criterion.sustain, cluster_size=criterion.cluster_size)

@@ -33,10 +33,6 @@ def held(entry: Held, after: Rollout) -> phrases.Words:
     )
 
 
-def _leads_to(after: Rollout) -> Phase | None:
-    return None if after.hold is None else after.hold.resume_to
-
-
 def _happened(entry: Held, after: Rollout) -> str:
     """The title: what happened, in a few words."""
     plan, weight = after.plan, confirmed_weight(after)
@@ -84,10 +80,10 @@ def _stays(after: Rollout) -> str:
             f"While the freeze lasts guardian rolls nothing back by itself: version {plan.canary}"
             " KEEPS its traffic."
         )
-    if _leads_to(after) is Phase.PENDING:
+    if after.leads_to is Phase.PENDING:
         return "Nothing has moved yet."
     traffic = f"leaves the traffic of version {plan.canary} as it is."
-    if _leads_to(after) is Phase.ROLLING_BACK:
+    if after.returning:
         return f"guardian stopped the rollback that was under way and {traffic}"
     return (
         f"guardian stopped advancing and {traffic} Criteria are still judged, as far as they can"
@@ -114,7 +110,7 @@ def _until(why: HoldReason, after: Rollout) -> str:
 def _unhold(why: HoldReason, after: Rollout) -> str:
     """What a person can do about a hold, by its reason."""
     plan = after.plan
-    service, back = plan.service, _leads_to(after) is Phase.ROLLING_BACK
+    service, back = plan.service, after.returning
     waive = f'`guardian rollout waive {service} CRITERION --reason "…"`'
     match why:
         case HoldReason.NO_EVIDENCE:
@@ -168,13 +164,13 @@ def _unhold(why: HoldReason, after: Rollout) -> str:
 
 
 def _for_sight(after: Rollout) -> str:
-    lasting = _leads_to(after) is Phase.BAKING and after.plan.drive is Drive.ROLLOUT
+    lasting = after.leads_to is Phase.BAKING and after.plan.drive is Drive.ROLLOUT
     check = (
         "Check that guardian's role may read the metrics and the router, and that AWS answers;"
         " it goes on by itself when it can see"
         + (", once that has lasted as long as this trouble did." if lasting else ".")
     )
-    if _leads_to(after) is Phase.SHIFTING and after.plan.drive is Drive.ROLLOUT:
+    if after.leads_to is Phase.SHIFTING and after.plan.drive is Drive.ROLLOUT:
         retry = f"`guardian rollout retry {after.plan.service}`"
         return f"{check} The shift is not asked for again by itself: {retry} does that."
     return check

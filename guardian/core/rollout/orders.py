@@ -180,8 +180,7 @@ def _hold(rollout: Rollout, order: Order, now: Instant) -> _Result:
         return Refusal("it has completed: there is nothing left to hold", (Instead.ABORT,))
     if hold is not None and hold.why is HoldReason.PERSON:
         return ""
-    held = rollout.phase if hold is None else hold.resume_to
-    if held is Phase.ROLLING_BACK and not order.full:
+    if rollout.returning and not order.full:
         return Refusal("a rollback is under way", (Instead.STOP_ROLLBACK,))
     return entries.Held(at=now, why=HoldReason.PERSON, detail=_said(order), actor=order.actor)
 
@@ -253,8 +252,7 @@ def _promote(rollout: Rollout, order: Order, seen: Observation, now: Instant) ->
 
 def _no_promotion(rollout: Rollout, seen: Observation) -> Refusal | str:
     """Why there is no bake to end; "" when there is one."""
-    hold = rollout.hold
-    phase = rollout.phase if hold is None else hold.resume_to
+    hold, phase = rollout.hold, rollout.leads_to
     if rollout.plan.drive is Drive.WATCH:
         return "a watch shifts nothing: there is no step to take"
     if phase is Phase.COMPLETED:
@@ -280,8 +278,8 @@ def _approve(rollout: Rollout, order: Order, now: Instant) -> _Result:
     hold, step, plan = rollout.hold, rollout.step + 1, rollout.plan
     if step in rollout.approved:
         return f"{_step(step)} was approved already"
-    phase = rollout.phase if hold is None else hold.resume_to
-    if phase in (Phase.ROLLING_BACK, Phase.COMPLETED) or approval_of(plan, step) is None:
+    over = rollout.returning or rollout.phase is Phase.COMPLETED
+    if over or approval_of(plan, step) is None:
         asked = sorted(a.before_step for a in plan.approvals if a.before_step > step)
         later = f"; {_step(asked[0])} will, when it is next" if asked else ""
         return f"nothing waits for an approval now{later}"

@@ -202,10 +202,14 @@ class Rollout:
         return self.plan.drive is Drive.ROLLOUT and not self.confirmed
 
     @property
+    def leads_to(self) -> Phase:
+        """The phase that it is in, or goes back to when its hold is over."""
+        return self.phase if self.hold is None else self.hold.resume_to
+
+    @property
     def returning(self) -> bool:
         """Whether a rollback is under way, also one that a person or a freeze stopped for now."""
-        phase = self.phase if self.hold is None else self.hold.resume_to
-        return phase is Phase.ROLLING_BACK
+        return self.leads_to is Phase.ROLLING_BACK
 
     @property
     def live(self) -> bool:

@@ -9,13 +9,7 @@ from guardian.core import reasons
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.plan import Drive
-from guardian.core.rollout.entries import (
-    Completed,
-    GateFailed,
-    RollbackConfirmed,
-    RollbackStarted,
-    StepEntered,
-)
+from guardian.core.rollout import entries
 from guardian.core.rollout.machine import Rollout
 from guardian.core.rollout.preconditions import kinds_of
 from guardian.core.verdict import Outcome, Verdict
@@ -48,7 +42,7 @@ def blocks(facts: Facts) -> Iterator[Block]:
 
 
 def _tone(rollout: Rollout) -> Literal["good", "bad", "unsure"]:
-    if rollout.rollback is not None or isinstance(rollout.end, GateFailed):
+    if rollout.rollback is not None or isinstance(rollout.end, entries.GateFailed):
         return "bad"
     done = rollout.completed
     return "good" if done is not None and not done.unproven else "unsure"
@@ -78,9 +72,9 @@ def _summary(facts: Facts) -> Iterator[tuple[str, str]]:
             f"{date_time(rollout.first_shift_at)}, read back",
         )
     for what, kind in (
-        ("breach", GateFailed),
-        ("rollback", RollbackStarted),
-        ("confirmed", RollbackConfirmed),
+        ("breach", entries.GateFailed),
+        ("rollback", entries.RollbackStarted),
+        ("confirmed", entries.RollbackConfirmed),
     ):
         found = facts.first(kind)
         if found is not None:
@@ -93,8 +87,8 @@ def _summary(facts: Facts) -> Iterator[tuple[str, str]]:
 
 def _exposed(facts: Facts) -> Iterator[tuple[str, str]]:
     """For how long users met the canary, once it was taken back; a watch begins after a deploy."""
-    first, entered = facts.rollout.first_shift_at, facts.first(StepEntered)
-    back = facts.first(RollbackConfirmed)
+    first, entered = facts.rollout.first_shift_at, facts.first(entries.StepEntered)
+    back = facts.first(entries.RollbackConfirmed)
     if first is not None and entered is not None and back is not None:
         # The router may have had the weight from the moment it was asked for it.
         lasted = _minutes(back.at - min(first, entered.at))
@@ -148,7 +142,7 @@ def _reason(decisive: DecisionFacts) -> str:
             f"{v.criterion} failed: {v.why}. It fails {reasons.limit(v.evidence)}." for v in failed
         )
     by = f" It was the order of {decisive.actor}." if decisive.actor else ""
-    if isinstance(decisive.entry, Completed) and not decisive.set_aside:
+    if isinstance(decisive.entry, entries.Completed) and not decisive.set_aside:
         return f"The last bake was over, and every criterion that it waits for had passed.{by}"
     return f"{decisive.text}.{by}"
 
@@ -214,7 +208,7 @@ def shifts(facts: Facts) -> tuple[tuple[Instant, str], ...]:
     for step, at in facts.rollout.confirmed:
         watched = plan.drive is Drive.WATCH
         found.append((at, "watch begins" if watched else f"to {plan.steps[step].weight}"))
-    for kind, label in ((GateFailed, "breach"), (RollbackStarted, "rollback")):
+    for kind, label in ((entries.GateFailed, "breach"), (entries.RollbackStarted, "rollback")):
         found += [(d.at, label) for d in facts.decisions if isinstance(d.entry, kind)]
     return tuple(sorted(found))
 
@@ -244,7 +238,9 @@ def _decisions(facts: Facts) -> Iterator[Block]:
         # A step's entry says what the bake before it rests on; the decisive one stands above.
         if one.verdicts and one is not decisive:
             yield Heading(3, f"Evidence of entry {one.seq}: {one.event.replace('_', ' ')}")
-            then = "before the step" if isinstance(one.entry, StepEntered) else "at the time"
+            then = (
+                "before the step" if isinstance(one.entry, entries.StepEntered) else "at the time"
+            )
             yield _evidence(f"The verdicts {then}, {date_time(one.at)}", one.verdicts)
 
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
+from guardian.core.rollout import entries
 from guardian.core.rollout.desired import desired_traffic
-from guardian.core.rollout.entries import (
-    Completed,
-    Entry,
-    Held,
-    RollbackConfirmed,
-    Superseded,
-)
+from guardian.core.rollout.entries import Entry
 from guardian.core.rollout.machine import Phase, Rollout
 from guardian.core.rollout.progress import gating
 from guardian.core.traffic import Weight
@@ -31,11 +26,11 @@ def check(before: Rollout, entry: Entry, after: Rollout) -> None:
     if after.last_at < before.last_at:
         raise InvariantBroken("recorded times never go back")
     _rises_only_in_shifting(before, after)
-    if isinstance(entry, Completed):
+    if isinstance(entry, entries.Completed):
         _completes_only_on_passes(before, entry)
     if before.phase is Phase.ROLLING_BACK and after.phase is not Phase.ROLLING_BACK:
-        person = isinstance(entry, Held) and entry.actor is not None
-        if not (person or isinstance(entry, RollbackConfirmed | Superseded)):
+        person = isinstance(entry, entries.Held) and entry.actor is not None
+        if not (person or isinstance(entry, entries.RollbackConfirmed | entries.Superseded)):
             raise InvariantBroken("only confirmation, a person or a change ends rolling_back")
 
 
@@ -52,7 +47,7 @@ def _rises_only_in_shifting(before: Rollout, after: Rollout) -> None:
         )
 
 
-def _completes_only_on_passes(before: Rollout, entry: Completed) -> None:
+def _completes_only_on_passes(before: Rollout, entry: entries.Completed) -> None:
     """A pass of every gating criterion, or an override in the journal that names it and who.
 
     A waiver is such an override; where everything was waived the end must say that it is unproven.

@@ -147,7 +147,11 @@ def plan_rollback(
         past, remarks = _past(service, journal)
         found = _known(service, reading, past, journal, request.now)
         if found is None:
-            raise ConfigError("\n".join([*remarks, _nothing_known(service, reading)]))
+            nothing = (
+                f"nothing says what was live on {router.target} before {reading.traffic.primary}:"
+                f" name the version, `guardian rollback {service.name} --to VERSION`"
+            )
+            raise ConfigError("\n".join([*remarks, nothing]))
         snapshot, origin = found
     plan = _plan(service, request, reading, snapshot)
     return RollbackPlan(
@@ -180,14 +184,6 @@ def _past(service: Service, journal: Journal) -> tuple[list[Rollout], list[str]]
         except (JournalError, IllegalEntry) as error:
             remarks.append(f"rollout {head.rollout} is passed over: {error}")
     return past, remarks
-
-
-def _nothing_known(service: Service, reading: Reading) -> str:
-    return (
-        f"nothing says what was live on {service.router.target} before"
-        f" {reading.traffic.primary}: name the version, `guardian rollback {service.name} --to"
-        " VERSION`"
-    )
 
 
 def _restores(live: Rollout, to: str | None, reading: Reading) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,29 +15,20 @@ _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """What was asked of whoever runs `guardian init`."""
+def files(answers: Mapping[str, str], *, workflow: bool) -> dict[Path, str]:
+    """Each file's text by its path, in the order in which they are read.
 
-    service: str
-    function: str
-    alias: str
-    account: str
-    region: str
-
-
-def files(answers: Answers, *, workflow: bool) -> dict[Path, str]:
-    """Each file's text by its path, in the order in which they are read."""
+    The answers: service, function, alias, account and region.
+    """
     found = {CONFIG: _filled(_CONFIG, answers), RULES: _filled(_RULES, answers)}
     if workflow:
         found[WORKFLOW] = _filled(_WORKFLOW, answers)
     return found
 
 
-def _filled(text: str, answers: Answers) -> str:
+def _filled(text: str, answers: Mapping[str, str]) -> str:
     """A template with its answers: `@name@` as a YAML value, `@@name@@` as it is."""
-    for name in ("service", "function", "alias", "account", "region"):
-        value = getattr(answers, name)
+    for name, value in answers.items():
         text = text.replace(f"@@{name}@@", value).replace(f"@{name}@", _scalar(value))
     return text
 

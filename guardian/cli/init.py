@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from guardian.cli.first_files import Answers, files
+from guardian.cli.first_files import files
 from guardian.cli.output import show
 from guardian.files.config.config_keys import AwsModel, Label
 from guardian.ports import UsageError
@@ -35,7 +35,7 @@ def init(
     for path in texts:
         show(f"wrote {path}")
     show("next:")
-    for line, what in _next(answers.service):
+    for line, what in _next(answers["service"]):
         show(f"  {line:{_WIDTH}}  # {what}")
 
 
@@ -49,7 +49,7 @@ def _next(service: str) -> tuple[tuple[str, str], ...]:
 
 def _answers(
     function: str | None, service: str | None, account: str | None, region: str | None
-) -> Answers:
+) -> dict[str, str]:
     """The answers, each of them usable; UsageError that names every missing one at once."""
 
     class Named(BaseModel):
@@ -75,13 +75,8 @@ def _answers(
     _checked(AwsModel, {"account_id": account}, f"--account {account}")
     _checked(AwsModel, {"region": region}, f"--region {region}")
     named = _checked(Named, {"service": service or name}, f"--service {service}")
-    return Answers(
-        service=named.service,
-        function=router.function,
-        alias=router.alias,
-        account=account or "",
-        region=region or "",
-    )
+    checked = {"service": named.service, "function": router.function, "alias": router.alias}
+    return {**checked, "account": account or "", "region": region or ""}
 
 
 def _checked(model: type[M], values: dict[str, str | None], option: str) -> M:

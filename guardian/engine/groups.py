@@ -19,17 +19,13 @@ NO_TRIGGER = frozenset({Cause.INTERRUPTED, Cause.GROUP})
 
 def trigger_of(members: Sequence[Rollout]) -> Rollout | None:
     """The newest rollback of a member that the others have to follow."""
-    back = [m for m in members if m.rollback is not None and _leads(m)]
-    return max(back, key=lambda m: m.rollback.at if m.rollback else 0.0, default=None)
-
-
-def _leads(rollout: Rollout) -> bool:
     phases = (Phase.ROLLING_BACK, Phase.ROLLED_BACK)
-    return (
-        rollout.phase in phases
-        and rollout.rollback is not None
-        and rollout.rollback.cause not in NO_TRIGGER
-    )
+    back = [
+        member
+        for member in members
+        if member.phase in phases and member.rollback and member.rollback.cause not in NO_TRIGGER
+    ]
+    return max(back, key=lambda m: m.rollback.at if m.rollback else 0.0, default=None)
 
 
 def follows(member: Rollout, trigger: Rollout) -> bool:

@@ -295,17 +295,14 @@ class RolloutRunner:
         """
         self.freeze = freeze
         decision = decide(self.rollout, self.seen(orders, fresh=fresh, freeze=freeze), now)
-        if not fresh and self._goes_on(decision.entry):
+        entry = decision.entry
+        advances = isinstance(entry, StepEntered | Completed) and entry.actor is None
+        if not fresh and advances and self.rollout.plan.drive is Drive.ROLLOUT:
             self.look_first = True
             decision = replace(decision, entry=None)
         if self.failsafe is None or (isinstance(decision.entry, Superseded) and not self.back):
             return decision
         return Decision(entry=self.failsafe)
-
-    def _goes_on(self, entry: Entry | None) -> bool:
-        """Whether an entry brings the canary more traffic, by nobody's order."""
-        on = isinstance(entry, StepEntered | Completed) and entry.actor is None
-        return on and self.rollout.plan.drive is Drive.ROLLOUT
 
     def went_on(self, now: Instant, *, fresh: bool) -> None:
         """What became of a rollback that the journal cannot take: confirmed, or stuck."""

@@ -137,7 +137,11 @@ class Plane:
         for runner in mine:
             waiting = tuple(o for o in orders if o.rollout == runner.id)
             with self._apart(runner):
-                recorded += self._decide(runner, waiting, now, fresh=runner.id in fresh)
+                if not runner.lost:
+                    freeze = freeze_in_force(self._freezes, runner.rollout.plan.service, now)
+                    seen = runner.id in fresh
+                    decision = runner.decide(waiting, now, fresh=seen, freeze=freeze)
+                    recorded += self._record(runner, decision, now)
         acted = self._act(mine)
         beside = asking(mine, now, self._poll_s, polling=polling)
         self._pool.run({**self.reader.leisurely(mine, now), **beside}, deadline_s=0.0)
@@ -252,16 +256,6 @@ class Plane:
         self._judge(doubting, now)
 
     # --- record --------------------------------------------------------------------------------
-
-    def _decide(
-        self, runner: RolloutRunner, waiting: tuple[Order, ...], now: Instant, *, fresh: bool
-    ) -> Sequence[Recorded]:
-        """Decide and record for one rollout."""
-        if runner.lost:
-            return []
-        freeze = freeze_in_force(self._freezes, runner.rollout.plan.service, now)
-        decision = runner.decide(waiting, now, fresh=fresh, freeze=freeze)
-        return self._record(runner, decision, now)
 
     def _record(
         self, runner: RolloutRunner, decision: Decision, now: Instant

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from guardian.cli.first_files import Answers, files
+from guardian.cli.first_files import files
 from guardian.cli.main import COMMANDS
 from guardian.files import config, rules
 from guardian.routers.lambda_alias import Options
@@ -134,13 +134,13 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_names_that_yaml_takes_for_something_else_stay_names(tmp_path: Path, name: str) -> None:
     """A function called `null` is a function."""
     service = name if name[0].isalnum() else "service"
-    answers = Answers(
-        service=service,
-        function=name.replace(".", "_").replace("~", "_"),
-        alias="on",
-        account="012345678901",
-        region="us-east-1",
-    )
+    answers = {
+        "service": service,
+        "function": name.replace(".", "_").replace("~", "_"),
+        "alias": "on",
+        "account": "012345678901",
+        "region": "us-east-1",
+    }
     for path, text in files(answers, workflow=False).items():
         (tmp_path / path).parent.mkdir()
         (tmp_path / path).write_text(text)

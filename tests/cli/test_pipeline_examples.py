@@ -12,7 +12,7 @@ import click
 import pytest
 from ruamel.yaml import YAML
 
-from guardian.cli.first_files import Answers, files
+from guardian.cli.first_files import files
 from guardian.cli.github import GitHub
 from guardian.cli.main import guardian
 from guardian.files import config
@@ -29,13 +29,13 @@ ENVIRON = {"GUARDIAN_SLACK_TOKEN": "xoxb-1", "GUARDIAN_PAGERDUTY_ROUTING_KEY": "
 
 def first_workflow() -> str:
     """What `guardian init --ci github` writes."""
-    answers = Answers(
-        service="agents-api",
-        function="agents-api",
-        alias="live",
-        account="333333333333",
-        region="us-east-1",
-    )
+    answers = {
+        "service": "agents-api",
+        "function": "agents-api",
+        "alias": "live",
+        "account": "333333333333",
+        "region": "us-east-1",
+    }
     *_, text = files(answers, workflow=True).values()
     return text
 

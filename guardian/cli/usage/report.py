@@ -34,5 +34,6 @@ FORMS = ("text", "markdown", "json", "html")
 def report() -> None:
     """What happened in a rollout and why, for a post-mortem.
 
-    Of the newest rollout where a SERVICE is named. Nothing is changed and nobody is told.
+    Where a SERVICE is named, of its live rollout or the newest. Nothing is changed and nobody is
+    told.
     """

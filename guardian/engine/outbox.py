@@ -102,14 +102,12 @@ class Outbox:
 
     def route(self, notice: Notice | None) -> list[Outgoing]:
         """Which receivers a notice leaves by: those that want it and were not told it directly."""
-        if notice is None:
-            return []
-        wanting = [
-            Outgoing(receiver=name, notice=notice)
-            for name, receiver in self._receivers.items()
-            if receiver.wants(notice)
-        ]
-        return [out for out in wanting if self._direct.get(_direct_key(out)) != math.inf]
+        return [] if notice is None else self._untold(notice, lambda one: one.wants(notice))
+
+    def _untold(self, notice: Notice, wanted: Callable[[Receiver], bool]) -> list[Outgoing]:
+        wanting = [one.name for one in self._receivers.values() if wanted(one)]
+        untold = [n for n in wanting if self._direct.get((n, notice.id)) != math.inf]
+        return [Outgoing(receiver=name, notice=notice) for name in untold]
 
     def replace(self, receivers: Sequence[Receiver]) -> list[str]:
         """Other receivers from now on; the names of those that went and only empty their queue."""
@@ -178,10 +176,7 @@ class Outbox:
         self._tell_directly(self._unheard(notice, besides))
 
     def _unheard(self, notice: Notice, besides: str) -> list[Outgoing]:
-        out = [
-            Outgoing(receiver=name, notice=notice) for name in self._receivers if name != besides
-        ]
-        return [o for o in out if self._direct.get(_direct_key(o)) != math.inf]
+        return self._untold(notice, lambda one: one.name != besides)
 
     @property
     def unheard(self) -> bool:
@@ -193,7 +188,7 @@ class Outbox:
         calls: dict[str, Callable[[], object]] = {}
         monotonic = self._clock.monotonic()
         for out in outgoing:
-            key = _direct_key(out)
+            key = (out.receiver, out.notice.id)
             if self._direct.get(key, monotonic) <= monotonic:
                 self._direct[key] = monotonic + DIRECT_RETRY_S
                 calls[f"direct-{'-'.join(key)}"] = partial(self._tell, key, out)
@@ -311,10 +306,6 @@ class Outbox:
 
 
 _OUTCOMES: Mapping[type, str] = {Sent: "sent", Retry: "failed", Dead: "dead"}
-
-
-def _direct_key(out: Outgoing) -> DirectKey:
-    return out.receiver, out.notice.id
 
 
 def _life_s(notice: Notice) -> float:

@@ -61,7 +61,8 @@ ENV PATH=/opt/guardian/bin:/usr/local/bin:/usr/bin:/bin \
 USER 65532:65532
 # Files that a command line names without a folder, like config/production.yaml, are found from here.
 WORKDIR /etc/guardian
-VOLUME /var/lib/guardian
+# Where an engine makes empty volumes (Fargate does), they take owner and mode from here.
+VOLUME ["/var/lib/guardian", "/tmp"]
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 CMD ["guardian", "healthcheck"]
 ENTRYPOINT ["guardian"]

@@ -159,9 +159,9 @@ class Container:
         )
         assert began.returncode == 0, began.stderr
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
         """A command inside."""
-        return podman("exec", self.name, *command)
+        return podman("exec", self.name, *command, timeout=timeout)
 
     def logs(self) -> str:
         """All that it has written."""
@@ -214,3 +214,25 @@ def wait_for(seen: Callable[[], object], seconds: float, instead: Callable[[], s
     while not seen():
         assert clock.monotonic() < ends_at, f"waited {seconds} s in vain; {instead()}"
         clock.sleep(0.2)
+
+
+@contextmanager
+def simulated(speed: float, functions: int = 1, rate: float = 20) -> Iterator[Container]:
+    """AWS in a container that has nothing but its own loopback."""
+    script = ROOT / "tests" / "packaging" / "simulated.py"
+    words = (IMAGE, "/simulated.py", str(speed), str(functions), str(rate))
+    options = ("--entrypoint=python", f"--volume={script}:/simulated.py:ro")
+    with running(*words, options=options) as aws:
+        wait_for(lambda: "{}" in aws.logs(), 60, aws.logs)
+        yield aws
+
+
+def beside(aws: Container) -> list[str]:
+    """The variables by which guardian finds it on the shared loopback."""
+    environ = json.loads(aws.logs().splitlines()[0])
+    return [f"--env={name}={value}" for name, value in environ.items()]
+
+
+def alive(container: Container) -> bool:
+    """What the engine's health check finds."""
+    return container.run("guardian", "healthcheck").stdout == "ok\n"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,8 @@ from guardian.clock import SystemClock
 from tests.packaging.container import (
     IMAGE,
     Container,
+    alive,
+    beside,
     build,
     inspected,
     once,
@@ -23,6 +23,7 @@ from tests.packaging.container import (
     program,
     run,
     running,
+    simulated,
     version,
     volume,
     wait_for,
@@ -68,23 +69,6 @@ def mounted(tmp_path: Path) -> str:
     return f"--volume={tmp_path}:/etc/guardian:ro"
 
 
-@contextmanager
-def simulated(speed: float, functions: int = 1, rate: float = 20) -> Iterator[Container]:
-    """AWS in a container that has nothing but its own loopback."""
-    script = ROOT / "tests" / "packaging" / "simulated.py"
-    words = (IMAGE, "/simulated.py", str(speed), str(functions), str(rate))
-    options = ("--entrypoint=python", f"--volume={script}:/simulated.py:ro")
-    with running(*words, options=options) as aws:
-        wait_for(lambda: "{}" in aws.logs(), 60, aws.logs)
-        yield aws
-
-
-def beside(aws: Container) -> list[str]:
-    """The variables by which guardian finds it on the shared loopback."""
-    environ = json.loads(aws.logs().splitlines()[0])
-    return [f"--env={name}={value}" for name, value in environ.items()]
-
-
 # --- what it is --------------------------------------------------------------------------------
 
 
@@ -100,7 +84,7 @@ def test_what_an_engine_is_told() -> None:
     assert config["User"] == "65532:65532"
     assert (config["Entrypoint"], config["Cmd"]) == (["guardian"], ["run"])
     assert config["StopSignal"] == "SIGTERM"
-    assert config["Volumes"] == {STATE: {}}
+    assert set(config["Volumes"]) == {STATE, "/tmp"}  # noqa: S108 - the image's own
     assert inspected()["Healthcheck"]["Test"] == ["CMD", "guardian", "healthcheck"]
     labels = {name.rpartition(".")[2]: value for name, value in config["Labels"].items()}
     assert (labels["title"], labels["licenses"]) == ("guardian", "Apache-2.0")
@@ -187,11 +171,6 @@ def test_a_killed_daemon_goes_on_from_its_volume(mounted: str) -> None:
             "41 {'42': 1.0}",
             "42 {}",
         ]
-
-
-def alive(container: Container) -> bool:
-    """What the engine's health check finds."""
-    return container.run("guardian", "healthcheck").stdout == "ok\n"
 
 
 def completed(container: Container) -> bool:

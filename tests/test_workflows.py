@@ -145,11 +145,25 @@ def test_what_steps_run_is_there(name: str) -> None:
     assert [file for file in files if not (ROOT / file).exists()] == []
 
 
+def test_the_image_is_built_as_the_dockerfile_takes_it() -> None:
+    """From the base that it names, for both kinds of machine, with arguments that it has."""
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    (step,) = (s for s in steps("release.yml") if "build-push-action" in s.get("uses", ""))
+    given = re.findall(r"^(\w+)=", step["with"]["build-args"], flags=re.MULTILINE)
+    assert set(given) == set(re.findall(r"^ARG (\w+)=", dockerfile, flags=re.MULTILINE))
+    assert len(re.findall(r"^ARG PYTHON_IMAGE=\S+$", dockerfile, flags=re.MULTILINE)) == 1
+    assert step["with"]["platforms"] == "linux/amd64,linux/arm64"
+
+
 def test_the_bots_look_where_something_is_pinned() -> None:
-    """Each of their folders is there and has what they look for."""
+    """Every package.json and Dockerfile of ours has its bot, and each bot finds something."""
     found = {
-        entry["package-ecosystem"]: ROOT / entry["directory"].strip("/")
+        entry["package-ecosystem"]: set(entry.get("directories", [entry.get("directory")]))
         for entry in loaded(GITHUB / "dependabot.yml")["updates"]
     }
-    wanted = {"github-actions": ".github/workflows", "pip": "runtime.txt", "npm": "package.json"}
-    assert [what for what, file in wanted.items() if not (found[what] / file).exists()] == []
+    listed = judged("git", "ls-files", "*package.json", "*Dockerfile").stdout.splitlines()
+    for ecosystem, name in {"npm": "package.json", "docker": "Dockerfile"}.items():
+        folders = {Path("/", file).parent.as_posix() for file in listed if Path(file).name == name}
+        assert (ecosystem, found[ecosystem]) == (ecosystem, folders)
+    assert found["pip"] == {"/requirements"}
+    assert found["github-actions"] == {"/"}

@@ -60,16 +60,6 @@ def build(options: Options, context: Context) -> CloudWatch:
     return CloudWatch(context)
 
 
-@dataclass(slots=True)
-class Counters:
-    """What was asked of CloudWatch since the start, for the exporter and the cost estimate."""
-
-    calls: int = 0
-    """GetMetricData requests, pages and failures included."""
-    metrics: int = 0
-    """Metrics as AWS bills them: five statistics of one metric in one call are one."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Page:
     """One query's part of an answer, gathered over the pages."""
@@ -85,7 +75,6 @@ class CloudWatch:
     has_history = True
 
     def __init__(self, context: Context) -> None:
-        self.counters = Counters()
         self._context = context
         self._listing = Listing(self._client, context.region)
 
@@ -171,9 +160,7 @@ class CloudWatch:
             if error.reason is not Reason.INVALID or len(chunk) == 1:
                 raise
         else:
-            metrics = billed(ask.query for ask in chunk)
-            self.counters.metrics += metrics
-            self._context.metrics.cloudwatch(metrics)
+            self._context.metrics.cloudwatch(billed(ask.query for ask in chunk))
             return {
                 ask.query: _measure(ask, pages.get(f"q{i}"), note, now)
                 for i, ask in enumerate(chunk)
@@ -200,7 +187,6 @@ class CloudWatch:
         pages: dict[str, _Page] = {}
         notes: list[str] = []
         for _ in range(MAX_PAGES):
-            self.counters.calls += 1
             with talking(PERMISSIONS[0], f"in {region or self._context.region}", SourceError):
                 answer = client.get_metric_data(**request)
                 for result in answer.get("MetricDataResults", ()):

@@ -6,7 +6,7 @@ import pytest
 
 from guardian.aws import Account, Sessions
 from guardian.clock import SystemClock, SystemRandom
-from guardian.ports import Clock, Context
+from guardian.ports import Clock, Context, Metrics
 
 ACCOUNT = "333333333333"
 REGION = "us-east-1"
@@ -40,7 +40,9 @@ def account_for(
     )
 
 
-def context_for(account: Account, *, clock: Clock | None = None) -> Context:
+def context_for(
+    account: Account, *, clock: Clock | None = None, metrics: Metrics | None = None
+) -> Context:
     """A Context as the composition root builds it, for one account."""
     return Context(
         clock=clock or SystemClock(),
@@ -52,7 +54,19 @@ def context_for(account: Account, *, clock: Clock | None = None) -> Context:
         environment="test",
         secret=lambda _: None,
         base_url=lambda _: None,
+        metrics=metrics or Metrics(),
     )
+
+
+class Bill(Metrics):
+    """Adds up what CloudWatch was asked for, as AWS bills it."""
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def cloudwatch(self, metrics: int) -> None:
+        """That many metrics more."""
+        self.total += metrics
 
 
 class StillClock:

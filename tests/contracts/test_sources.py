@@ -15,7 +15,7 @@ from guardian.sim.metric_store import dimensions
 from guardian.sim.server import Simulator
 from guardian.sim.statistic import Bag
 from guardian.sources import cloudwatch
-from tests.contracts.adapters import StillClock, account_for, context_for, use_endpoint
+from tests.contracts.adapters import Bill, StillClock, account_for, context_for, use_endpoint
 from tests.contracts.source_contract import SourceContract, SourceWorld
 
 NOW = 1_700_000_115.0
@@ -58,9 +58,10 @@ class SimulatedCloudWatch:
             bag=Bag.of(samples),
         )
 
-    def source(self) -> cloudwatch.CloudWatch:
+    def source(self, bill: Bill | None = None) -> cloudwatch.CloudWatch:
         """The source with fresh clients."""
-        context = context_for(account_for(Sessions()), clock=self.simulator.world.clock)
+        clock = self.simulator.world.clock
+        context = context_for(account_for(Sessions()), clock=clock, metrics=bill)
         return cloudwatch.build(cloudwatch.Options(), context)
 
     def forbid(self, query: Query) -> None:
@@ -103,12 +104,12 @@ def test_the_counts_behind_a_percentile_come_in_one_metric(
 ) -> None:
     """SampleCount and TC(:L) of one metric are exact, in one call, at the price of one."""
     count, within = series("Latency", "SampleCount"), series("Latency", "TC(:10)")
-    source = simulated.source()
-    found = source.read([ask(count), ask(within)], now=NOW)
+    bill = Bill()
+    found = simulated.source(bill).read([ask(count), ask(within)], now=NOW)
     assert {point.value for point in found[count].points} == {10.0}
     assert {point.value for point in found[within].points} == {8.0}
-    assert (source.counters.calls, source.counters.metrics) == (1, 1)
-    assert simulated.simulator.cloudwatch.metrics_billed == 1
+    assert simulated.simulator.calls("cloudwatch", "GetMetricData") == 1
+    assert (bill.total, simulated.simulator.cloudwatch.metrics_billed) == (1, 1)
 
 
 def test_a_poll_of_one_rollout_is_one_call(simulated: SimulatedCloudWatch) -> None:
@@ -145,9 +146,8 @@ def test_a_long_history_comes_over_several_pages(simulated: SimulatedCloudWatch)
         )
         for stat in stats
     ]
-    source = simulated.source()
-    found = source.read(asks, now=NOW)
-    assert source.counters.calls == 2
+    found = simulated.source().read(asks, now=NOW)
+    assert simulated.simulator.calls("cloudwatch", "GetMetricData") == 2
     assert all(len(measured.points) == seconds for measured in found.values())
 
 

@@ -14,7 +14,7 @@ from guardian.cloudwatch import metric_query
 from guardian.core.model import Query
 from guardian.ports import Ask
 from guardian.sources.cloudwatch import CloudWatch, Options, build
-from tests.contracts.adapters import ACCOUNT, account_for, context_for, use_endpoint
+from tests.contracts.adapters import ACCOUNT, Bill, account_for, context_for, use_endpoint
 from tests.contracts.canned import Answer, Asked, Canned, account_answer, canned
 
 NOW = 1_700_000_115.0
@@ -69,6 +69,7 @@ class World:
 
     server: Canned
     source: CloudWatch
+    bill: Bill
     calls: list[dict[str, Any]] = field(default_factory=list)
     regions: list[str] = field(default_factory=list)
 
@@ -91,6 +92,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A server and a source of one account."""
     with canned(lambda _: account_answer(ACCOUNT)) as server:
         use_endpoint(monkeypatch, server.url)
-        found = World(server, build(Options(), context_for(account_for(Sessions()))))
+        bill = Bill()
+        context = context_for(account_for(Sessions()), metrics=bill)
+        found = World(server, build(Options(), context), bill)
         found.respond(everything_complete)
         yield found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from guardian.core.model import MINUTE_S
 from guardian.core.plan import Drive
-from guardian.core.reasons import fails_on
+from guardian.core.reasons import duration, fails_on
 from guardian.core.rollout import entries
+from guardian.core.rollout.decide import PROMOTION_STUCK_AFTER_S, STUCK_AFTER_S
 from guardian.core.rollout.entries import Cause
 from guardian.core.rollout.machine import Rollout
 from guardian.core.status import confirmed_weight, live_traffic
@@ -132,7 +134,8 @@ def promotion_stuck(entry: entries.PromotionStuck, after: Rollout) -> phrases.Wo
         f"Version {plan.canary} has passed everything and keeps its traffic; guardian goes on"
         f" asking {plan.target} to make it the primary version.",
         because(entry.detail),
-        title=f"the promotion of version {plan.canary} is NOT confirmed after 60 seconds",
+        title=f"the promotion of version {plan.canary} is NOT confirmed after"
+        f" {PROMOTION_STUCK_AFTER_S:.0f} seconds",
         todo=phrases.joined(
             f"Look at {plan.target} in AWS: can guardian write to it, is AWS throttling?"
             f" Or make version {plan.canary} the primary one by hand: guardian will see it.",
@@ -177,7 +180,8 @@ def rolling_back(entry: entries.RollbackStarted, before: Rollout, after: Rollout
         title=f"rolling back version {plan.canary} at {confirmed_weight(before)}:"
         f" {_why_back(entry)}",
         todo=phrases.joined(
-            "Nothing yet: the confirmation follows, or a page if it stays away for 60 seconds."
+            "Nothing yet: the confirmation follows, or a page if it stays away for"
+            f" {STUCK_AFTER_S[0]:.0f} seconds."
             if not after.guards_rollback
             else "",
             phrases.other_driver(after),
@@ -210,7 +214,8 @@ def shifted_back(entry: entries.TrafficSeen, after: Rollout) -> phrases.Words:
 def stuck(entry: entries.RollbackStuck, before: Rollout, after: Rollout) -> phrases.Words:
     """A rollback stays unconfirmed."""
     plan, weight = after.plan, confirmed_weight(before)
-    how_long = "60 seconds" if entry.level == 1 else "5 minutes"
+    waited_s = STUCK_AFTER_S[entry.level - 1]
+    how_long = duration(waited_s) if waited_s > MINUTE_S else f"{waited_s:.0f} seconds"
     return phrases.words(
         f"guardian keeps trying to put {plan.snapshot.traffic} back on {plan.target}."
         f" Until then users may still reach version {plan.canary}.",

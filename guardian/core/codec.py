@@ -93,6 +93,11 @@ def _read_entry(data: Any) -> Any:
     return _form(Entry).read(data)
 
 
+def tag_of(kind: type) -> str:
+    """What an object of a class is told by in JSON: `step_entered`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()
+
+
 def rfc3339(at: Instant) -> str:
     """An instant as "2026-11-23T19:30:00.000Z"; raises CodecError outside the years 1 to 9999."""
     try:
@@ -296,7 +301,7 @@ def _union(hints: tuple[Any, ...]) -> _Form:
 
 
 def _tagged(kinds: Sequence[Any]) -> _Form:
-    tags = {kind: re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower() for kind in kinds}
+    tags = {kind: tag_of(kind) for kind in kinds}
     forms = {tags[kind]: _form(kind) for kind in kinds}
 
     def write(value: Any) -> dict[str, Any]:

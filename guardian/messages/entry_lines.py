@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import assert_never
 
-from guardian.core.codec import rfc3339
+from guardian.core.codec import rfc3339, tag_of
 from guardian.core.model import Instant
 from guardian.core.plan import Plan
 from guardian.core.rollout import entries
@@ -87,8 +87,7 @@ def verdicts_of(entry: Entry) -> tuple[Verdict, ...]:
 
 def event_of(entry: Entry) -> str:
     """An entry's name, as records have it: `step_entered`."""
-    name = type(entry).__name__
-    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+    return tag_of(type(entry))
 
 
 def line(entry: Entry, plan: Plan, *, date: bool = False) -> str:

@@ -62,7 +62,12 @@ def _finished(services: Services, name: str, asked: RecoverRequest, caller: Call
         caller.say(f"{name}: {error}")
         return Exit.WAITING
     journal = services.journal
-    rollout, holder = live_on(journal, router.target), journal.holder(router.target)
+    holder = journal.holder(router.target)
+    if holder is not None and journal.unsure_s:
+        caller.tell(f"{name}: {holder} drives it, if it lives: {journal.unsure_s:g} s will tell")
+        services.clock.sleep(journal.unsure_s)
+        holder = journal.holder(router.target)
+    rollout = live_on(journal, router.target)
     if holder is not None:
         caller.tell(f"{name}: driven by {holder}; left alone")
         return Exit.HEALTHY

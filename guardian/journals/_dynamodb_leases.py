@@ -18,8 +18,8 @@ from guardian.ports import Claim, Clock, Fenced, Lease, Random, Unavailable
 
 LIFE_S: Final = 30.0
 """A lease whose beats have not been counted on for so long is dead."""
-BEAT_S: Final = 10.0
-"""Who lives beats so often."""
+DOUBT_S: Final = 15.0
+"""Who lives has beaten by the wall clock since then: beats come each 10 s."""
 NEW_S: Final = 60.0
 """Who has come so recently waits where it cannot know yet whether a lease is alive."""
 LEASES, CLAIMS = "LEASE", "CLAIM"
@@ -38,6 +38,11 @@ class DynamoDbLeases:
         self._since = clock.monotonic()
         self._seen: dict[str, tuple[int, float]] = {}
         """The beats of each lease, and since when, by the monotonic clock, it has had so many."""
+
+    @property
+    def unsure_s(self) -> float:
+        """A silence that is shorter is no reason to watch."""
+        return DOUBT_S + 1.0
 
     def open_lease(self, owner: str) -> Lease:
         """Begin to live. Leases of the dead that hold nothing are buried on the way."""
@@ -135,7 +140,7 @@ class DynamoDbLeases:
     def _doubtful(self, lease: Item) -> bool:
         """Whether this process is too new to know that a lease lives, and the wall clock doubts."""
         silent_s = self._clock.real_s(self._clock.now() - from_rfc3339(lease["beat_at"]))
-        return silent_s > 1.5 * BEAT_S and self._clock.monotonic() - self._since < NEW_S
+        return silent_s > DOUBT_S and self._clock.monotonic() - self._since < NEW_S
 
     def _silent_s(self, lease: Item) -> float:
         """For how long this process has seen the same count of its beats; 0 at the first look."""

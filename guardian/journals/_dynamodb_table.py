@@ -250,6 +250,8 @@ class Table:
             self._pause(attempt)
             try:
                 return self._call(operation)(**asked)
+            except ConfigError:  # There is no account.
+                raise
             except RouterError as error:  # The client could not be made.
                 raise self._failed(error, Unavailable) from None
             except Exception as error:  # noqa: BLE001 - garbage in an answer breaks SDKs in any way

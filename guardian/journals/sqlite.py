@@ -107,6 +107,11 @@ class SqliteJournal(SqliteOrders):
         folder = file.path.with_name(f"{file.path.name}.leases")
         self._leases = leases.Leases(clock, folder if locks else None)
 
+    @property
+    def unsure_s(self) -> float:
+        """All read one machine's clock."""
+        return 0.0
+
     # --- leases and claims ---------------------------------------------------------------------
 
     def open_lease(self, owner: str) -> Lease:

@@ -111,6 +111,11 @@ class Journal(Protocol):
     Any method may raise Unavailable; `append` may raise OutcomeUnknown.
     """
 
+    @property
+    def unsure_s(self) -> float:
+        """For how many real seconds whoever has just come may take the dead for the living."""
+        ...
+
     def open_lease(self, owner: str) -> Lease:
         """Begin to live. Leases of the dead that hold nothing are buried on the way."""
         ...

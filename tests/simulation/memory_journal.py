@@ -91,6 +91,11 @@ class MemoryJournal:
         beat = self._store.beats.get(lease) if lease else None
         return beat is not None and self._clock.monotonic() - beat[1] < LIFE_S
 
+    @property
+    def unsure_s(self) -> float:
+        """All read one clock."""
+        return 0.0
+
     def open_lease(self, owner: str) -> Lease:
         """Begin to live."""
         self._store.count += 1

@@ -50,7 +50,7 @@ class Measure(ABC):
     @property
     def queries(self) -> tuple[Query, ...]:
         """The series that it is made of, in the order of its fields."""
-        return tuple(getattr(self, name) for name in _series_of(type(self)))
+        return tuple([getattr(self, name) for name in _series_of(type(self))])
 
     @property
     def heard_by(self) -> Query:

@@ -301,11 +301,18 @@ class Account:
             return _bounded(client, self._sessions.call_s(name))
 
     def _session(self, use: str) -> Any:
-        """The session for metrics or for everything else; both have the same credentials."""
-        key = f"session {use}"
+        """The session for metrics or for everything else; both have the same credentials.
+
+        That for metrics looks for none itself: botocore reads an STS answer's times as times.
+        """
+        key, metrics = f"session {use}", use == "metrics"
         if key not in self._made:
-            role = self._role_credentials() if self.role_arn is not None else None
-            self._made[key] = self._watched(metrics=use == "metrics", credentials=role)
+            credentials = None
+            if self.role_arn is not None:
+                credentials = self._role_credentials()
+            elif metrics:
+                credentials = self._session("main").get_credentials()
+            self._made[key] = self._watched(metrics=metrics, credentials=credentials)
         return self._made[key]
 
     def _watched(self, *, metrics: bool = False, credentials: Any = None) -> Any:

@@ -188,6 +188,22 @@ def test_a_role_is_assumed_and_signs_the_calls(world: Canned) -> None:
     assert all("ASIAROLEROLEROLEROLE" in asked.headers["authorization"] for asked in rest)
 
 
+def test_metrics_are_read_by_the_role_of_a_web_identity(
+    world: Canned, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As a pod of EKS has it: what its token is turned in for signs everything."""
+    for known in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(known)
+    (token := tmp_path / "token").write_text("a pod's token")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
+    monkeypatch.setenv("AWS_ROLE_ARN", f"arn:aws:iam::{ACCOUNT}:role/pod")
+    given = Answer(body=ASSUMED.replace("AssumeRole", "AssumeRoleWithWebIdentity"))
+    listed = Answer(body="{}")
+    world.answer = script(AssumeRoleWithWebIdentity=given, ListMetrics=listed)
+    account_for(Sessions()).client("cloudwatch").list_metrics()
+    assert all("ASIAROLE" in asked.headers["authorization"] for asked in world.asked[1:])
+
+
 def test_a_role_is_renewed_beside_the_work_and_never_in_its_way(world: Canned) -> None:
     """A slow STS holds up no call as long as the credentials at hand are good."""
     asked = threading.Event()

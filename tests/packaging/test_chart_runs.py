@@ -12,8 +12,10 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, Final
 
 from tests.cli.stage import SERVICE, Stage, stage
 from tests.moto.emulator import emulator
@@ -75,13 +77,14 @@ class Cluster:
     def start(
         self, pod: Document, *more: str, log: Path, **outside: str
     ) -> subprocess.Popen[bytes]:
-        """The image's entry point with the container's arguments and variables."""
+        """The image's entry point with the container's arguments and variables; empty ones go."""
         guardian = Path(sys.executable).parent / "guardian"
+        environ = {**self.environ(pod), **outside}
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [guardian, *(more or pod["containers"][0]["args"])],
                 cwd=self.node.root / "etc/guardian",
-                env={**self.environ(pod), **outside},
+                env={name: text for name, text in environ.items() if text},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -155,11 +158,50 @@ def rules() -> str:
     return (ROOT / "rules" / "production.yaml").read_text()
 
 
-def examined(cluster: Cluster, documents: list[Document]) -> None:
+WHOLE: Final = {"config": CONFIG, "rules": {"production": rules()}}
+ROLE: Final = "arn:aws:iam::333333333333:role/guardian"
+KEYLESS: Final = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+"""What leaves nothing but what EKS brings."""
+
+
+@contextmanager
+def agent() -> Iterator[tuple[str, list[str]]]:
+    """The EKS Pod Identity agent on loopback: its address, and the tokens that it was shown."""
+    tokens: list[str] = []
+    keys = {
+        "AccessKeyId": "ASIASIMULATED",
+        "SecretAccessKey": "simulated",
+        "Token": "simulated",
+        "Expiration": "2099-01-01T00:00:00Z",
+    }
+
+    class Agent(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            tokens.append(self.headers["Authorization"])
+            body = json.dumps(keys).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Agent) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1/credentials", tokens
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+def examined(cluster: Cluster, documents: list[Document], **outside: str) -> None:
     """The pod of `helm test` ends well, and looked at the daemon's journal."""
     report = cluster.stage.folder / "report"
     words = (*doctor(documents)["containers"][0]["args"], "-o", "json")
-    code = cluster.start(doctor(documents), *words, log=report).wait(timeout=60)
+    code = cluster.start(doctor(documents), *words, log=report, **outside).wait(timeout=60)
     found = json.loads(report.read_text().splitlines()[-1])["findings"]
     assert (code, [line for line in found if line["level"] == "FAIL"]) == (0, [])
     assert "the journal can be read and written" in report.read_text()
@@ -168,8 +210,8 @@ def examined(cluster: Cluster, documents: list[Document]) -> None:
 def test_the_rendered_pods_are_at_work(tmp_path: Path) -> None:
     """Ready by its own probes; `helm test` finds nothing amiss; it follows new files; it leaves."""
     with node(tmp_path, speed=1.0) as cluster:
-        values = {"rules": {"production": rules()}, "metrics.port": free_port()}
-        documents = cluster.place({**values, "config": CONFIG})
+        values = {**WHOLE, "metrics.port": free_port()}
+        documents = cluster.place(values)
         pod, log = daemon(documents), tmp_path / "log"
         process = cluster.start(pod, log=log)
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
@@ -196,15 +238,39 @@ def test_files_of_a_config_map_of_yours_lie_beside_each_other(tmp_path: Path) ->
         examined(cluster, cluster.place({"existingConfigMap": "yours"}, yours))
 
 
+def test_a_role_comes_by_the_token_that_irsa_brings(tmp_path: Path) -> None:
+    """By what EKS adds to a pod whose service account has the chart's annotation."""
+    with node(tmp_path, speed=1.0) as cluster, emulator() as sts:
+        aws = {"region": "us-east-1", "accountId": "333333333333", "roleArn": ROLE}
+        documents = cluster.place({**WHOLE, "aws": aws})
+        annotations = one(documents, "ServiceAccount")["metadata"]["annotations"]
+        (tmp_path / "token").write_text("a token of the cluster's")
+        given = {
+            "AWS_ROLE_ARN": annotations["eks.amazonaws.com/role-arn"],
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
+            "AWS_ENDPOINT_URL_STS": sts.url,
+        }
+        examined(cluster, documents, **KEYLESS, **given)
+
+
+def test_a_role_comes_from_the_agent_of_pod_identity(tmp_path: Path) -> None:
+    """Asked with the pod's token, as EKS tells each pod to."""
+    with node(tmp_path, speed=1.0) as cluster, agent() as (address, tokens):
+        aws = {"region": "us-east-1", "accountId": "333333333333", "identity": "pod-identity"}
+        documents = cluster.place({**WHOLE, "aws": aws})
+        (tmp_path / "token").write_text("a token of the pod's")
+        given = {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": address,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(tmp_path / "token"),
+        }
+        examined(cluster, documents, **KEYLESS, **given)
+        assert set(tokens) == {"a token of the pod's"}
+
+
 def test_a_second_replica_stands_by_on_a_shared_journal(tmp_path: Path) -> None:
     """Of two pods on one table one serves; when it is killed the other one does."""
     with node(tmp_path, speed=20.0) as cluster, emulator() as databases:
-        values = {
-            "replicas": 2,
-            "journal.address": "dynamodb:guardian",
-            "config": CONFIG,
-            "rules": {"production": rules()},
-        }
+        values = {**WHOLE, "replicas": 2, "journal.address": "dynamodb:guardian"}
         table = {"AWS_ENDPOINT_URL_DYNAMODB": databases.url}
         first, second = (
             daemon(cluster.place({**values, "metrics.port": free_port()})) for _ in range(2)

@@ -29,7 +29,8 @@ demo: .venv/runtime  ## The whole story offline: a healthy release goes live, a 
 
 test: .venv/dev .venv/tools  ## Everything CI checks: style, types, imports, tests, coverage of the core
 	@$(MAKE) --no-print-directory -j 2 core types lint  # each keeps one processor busy
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal --ignore tests/core --ignore tests/packaging
+	@# Most of these wait for processes: two processors bear twice as many of them.
+	$(BIN)/python -m pytest -q -n 4 --dist worksteal --ignore tests/core --ignore tests/packaging
 
 lint: .venv/dev  ## ruff, the import directions of docs/architecture.md, and no dependency unused
 	$(BIN)/ruff check .

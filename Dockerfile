@@ -24,7 +24,8 @@ RUN tools/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir wheel
  && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/guardian/lib
 
 # --- rootfs: the base without what installs, builds or documents software, and without setuid programs.
-# /var/lib/dpkg stays: scanners read in it which packages are inside.
+# /var/lib/dpkg stays: scanners read in it which packages are inside. Official images bring Python's own
+# modules uncompiled, and a read-only root would have them compiled anew at each start.
 # hadolint ignore=DL3006
 FROM ${PYTHON_IMAGE} AS rootfs
 RUN echo 'guardian:x:65532:65532:guardian:/var/lib/guardian:/usr/sbin/nologin' >>/etc/passwd \
@@ -38,7 +39,9 @@ RUN echo 'guardian:x:65532:65532:guardian:/var/lib/guardian:/usr/sbin/nologin' >
         -o -path '/usr/lib/*/perl*' -o -path '/usr/lib/apt' -o -name 'libapt-p*' \) -exec rm -rf {} + \
  && rm -rf /usr/local/bin/pip* /usr/local/bin/idle* /usr/bin/perl* /usr/bin/apt* /usr/share/perl* \
         /usr/share/python-wheels /usr/share/doc /usr/share/man /usr/share/info /usr/share/locale \
-        /var/lib/apt /var/cache/* /var/log/* /tmp/*
+        /var/lib/apt /var/cache/* /var/log/* /tmp/* \
+ && python3 -m compileall -q --invalidation-mode unchecked-hash \
+        "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 COPY --from=build /opt/guardian /opt/guardian
 
 # --- the image: one layer, so that what was removed is gone and not only hidden
@@ -57,7 +60,7 @@ ENV PATH=/opt/guardian/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOME=/var/lib/guardian \
-    GUARDIAN_JOURNAL=sqlite:/var/lib/guardian/guardian.db
+    XDG_STATE_HOME=/var/lib
 USER 65532:65532
 # Files that a command line names without a folder, like config/production.yaml, are found from here.
 WORKDIR /etc/guardian

@@ -13,6 +13,7 @@ absent() {  # PROGRAM REASON
 
 from_debian() {  # PACKAGE...: installs them; only root can, and only where apt-get is
     command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
+    echo "packaging: $piece: installing by apt-get: $*" >&2
     # A list that is not there, or older than the mirror, is fetched once.
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1 ||
         { apt-get update -qq >/dev/null 2>&1 &&

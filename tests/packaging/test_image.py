@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,11 +116,11 @@ def test_nothing_in_it_installs_or_builds_software() -> None:
 
 
 def test_every_module_is_compiled_already() -> None:
-    """A read-only root would compile them again at each start."""
+    """Python's own too: a read-only root would compile them again at each start."""
     look = (
-        "import guardian, pathlib; package = pathlib.Path(guardian.__file__).parent;"
-        "print([str(p) for p in package.rglob('*.py')"
-        " if not list((p.parent / '__pycache__').glob(p.stem + '.*.pyc'))])"
+        "import sys, os, boto3, guardian.engine.daemon;"
+        "print([n for n, m in sys.modules.items() if (getattr(m, '__file__', None) or '')"
+        ".endswith('.py') and not os.path.exists(m.__cached__ or '')])"
     )
     assert once("-c", look, options=["--entrypoint=python", IMAGE]).stdout == "[]\n"
 
@@ -218,7 +219,12 @@ DOCKER = f"""\
 podman="{{podman}} --cgroup-manager=cgroupfs --runtime=runc"
 for word in "$@"; do
     shift
-    case $word in guardian:dev) word={IMAGE} ;; esac
+    case $word in
+    guardian:dev) word={IMAGE} ;;
+    guardian:{STATE}) word=$NAME:{STATE} ;;
+    guardian) [ "$before" != --name ] || word=$NAME ;;
+    esac
+    before=$word
     set -- "$@" "$word"
 done
 case $1 in
@@ -242,14 +248,18 @@ def typed() -> list[str]:
 
 @pytest.fixture
 def docker(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """An environment in which `docker` is podman; what was started there is away afterwards."""
+    """An environment in which `docker` is podman; what was started there is away afterwards.
+
+    It runs under a name of its own: a container called `guardian` may be somebody's.
+    """
     shim = tmp_path / "bin" / "docker"
     shim.parent.mkdir()
     shim.write_text(DOCKER.replace("{podman}", str(program("podman"))), encoding="utf-8")
     shim.chmod(0o755)
-    yield {**os.environ, "PATH": f"{shim.parent}:{os.environ['PATH']}", "CLONE": str(ROOT)}
-    podman("rm", "--force", "--time=0", "guardian")
-    podman("volume", "rm", "--force", "guardian")
+    path, name = f"{shim.parent}:{os.environ['PATH']}", f"guardian-test-{uuid.uuid4().hex}"
+    yield {**os.environ, "PATH": path, "CLONE": str(ROOT), "NAME": name}
+    podman("rm", "--force", "--time=0", name)
+    podman("volume", "rm", "--force", name)
 
 
 def test_the_commands_of_the_documents_work(docker: dict[str, str], tmp_path: Path) -> None:
@@ -268,9 +278,9 @@ def test_the_commands_of_the_documents_work(docker: dict[str, str], tmp_path: Pa
         )
         assert ended.returncode == 0, f"{line}\n{ended.stdout}{ended.stderr}"
     assert (folder / "config" / "production.yaml").exists()
-    asked = ("exec", "guardian", "guardian", "healthcheck")
+    asked = ("exec", docker["NAME"], "guardian", "healthcheck")
     wait_for(
         lambda: podman(*asked).stdout == "ok\n",
         60,
-        lambda: podman("logs", "guardian").stdout,
+        lambda: podman("logs", docker["NAME"]).stdout,
     )

@@ -157,7 +157,7 @@ def test_zizmor_finds_nothing(path: str) -> None:
     """In its strictest view for authors."""
     told = judged(ZIZMOR, "--offline", "--no-progress", "--persona", "pedantic", path)
     assert "completed" in told.stderr, told.stdout + told.stderr
-    assert (told.returncode, told.stdout.strip()) == (0, "No findings to report. Good job!")
+    assert told.returncode == 0, told.stdout
 
 
 # --- the page ----------------------------------------------------------------------------------

@@ -15,9 +15,10 @@ from_debian() {  # PACKAGE...: installs them; only root can, and only where apt-
     command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
     echo "packaging: $piece: installing by apt-get: $*" >&2
     # A list that is not there, or older than the mirror, is fetched once.
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1 ||
-        { apt-get update -qq >/dev/null 2>&1 &&
-            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1; }
+    install="flock $brought/apt apt-get install -y -qq --no-install-recommends"
+    DEBIAN_FRONTEND=noninteractive $install "$@" >/dev/null 2>&1 ||
+        { flock "$brought/apt" apt-get update -qq >/dev/null 2>&1 &&
+            DEBIAN_FRONTEND=noninteractive $install "$@" >/dev/null 2>&1; }
 }
 
 from_python() {  # REQUIREMENTS PROGRAM...: by hashes, into a virtual environment for this piece alone
@@ -35,7 +36,9 @@ from_python() {  # REQUIREMENTS PROGRAM...: by hashes, into a virtual environmen
 if [ $# = 0 ]; then
     for script in "$scripts"/*.sh; do name=${script##*/}; set -- "$@" "${name%.sh}"; done
 fi
-for piece in "$@"; do
-    [ ! -f "$scripts/$piece.sh" ] || . "$scripts/$piece.sh"
+mkdir -p "$brought"
+for piece in "$@"; do  # side by side: most of it is waiting for a network
+    [ ! -f "$scripts/$piece.sh" ] || (. "$scripts/$piece.sh") &
 done
+wait
 exit 0

@@ -68,6 +68,7 @@ REFUSED: Final[Sequence[tuple[Mapping[str, Any], str]]] = [
         {"aws.roleArn": "arn:aws:iam::333333333333:role/g", "serviceAccount.create": False},
         "aws.roleArn",
     ),
+    ({"aws.roleArn": "arn:aws:iam::333333333333:role/guardian"}, "aws.roleArn"),
     ({"journal.address": "sqlite:guardian.db"}, "/journal/address"),
     ({"journal.address": "sqlite:/guardian.db"}, "/journal/address"),
     ({"journal.address": "guardian.db"}, "/journal/address"),
@@ -210,9 +211,9 @@ def test_a_digest_wins_over_a_tag() -> None:
 def test_each_way_to_a_role_has_what_it_needs() -> None:
     """IRSA an annotation, Pod Identity a way to its agent and a command in the notes."""
     role = "arn:aws:iam::333333333333:role/guardian"
-    irsa = loaded(rendered({"aws.roleArn": role}, *FILES))
+    irsa = loaded(rendered({"aws.roleArn": f"{role}-pod"}, *FILES))
     annotations = one(irsa, "ServiceAccount")["metadata"]["annotations"]
-    assert annotations == {"eks.amazonaws.com/role-arn": role}
+    assert annotations == {"eks.amazonaws.com/role-arn": f"{role}-pod"}
     assert "169.254.170.23" not in json.dumps(one(irsa, "NetworkPolicy"))
     (example,) = [path for path in EXAMPLES if path.stem == "pod-identity"]
     agents = loaded(rendered({}, *of_example(example)))

@@ -89,6 +89,12 @@ labels:
 {{- if and (eq .aws.identity "irsa") .aws.roleArn (not .serviceAccount.create) }}
 {{- $wrong = append $wrong "aws.roleArn: with aws.identity irsa it is an annotation of the service account, and serviceAccount.create is false. Annotate yours and leave aws.roleArn empty" }}
 {{- end }}
+{{- $aws := get (fromYaml .config) "aws" }}
+{{- if and .aws.roleArn (kindIs "map" $aws) }}
+{{- if eq .aws.roleArn (toString (get $aws "role_arn")) }}
+{{- $wrong = append $wrong (printf "aws.roleArn: %s is also the config file's aws.role_arn, and a role does not assume itself. Give the pod another role, which may assume that one" .aws.roleArn) }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if $wrong }}
 {{- fail (printf "\n%s" (join "\n" $wrong)) }}

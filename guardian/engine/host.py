@@ -274,10 +274,10 @@ class Host:
 
     def drop(self, runner: RolloutRunner) -> None:
         """Let go of a rollout and of its target."""
+        self.journal.release(runner.claim)  # First: what cannot be released now is tried again.
         for plane in self.planes.values():
             plane.drop(runner)
         self.statuses.pop(runner.id, None)
-        self.journal.release(runner.claim)
 
     def _ended_for(self, task: Task, claim: Claim) -> tuple[Rollout, Recorded] | None:
         """What is live on the target and ends in favour of the task. Raises Busy."""

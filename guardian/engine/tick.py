@@ -291,22 +291,26 @@ class Plane:
             plan = runner.rollout.plan
             self._trouble = f"{plan.service}: another guardian drives {plan.target} now"
         elif isinstance(error, Conflict | OutcomeUnknown):
-            return self._read_again(runner, entries, txid)
+            return self._read_again(runner, error, entries, txid)
         else:
             self._fail_safe(runner, entries)
         return False
 
-    def _read_again(self, runner: RolloutRunner, entries: Sequence[Entry], txid: str) -> bool:
+    def _read_again(
+        self, runner: RolloutRunner, error: JournalError, entries: Sequence[Entry], txid: str
+    ) -> bool:
         try:
             records = self._journal.read(runner.id)
-        except JournalError as error:
-            self._trouble = str(error)
+        except JournalError as unreadable:
+            self._trouble = str(unreadable)
             self._fail_safe(runner, entries)
             return False
         if records and records[-1].txid == txid:
             return True
-        if records:
+        if len(records) > runner.rollout.seq:
             runner.advanced(fold(r.entry for r in records))
+        elif isinstance(error, OutcomeUnknown):  # It may land yet: a rollback waits for no record.
+            self._fail_safe(runner, entries)
         return False
 
     def _fail_safe(self, runner: RolloutRunner, entries: Sequence[Entry]) -> None:

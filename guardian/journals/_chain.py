@@ -61,10 +61,14 @@ def link(rollout: str, row: Row) -> str:
 
 def intact(kind: type[T], row: Row) -> T | CodecError:
     """The value of a row's body, or why it is not what was written."""
-    if sha256(row["body"]) != row["sha256"]:
+    try:
+        body, digest = row["body"], row["sha256"]
+    except (IndexError, KeyError):
+        return CodecError("its text or its hash is missing", kind.__name__)
+    if not isinstance(body, str) or sha256(body) != digest:
         return CodecError("its hash does not fit what it says", kind.__name__)
     try:
-        return decode(kind, row["body"])
+        return decode(kind, body)
     except CodecError as error:
         return error
 

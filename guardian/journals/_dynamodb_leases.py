@@ -9,9 +9,10 @@ clock only tells it which ones are worth watching: those that beat last some tim
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import Final
 
-from guardian.core.codec import from_rfc3339, rfc3339
+from guardian.core.codec import CodecError, from_rfc3339, rfc3339
 from guardian.journals._chain import storable
 from guardian.journals._dynamodb_table import Change, Item, Refused, Table
 from guardian.ports import Claim, Clock, Fenced, Lease, Random, Unavailable
@@ -67,7 +68,8 @@ class DynamoDbLeases:
             self._table.update(change)
         except Refused:
             raise _given_up(lease.id) from None
-        self.look()
+        with suppress(Unavailable):  # It has beaten, whoever else can be seen.
+            self.look()
 
     def close_lease(self, lease: Lease) -> None:
         """Give up every claim and the lease; idempotent. A claim is worth what its lease is."""
@@ -130,8 +132,9 @@ class DynamoDbLeases:
 
     def _lives(self, lease: Item | None) -> bool:
         """Whether a lease lives; a newcomer watches one that seems silent, for 30 s at most."""
+        first = None if lease is None else lease.get("beats")
         while lease is not None and self._silent_s(lease) < LIFE_S:
-            if not self._doubtful(lease):
+            if lease.get("beats") != first or not self._doubtful(lease):
                 return True
             self._clock.sleep(1.0)
             (lease,) = self._table.get((LEASES, lease["sk"]))
@@ -139,16 +142,21 @@ class DynamoDbLeases:
 
     def _doubtful(self, lease: Item) -> bool:
         """Whether this process is too new to know that a lease lives, and the wall clock doubts."""
-        silent_s = self._clock.real_s(self._clock.now() - from_rfc3339(lease["beat_at"]))
-        return silent_s > DOUBT_S and self._clock.monotonic() - self._since < NEW_S
+        try:
+            beat_at = from_rfc3339(lease["beat_at"])
+        except (CodecError, KeyError):
+            return True
+        silent_s = abs(self._clock.real_s(self._clock.now() - beat_at))
+        new = self._clock.monotonic() - self._since < NEW_S
+        return new and max(silent_s, self._silent_s(lease)) > DOUBT_S
 
     def _silent_s(self, lease: Item) -> float:
         """For how long this process has seen the same count of its beats; 0 at the first look."""
         now, id_ = self._clock.monotonic(), str(lease["sk"])
         with self._lock:
             beats, since = self._seen.get(id_, (0, now))
-            if beats != lease["beats"]:
-                beats, since = lease["beats"], now
+            if beats != lease.get("beats", 0):
+                beats, since = lease.get("beats", 0), now
             self._seen[id_] = (beats, since)
             return now - since
 
@@ -159,7 +167,7 @@ class DynamoDbLeases:
         for item in dead:
             if item["sk"] in holders:
                 continue
-            has = {"beats": item["beats"]}
+            has = {"beats": item.get("beats", 0)}
             try:
                 self._table.write(Change(kind="Delete", key=(LEASES, str(item["sk"])), has=has))
             except Refused:
@@ -178,7 +186,7 @@ def _taking(
         Change(kind="ConditionCheck", key=(LEASES, lease.id), there=True),
     ]
     if holder is not None:  # Who beats again meanwhile has not died.
-        same = {"beats": holder["beats"]}
+        same = {"beats": holder.get("beats", 0)}
         changes.append(Change(kind="ConditionCheck", key=(LEASES, holder["sk"]), has=same))
     return changes
 

@@ -49,9 +49,9 @@ class DynamoDbOrders:
             order = intact(Order, item)
             if isinstance(order, Order):
                 found += [order] if order.rollout in rollouts else []
-            elif item["id"] not in self._unreadable:
-                self._unreadable.add(item["id"])
-                _LOG.error("order %s cannot be read and is passed over: %s", item["id"], order)
+            elif (name := str(item.get("id", item["sk"]))) not in self._unreadable:
+                self._unreadable.add(name)
+                _LOG.error("order %s cannot be read and is passed over: %s", name, order)
         return found
 
     def answer(self, answer: Answer) -> None:
@@ -131,10 +131,12 @@ def order_key(order: str) -> Key:
 
 def finishing(items: Sequence[Item | None], answers: Sequence[Answer]) -> list[Change]:
     """Write answers beside their orders, as these were read, where there is none yet."""
-    changes = []
+    changes: list[Change] = []
+    finished: set[str] = set()
     for item, answer in zip(items, answers, strict=True):
-        if item is None or item["done"]:
+        if item is None or item["done"] or answer.order in finished:
             continue
+        finished.add(answer.order)
         body = encode(answer)
         values = {"done": 1, "answer": body, "answer_sha256": sha256(body)}
         key = order_key(answer.order)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
-from guardian.core.codec import encode, rfc3339
+from guardian.core.codec import CodecError, encode, rfc3339
 from guardian.core.model import Instant
 from guardian.core.notices import Notice
 from guardian.core.queue import leaving
@@ -52,11 +52,16 @@ class DynamoDbOutbox(DynamoDbOrders):
         ]
 
     def _readable(self, item: Item) -> Notice | None:
-        notice = intact(Notice, item)
+        whole = {"receiver", "notice", "attempts", "due_at"} <= item.keys()
+        notice = intact(Notice, item) if whole else CodecError("a part is missing", "Notice")
         if isinstance(notice, Notice):
             return notice
-        _LOG.error("notice %s of %s cannot be read: %s", item["sk"], item["notice"], notice)
-        self._end(item["sk"], _notice(item["receiver"], item["notice"]), Dead(error=str(notice)))
+        receiver, name = item.get("receiver", ""), item.get("notice", "")
+        _LOG.error("notice %s of %s cannot be read: %s", item["sk"], name, notice)
+        if receiver and name:
+            self._end(item["sk"], _notice(receiver, name), Dead(error=str(notice)))
+        else:
+            self._table.delete((OUTBOX, item["sk"]))
         return None
 
     def claim_notice(self, pending: Pending, *, now: Instant, until: Instant) -> bool:
@@ -102,7 +107,9 @@ class DynamoDbOutbox(DynamoDbOrders):
             Change(kind="Update", key=notice, values=values),
         ]
         if handle is not None and isinstance(result, Sent) and result.handle is not None:
-            changes.append(Change(kind="Put", key=handle, values={"handle": result.handle}))
+            changes.append(
+                Change(kind="Put", key=handle, values={"handle": storable(result.handle)})
+            )
         try:
             self._table.write(*changes)
         except Refused:

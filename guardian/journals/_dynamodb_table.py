@@ -39,6 +39,8 @@ _WAIT_S: Final = 0.05
 """The longest pause before the second attempt; each later one may be twice as long."""
 _MAYBE: Final = frozenset({Reason.TIMEOUT, Reason.UNAVAILABLE, Reason.UNKNOWN})
 """AWS may have done what it was asked for, although it did not say so."""
+_ACTIONS: Final = {"TransactWriteItems": "ConditionCheckItem, PutItem, UpdateItem and DeleteItem"}
+"""What a role must be allowed, where it is not called like the operation."""
 _BUSY: Final = frozenset(
     {
         "TransactionConflict",
@@ -52,6 +54,10 @@ _BUSY: Final = frozenset(
 
 class Refused(Exception):
     """A write found something else than it expected: nothing of it was written."""
+
+
+class NoTable(Unavailable):
+    """The table is not there, or not any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +211,7 @@ class Table:
     def make(self) -> bool:
         """Make the table, on demand, protected from deletion and with backups of each moment.
 
-        False where it is there already. Returns when it can be used.
+        False where it was there. Returns when it can be used; again finishes what was begun.
         """
         client = self._context.client("dynamodb")
         with talking("dynamodb:CreateTable", self._where, EdgeError):
@@ -223,16 +229,29 @@ class Table:
                     ],
                     DeletionProtectionEnabled=True,
                 )
+                made = True
             except client.exceptions.ResourceInUseException:
-                return False
+                made = False
             client.get_waiter("table_exists").wait(
                 TableName=self.name, WaiterConfig={"Delay": 2, "MaxAttempts": 60}
             )
-            client.update_continuous_backups(
-                TableName=self.name,
-                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
-            )
-        return True
+            self._back_up(client)
+        return made
+
+    def _back_up(self, client: Any) -> None:
+        """Keep backups of each moment; of a new table AWS says for a while that it cannot."""
+        for attempt in range(30):
+            try:
+                client.update_continuous_backups(
+                    TableName=self.name,
+                    PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+                )
+            except client.exceptions.ContinuousBackupsUnavailableException:
+                if attempt == 29:
+                    raise
+                self._context.clock.sleep(2.0)
+            else:
+                return
 
     # --- asking ------------------------------------------------------------------------------
 
@@ -258,11 +277,17 @@ class Table:
                 codes = _codes(error)
                 if "ConditionalCheckFailed" in codes:
                     raise Refused(", ".join(codes)) from None
-                problem = problem_of(error, action=f"dynamodb:{operation}", where=self._where)
+                action = f"dynamodb:{_ACTIONS.get(operation, operation)}"
+                problem = problem_of(error, action=action, where=self._where)
                 busy = problem.reason is Reason.THROTTLED or bool(_BUSY & set(codes))
                 if busy and attempt + 1 < TRIES:
                     continue
-                maybe = problem.reason in _MAYBE and not busy
+                if busy:
+                    raise Unavailable(
+                        f"the journal's table {self.name} is busy or throttled "
+                        f"({', '.join(codes)}): nothing was written"
+                    ) from None
+                maybe = problem.reason in _MAYBE
                 cause = RouterError(problem.reason, problem.detail)
                 raise self._failed(cause, unknown if maybe else Unavailable) from None
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -285,9 +310,9 @@ class Table:
         method: Callable[..., Any] = methods[operation]
         return method
 
-    def _failed(self, error: RouterError, kind: type[JournalError]) -> JournalError | ConfigError:
+    def _failed(self, error: RouterError, kind: type[JournalError]) -> JournalError:
         if error.reason is Reason.NOT_FOUND:
-            return ConfigError(
+            return NoTable(
                 f"there is no table {self.name} for the journal in {self._context.account_id} "
                 f"{self._context.region}: make it with `guardian journal init`, or correct the "
                 "journal's address"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -15,7 +16,7 @@ from guardian.journals._chain import GENESIS, beginning, linked, verified
 from guardian.journals._dynamodb_leases import CLAIMS, LEASES, DynamoDbLeases
 from guardian.journals._dynamodb_orders import HEAD, LIVE, finishing, order_key, rollout_key
 from guardian.journals._dynamodb_outbox import DynamoDbOutbox
-from guardian.journals._dynamodb_table import Change, Item, Refused, Table
+from guardian.journals._dynamodb_table import Change, Item, NoTable, Refused, Table
 from guardian.ports import (
     Answer,
     Claim,
@@ -71,16 +72,27 @@ def resources(options: Options, *, account_id: str, region: str) -> dict[str, tu
 def build(options: Options, context: Context) -> Journal:
     """The journal, its table asked once. Raises ConfigError or Unavailable."""
     table = Table(context, options.table)
-    (schema,) = table.get(_SCHEMA)
-    if schema is None:
-        new = Change(kind="Put", key=_SCHEMA, values={"version": SCHEMA_VERSION})
-        table.write(new)
-    elif schema["version"] != SCHEMA_VERSION:
+    try:
+        found = _schema(table)
+    except NoTable as error:
+        raise ConfigError(str(error)) from None
+    if found != SCHEMA_VERSION:
         raise ConfigError(
-            f"the journal's table {options.table} has schema {schema['version']}, and this guardian"
+            f"the journal's table {options.table} has schema {found}, and this guardian"
             f" knows {SCHEMA_VERSION}: use the guardian that wrote it, or a newer one"
         )
     return DynamoDbJournal(table, context)
+
+
+def _schema(table: Table) -> object:
+    """The number that stands in the table; a new one says ours."""
+    (schema,) = table.get(_SCHEMA)
+    if schema is None:
+        new = Change(kind="Put", key=_SCHEMA, values={"version": SCHEMA_VERSION}, there=False)
+        with suppress(Refused):
+            table.write(new)
+        (schema,) = table.get(_SCHEMA)
+    return None if schema is None else schema.get("version")
 
 
 def make(options: Options, context: Context) -> bool:
@@ -132,7 +144,7 @@ class DynamoDbJournal(DynamoDbOutbox, DynamoDbLeases):
             # One that came while this was read stands behind what the head says.
             known = entries[: heads[0]["seq"]]
             return verified(rollout, known, last=(heads[0]["seq"], heads[0]["hash"]))
-        except (CodecError, KeyError) as error:
+        except (AttributeError, CodecError, KeyError, TypeError) as error:
             raise Damaged(
                 f"rollout {rollout} in the journal's table {self._table.name} cannot be trusted: "
                 f"{error}. guardian does not repair a journal: check the traffic by hand, and "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
@@ -61,6 +61,8 @@ class ManualClock:
 
     wall: Instant = START
     uptime: float = 1000.0
+    on_sleep: Callable[[], object] = field(default=lambda: None)
+    """What others do while somebody waits."""
 
     def now(self) -> Instant:
         """The wall clock."""
@@ -77,6 +79,7 @@ class ManualClock:
     def sleep(self, real_s: float) -> None:
         """Whoever waits moves it."""
         self.pass_s(real_s)
+        self.on_sleep()
 
     def pass_s(self, seconds: float) -> None:
         """Let time pass on both clocks."""

@@ -89,6 +89,18 @@ def test_a_rollback_waits_for_no_second_tick_where_nobody_knows_whether_it_is_re
     assert stand.aside() == [RollbackStarted, RollbackConfirmed]
 
 
+def test_a_rollback_waits_for_no_journal_that_can_be_read_and_not_written() -> None:
+    """Nobody says what becomes of an append, and nothing new is there: traffic goes back now."""
+    stand = Stand()
+    stand.until(Phase.BAKING)
+    stand.abort()
+    stand.journal.refuses = IN_DOUBT
+    stand.plane.step()
+    assert stand.alias.traffic == STABLE
+    stand.plane.step()
+    assert stand.aside() == [RollbackStarted, RollbackConfirmed]
+
+
 def test_a_rollback_waits_for_no_pause_of_the_shift_before() -> None:
     """A write that failed is tried later; the way back is tried now."""
     stand = Stand()

@@ -9,7 +9,7 @@ import pytest
 from guardian.aws import Account, Sessions
 from guardian.journals._dynamodb_table import TRIES
 from guardian.journals.dynamodb import Options, build, make, resources
-from guardian.ports import ConfigError, Damaged, OutcomeUnknown, Unavailable
+from guardian.ports import Answer, ConfigError, Damaged, OutcomeUnknown, Unavailable
 from tests.contracts.adapters import account_for, use_endpoint
 from tests.contracts.journal_claim_contract import claimed
 from tests.contracts.journal_contract import begun, kept, put
@@ -102,7 +102,7 @@ def test_throttling_without_end_is_said_and_nothing_is_written(
     journal = store.open()
     claim = begun(journal)
     cloud.failures.extend(throttled("TransactWriteItems", TRIES))
-    with pytest.raises(Unavailable, match="was throttled"):
+    with pytest.raises(Unavailable, match=r"busy or throttled .*: nothing was written"):
         put(journal, claim, 1, HOLD)
     assert kept(journal) == [started("r1")]
 
@@ -150,6 +150,27 @@ def test_a_newcomer_sees_at_once_who_beat_just_now(store: DynamoDbStore) -> None
     assert store.clock.monotonic() == before
 
 
+def test_a_newcomer_does_not_believe_a_clock_that_was_ahead(store: DynamoDbStore) -> None:
+    """Whoever died is dead, whatever its last beat says of the time."""
+    claimed(store.open(), store.open().open_lease("gone"))
+    store.clock.jump_s(-3600)
+    newcomer, before = store.open(), store.clock.monotonic()
+    assert newcomer.holder(TARGET) is None
+    assert 30 <= store.clock.monotonic() - before <= 32
+
+
+def test_a_beat_under_its_eyes_is_enough_for_a_newcomer(store: DynamoDbStore) -> None:
+    """Also where the clocks do not agree."""
+    daemon = store.open()
+    lease = daemon.open_lease("daemon")
+    claimed(daemon, lease)
+    store.clock.jump_s(3600)
+    beats = iter(range(10))
+    store.clock.on_sleep = lambda: daemon.beat(lease) if next(beats) == 3 else None
+    assert store.open().holder(TARGET) == "daemon"
+    assert next(beats) == 4
+
+
 # --- the table ---------------------------------------------------------------------------------
 
 
@@ -158,6 +179,20 @@ def test_a_table_that_is_not_there_is_named_with_what_makes_it(account: Account)
     options = Options(table="nobody-made-it")
     with pytest.raises(ConfigError, match=r"no table nobody-made-it .*guardian journal init"):
         build(options, context(account, DynamoDbStore(account).clock))
+
+
+def test_a_table_that_is_gone_under_way_is_unavailable(
+    cloud: Emulator, store: DynamoDbStore
+) -> None:
+    """As a journal that is away: what has to go back goes back."""
+    journal = store.open()
+    claim = begun(journal)
+    client = cloud.client("dynamodb")
+    client.update_table(TableName=store.options.table, DeletionProtectionEnabled=False)
+    client.delete_table(TableName=store.options.table)
+    for call in (journal.freezes, journal.live, lambda: put(journal, claim, 1, HOLD)):
+        with pytest.raises(Unavailable, match="there is no table"):
+            call()
 
 
 def test_a_table_is_made_once(account: Account, cloud: Emulator, store: DynamoDbStore) -> None:
@@ -252,6 +287,40 @@ def test_what_cannot_be_read_stops_nothing_else(
         f"notice {1:012d} of r1/1",
         "order o1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("pk", "sk"),
+    [("WAITING", "x"), ("OUTBOX", "x"), ("LEASE", "x"), ("ROLLOUT#r1", "ENTRY#000000002")],
+)
+def test_an_item_of_somebody_else_stops_nothing(
+    cloud: Emulator, store: DynamoDbStore, pk: str, sk: str
+) -> None:
+    """Without one of its parts it is passed over."""
+    journal = store.open()
+    lease = journal.open_lease("a")
+    claim = claimed(journal, lease)
+    told = outgoing("r1", 1)
+    journal.append(
+        claim, "r1", expected=0, entries=[started("r1")], live=True, outgoing=told, txid="t1"
+    )
+    journal.order(order("o1", "r1"))
+    altered(cloud, store, pk, sk, strange="1")
+    journal.beat(lease)
+    assert journal.holder(TARGET) == "a"
+    assert [left.id for left in journal.orders(["r1"])] == ["o1"]
+    assert [pending.notice.seq for pending in journal.due(START + 1000)] == [1]
+    assert len(kept(journal)) == 1
+
+
+def test_an_order_that_is_answered_twice_at_once_is_answered(store: DynamoDbStore) -> None:
+    """By the first answer: a transaction takes an item once."""
+    journal = store.open()
+    claim = begun(journal)
+    journal.order(order("o1", "r1"))
+    both = [Answer(order="o1", refused="first"), Answer(order="o1", refused="second")]
+    journal.append(claim, "r1", expected=1, entries=[], live=True, answers=both, txid="t2")
+    assert journal.answered("o1") == both[0]
 
 
 def test_a_freeze_that_cannot_be_read_stops_what_it_may_have_stopped(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -37,6 +38,8 @@ from guardian.wiring.receivers import receiver_of, usable_receivers
 from guardian.wiring.services import service_criteria
 from guardian.wiring.targets import check_alone, check_steps
 
+_LOG = logging.getLogger(__name__)
+
 
 class Wiring:
     """What one command needs of the process, made when it is first asked for."""
@@ -70,6 +73,10 @@ class Wiring:
     def journal(self) -> Journal:
         """The configured journal, opened once."""
         if self._journal is None:
+            named = in_file(self.config)
+            if named is not None and self.address != named:
+                told = "guardian: GUARDIAN_JOURNAL wins over the file's journal: %s, not %s"
+                _LOG.warning(told, self.address, named)
             self._journal = opened(self, self.address)
         return self._journal
 

@@ -167,3 +167,12 @@ def test_the_bots_look_where_something_is_pinned() -> None:
         assert (ecosystem, found[ecosystem]) == (ecosystem, folders)
     assert found["pip"] == {"/requirements"}
     assert found["github-actions"] == {"/"}
+
+
+def test_a_released_image_is_called_as_the_chart_asks_for_it() -> None:
+    """By the version, without the tag's v."""
+    release = (GITHUB / "workflows" / "release.yml").read_text(encoding="utf-8")
+    assert 'VERSION=${GITHUB_REF_NAME#v}"' in release
+    assert "tags: ${{ env.IMAGE }}:${{ env.VERSION }}" in release
+    helpers = ROOT / "helm" / "guardian" / "templates" / "_helpers.tpl"
+    assert ".Chart.AppVersion" in helpers.read_text(encoding="utf-8")

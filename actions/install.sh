@@ -16,8 +16,8 @@ if [ "$(cat "$home/from" 2>/dev/null || true)" != "$root" ]; then
     # -I: what lies in the job's folder, e.g. a pip.py, is never imported.
     "$python" -I -m venv "$home/venv"
     pip=("$home/venv/bin/python" -I -m pip --disable-pip-version-check --no-input install --quiet)
-    "${pip[@]}" --require-hashes -r "$root/requirements/runtime.txt"
-    "${pip[@]}" --require-hashes -r "$root/requirements/build.txt"
+    "${pip[@]}" --require-hashes --only-binary :all: -r "$root/requirements/runtime.txt"
+    "${pip[@]}" --require-hashes --only-binary :all: -r "$root/requirements/build.txt"
     "${pip[@]}" --no-deps --no-index --no-build-isolation "$root"
     mkdir "$home/bin"
     ln -s ../venv/bin/guardian "$home/bin/guardian"

@@ -15,7 +15,12 @@ locals {
 # What the daemon needs, and a pipeline that drives a rollout by itself.
 data "aws_iam_policy_document" "act" {
   statement {
-    actions   = ["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"]
+    actions = [
+      "cloudformation:DescribeStackResources",
+      "cloudformation:GetTemplate",
+      "cloudwatch:GetMetricData",
+      "cloudwatch:ListMetrics",
+    ]
     resources = ["*"]
   }
 

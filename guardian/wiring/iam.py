@@ -46,8 +46,8 @@ class Grants:
 def policies(wiring: Wiring, services: Iterable[str], role: str) -> dict[str, dict[str, Any]]:
     """For each account, the policy of a role.
 
-    `read` judges and never writes, `act` also moves traffic and tells, and `break-glass` is what
-    `guardian rollback` needs of a person: the router alone, no metrics.
+    `read` judges, and gives orders through the journal; `act` also moves traffic and tells;
+    `break-glass` is what `guardian rollback` needs of a person: the router alone, no metrics.
     """
     grants: dict[str, Grants] = {}
     for name in services:
@@ -60,9 +60,10 @@ def policies(wiring: Wiring, services: Iterable[str], role: str) -> dict[str, di
         resources = _resources(module, options, service.aws)
         if role == "read":
             mine.add(filter(_is_read, module.PERMISSIONS), resources)
-            mine.add(getattr(module, "EXAMINES", ()), resources)
         else:
             mine.add(module.PERMISSIONS, resources)
+        if role != "break-glass":  # What `guardian doctor` looks at, whoever runs it.
+            mine.add(getattr(module, "EXAMINES", ()), resources)
         if role == "break-glass":
             continue
         used = {q.source for c in wiring.service(name).criteria for q in c.queries()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from html.parser import HTMLParser
@@ -101,7 +102,7 @@ class Built:
 def build(folder: Path, *, root: Path = ROOT) -> Built:
     """The site of a tree, strictly: a warning of Zensical's is a failure."""
     zensical = tool("zensical", by="make packaging")
-    run("python3", root / "release" / "site.py", folder)
+    run(sys.executable, root / "release" / "site.py", folder)
     run(zensical, "build", "--strict", "-f", folder / "mkdocs.yml", folder=folder)
     return Built(folder / "site")
 

@@ -16,7 +16,7 @@ from guardian.cli.options import config_option
     type=click.Choice(["read", "act", "break-glass"]),
     default="act",
     show_default=True,
-    help="read: judge only; act: what the daemon needs; break-glass: `guardian rollback` alone.",
+    help="read: judge, order; act: what the daemon needs; break-glass: `guardian rollback` alone.",
 )
 @click.option("--account", metavar="ID", help="Of this account alone.")
 def iam() -> None:

@@ -167,8 +167,8 @@ def test_aws_out_of_reach_is_said_once_a_service_and_does_not_stop_the_rest(scen
     ("role", "there", "absent"),
     [
         ("read", "cloudwatch:GetMetricData", "lambda:UpdateAlias"),
-        ("act", "lambda:UpdateAlias", "cloudformation:GetTemplate"),
-        ("break-glass", "lambda:UpdateAlias", "cloudwatch:GetMetricData"),
+        ("act", "cloudformation:GetTemplate", "sts:AssumeRole"),
+        ("break-glass", "lambda:UpdateAlias", "cloudformation:GetTemplate"),
     ],
 )
 def test_a_roles_policy_allows_what_it_does_and_no_more(
